@@ -1,0 +1,1 @@
+"""Network and orchestration: reception, assembly, pipeline, results, delivery, command line."""

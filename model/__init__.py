@@ -1,0 +1,1 @@
+"""Reading CT series, preprocessing, networks, bundles, training and inference."""

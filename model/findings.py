@@ -1,0 +1,75 @@
+"""What the model side hands to the daemon: one analysis of one series, or a coded rejection."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Rejection(StrEnum):
+    """Why a series that a bundle wants is not analysed. The same codes as ``hounsfield.storage.states.Reason``."""
+
+    INCOMPLETE = "incomplete"
+    SCOPE = "scope"
+    TOO_FEW_SLICES = "too-few-slices"
+    TOO_LARGE = "too-large"
+    TILT = "tilt"
+    NO_RESCALE = "no-rescale"
+    NOT_HU = "not-hu"
+    LOSSY = "lossy"
+    IMPLAUSIBLE_HU = "implausible-hu"
+    NO_GEOMETRY = "no-geometry"
+    AMBIGUOUS_GEOMETRY = "ambiguous-geometry"
+    UNREADABLE_PIXELS = "unreadable-pixels"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class CodedConcept:
+    """A code triple (PS3.3 section 8): value, coding scheme designator, meaning."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceScore:
+    """The model's score of one slice, in [0, 1]."""
+
+    sop_instance_uid: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One label's answer for a series."""
+
+    label: str
+    concept: CodedConcept
+    score: float
+    """Aggregated over the slices, in [0, 1]."""
+    threshold: float
+    slices: tuple[SliceScore, ...]
+    """In the order of the volume: along the slice normal."""
+    slice_threshold: float
+    """At and above it a slice is shown as flagged."""
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the series is at or above the operating point."""
+        return self.score >= self.threshold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """The answer for a series: a finding, or a rejection with its words; never both, never neither."""
+
+    finding: Finding | None = None
+    rejection: Rejection | None = None
+    remarks: tuple[str, ...] = ()
+    """What was done about the input (tilt, spacing, padding), as sentences for the report. No patient data."""
+    device: str | None = None
+    """TensorFlow device name; None if the model did not run."""
+
+    def __post_init__(self) -> None:
+        if (self.finding is None) == (self.rejection is None):
+            raise ValueError("an analysis is either a finding or a rejection")

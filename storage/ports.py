@@ -1,0 +1,179 @@
+"""The plugs of the storage package. One contract suite (tests/contract) runs over every implementation.
+
+Every method is one transaction and may be called from several processes. ``now`` is always passed in.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from hounsfield.storage.records import (
+    AssociationRecord,
+    Claim,
+    DeliveryRequest,
+    EventRecord,
+    InferRequest,
+    InstanceReceipt,
+    InstanceRecord,
+    JobFilter,
+    JobRecord,
+    ObjectDelivery,
+    ResultSet,
+    SeriesRecord,
+    StoredResultSet,
+    Verdict,
+)
+from hounsfield.storage.states import AssociationEnding, JobKind, Reason
+
+
+class SeriesStore(Protocol):
+    """Received instances, the associations that brought them, and the series they make."""
+
+    def open_association(self, association: AssociationRecord) -> None:
+        """Record an association; called before its first instance is registered. Repeating is harmless."""
+
+    def end_association(self, association_id: str, ending: AssociationEnding, now: datetime) -> None:
+        """Record how it ended; unknown ids are ignored (it stored nothing)."""
+
+    def lose_open_associations(self, except_receiver: str, now: datetime) -> int:
+        """Mark associations of dead receivers LOST; return how many. Their series count as touched ``now``."""
+
+    def register(self, receipt: InstanceReceipt) -> str:
+        """Add a durable instance; return a :class:`Registration` constant. Repeating is harmless.
+
+        A NEW instance or VARIANT puts a CLOSED or SKIPPED series back to RECEIVING; a HELD one stays held.
+        An exact DUPLICATE is counted and changes no state. An event is written when a series is first seen
+        or reopened (stage receive).
+        """
+
+    def registered_digests(self, digests: Sequence[str]) -> set[str]:
+        """Return those of ``digests`` that have a row (for start-up reconciliation)."""
+
+    def all_digests(self) -> set[str]:
+        """Return every digest with a row (rows without a file raise an alarm at start)."""
+
+    def quiet(self, *, now: datetime, quiet: timedelta, max_age: timedelta, floor: datetime) -> list[SeriesRecord]:
+        """Return RECEIVING series with nothing new for ``quiet``, or older than ``max_age``.
+
+        The quiet period counts from the latest of: last instance, an association marked LOST that touched the
+        series, and ``floor`` (the start of this assembler: a restart gives a fresh period).
+        """
+
+    def get(self, series_id: int) -> SeriesRecord | None:
+        """Return a series by its row id."""
+
+    def find(self, series_uid: str) -> SeriesRecord | None:
+        """Return a series by its Series Instance UID."""
+
+    def list(self, *, after_id: int = 0, limit: int = 1000) -> list[SeriesRecord]:
+        """Return series in the order of their ids, one page."""
+
+    def instances(self, series_id: int, revision: int | None = None) -> list[InstanceRecord]:
+        """Return all copies (None), or the primary instances of one frozen revision's snapshot."""
+
+    def associations(self, series_id: int) -> list[AssociationRecord]:
+        """Return the associations that brought instances of this series."""
+
+    def close(
+        self, series: SeriesRecord, snapshot: Sequence[int], verdict: Verdict, requests: Sequence[InferRequest], now: datetime
+    ) -> bool:
+        """Freeze the next revision over the instance ids of ``snapshot`` and insert its INFER jobs.
+
+        The series goes RECEIVING -> CLOSED with revision + 1. Returns False, and writes nothing, when an instance
+        arrived that is newer than ``series`` as it was read (the assembler looks again later).
+        """
+
+    def close_unchanged(self, series: SeriesRecord, variants: Sequence[int], now: datetime) -> bool:
+        """Put a reopened series back to what it was (CLOSED, same revision): only same-identity variants came.
+
+        The instance ids in ``variants`` are counted into the current revision as non-primary.
+        """
+
+    def skip(self, series: SeriesRecord, reason: Reason, now: datetime) -> bool:
+        """RECEIVING -> SKIPPED(reason); False as for :meth:`close`."""
+
+    def hold(self, series: SeriesRecord, reason: Reason, now: datetime, remarks: Sequence[str] = ()) -> bool:
+        """RECEIVING or CLOSED -> HELD(reason); its jobs that have not started are CANCELLED in the same transaction."""
+
+    def discard(self, series_id: int, reason: Reason, now: datetime) -> bool:
+        """HELD -> SKIPPED(reason), by a person."""
+
+    def release(self, series_id: int, now: datetime) -> bool:
+        """HELD -> RECEIVING, by a person; the assembler looks at it again."""
+
+
+class JobStore(Protocol):
+    """Jobs, their results and the event log."""
+
+    def claim(self, kinds: Sequence[JobKind], worker: str, lease: timedelta, now: datetime,
+              destinations: Sequence[str] | None = None) -> Claim | None:
+        """Take the due job of highest priority, oldest first; attempts + 1, fence + 1, event written.
+
+        Due: AVAILABLE or RETRYABLE with ``available_at`` <= now. ``destinations`` limits DELIVER jobs.
+        """
+
+    def heartbeat(self, claim: Claim, until: datetime) -> bool:
+        """Extend the lease; False when the claim is lost."""
+
+    def record_progress(self, claim: Claim, stage: str, seconds: float, now: datetime) -> None:
+        """Append an event for a stage that ended inside a RUNNING job (for ``jobs tail``); no state change."""
+
+    def complete_infer(self, claim: Claim, result: ResultSet, deliveries: Sequence[DeliveryRequest], now: datetime,
+                       timings: dict[str, float]) -> bool:
+        """RUNNING -> COMPLETED with its result set and DELIVER jobs; False when the claim is lost."""
+
+    def discard_infer(self, claim: Claim, reason: Reason, result: ResultSet, deliveries: Sequence[DeliveryRequest],
+                      now: datetime) -> bool:
+        """RUNNING -> DISCARDED with a not-analysed result set and its DELIVER jobs; False when the claim is lost."""
+
+    def complete_delivery(self, claim: Claim, objects: Sequence[ObjectDelivery], now: datetime,
+                          timings: dict[str, float]) -> bool:
+        """RUNNING -> COMPLETED with proof ``sent``."""
+
+    def retry_later(self, claim: Claim, reason: Reason, available_at: datetime, now: datetime,
+                    detail: dict[str, object] | None = None, objects: Sequence[ObjectDelivery] = ()) -> bool:
+        """RUNNING -> RETRYABLE."""
+
+    def discard(self, claim: Claim, reason: Reason, now: datetime, detail: dict[str, object] | None = None,
+                objects: Sequence[ObjectDelivery] = ()) -> bool:
+        """RUNNING -> DISCARDED for a DELIVER job."""
+
+    def give_back(self, claim: Claim, now: datetime) -> bool:
+        """RUNNING -> AVAILABLE at a clean shutdown; the attempt is uncounted."""
+
+    def expired(self, now: datetime) -> list[Claim]:
+        """Return RUNNING jobs whose lease is over, each as a fresh claim of the caller (fence + 1, short lease)."""
+
+    def cancel(self, job_id: int, now: datetime) -> bool:
+        """AVAILABLE, RETRYABLE or RUNNING -> CANCELLED, by a person. False if there is no such job or it has ended."""
+
+    def requeue(self, job_id: int, now: datetime) -> bool:
+        """DISCARDED or CANCELLED -> AVAILABLE with attempts 0, by a person."""
+
+    def get(self, job_id: int) -> JobRecord | None:
+        """Return a job."""
+
+    def list(self, selection: JobFilter, *, after_id: int = 0, limit: int = 1000) -> list[JobRecord]:
+        """Return jobs in the order of their ids, one page."""
+
+    def of_series(self, series_id: int) -> list[JobRecord]:
+        """Return all jobs of a series, oldest first."""
+
+    def result_set(self, result_set_id: int) -> StoredResultSet | None:
+        """Return a result set with its objects."""
+
+    def predecessors(self, series_id: int, revision: int, bundle: str) -> list[StoredResultSet]:
+        """Return earlier result sets of this series and bundle, newest first (any bundle version)."""
+
+    def delivered_objects(self, job_id: int) -> list[ObjectDelivery]:
+        """Return what a DELIVER job has sent so far."""
+
+    def is_own_result(self, sop_instance_uid: str) -> bool:
+        """Whether we made this SOP instance."""
+
+    def events(self, *, after_id: int = 0, limit: int = 1000, job_id: int | None = None,
+               series_uid: str | None = None) -> list[EventRecord]:
+        """Return events in the order of their ids, one page."""
+
+    def last_event_id(self) -> int:
+        """Return the newest event's id, 0 if there is none."""

@@ -1,0 +1,252 @@
+"""Frozen rows as the stores hand them out and take them in. All times are timezone-aware UTC."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hounsfield.storage.states import (
+    AssociationEnding,
+    Completeness,
+    InstanceRole,
+    JobKind,
+    JobState,
+    Outcome,
+    Proof,
+    Reason,
+    SeriesState,
+    Stage,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceReceipt:
+    """One received SOP instance, durable in the spool. Everything here can be rebuilt from the spool file."""
+
+    digest: str
+    """SHA-256 (hex) of transfer syntax and data set bytes; names the spool file."""
+    sop_instance_uid: str
+    sop_class_uid: str
+    series_uid: str
+    study_uid: str
+    transfer_syntax: str
+    role: InstanceRole
+    calling_ae: str
+    called_ae: str
+    peer_address: str
+    association_id: str
+    received_at: datetime
+    size: int
+    """Bytes of the data set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceRecord(InstanceReceipt):
+    """A receipt with what the series store knows about it."""
+
+    id: int
+    series_id: int
+    revision: int
+    """The revision whose snapshot first holds it; 0 while it waits for the assembler."""
+    is_primary: bool
+    """False for a later copy of a SOP instance that is already there with other bytes."""
+    copies: int
+    """How often exactly these bytes came."""
+
+
+class Registration:
+    """What :meth:`SeriesStore.register` found: constants of a small closed set."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    """These very bytes were here already."""
+    VARIANT = "variant"
+    """This SOP instance was here with other bytes; both are kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationRecord:
+    """An association that stored something."""
+
+    id: str
+    receiver: str
+    """Identity of the receiver process, new at each start."""
+    calling_ae: str
+    called_ae: str
+    peer_address: str
+    opened_at: datetime
+    ending: AssociationEnding = AssociationEnding.OPEN
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Completeness with the evidence that led to it."""
+
+    completeness: Completeness
+    reasons: tuple[Reason, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """Sentences for the report; never patient data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesRecord:
+    """A series at its current revision."""
+
+    id: int
+    series_uid: str
+    study_uid: str
+    state: SeriesState
+    revision: int
+    """0 until the first snapshot is frozen."""
+    completeness: Completeness | None
+    reason: Reason | None
+    """Why it is HELD or SKIPPED, or the first reason of its completeness verdict."""
+    remarks: tuple[str, ...]
+    instances: int
+    """Primary instances."""
+    duplicates: int
+    """Exact copies received again."""
+    variants: int
+    """Copies with other bytes and the same analysis identity."""
+    first_received_at: datetime
+    last_received_at: datetime
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferRequest:
+    """An INFER job to be inserted when a revision closes."""
+
+    bundle: str
+    bundle_version: str
+    bundle_sha256: str
+    priority: int = 0
+    max_attempts: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultObject:
+    """A finished DICOM object whose bytes lie durable at ``results/<sop_instance_uid>.dcm``."""
+
+    role: str
+    """``sr`` or ``sc``; later roles add."""
+    sop_class_uid: str
+    sop_instance_uid: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultSet:
+    """What one INFER job leaves behind, positive, negative or not analysed."""
+
+    identity: str
+    """Analysis identity (hex SHA-256) of the snapshot."""
+    outcome: Outcome
+    reason: Reason | None
+    score: float | None
+    device: str | None
+    """TensorFlow device the model ran on; None if it did not run."""
+    objects: tuple[ResultObject, ...]
+    detail: dict[str, object] = field(default_factory=dict)
+    """JSON: threshold, slice scores, remarks. No patient data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredResultSet(ResultSet):
+    """A result set as read back."""
+
+    id: int
+    job_id: int
+    series_id: int
+    revision: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRequest:
+    """A DELIVER job to be inserted with a result set."""
+
+    destination: str
+    give_up_at: datetime
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectDelivery:
+    """How one object fared at one destination."""
+
+    sop_instance_uid: str
+    status: int
+    """DIMSE status of the C-STORE response (PS3.7 annex C)."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """A row of the job log."""
+
+    id: int
+    kind: JobKind
+    state: JobState
+    series_id: int
+    series_uid: str
+    revision: int
+    bundle: str | None
+    bundle_version: str | None
+    bundle_sha256: str | None
+    destination: str | None
+    result_set_id: int | None
+    """The result set it made (INFER) or sends (DELIVER)."""
+    outcome: Outcome | None
+    reason: Reason | None
+    score: float | None
+    device: str | None
+    attempts: int
+    max_attempts: int
+    priority: int
+    proof: Proof
+    available_at: datetime
+    give_up_at: datetime | None
+    lease_until: datetime | None
+    worker: str | None
+    created_at: datetime
+    updated_at: datetime
+    timings: dict[str, float]
+    """Seconds per stage, of the last attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A job in our hands. Every write names the fence, so that a worker back from the dead writes nothing."""
+
+    job: JobRecord
+    fence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """One line of the job log. ``job_id`` is None for events of the series itself."""
+
+    id: int
+    at: datetime
+    series_id: int
+    series_uid: str
+    job_id: int | None
+    kind: JobKind | None
+    stage: Stage
+    from_state: str | None
+    to_state: str
+    attempt: int | None
+    worker: str | None
+    reason: Reason | None
+    seconds: float | None
+    detail: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """What ``jobs list`` and ``jobs tail`` select; None means any."""
+
+    kind: JobKind | None = None
+    state: JobState | None = None
+    series_uid: str | None = None

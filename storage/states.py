@@ -1,0 +1,227 @@
+"""The words of the job log: states, reasons and the one table of transitions. Pure: no database here.
+
+A job's state changes only through :data:`TRANSITIONS`; every change is stored with its event in one
+transaction (see ``hounsfield.storage.job_store``).
+"""
+
+from enum import StrEnum
+
+
+class SeriesState(StrEnum):
+    """What has become of a series."""
+
+    RECEIVING = "RECEIVING"
+    """Instances arrive; after the quiet period the assembler decides."""
+    CLOSED = "CLOSED"
+    """The snapshot of this revision is frozen and its INFER jobs exist."""
+    HELD = "HELD"
+    """A person has to decide; nothing is analysed and nothing is sent."""
+    SKIPPED = "SKIPPED"
+    """No bundle wants it."""
+
+
+class JobKind(StrEnum):
+    """What a job does."""
+
+    INFER = "INFER"
+    DELIVER = "DELIVER"
+    NOTIFY = "NOTIFY"
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    AVAILABLE = "AVAILABLE"
+    RUNNING = "RUNNING"
+    RETRYABLE = "RETRYABLE"
+    COMPLETED = "COMPLETED"
+    DISCARDED = "DISCARDED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether only a person's ``jobs retry`` moves the job on."""
+        return self in (JobState.COMPLETED, JobState.DISCARDED, JobState.CANCELLED)
+
+
+class JobAction(StrEnum):
+    """What moves a job from one state to the next, and who does it."""
+
+    CLAIM = "claim"
+    """A worker or courier takes the lease; the attempt is counted now, so that a crash counts."""
+    COMPLETE = "complete"
+    """The stage ended; rows of the next kind are inserted in the same transaction."""
+    RETRY_LATER = "retry_later"
+    """The stage failed and the retry decision gives it another attempt at a later time."""
+    DISCARD = "discard"
+    """The stage failed for good: dead letter. For INFER a not-analysed result goes with it."""
+    CANCEL = "cancel"
+    """A person, or a series that was held, takes the job out."""
+    REQUEUE = "requeue"
+    """A person asks for another try: attempts start from zero."""
+    RELEASE = "release"
+    """A clean shutdown gives an unfinished job back; the attempt is not counted."""
+
+
+TRANSITIONS: dict[tuple[JobState, JobAction], JobState] = {
+    (JobState.AVAILABLE, JobAction.CLAIM): JobState.RUNNING,
+    (JobState.AVAILABLE, JobAction.CANCEL): JobState.CANCELLED,
+    (JobState.RETRYABLE, JobAction.CLAIM): JobState.RUNNING,
+    (JobState.RETRYABLE, JobAction.CANCEL): JobState.CANCELLED,
+    (JobState.RETRYABLE, JobAction.DISCARD): JobState.DISCARDED,
+    (JobState.RUNNING, JobAction.COMPLETE): JobState.COMPLETED,
+    (JobState.RUNNING, JobAction.RETRY_LATER): JobState.RETRYABLE,
+    (JobState.RUNNING, JobAction.DISCARD): JobState.DISCARDED,
+    (JobState.RUNNING, JobAction.CANCEL): JobState.CANCELLED,
+    (JobState.RUNNING, JobAction.RELEASE): JobState.AVAILABLE,
+    (JobState.DISCARDED, JobAction.REQUEUE): JobState.AVAILABLE,
+    (JobState.CANCELLED, JobAction.REQUEUE): JobState.AVAILABLE,
+}
+
+
+class Outcome(StrEnum):
+    """What a completed (or discarded) INFER job found. ``None`` stands for "no outcome yet"."""
+
+    POSITIVE = "positive"
+    NEGATIVE = "negative"
+    NOT_ANALYSED = "not_analysed"
+
+
+class Completeness(StrEnum):
+    """Whether the series is whole, as far as the evidence says."""
+
+    COMPLETE = "COMPLETE"
+    SUSPECT = "SUSPECT"
+    INCOMPLETE = "INCOMPLETE"
+
+
+class Proof(StrEnum):
+    """How sure we are that a destination keeps what was sent."""
+
+    NONE = "none"
+    SENT = "sent"
+    PROVEN = "proven"
+
+
+class AssociationEnding(StrEnum):
+    """How an association that stored something ended."""
+
+    OPEN = "open"
+    RELEASED = "released"
+    ABORTED = "aborted"
+    LOST = "lost"
+    """The receiver died while the association was open."""
+
+
+class InstanceRole(StrEnum):
+    """Why a SOP instance lies in the spool."""
+
+    SOURCE = "source"
+    """An image a bundle could analyse."""
+    COMPANION = "companion"
+    """Sent along (dose report, secondary capture, presentation state, key objects): kept, never analysed."""
+    OWN_RESULT = "own_result"
+    """One of our results, sent back by the PACS: never triggers anything."""
+
+
+class Stage(StrEnum):
+    """The stage an event belongs to, in the order of the flow."""
+
+    RECEIVE = "receive"
+    ASSEMBLE = "assemble"
+    INFER = "infer"
+    REPORT = "report"
+    DELIVER = "deliver"
+
+
+class Reason(StrEnum):
+    """Coded reasons, as they stand in the database, in JSON and on the command line.
+
+    ``words`` of :data:`REASON_WORDS` is what a report prints.
+    """
+
+    # why a series is SKIPPED
+    NOT_AN_IMAGE = "not-an-image"
+    OWN_RESULT = "own-result"
+    MODALITY = "modality"
+    BODY_PART = "body-part"
+    IMAGE_TYPE = "image-type"
+    MULTI_FRAME = "multi-frame"
+    PHANTOM = "phantom"
+    TOO_FEW_SLICES = "too-few-slices"
+    NO_BUNDLE = "no-bundle"
+    # why a series is HELD
+    CONFLICT = "conflict"
+    TWO_PATIENTS = "two-patients"
+    TWO_STUDIES = "two-studies"
+    TOO_MANY_REVISIONS = "too-many-revisions"
+    AMBIGUOUS_GEOMETRY = "ambiguous-geometry"
+    # why a series is SUSPECT or INCOMPLETE
+    GAP = "gap"
+    SPARSE = "sparse"
+    FEWER_THAN_ANNOUNCED = "fewer-than-announced"
+    DUPLICATE_POSITIONS = "duplicate-positions"
+    ASSOCIATION_ABORTED = "association-aborted"
+    MAX_AGE = "max-age"
+    # why an INFER job ends not analysed
+    INCOMPLETE = "incomplete"
+    SCOPE = "scope"
+    TOO_LARGE = "too-large"
+    TILT = "tilt"
+    NO_RESCALE = "no-rescale"
+    NOT_HU = "not-hu"
+    LOSSY = "lossy"
+    IMPLAUSIBLE_HU = "implausible-hu"
+    NO_GEOMETRY = "no-geometry"
+    UNREADABLE_PIXELS = "unreadable-pixels"
+    UNREADABLE = "unreadable"
+    MODEL_FAILED = "model-failed"
+    MODEL_CRASHED = "model-crashed"
+    BUNDLE_GONE = "bundle-gone"
+    # why a DELIVER job waits or ends
+    UNREACHABLE = "unreachable"
+    REJECTED = "rejected"
+    REFUSED_STATUS = "refused-status"
+    NOT_ACCEPTED = "not-accepted"
+    DEADLINE = "deadline"
+    DESTINATION_GONE = "destination-gone"
+    DEMONSTRATION = "demonstration-not-allowed"
+    RESULT_CHANGED = "result-changed-on-disk"
+    # anybody
+    LEASE_EXPIRED = "lease-expired"
+    OPERATOR = "operator"
+    SHUTDOWN = "shutdown"
+    INTERNAL = "internal-error"
+
+
+REASON_WORDS: dict[Reason, str] = {
+    Reason.INCOMPLETE: "slices missing",
+    Reason.SCOPE: "outside the intended use of the model",
+    Reason.TOO_LARGE: "too many slices",
+    Reason.TILT: "gantry tilt",
+    Reason.NO_RESCALE: "rescale to HU missing or invalid",
+    Reason.NOT_HU: "pixel values are not HU",
+    Reason.LOSSY: "lossy compression",
+    Reason.IMPLAUSIBLE_HU: "implausible HU values",
+    Reason.NO_GEOMETRY: "image geometry missing or contradictory",
+    Reason.UNREADABLE_PIXELS: "pixel data cannot be read",
+    Reason.UNREADABLE: "an image cannot be read",
+    Reason.MODEL_FAILED: "the analysis failed",
+    Reason.MODEL_CRASHED: "the analysis crashed or did not end",
+    Reason.BUNDLE_GONE: "the model is no longer installed",
+    Reason.TOO_FEW_SLICES: "too few slices",
+    Reason.AMBIGUOUS_GEOMETRY: "more than one slice at one position",
+}
+"""What follows "NOT ANALYSED - " in a report."""
+
+
+class IllegalTransition(ValueError):
+    """A job was asked for a change that the table does not hold."""
+
+
+def next_state(state: JobState, action: JobAction) -> JobState:
+    """Return the state that ``action`` leads to; raise :class:`IllegalTransition` where there is none."""
+    try:
+        return TRANSITIONS[state, action]
+    except KeyError:
+        raise IllegalTransition(f"a job that is {state} cannot take '{action}'") from None
