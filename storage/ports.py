@@ -52,7 +52,9 @@ class SeriesStore(Protocol):
     def all_digests(self) -> set[str]:
         """Return every digest with a row (rows without a file raise an alarm at start)."""
 
-    def quiet(self, *, now: datetime, quiet: timedelta, max_age: timedelta, floor: datetime) -> list[SeriesRecord]:
+    def quiet(
+        self, *, now: datetime, quiet: timedelta, max_age: timedelta, floor: datetime
+    ) -> list[SeriesRecord]:
         """Return RECEIVING series with nothing new for ``quiet``, or older than ``max_age``.
 
         The quiet period counts from the latest of: last instance, an association marked LOST that touched the
@@ -65,7 +67,7 @@ class SeriesStore(Protocol):
     def find(self, series_uid: str) -> SeriesRecord | None:
         """Return a series by its Series Instance UID."""
 
-    def list(self, *, after_id: int = 0, limit: int = 1000) -> list[SeriesRecord]:
+    def page(self, *, after_id: int = 0, limit: int = 1000) -> list[SeriesRecord]:
         """Return series in the order of their ids, one page."""
 
     def instances(self, series_id: int, revision: int | None = None) -> list[InstanceRecord]:
@@ -75,7 +77,12 @@ class SeriesStore(Protocol):
         """Return the associations that brought instances of this series."""
 
     def close(
-        self, series: SeriesRecord, snapshot: Sequence[int], verdict: Verdict, requests: Sequence[InferRequest], now: datetime
+        self,
+        series: SeriesRecord,
+        snapshot: Sequence[int],
+        verdict: Verdict,
+        requests: Sequence[InferRequest],
+        now: datetime,
     ) -> bool:
         """Freeze the next revision over the instance ids of ``snapshot`` and insert its INFER jobs.
 
@@ -105,8 +112,14 @@ class SeriesStore(Protocol):
 class JobStore(Protocol):
     """Jobs, their results and the event log."""
 
-    def claim(self, kinds: Sequence[JobKind], worker: str, lease: timedelta, now: datetime,
-              destinations: Sequence[str] | None = None) -> Claim | None:
+    def claim(
+        self,
+        kinds: Sequence[JobKind],
+        worker: str,
+        lease: timedelta,
+        now: datetime,
+        destinations: Sequence[str] | None = None,
+    ) -> Claim | None:
         """Take the due job of highest priority, oldest first; attempts + 1, fence + 1, event written.
 
         Due: AVAILABLE or RETRYABLE with ``available_at`` <= now. ``destinations`` limits DELIVER jobs.
@@ -118,24 +131,50 @@ class JobStore(Protocol):
     def record_progress(self, claim: Claim, stage: str, seconds: float, now: datetime) -> None:
         """Append an event for a stage that ended inside a RUNNING job (for ``jobs tail``); no state change."""
 
-    def complete_infer(self, claim: Claim, result: ResultSet, deliveries: Sequence[DeliveryRequest], now: datetime,
-                       timings: dict[str, float]) -> bool:
+    def complete_infer(
+        self,
+        claim: Claim,
+        result: ResultSet,
+        deliveries: Sequence[DeliveryRequest],
+        now: datetime,
+        timings: dict[str, float],
+    ) -> bool:
         """RUNNING -> COMPLETED with its result set and DELIVER jobs; False when the claim is lost."""
 
-    def discard_infer(self, claim: Claim, reason: Reason, result: ResultSet, deliveries: Sequence[DeliveryRequest],
-                      now: datetime) -> bool:
+    def discard_infer(
+        self,
+        claim: Claim,
+        reason: Reason,
+        result: ResultSet,
+        deliveries: Sequence[DeliveryRequest],
+        now: datetime,
+    ) -> bool:
         """RUNNING -> DISCARDED with a not-analysed result set and its DELIVER jobs; False when the claim is lost."""
 
-    def complete_delivery(self, claim: Claim, objects: Sequence[ObjectDelivery], now: datetime,
-                          timings: dict[str, float]) -> bool:
+    def complete_delivery(
+        self, claim: Claim, objects: Sequence[ObjectDelivery], now: datetime, timings: dict[str, float]
+    ) -> bool:
         """RUNNING -> COMPLETED with proof ``sent``."""
 
-    def retry_later(self, claim: Claim, reason: Reason, available_at: datetime, now: datetime,
-                    detail: dict[str, object] | None = None, objects: Sequence[ObjectDelivery] = ()) -> bool:
+    def retry_later(
+        self,
+        claim: Claim,
+        reason: Reason,
+        available_at: datetime,
+        now: datetime,
+        detail: dict[str, object] | None = None,
+        objects: Sequence[ObjectDelivery] = (),
+    ) -> bool:
         """RUNNING -> RETRYABLE."""
 
-    def discard(self, claim: Claim, reason: Reason, now: datetime, detail: dict[str, object] | None = None,
-                objects: Sequence[ObjectDelivery] = ()) -> bool:
+    def discard(
+        self,
+        claim: Claim,
+        reason: Reason,
+        now: datetime,
+        detail: dict[str, object] | None = None,
+        objects: Sequence[ObjectDelivery] = (),
+    ) -> bool:
         """RUNNING -> DISCARDED for a DELIVER job."""
 
     def give_back(self, claim: Claim, now: datetime) -> bool:
@@ -153,7 +192,7 @@ class JobStore(Protocol):
     def get(self, job_id: int) -> JobRecord | None:
         """Return a job."""
 
-    def list(self, selection: JobFilter, *, after_id: int = 0, limit: int = 1000) -> list[JobRecord]:
+    def page(self, selection: JobFilter, *, after_id: int = 0, limit: int = 1000) -> list[JobRecord]:
         """Return jobs in the order of their ids, one page."""
 
     def of_series(self, series_id: int) -> list[JobRecord]:
@@ -171,8 +210,14 @@ class JobStore(Protocol):
     def is_own_result(self, sop_instance_uid: str) -> bool:
         """Whether we made this SOP instance."""
 
-    def events(self, *, after_id: int = 0, limit: int = 1000, job_id: int | None = None,
-               series_uid: str | None = None) -> list[EventRecord]:
+    def events(
+        self,
+        *,
+        after_id: int = 0,
+        limit: int = 1000,
+        job_id: int | None = None,
+        series_uid: str | None = None,
+    ) -> list[EventRecord]:
         """Return events in the order of their ids, one page."""
 
     def last_event_id(self) -> int:
