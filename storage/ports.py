@@ -52,9 +52,7 @@ class SeriesStore(Protocol):
     def all_digests(self) -> set[str]:
         """Return every digest with a row (rows without a file raise an alarm at start)."""
 
-    def quiet(
-        self, *, now: datetime, quiet: timedelta, max_age: timedelta, floor: datetime
-    ) -> list[SeriesRecord]:
+    def quiet(self, *, now: datetime, quiet: timedelta, max_age: timedelta, floor: datetime) -> list[SeriesRecord]:
         """Return RECEIVING series with nothing new for ``quiet``, or older than ``max_age``.
 
         The quiet period counts from the latest of: last instance, an association marked LOST that touched the
