@@ -1,0 +1,59 @@
+"""The errors of the model side.
+
+::
+
+    ModelError
+    ├── UnreadableInstance          a file is not a DICOM instance that can be used
+    ├── PixelError                  its pixels cannot become HU; ``rejection`` says why
+    └── BundleError                 a model bundle is not served
+        └── ManifestError           manifest.toml is wrong; ``problems`` names each key and what it may be
+
+Texts never contain patient data: no names, no identifiers, no UIDs.
+"""
+
+from dataclasses import dataclass
+
+from hounsfield.model.findings import Rejection
+
+
+class ModelError(Exception):
+    """Base of all errors that ``hounsfield.model`` raises on purpose."""
+
+
+class UnreadableInstance(ModelError):
+    """A file is not a DICOM instance that can be used."""
+
+
+class PixelError(ModelError):
+    """The pixels of an instance cannot become HU."""
+
+    def __init__(self, rejection: Rejection, words: str) -> None:
+        """Name the coded reason and say it in words."""
+        super().__init__(words)
+        self.rejection = rejection
+
+
+class BundleError(ModelError):
+    """A model bundle is broken, changed or unsafe, and is not served."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestProblem:
+    """One wrong key of a manifest."""
+
+    key: str
+    """Dotted, as in ``output.labels[0].threshold``; empty if the whole file is meant."""
+    allowed: str
+    """What is wrong and what may stand there."""
+
+
+class ManifestError(BundleError):
+    """A manifest cannot be used: its file, the first wrong key and what is allowed there; ``problems`` has all."""
+
+    def __init__(self, file: str, problems: tuple[ManifestProblem, ...]) -> None:
+        """``problems`` has at least one entry."""
+        self.file = file
+        self.problems = problems
+        self.key = problems[0].key
+        self.allowed = problems[0].allowed
+        super().__init__("; ".join(f"{file}: {f'{one.key}: ' if one.key else ''}{one.allowed}" for one in problems))
