@@ -1,0 +1,55 @@
+"""What every test may use: the real CT data, the peers, and the rule that nothing is skipped unseen."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.peers import PostgreSQL, everything_required, postgresql, skip_or_fail
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_ct() -> Path:
+    """Return the folder with real CT data (``ge_head_ct``, ``transfer_syntaxes``); it is never copied in here."""
+    folder = Path(os.environ.get("HOUNSFIELD_REAL_CT") or ROOT.parent / "shared" / "data")
+    if not (folder / "ge_head_ct").is_dir():
+        skip_or_fail(f"no real CT data: set HOUNSFIELD_REAL_CT to a folder with ge_head_ct (looked in {folder})")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql_cluster() -> Iterator[PostgreSQL]:
+    """Return a PostgreSQL of our own on a private port; make databases in it with ``create_database``."""
+    with postgresql() as cluster:
+        yield cluster
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Turn a skip into a failure where everything is required, except for what needs a GPU."""
+    report = yield
+    if (
+        report.skipped
+        and everything_required()
+        and not hasattr(report, "wasxfail")
+        and not item.get_closest_marker("gpu")
+    ):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but HOUNSFIELD_REQUIRE_ALL=1: {_reason(report.longrepr)}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    """Turn the skip of a whole module into a failure where everything is required."""
+    report = yield
+    if report.skipped and everything_required():
+        report.outcome = "failed"
+        report.longrepr = f"module skipped, but HOUNSFIELD_REQUIRE_ALL=1: {_reason(report.longrepr)}"
+    return report
+
+
+def _reason(longrepr: object) -> str:
+    return str(longrepr[2]) if isinstance(longrepr, tuple) else str(longrepr)

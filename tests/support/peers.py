@@ -1,0 +1,235 @@
+"""Real peer programs for tests: DCMTK, dicom3tools, Orthanc and PostgreSQL, all from Debian.
+
+A missing program skips the test, or fails it where ``HOUNSFIELD_REQUIRE_ALL=1`` (which ``.ci/run`` sets).
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.waiting import wait_until
+
+DEBIAN_LINE = "sudo apt-get install --no-install-recommends -y dcmtk dicom3tools orthanc postgresql"
+_SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")
+
+
+def everything_required() -> bool:
+    """Whether a missing peer is a failure."""
+    return os.environ.get("HOUNSFIELD_REQUIRE_ALL") == "1"
+
+
+def skip_or_fail(reason: str) -> None:
+    """Leave the running test: skipped, or failed where everything is required."""
+    if everything_required():
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def require_binary(name: str) -> str:
+    """Return the path of a peer program, or leave the test (:func:`skip_or_fail`)."""
+    folders = os.pathsep.join((os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS, *_postgres_folders()))
+    found = shutil.which(name, path=folders)
+    if found is None:
+        skip_or_fail(f"{name} is not installed: {DEBIAN_LINE}")
+    assert found is not None
+    return found
+
+
+def _postgres_folders() -> list[str]:
+    """Debian keeps initdb and postgres out of the PATH, one folder per version; the newest first."""
+    folders = Path("/usr/lib/postgresql").glob("*/bin")
+    return [str(folder) for folder in sorted(folders, key=lambda folder: folder.parent.name, reverse=True)]
+
+
+def free_port() -> int:
+    """Return a TCP port on 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def run_tool(name: str, *arguments: str | Path, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
+    """Run a peer program to its end and return it with its output as text; the exit status is the caller's."""
+    command = [require_binary(name), *(str(argument) for argument in arguments)]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds, check=False)
+
+
+def dciodvfy(path: Path) -> tuple[list[str], list[str]]:
+    """Return the errors and the warnings dicom3tools finds in a DICOM file."""
+    lines = (run_tool("dciodvfy", "-new", path).stderr).splitlines()
+    return [x for x in lines if x.startswith("Error")], [x for x in lines if x.startswith("Warning")]
+
+
+@contextmanager
+def running(command: Sequence[str | Path], log: Path, **options: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a peer in the background with its output in ``log``; it is ended with the block."""
+    with log.open("ab") as output:
+        process = subprocess.Popen([str(part) for part in command], stdout=output, stderr=output, **options)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(timeout=10)
+
+
+def accepts_connections(port: int) -> bool:
+    """Whether something listens on 127.0.0.1:``port``."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass(frozen=True)
+class Orthanc:
+    """A running Orthanc: where it listens and what it holds."""
+
+    dicom_port: int
+    http_port: int
+    ae_title: str
+    log: Path
+
+    def get(self, path: str) -> bytes:
+        """Return the answer of its REST API to ``GET /path``."""
+        url = f"http://127.0.0.1:{self.http_port}/{path.lstrip('/')}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return bytes(answer.read())
+
+    def post(self, path: str, body: bytes) -> bytes:
+        """Return the answer of its REST API to ``POST /path``."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/{path.lstrip('/')}", data=body)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return bytes(answer.read())
+
+    def instances(self) -> dict[str, str]:
+        """Return Orthanc's identifier of every SOP Instance UID it holds."""
+        found = json.loads(self.get("/instances?expand"))
+        return {entry["MainDicomTags"]["SOPInstanceUID"]: entry["ID"] for entry in found}
+
+    def file(self, sop_instance_uid: str) -> bytes:
+        """Return the DICOM file of an instance as Orthanc keeps it."""
+        return self.get(f"/instances/{self.instances()[sop_instance_uid]}/file")
+
+    def is_up(self) -> bool:
+        """Whether it answers on both ports."""
+        try:
+            self.get("/system")
+        except (urllib.error.URLError, OSError):
+            return False
+        return accepts_connections(self.dicom_port)
+
+
+@contextmanager
+def orthanc(
+    folder: Path, *, dicom_port: int | None = None, http_port: int | None = None, ae_title: str = "ORTHANC"
+) -> Iterator[Orthanc]:
+    """Run an Orthanc of our own that keeps its data in ``folder``; started again there, it still has them."""
+    program = require_binary("Orthanc")
+    folder.mkdir(parents=True, exist_ok=True)
+    server = Orthanc(dicom_port or free_port(), http_port or free_port(), ae_title, folder / "orthanc.log")
+    configuration = {
+        "Name": "tests",
+        "StorageDirectory": str(folder / "data"),
+        "IndexDirectory": str(folder / "data"),
+        "HttpPort": server.http_port,
+        "DicomPort": server.dicom_port,
+        "DicomAet": ae_title,
+        "DicomCheckCalledAet": True,
+        "RemoteAccessAllowed": False,
+        "AuthenticationEnabled": False,
+        "Plugins": [],
+        "StableAge": 1,
+        "SaveJobs": False,
+    }
+    settings = folder / "orthanc.json"
+    settings.write_text(json.dumps(configuration))
+    with running([program, settings], server.log) as process:
+        wait_until(lambda: server.is_up() or _ended(process, server.log), 30)
+        yield server
+
+
+def _ended(process: subprocess.Popen[bytes], log: Path) -> bool:
+    """Fail the test with the peer's own words if it has ended by itself; False while it runs."""
+    if process.poll() is not None:
+        pytest.fail(f"{process.args!r} ended with {process.returncode}:\n{log.read_text(errors='replace')[-2000:]}")
+    return False
+
+
+@dataclass(frozen=True)
+class PostgreSQL:
+    """A running PostgreSQL cluster of our own, on a private port, with trust authentication."""
+
+    port: int
+    socket_folder: Path
+    psql: str
+
+    def execute(self, statement: str, database: str = "postgres") -> str:
+        """Run one SQL statement as the superuser and return what it prints."""
+        command = [self.psql, "-XAtq", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
+        command += ["-v", "ON_ERROR_STOP=1", "-d", database, "-c", statement]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    def create_database(self, name: str, template: str = "template0") -> str:
+        """Make a database and return its SQLAlchemy URL."""
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Remove a database, connected or not."""
+        self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def url(self, database: str) -> str:
+        """Return the SQLAlchemy URL of a database."""
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
+
+
+@contextmanager
+def postgresql() -> Iterator[PostgreSQL]:
+    """Run a fresh PostgreSQL cluster that is removed with the block.
+
+    PostgreSQL refuses to run as root, so root starts it as the user ``postgres``; its folder lies outside
+    pytest's, which only root may enter. It does not sync to disk: what is tested is our SQL, not its durability.
+    """
+    initdb, server, psql = (require_binary(name) for name in ("initdb", "postgres", "psql"))
+    identity: dict[str, object] = {"user": "postgres", "group": "postgres", "extra_groups": ()} if _is_root() else {}
+    folder = Path(tempfile.mkdtemp(prefix="hounsfield-pg-"))
+    try:
+        if _is_root():
+            shutil.chown(folder, "postgres", "postgres")
+        data, log, port = folder / "data", folder / "log", free_port()
+        log.touch()
+        made = [initdb, "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        subprocess.run(made, check=True, capture_output=True, cwd=folder, timeout=120, **identity)
+        command = [server, "-D", data, "-p", str(port), "-k", folder, "-h", "127.0.0.1"]
+        for option in ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"):
+            command += ["-c", option]
+        cluster = PostgreSQL(port, folder, psql)
+        with running(command, log, cwd=folder, **identity) as process:
+            wait_until(lambda: _answers(cluster) or _ended(process, log), 30)
+            yield cluster
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _answers(cluster: PostgreSQL) -> bool:
+    try:
+        return cluster.execute("SELECT 1").strip() == "1"
+    except subprocess.CalledProcessError:
+        return False
