@@ -6,6 +6,7 @@ A missing program skips the test, or fails it where ``HOUNSFIELD_REQUIRE_ALL=1``
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -71,14 +72,16 @@ def dciodvfy(path: Path) -> tuple[list[str], list[str]]:
 
 
 @contextmanager
-def running(command: Sequence[str | Path], log: Path, **options: object) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: Sequence[str | Path], log: Path, *, ending: signal.Signals = signal.SIGTERM, **options: object
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a peer in the background with its output in ``log``; it is ended with the block."""
     with log.open("ab") as output:
         process = subprocess.Popen([str(part) for part in command], stdout=output, stderr=output, **options)
         try:
             yield process
         finally:
-            process.terminate()
+            process.send_signal(ending)
             try:
                 process.wait(timeout=10)
             except subprocess.TimeoutExpired:
@@ -136,7 +139,10 @@ class Orthanc:
 def orthanc(
     folder: Path, *, dicom_port: int | None = None, http_port: int | None = None, ae_title: str = "ORTHANC"
 ) -> Iterator[Orthanc]:
-    """Run an Orthanc of our own that keeps its data in ``folder``; started again there, it still has them."""
+    """Run an Orthanc of our own that keeps its data in ``folder``; started again there, it still has them.
+
+    It is killed at the end: its clean shutdown takes 3.5 s and adds nothing to what it has stored.
+    """
     program = require_binary("Orthanc")
     folder.mkdir(parents=True, exist_ok=True)
     server = Orthanc(dicom_port or free_port(), http_port or free_port(), ae_title, folder / "orthanc.log")
@@ -156,7 +162,7 @@ def orthanc(
     }
     settings = folder / "orthanc.json"
     settings.write_text(json.dumps(configuration))
-    with running([program, settings], server.log) as process:
+    with running([program, settings], server.log, ending=signal.SIGKILL) as process:
         wait_until(lambda: server.is_up() or _ended(process, server.log), 30)
         yield server
 
