@@ -71,6 +71,9 @@ class SeriesStore(Protocol):
     def instances(self, series_id: int, revision: int | None = None) -> list[InstanceRecord]:
         """Return all copies (None), or the primary instances of one frozen revision's snapshot."""
 
+    def verdict(self, series_id: int, revision: int) -> Verdict | None:
+        """Return the completeness verdict a revision was closed with."""
+
     def associations(self, series_id: int) -> list[AssociationRecord]:
         """Return the associations that brought instances of this series."""
 

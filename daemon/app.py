@@ -1,0 +1,200 @@
+"""The composition root: the only place where the parts of the daemon meet.
+
+Imports stand inside the builders, so that a receiver never pays for highdicom and only a worker for TensorFlow.
+"""
+
+import os
+import random
+import secrets
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hounsfield.daemon.clock import Clock, SystemClock
+from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.logs import UidHasher
+from hounsfield.storage.engine import Database, open_database
+from hounsfield.storage.results import ResultFiles
+from hounsfield.storage.spool import Spool
+
+if TYPE_CHECKING:
+    from hounsfield.daemon.assembly.assembler import Assembler
+    from hounsfield.daemon.pipeline.bundles import BundleShelf
+    from hounsfield.daemon.pipeline.courier import Courier
+    from hounsfield.daemon.pipeline.reporting import Reporter
+    from hounsfield.daemon.pipeline.rescuer import Rescuer
+    from hounsfield.daemon.pipeline.worker import Worker
+    from hounsfield.daemon.reception.scp import Receiver
+
+
+@dataclass(frozen=True)
+class Application:
+    """One process's parts, built on first use."""
+
+    settings: Settings
+    clock: Clock
+
+    @cached_property
+    def home(self) -> Path:
+        """``storage.home``, made if it is not there, for its owner only."""
+        home = self.settings.storage.home
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in ("previews", "bundles"):
+            (home / name).mkdir(exist_ok=True, mode=0o700)
+        return home
+
+    @cached_property
+    def process_name(self) -> str:
+        """Fresh for each process: a worker that comes back from the dead is another one."""
+        return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+    @cached_property
+    def database(self) -> Database:
+        """The job database, upgraded if it is the embedded one."""
+        return open_database(self.settings.storage.database_url, self.home)
+
+    @cached_property
+    def spool(self) -> Spool:
+        """Received files."""
+        return Spool(self.settings.storage.spool or self.home / "spool")
+
+    @cached_property
+    def files(self) -> ResultFiles:
+        """Finished result objects."""
+        return ResultFiles(self.home)
+
+    @cached_property
+    def hasher(self) -> UidHasher:
+        """UIDs as keyed hashes, for logs."""
+        return UidHasher.of_home(self.home)
+
+    @cached_property
+    def device_uid(self) -> str:
+        """Our Device UID (0018,1002), drawn once and kept."""
+        return _kept(self.home / "device_uid", lambda: f"2.25.{secrets.randbits(122)}")
+
+    @cached_property
+    def shelf(self) -> "BundleShelf":
+        """The configured bundles."""
+        from hounsfield.daemon.pipeline.bundles import open_shelf
+
+        return open_shelf(self.settings)
+
+    def receiver(self) -> "Receiver":
+        """Build the Storage SCP."""
+        from hounsfield.daemon.reception.scp import Receiver
+
+        return Receiver(
+            settings=self.settings.dicom,
+            peers=self.settings.peer,
+            spool=self.spool,
+            series=self.database.series,
+            jobs=self.database.jobs,
+            clock=self.clock,
+            hasher=self.hasher,
+            name=self.process_name,
+        )
+
+    def assembler(self) -> "Assembler":
+        """Build the assembler."""
+        from hounsfield.daemon.assembly.assembler import Assembler
+        from hounsfield.daemon.assembly.identities import IsolatedIdentityReader
+
+        return Assembler(
+            series=self.database.series,
+            spool=self.spool,
+            bundles=self.shelf.bundles,
+            settings=self.settings.assembly,
+            identities=IsolatedIdentityReader(),
+            hasher=self.hasher,
+            clock=self.clock,
+        )
+
+    def reporter(self) -> "Reporter":
+        """Build what writes result objects."""
+        from hounsfield.daemon.pipeline.reporting import Reporter
+
+        return Reporter(
+            settings=self.settings,
+            jobs=self.database.jobs,
+            files=self.files,
+            previews=self.home / "previews",
+            device_uid=self.device_uid,
+            clock=self.clock,
+        )
+
+    def rescuer(self) -> "Rescuer":
+        """Build what brings lost jobs back."""
+        from hounsfield.daemon.pipeline.rescuer import Rescuer
+
+        return Rescuer(
+            settings=self.settings,
+            series=self.database.series,
+            jobs=self.database.jobs,
+            spool=self.spool,
+            reporter=self.reporter(),
+            shelf=self.shelf,
+            clock=self.clock,
+        )
+
+    def worker(self) -> "Worker":
+        """Build the worker: loads, self-tests and warms every bundle (takes seconds)."""
+        from hounsfield.daemon.pipeline.infer_stage import InferStage
+        from hounsfield.daemon.pipeline.serving import serve
+        from hounsfield.daemon.pipeline.worker import LeaseKeeper, Worker
+
+        jobs = self.database.jobs
+        stage = InferStage(
+            settings=self.settings,
+            series=self.database.series,
+            jobs=jobs,
+            spool=self.spool,
+            reporter=self.reporter(),
+            clock=self.clock,
+        )
+        return Worker(
+            name=self.process_name,
+            jobs=jobs,
+            stage=stage,
+            rescuer=self.rescuer(),
+            keeper=LeaseKeeper(jobs, self.settings.worker, self.clock),
+            settings=self.settings.worker,
+            clock=self.clock,
+            served=serve(self.shelf.bundles, self.settings.worker),
+        )
+
+    def couriers(self) -> list["Courier"]:
+        """Build one courier per destination."""
+        from hounsfield.daemon.pipeline.courier import Courier
+
+        return [
+            Courier(
+                name=self.process_name,
+                destination=destination,
+                jobs=self.database.jobs,
+                files=self.files,
+                clock=self.clock,
+                random_source=random.Random(),  # noqa: S311 - jitter, not a secret
+            )
+            for destination in self.settings.destination
+        ]
+
+
+def build(settings: Settings) -> Application:
+    """Return the application on this machine's clocks."""
+    return Application(settings, SystemClock())
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    """Return the text kept at ``path``; the first process to come writes it, the others read what it wrote."""
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.write_text(make())
+        with suppress(FileExistsError):  # another process was first: then its text counts
+            os.link(draft, path)
+        draft.unlink()
+    return path.read_text().strip()

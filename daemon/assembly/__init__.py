@@ -1,0 +1,1 @@
+"""Turns received instances into series: completeness, selection, closing."""

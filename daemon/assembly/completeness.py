@@ -1,0 +1,58 @@
+"""Whether a series is whole: a verdict from evidence (geometry, announced counts, association ends). Pure."""
+
+from collections.abc import Sequence
+
+from hounsfield.model.geometry import SeriesGeometry
+from hounsfield.model.headers import SliceHeader
+from hounsfield.storage.records import AssociationRecord, Verdict
+from hounsfield.storage.states import AssociationEnding, Completeness, Reason
+
+
+def judge(
+    headers: Sequence[SliceHeader],
+    geometry: SeriesGeometry,
+    associations: Sequence[AssociationRecord],
+    unreadable: int = 0,
+) -> Verdict:
+    """Return the verdict with every reason that speaks against COMPLETE.
+
+    INCOMPLETE means images are known to be missing; SUSPECT means they may be.
+    """
+    missing: dict[Reason, str] = {}
+    doubtful: dict[Reason, str] = {}
+    if unreadable:
+        missing[Reason.UNREADABLE] = f"{unreadable} image(s) of the series cannot be read."
+    if geometry.gaps:
+        widest = max(gap.step_mm for gap in geometry.gaps)
+        missing[Reason.GAP] = f"Slices are missing at {len(geometry.gaps)} place(s): a step of {widest:.1f} mm."
+    announced = _announced(headers)
+    if announced is not None and announced > len(headers):
+        missing[Reason.FEWER_THAN_ANNOUNCED] = (
+            f"{len(headers)} images received, the scanner announced {announced} in this acquisition."
+        )
+    if geometry.sparse:
+        doubtful[Reason.SPARSE] = "Regular steps wider than the slices are thick: every second slice may be missing."
+    if _ended_badly(associations):
+        doubtful[Reason.ASSOCIATION_ABORTED] = "The transfer was cut off and not repeated; the ends may be missing."
+    reasons = {**missing, **doubtful}
+    doubt = Completeness.SUSPECT if doubtful else Completeness.COMPLETE
+    completeness = Completeness.INCOMPLETE if missing else doubt
+    return Verdict(completeness=completeness, reasons=tuple(reasons), remarks=tuple(reasons.values()))
+
+
+def _announced(headers: Sequence[SliceHeader]) -> int | None:
+    """Images in Acquisition (0020,1002), where the whole series is one acquisition; else it says nothing."""
+    if len({header.acquisition_number for header in headers}) != 1:
+        return None
+    counts = {header.images_in_acquisition for header in headers}
+    return counts.pop() if len(counts) == 1 else None
+
+
+def _ended_badly(associations: Sequence[AssociationRecord]) -> bool:
+    """Whether an association broke off and none that was released later made up for it."""
+    broken = [a for a in associations if a.ending in (AssociationEnding.ABORTED, AssociationEnding.LOST)]
+    if not broken:
+        return False
+    last_break = max(a.ended_at or a.opened_at for a in broken)
+    released = [a for a in associations if a.ending is AssociationEnding.RELEASED]
+    return not any((a.ended_at or a.opened_at) >= last_break for a in released)

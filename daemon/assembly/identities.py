@@ -1,0 +1,47 @@
+"""Analysis identities of spool files, computed by a child process under limits of time and memory.
+
+Decoding hostile pixels must not take the assembler with it (shared rule: decoding happens under limits).
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from hounsfield.daemon.errors import IdentityUnavailable
+
+
+class IdentityReader(Protocol):
+    """Gives the analysis identity of each file."""
+
+    def read(self, paths: Sequence[Path]) -> dict[Path, str]:
+        """Return path -> identity (hex); raise :class:`IdentityUnavailable` when one cannot be had."""
+
+
+class IsolatedIdentityReader:
+    """Runs ``python -m hounsfield.model.identity`` once per call."""
+
+    def __init__(self, *, seconds: float = 120.0, memory_mb: int = 2048) -> None:
+        self._seconds = seconds
+        self._memory_mb = memory_mb
+
+    def read(self, paths: Sequence[Path]) -> dict[Path, str]:
+        """Return path -> identity; the child's crash, time-out or silence raises."""
+        command = [sys.executable, "-m", "hounsfield.model.identity", "--memory-mb", str(self._memory_mb)]
+        try:
+            done = subprocess.run(
+                command,
+                input="".join(f"{path}\n" for path in paths),
+                capture_output=True,
+                text=True,
+                timeout=self._seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise IdentityUnavailable(f"comparing {len(paths)} images took over {self._seconds:.0f} s") from None
+        found = {Path(row["path"]): str(row["identity"]) for row in map(json.loads, done.stdout.splitlines())}
+        if done.returncode != 0 or set(found) != set(paths):
+            raise IdentityUnavailable(f"comparing {len(paths)} images failed (exit status {done.returncode})")
+        return found

@@ -1,0 +1,35 @@
+"""The configured bundles, opened once per process: hashes verified, nothing executed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.errors import ConfigurationError
+from hounsfield.model.bundle import Bundle, bundled, open_bundle
+
+
+class BundleShelf:
+    """Finds the bundle of a job."""
+
+    def __init__(self, bundles: Sequence[Bundle]) -> None:
+        self.bundles = tuple(bundles)
+
+    def exact(self, sha256: str) -> Bundle | None:
+        """Return the bundle with this digest, None if it is no longer installed."""
+        return next((bundle for bundle in self.bundles if bundle.sha256 == sha256), None)
+
+    def for_report(self, name: str, sha256: str) -> Bundle:
+        """Return what a not-analysed report is written for: the exact bundle, else its name, else any."""
+        exact = self.exact(sha256)
+        same_name = [bundle for bundle in self.bundles if bundle.manifest.name == name]
+        return exact or next(iter([*same_name, *self.bundles]))
+
+
+def open_shelf(settings: Settings) -> BundleShelf:
+    """Open every configured bundle, the shipped demonstration bundle if none is configured."""
+    folders = [Path(entry.path) for entry in settings.bundle] or [bundled()]
+    shelf = BundleShelf([open_bundle(folder) for folder in folders])
+    names = [bundle.manifest.name for bundle in shelf.bundles]
+    if len(set(names)) != len(names):
+        raise ConfigurationError("[[bundle]]: two bundles have the same name; remove one of them")
+    return shelf

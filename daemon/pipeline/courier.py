@@ -1,0 +1,87 @@
+"""The courier: sends finished result objects, byte for byte, and records how each fared. One thread a destination."""
+
+import random
+from datetime import timedelta
+
+import structlog
+
+from hounsfield.daemon.clock import Clock
+from hounsfield.daemon.config.settings import Destination
+from hounsfield.daemon.delivery.retry import Complete, Discard, RetryLater, decide
+from hounsfield.daemon.delivery.scu import send
+from hounsfield.storage.ports import JobStore
+from hounsfield.storage.records import Claim, ObjectDelivery, StoredResultSet
+from hounsfield.storage.results import ResultFiles
+from hounsfield.storage.states import JobKind, Reason
+
+log = structlog.get_logger("hounsfield.courier")
+SLACK = timedelta(seconds=60)
+
+
+class Courier:
+    """Serves one destination; a PACS that is slow or down never delays another."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        destination: Destination,
+        jobs: JobStore,
+        files: ResultFiles,
+        clock: Clock,
+        random_source: random.Random,
+    ) -> None:
+        self._name = name
+        self._destination = destination
+        self._jobs = jobs
+        self._files = files
+        self._clock = clock
+        self._random = random_source
+
+    def work_one(self) -> bool:
+        """Deliver one result set; False when none is due."""
+        lease = timedelta(seconds=self._destination.timeout_seconds * 4) + SLACK
+        claim = self._jobs.claim(
+            [JobKind.DELIVER], self._name, lease, self._clock.now(), destinations=[self._destination.name]
+        )
+        if claim is None:
+            return False
+        self._deliver(claim)
+        return True
+
+    def _deliver(self, claim: Claim) -> None:
+        result = self._jobs.result_set(claim.job.result_set_id or 0)
+        if result is None or not self._intact(result):
+            log.error("result files do not match what was stored", job=claim.job.id)
+            self._jobs.discard(claim, Reason.RESULT_CHANGED, self._clock.now())
+            return
+        started = self._clock.monotonic()
+        kept = {done.sop_instance_uid for done in self._jobs.delivered_objects(claim.job.id) if is_kept(done.status)}
+        paths = [
+            self._files.path(obj.sop_instance_uid)
+            for obj in result.objects
+            if obj.role in self._destination.results and obj.sop_instance_uid not in kept
+        ]
+        report = send(self._destination, paths)
+        seconds = round(self._clock.monotonic() - started, 4)
+        now = self._clock.now()
+        objects = [
+            ObjectDelivery(sop_instance_uid=sent.sop_instance_uid, status=sent.status, at=now) for sent in report.sent
+        ]
+        match decide(report, claim.job.attempts, now, claim.job.give_up_at, self._random):
+            case Complete():
+                self._jobs.complete_delivery(claim, objects, now, {"deliver": seconds})
+            case RetryLater(at=at, reason=reason):
+                log.warning("delivery waits", destination=self._destination.name, job=claim.job.id, reason=str(reason))
+                self._jobs.retry_later(claim, reason, at, now, objects=objects)
+            case Discard(reason=reason):
+                log.error("delivery given up", destination=self._destination.name, job=claim.job.id, reason=str(reason))
+                self._jobs.discard(claim, reason, now, objects=objects)
+
+    def _intact(self, result: StoredResultSet) -> bool:
+        return all(self._files.verify(obj.sop_instance_uid, obj.sha256) for obj in result.objects)
+
+
+def is_kept(status: int) -> bool:
+    """Whether a C-STORE status says that the peer has the object: success or a warning (PS3.4 B.2.3)."""
+    return status == 0x0000 or status in (0xB000, 0xB006, 0xB007)

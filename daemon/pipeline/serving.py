@@ -1,0 +1,34 @@
+"""Loads bundles for the worker: self-tested and warm, or not served and said so."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from hounsfield.daemon.config.settings import WorkerSettings
+from hounsfield.daemon.pipeline.infer_stage import Served
+from hounsfield.model.bundle import Bundle
+from hounsfield.model.errors import ModelError
+from hounsfield.model.predictor import Predictor
+from hounsfield.model.selftest import selftest
+
+log = structlog.get_logger("hounsfield.worker")
+
+
+def serve(bundles: Sequence[Bundle], settings: WorkerSettings) -> dict[str, Served]:
+    """Return bundle digest -> served bundle. A bundle that drifts is left out: its jobs end as not analysed."""
+    served: dict[str, Served] = {}
+    for bundle in bundles:
+        facts = {"bundle": bundle.manifest.name, "version": bundle.manifest.version}
+        try:
+            predictor = Predictor(bundle, device=settings.device, batch=settings.batch)
+            predictor.warm_up()
+            test = selftest(bundle, predictor)
+        except ModelError as error:
+            log.error("bundle not served", **facts, error=str(error))
+            continue
+        if not test.passed:
+            log.error("bundle not served: self-test differs", **facts, difference=test.largest_difference)
+            continue
+        log.info("bundle served", **facts, device=predictor.device, selftest_seconds=round(test.seconds, 3))
+        served[bundle.sha256] = Served(bundle, predictor)
+    return served
