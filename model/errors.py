@@ -5,6 +5,8 @@
     ModelError
     ├── UnreadableInstance          a file is not a DICOM instance that can be used
     ├── PixelError                  its pixels cannot become HU; ``rejection`` says why
+    ├── DeviceError                 the device that was asked for is not there
+    ├── InferenceError              the model's answer is not a score
     └── BundleError                 a model bundle is not served
         └── ManifestError           manifest.toml is wrong; ``problems`` names each key and what it may be
 
@@ -57,3 +59,11 @@ class ManifestError(BundleError):
         self.key = problems[0].key
         self.allowed = problems[0].allowed
         super().__init__("; ".join(f"{file}: {f'{one.key}: ' if one.key else ''}{one.allowed}" for one in problems))
+
+
+class DeviceError(ModelError):
+    """The device that the configuration asks for is not there."""
+
+
+class InferenceError(ModelError):
+    """The model ran and its answer cannot be used."""

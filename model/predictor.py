@@ -1,0 +1,217 @@
+"""Runs a bundle's model on slices: warm, in batches of one fixed size, decoding and preprocessing beside it."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hounsfield.model.aggregation import Scores, aggregation
+from hounsfield.model.bundle import Bundle, ModelKind
+from hounsfield.model.errors import BundleError, InferenceError
+from hounsfield.model.findings import Finding, SliceScore
+from hounsfield.model.preprocess import Preprocessor
+from hounsfield.model.runtime import choose_device, describe_device, tensorflow
+
+Slice = NDArray[np.floating | np.integer]
+Tensor = NDArray[np.float32]
+
+_BEYOND_PROBABILITY = 1e-5
+_BATCHES_AHEAD = 2
+
+
+class Predictor:
+    """One bundle, loaded on one device. Use it from one thread; it has its own threads for what runs beside.
+
+    The model is called through one ``tf.function`` of a fixed batch, never through ``predict``, so that a slice's
+    score does not depend on how many slices there are.
+    """
+
+    def __init__(
+        self, bundle: Bundle, device: str = "auto", batch: int = 16, *, threads: int = 2, xla: bool = False
+    ) -> None:
+        """Load the model. ``device`` is "auto", "cpu", "gpu" or "gpu:N"; ``threads`` preprocess.
+
+        Raises DeviceError for a device that is not there and BundleError for a model that does not load.
+        """
+        if batch < 1 or threads < 1:
+            raise ValueError("batch and threads must be at least 1")
+        self.bundle = bundle
+        self._batch = batch
+        self._threads = threads
+        self._preprocessor = Preprocessor.from_spec(bundle.manifest.preprocessing)
+        self._shape = bundle.manifest.input.shape
+        self._columns = [label.index for label in bundle.manifest.output.labels]
+        self._function = _compiled(bundle, choose_device(device), (batch, *self._shape), xla)
+        self._device: str | None = None
+
+    @property
+    def device(self) -> str:
+        """Where the model ran, from the placement of its output: ``/device:GPU:0 (NVIDIA H100)``. Warms up first."""
+        if self._device is None:
+            self.warm_up()
+        return str(self._device)
+
+    def warm_up(self) -> float:
+        """Trace and run the model once on zeros; return seconds.
+
+        Raises BundleError if preprocessing, input, model and labels of the manifest do not fit together.
+        """
+        started = time.perf_counter()
+        self._check_preprocessing()
+        try:
+            output = self._function(np.zeros((self._batch, *self._shape), np.float32))
+            width = output.shape[-1] if len(output.shape) == 2 else 0
+        except (ValueError, TypeError, AttributeError, tensorflow().errors.OpError) as error:
+            raise BundleError(
+                f"{self.bundle.label}: the model does not take input.shape {list(self._shape)} or does not answer "
+                f"with one tensor ({type(error).__name__})"
+            ) from error
+        if width <= max(self._columns):
+            raise BundleError(
+                f"{self.bundle.label}: the model's output has shape {list(output.shape)}, but output.labels needs "
+                f"(slices, at least {max(self._columns) + 1})"
+            )
+        self._device = describe_device(output.device)
+        return time.perf_counter() - started
+
+    def score(self, hu_slices: Iterable[Slice], spacing_mm: Sequence[tuple[float, float]]) -> Scores:
+        """Score slices: (rows, columns) HU each, with the pixel spacing (between rows, between columns) of each.
+
+        Returns float32 (slices, labels) in [0, 1], labels in the manifest's order. The iterable is consumed a
+        few batches ahead of the model, so that decoding runs beside it. Raises InferenceError for an answer that
+        is not a score, ValueError if slices and spacings differ in number.
+        """
+        if self._device is None:
+            self.warm_up()
+        answers: list[Scores] = []
+        with (
+            ThreadPoolExecutor(self._threads, "preprocess") as pool,
+            ThreadPoolExecutor(1, "inference") as inference,
+        ):
+            running: Future[Scores] | None = None
+            for tensors in _in_batches(self._tensors(hu_slices, spacing_mm, pool), self._batch):
+                if running:
+                    answers.append(running.result())
+                running = inference.submit(self._run, tensors)
+            if running:
+                answers.append(running.result())
+        return np.concatenate(answers) if answers else np.empty((0, len(self._columns)), np.float32)
+
+    def _tensors(
+        self, hu_slices: Iterable[Slice], spacing_mm: Sequence[tuple[float, float]], pool: ThreadPoolExecutor
+    ) -> Iterator[Tensor]:
+        waiting: deque[Future[Tensor]] = deque()
+        for hu, spacing in zip(hu_slices, spacing_mm, strict=True):
+            waiting.append(pool.submit(self._preprocessor.tensor, hu, spacing))
+            if len(waiting) >= _BATCHES_AHEAD * self._batch:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    def _run(self, tensors: list[Tensor]) -> Scores:
+        padded = np.zeros((self._batch, *self._shape), np.float32)
+        padded[: len(tensors)] = tensors
+        try:
+            answer = np.asarray(self._function(padded), np.float32)
+        except tensorflow().errors.OpError as error:
+            raise InferenceError(f"{self.bundle.label}: the model failed while running ({error.message})") from error
+        output: Scores = answer[: len(tensors), self._columns]
+        if not np.all((output >= -_BEYOND_PROBABILITY) & (output <= 1.0 + _BEYOND_PROBABILITY)):
+            raise InferenceError(
+                f"{self.bundle.label}: the model answered with numbers that are not probabilities (NaN, or outside "
+                "0 to 1); its last layer must be a sigmoid or softmax"
+            )
+        clipped: Scores = np.clip(output, 0.0, 1.0)
+        return clipped
+
+    def _check_preprocessing(self) -> None:
+        got = self._preprocessor.tensor(np.full((64, 64), -1000.0, np.float32), (1.0, 1.0)).shape
+        if got != self._shape:
+            raise BundleError(
+                f"{self.bundle.label}: preprocessing makes tensors of shape {list(got)}, input.shape says "
+                f"{list(self._shape)}"
+            )
+
+
+def find(bundle: Bundle, sop_instance_uids: Sequence[str], scores: Scores, label: int = 0) -> Finding:
+    """Make the finding of one label (by its place in the manifest) from the slice scores of a series.
+
+    ``scores`` has shape (slices, labels), in the order of the UIDs. Raises ValueError for other shapes.
+    """
+    output = bundle.manifest.output
+    if scores.shape != (len(sop_instance_uids), len(output.labels)):
+        raise ValueError(f"scores must have shape ({len(sop_instance_uids)}, {len(output.labels)}), not {scores.shape}")
+    meaning = output.labels[label]
+    series = aggregation(output.aggregation)(scores)
+    return Finding(
+        label=meaning.name,
+        concept=meaning.concept.concept,
+        score=float(series[label]),
+        threshold=meaning.threshold,
+        slices=tuple(
+            SliceScore(sop_instance_uid=uid, score=float(row[label]))
+            for uid, row in zip(sop_instance_uids, scores, strict=True)
+        ),
+        slice_threshold=meaning.slice_threshold,
+    )
+
+
+def _in_batches(tensors: Iterator[Tensor], size: int) -> Iterator[list[Tensor]]:
+    batch: list[Tensor] = []
+    for tensor in tensors:
+        batch.append(tensor)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _compiled(bundle: Bundle, device: str, shape: tuple[int, ...], xla: bool) -> Callable[[Tensor], Any]:
+    tf = tensorflow()
+    with tf.device(device):
+        call = _load(bundle, tf)
+
+    def pinned(batch: Any) -> Any:
+        with tf.device(device):  # traced with the graph: it holds in whatever thread the call is made
+            return call(batch)
+
+    run = tf.function(pinned, input_signature=[tf.TensorSpec(shape, tf.float32)], jit_compile=xla or None)
+
+    def from_host(batch: Tensor) -> Any:
+        with tf.device(device):
+            return run(tf.convert_to_tensor(batch))
+
+    return from_host
+
+
+def _load(bundle: Bundle, tf: Any) -> Callable[[Any], Any]:
+    """Return the model as a function of a batch; TensorFlow's and Keras' many load errors become one."""
+    try:
+        if bundle.kind is ModelKind.KERAS:
+            import keras
+
+            model = keras.saving.load_model(bundle.model_path, compile=False, safe_mode=True)
+            return lambda batch: model(batch, training=False)
+        return _served(tf.saved_model.load(str(bundle.model_path)))
+    except (ValueError, TypeError, KeyError, AttributeError, ImportError, OSError, tf.errors.OpError) as error:
+        raise BundleError(f"{bundle.label}: {bundle.model_path} does not load ({type(error).__name__})") from error
+
+
+def _served(loaded: Any) -> Callable[[Any], Any]:
+    """Return the default signature of a SavedModel; it must take one tensor and answer with one."""
+    signature = loaded.signatures["serving_default"]
+    names = list(signature.structured_input_signature[1])
+    if len(names) != 1 or len(signature.structured_outputs) != 1:
+        raise ValueError("serving_default must take one tensor and answer with one")
+
+    def call(batch: Any) -> Any:
+        # Through the loaded object: a signature alone does not keep its variables alive.
+        (output,) = loaded.signatures["serving_default"](**{names[0]: batch}).values()
+        return output
+
+    return call
