@@ -1,0 +1,1 @@
+"""Configuration: one TOML file, overridden by environment variables, read into frozen models."""

@@ -1,0 +1,92 @@
+"""How a setting is declared: default, description, unit and what is allowed, in one place.
+
+The annotated TOML file, ``config show`` and every error message are made from these declarations.
+"""
+
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+
+class Section(BaseModel):
+    """A table of the TOML file: frozen, and no key but the declared ones."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
+
+
+def setting(
+    default: Any,
+    description: str,
+    *,
+    unit: str = "",
+    allowed: str = "",
+    example: Any = None,
+    default_text: str = "",
+    secret: bool = False,
+    **constraints: Any,
+) -> Any:
+    """Declare a key. ``...`` as ``default`` makes it required; ``constraints`` are pydantic's ``ge``, ``le`` and so on.
+
+    ``allowed`` replaces the text derived from the type; ``example`` stands in the annotated file where there is no
+    default; ``default_text`` says in words what ``None`` means; a ``secret``'s value is never shown.
+    """
+    extra = {
+        "unit": unit,
+        "allowed": allowed,
+        "example": example,
+        "default_text": default_text,
+        "secret": secret,
+    }
+    return Field(default, description=description, json_schema_extra=extra, repr=not secret, **constraints)
+
+
+def extra_of(field: FieldInfo) -> dict[str, Any]:
+    """Return what :func:`setting` noted about a field."""
+    extra = field.json_schema_extra
+    return dict(extra) if isinstance(extra, dict) else {}
+
+
+def allowed_text(field: FieldInfo) -> str:
+    """Return in words what a key accepts."""
+    stated = str(extra_of(field).get("allowed") or "")
+    return stated or _type_text(field.annotation, field.metadata)
+
+
+def _type_text(annotation: Any, metadata: list[Any]) -> str:
+    if get_origin(annotation) is Annotated:
+        annotation, *more = get_args(annotation)
+        metadata = [*metadata, *more]
+    if get_origin(annotation) is Literal:
+        return "one of " + ", ".join(f'"{value}"' for value in get_args(annotation))
+    if get_origin(annotation) is tuple:
+        items = _type_text(get_args(annotation)[0], [])
+        return f"a list, each {items}"
+    if annotation is bool:
+        return "true or false"
+    if annotation in (int, float):
+        return ("a whole number" if annotation is int else "a number") + _range_text(metadata)
+    return "a text"
+
+
+def _range_text(metadata: list[Any]) -> str:
+    low = next((m.ge for m in metadata if isinstance(m, Ge)), None)
+    above = next((m.gt for m in metadata if isinstance(m, Gt)), None)
+    high = next((m.le for m in metadata if isinstance(m, Le)), None)
+    below = next((m.lt for m in metadata if isinstance(m, Lt)), None)
+    words = []
+    if low is not None:
+        words.append(f"from {low}")
+    if above is not None:
+        words.append(f"above {above}")
+    if high is not None:
+        words.append(f"to {high}")
+    if below is not None:
+        words.append(f"below {below}")
+    return (" " + " ".join(words)) if words else ""
+
+
+def is_required_list(field: FieldInfo) -> bool:
+    """Whether a list must have at least one entry."""
+    return any(isinstance(m, MinLen) and m.min_length > 0 for m in field.metadata)

@@ -1,0 +1,232 @@
+"""The sections of the configuration: every key with its default, unit and meaning."""
+
+from pathlib import Path
+from typing import Literal
+
+from hounsfield.daemon.config.fields import Section, setting
+from hounsfield.daemon.config.values import (
+    AE_TITLE_ALLOWED,
+    DEVICE_ALLOWED,
+    HOST_ALLOWED,
+    PEER_HOST_ALLOWED,
+    TIMEZONE_ALLOWED,
+    AbsolutePath,
+    AETitle,
+    Device,
+    Host,
+    PeerHost,
+    Timezone,
+)
+
+Accept = Literal["ct", "ct+companions", "all-storage"]
+ResultRole = Literal["sr", "sc"]
+
+
+class DicomSettings(Section):
+    """How images are received."""
+
+    ae_title: AETitle = setting("HOUNSFIELD", "Our AE title, which senders call.", allowed=AE_TITLE_ALLOWED)
+    host: Host = setting(
+        "127.0.0.1",
+        "Address to listen on. Another one than loopback needs a [[peer]] for each sender, or allow_any_peer.",
+        allowed=HOST_ALLOWED,
+    )
+    port: int = setting(
+        11112, "TCP port to listen on; 0 takes any free one, and the ready line names it.", ge=0, le=65535
+    )
+    accept: Accept = setting(
+        "ct+companions",
+        'What senders may store. "ct": CT images only. "ct+companions": also what scanners send along (dose reports, '
+        'secondary captures, presentation states, key objects), kept and skipped. "all-storage": every storage class, '
+        "for modalities that abort a whole study when one class is refused.",
+    )
+    check_called_ae: bool = setting(True, "Refuse associations that call another AE title than ours.")
+    allow_any_peer: bool = setting(False, "Accept any sender from anywhere, whatever [[peer]] says.")
+    max_associations: int = setting(32, "Associations at the same time; more are refused as transient.", ge=1, le=1024)
+    max_pdu: int = setting(
+        131072, "Largest PDU that senders may send; larger is faster.", unit="bytes", ge=4096, le=1048576
+    )
+    max_instance_bytes: int = setting(
+        1073741824,
+        "Largest data set; a larger one is answered A700 (out of resources).",
+        unit="bytes",
+        ge=1048576,
+        le=4294967294,
+    )
+    min_free_bytes: int = setting(
+        536870912,
+        "Free space of the spool's file system below which images are answered A700 (out of resources).",
+        unit="bytes",
+        ge=0,
+    )
+    acse_timeout_seconds: float = setting(
+        30.0, "Wait for the request of an association on a new connection.", unit="seconds", gt=0, le=3600
+    )
+    dimse_timeout_seconds: float = setting(
+        60.0, "Wait for the rest of a message that has begun.", unit="seconds", gt=0, le=3600
+    )
+    network_timeout_seconds: float = setting(
+        60.0, "Silence after which an association is aborted.", unit="seconds", gt=0, le=86400
+    )
+    stop_seconds: float = setting(
+        10.0,
+        "At shutdown, time for senders to finish before their associations are aborted.",
+        unit="seconds",
+        ge=0,
+        le=20,
+    )
+
+
+class StorageSettings(Section):
+    """Where everything is kept."""
+
+    home: AbsolutePath = setting(
+        Path("hounsfield-home"),
+        "Folder of the database, spool, results, previews and bundles; relative to the working directory.",
+        allowed="a path",
+    )
+    database_url: str | None = setting(
+        None,
+        "Database. PostgreSQL needs the extra `postgres`; leave its password out here and use PGPASSFILE.",
+        allowed='a URL: "sqlite:///PATH" or "postgresql://USER@HOST/DATABASE"',
+        example="sqlite:////var/lib/hounsfield/hounsfield.db",
+        default_text="hounsfield.db in storage.home",
+        pattern=r"^(sqlite|postgresql)(\+[a-z0-9_]+)?://",
+        secret=True,
+    )
+    spool: AbsolutePath | None = setting(
+        None,
+        "Folder of received images, on a local or shared file system that keeps what was fsynced.",
+        allowed="a path",
+        example="/var/lib/hounsfield/spool",
+        default_text="spool in storage.home",
+    )
+
+    @property
+    def spool_folder(self) -> Path:
+        """Folder of received images."""
+        return self.spool or self.home / "spool"
+
+    @property
+    def resolved_database_url(self) -> str:
+        """URL of the database, with the default filled in."""
+        return self.database_url or f"sqlite:///{self.home / 'hounsfield.db'}"
+
+
+class AssemblySettings(Section):
+    """When a series counts as received."""
+
+    quiet_seconds: float = setting(
+        10.0, "A series is closed when nothing new came for so long.", unit="seconds", gt=0, le=86400
+    )
+    max_age_seconds: float = setting(
+        3600.0, "A series is closed at the latest so long after its first image.", unit="seconds", gt=0, le=604800
+    )
+    max_revisions: int = setting(
+        3, "How often a series may change after it was analysed before a person has to look.", ge=1, le=100
+    )
+
+
+class Peer(Section):
+    """A sender that may store images. One [[peer]] table each."""
+
+    ae_title: AETitle = setting(
+        ..., "AE title the sender calls itself.", allowed=AE_TITLE_ALLOWED, example="CT_SCANNER_1"
+    )
+    host: PeerHost = setting(
+        ..., "Where it connects from: address, network or host name.", allowed=PEER_HOST_ALLOWED, example="10.1.2.3"
+    )
+
+
+class Destination(Section):
+    """A PACS or viewer that gets results. One [[destination]] table each."""
+
+    name: str = setting(
+        ...,
+        "Name in the job log; changing it loses track of jobs that wait for it.",
+        allowed="1 to 64 letters, digits, '.', '-' and '_'",
+        example="pacs",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+    )
+    ae_title: AETitle = setting(..., "AE title of the destination.", allowed=AE_TITLE_ALLOWED, example="PACS")
+    host: Host = setting(..., "Address of the destination.", allowed=HOST_ALLOWED, example="127.0.0.1")
+    port: int = setting(..., "TCP port of the destination.", example=4242, ge=1, le=65535)
+    results: tuple[ResultRole, ...] = setting(
+        ("sr", "sc"),
+        'Which objects it gets: "sr" structured report, "sc" secondary capture with the summary page.',
+        min_length=1,
+    )
+    calling_ae: AETitle | None = setting(
+        None,
+        "AE title we call ourselves there.",
+        allowed=AE_TITLE_ALLOWED,
+        example="HOUNSFIELD",
+        default_text="dicom.ae_title",
+    )
+    allow_demonstration: bool = setting(
+        False,
+        "Send results of bundles that are not for clinical use to a destination that is not on loopback.",
+    )
+    send_negative: bool = setting(True, "Send results without a finding.")
+    send_not_analysed: bool = setting(
+        True, "Send the reason when a series was not analysed; without it, silence may be taken for negative."
+    )
+    connect_timeout_seconds: float = setting(10.0, "Wait for the TCP connection.", unit="seconds", gt=0, le=600)
+    acse_timeout_seconds: float = setting(
+        30.0, "Wait for the answer to our association request.", unit="seconds", gt=0, le=600
+    )
+    dimse_timeout_seconds: float = setting(
+        60.0, "Wait for the answer to each object sent.", unit="seconds", gt=0, le=3600
+    )
+    give_up_days: float = setting(
+        7.0, "How long a result is offered to a destination that is down.", unit="days", gt=0, le=365
+    )
+
+
+class WorkerSettings(Section):
+    """The process that runs the models."""
+
+    device: Device = setting("auto", 'Where models run: "auto" takes a GPU if there is one.', allowed=DEVICE_ALLOWED)
+    batch: int = setting(16, "Slices per prediction.", unit="slices", ge=1, le=1024)
+    lease_seconds: float = setting(
+        60.0, "A worker not heard of for so long has lost its job to the next one.", unit="seconds", ge=1, le=3600
+    )
+    job_timeout_seconds: float = setting(
+        600.0, "A job that takes longer is stopped and counts as a failed attempt.", unit="seconds", gt=0, le=86400
+    )
+    max_attempts: int = setting(
+        3, "Attempts before a series is reported as not analysed because of the model.", ge=1, le=20
+    )
+    decode_timeout_seconds: float = setting(
+        120.0, "Longest decoding of one series for comparison.", unit="seconds", gt=0, le=3600
+    )
+    decode_memory_bytes: int = setting(
+        4294967296, "Memory of the process that decodes for comparison.", unit="bytes", ge=268435456
+    )
+
+
+class BundleEntry(Section):
+    """A model bundle to run. One [[bundle]] table each; without any, the bundle that comes along."""
+
+    path: AbsolutePath = setting(
+        ..., "Folder with the bundle's manifest.toml.", allowed="a path", example="/var/lib/hounsfield/bundles/my-model"
+    )
+
+
+class LoggingSettings(Section):
+    """The service's own log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "Least important lines that are written.")
+    format: Literal["console", "json"] = setting("console", "For a person to read, or one JSON object per line.")
+
+
+class SiteSettings(Section):
+    """Who we are, for the results."""
+
+    name: str = setting(
+        "",
+        "Institution name written into results; empty leaves it out.",
+        allowed="at most 64 characters",
+        max_length=64,
+    )
+    timezone: Timezone = setting("UTC", "Time zone of the times in results.", allowed=TIMEZONE_ALLOWED)

@@ -1,0 +1,153 @@
+"""The whole configuration and how it is loaded: TOML file first, environment variables win."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from hounsfield.daemon.config.environment import environment_problems, keys_from_environment
+from hounsfield.daemon.config.fields import setting
+from hounsfield.daemon.config.origin import Origin
+from hounsfield.daemon.config.problems import explain
+from hounsfield.daemon.config.sections import (
+    AssemblySettings,
+    BundleEntry,
+    Destination,
+    DicomSettings,
+    LoggingSettings,
+    Peer,
+    SiteSettings,
+    StorageSettings,
+    WorkerSettings,
+)
+from hounsfield.daemon.config.values import is_loopback
+from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
+
+__all__ = [
+    "AssemblySettings",
+    "BundleEntry",
+    "Destination",
+    "DicomSettings",
+    "LoggingSettings",
+    "Peer",
+    "Settings",
+    "SiteSettings",
+    "StorageSettings",
+    "WorkerSettings",
+    "load_settings",
+]
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured, validated and frozen."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HOUNSFIELD_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+    )
+
+    dicom: DicomSettings = Field(default_factory=DicomSettings)
+    storage: StorageSettings = Field(default_factory=StorageSettings)
+    assembly: AssemblySettings = Field(default_factory=AssemblySettings)
+    peer: tuple[Peer, ...] = ()
+    destination: tuple[Destination, ...] = ()
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    bundle: tuple[BundleEntry, ...] = ()
+    rule: tuple[dict[str, Any], ...] = setting(
+        (), "Reserved for rules that choose bundles.", allowed="nothing yet: each bundle's own scope decides"
+    )
+    logging: LoggingSettings = Field(default_factory=LoggingSettings)
+    site: SiteSettings = Field(default_factory=SiteSettings)
+
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @classmethod
+    def settings_customise_sources(  # pydantic-settings calls it with all of these by name
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what is passed in, which :func:`load_settings` reads from the TOML file."""
+        return env_settings, init_settings
+
+    @property
+    def origin(self) -> Origin:
+        """Which keys came from the file and which from the environment."""
+        return self._origin
+
+    @model_validator(mode="after")
+    def _hang_together(self) -> "Settings":
+        if self.rule:
+            raise _at("rule", "this version has no rules", "remove it: each bundle's own scope decides")
+        names = [destination.name for destination in self.destination]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                key, text = f"destination[{index}].name", f'"{name}" is there twice'
+                raise _at(key, text, "each destination needs its own name")
+        if not (is_loopback(self.dicom.host) or self.peer or self.dicom.allow_any_peer):
+            raise _at(
+                "dicom.host",
+                f'"{self.dicom.host}" can be reached from other machines, and no [[peer]] says who may send',
+                "add a [[peer]] with ae_title and host for each sender, or listen on 127.0.0.1, "
+                "or set dicom.allow_any_peer = true to take images from anybody",
+            )
+        return self
+
+
+def _at(key: str, text: str, allowed: str) -> PydanticCustomError:
+    return PydanticCustomError("setting", "{text}", {"text": text, "key": key, "allowed": allowed})
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read the file (none: the defaults) and the environment.
+
+    Raises :class:`ConfigurationError`, which names every wrong key with its source and what is allowed.
+    """
+    values = {} if path is None else _read_toml(path)
+    problems = environment_problems(Settings)
+    origin = Origin(
+        file=path, file_keys=frozenset(_flat_keys(values)), environment_keys=keys_from_environment(Settings)
+    )
+    if problems:
+        raise ConfigurationError(problems)
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        raise ConfigurationError(explain(error, Settings, origin)) from None
+    settings._origin = origin
+    return settings
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+        allowed = "give the path of a TOML file; `hounsfield config init` writes one"
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "it is not UTF-8"
+        problem, allowed = f"is not TOML: {reason}", "see https://toml.io for the format"
+    raise ConfigurationError((ConfigurationProblem(source=str(path), key="", wrong=problem, allowed=allowed),))
+
+
+def _flat_keys(values: dict[str, Any]) -> list[str]:
+    keys = []
+    for section, content in values.items():
+        if isinstance(content, dict):
+            keys += [f"{section}.{key}" for key in content]
+        elif isinstance(content, list):
+            keys += [
+                f"{section}[{i}].{key}" for i, entry in enumerate(content) if isinstance(entry, dict) for key in entry
+            ]
+    return keys

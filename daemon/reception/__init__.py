@@ -1,0 +1,1 @@
+"""Reception: the Storage and Verification SCP, from the association to the durable, registered instance."""
