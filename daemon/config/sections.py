@@ -119,6 +119,13 @@ class AssemblySettings(Section):
     quiet_seconds: float = setting(
         10.0, "A series is closed when nothing new came for so long.", unit="seconds", gt=0, le=86400
     )
+    incomplete_wait_seconds: float = setting(
+        60.0,
+        "A series with missing slices waits so long after its last image before it is reported as incomplete.",
+        unit="seconds",
+        ge=0,
+        le=604800,
+    )
     max_age_seconds: float = setting(
         3600.0, "A series is closed at the latest so long after its first image.", unit="seconds", gt=0, le=604800
     )
