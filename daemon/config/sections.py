@@ -126,6 +126,13 @@ class AssemblySettings(Section):
         ge=0,
         le=604800,
     )
+    incomplete_wait_seconds: float = setting(
+        60.0,
+        "A series with missing slices waits so long for them before it is reported as not analysed.",
+        unit="seconds",
+        gt=0,
+        le=86400,
+    )
     max_age_seconds: float = setting(
         3600.0, "A series is closed at the latest so long after its first image.", unit="seconds", gt=0, le=604800
     )
