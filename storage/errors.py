@@ -1,0 +1,25 @@
+"""What the storage package raises. No message holds a UID, a name or another value from an instance."""
+
+
+class StorageError(Exception):
+    """Base of everything that storage raises on purpose."""
+
+
+class DatabaseUnavailable(StorageError):
+    """The database did not take the transaction: it is down, locked or full. Nothing was written; try again later."""
+
+
+class SchemaError(StorageError):
+    """The database's schema is not the one this program needs; the message says what to do."""
+
+
+class SpoolError(StorageError):
+    """A received file could not be made durable, or cannot be read back."""
+
+
+class SpoolFull(SpoolError):
+    """No space (or quota) is left for received files."""
+
+
+class ResultFileError(StorageError):
+    """A finished result object could not be made durable, or its bytes are not what was recorded."""
