@@ -1,0 +1,80 @@
+# Two commands matter: `make demo` and `make test`. `make help` lists the rest.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The lock is made for Python 3.11; a newer python3 is taken where there is no python3.11.
+PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
+PYTEST_ARGS ?=
+# --no-compile and one parallel compileall afterwards: 10 s less than pip's own compilation on two cores.
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
+
+.DEFAULT_GOAL := help
+.PHONY: help venv dev demo run peers check test test-only demo-model benchmark dist lock clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Hounsfield needs Python 3.11: '$(PYTHON)' is older or missing. Try: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then $(PYTHON) -m venv $(VENV); else \
+	  $(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(VENV)/bin/python install --quiet pip; fi
+
+# Everything `hounsfield` needs to run.
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Hounsfield and what it needs into $(VENV) (TensorFlow is large: one or two minutes) ..."
+	@$(PIP_INSTALL) setuptools wheel
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[postgres]'
+	@$(COMPILE)
+	@touch $@
+
+# The same, and what tests, checks and training need.
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Hounsfield and its development tools into $(VENV) (TensorFlow is large: one or two minutes) ..."
+	@$(PIP_INSTALL) setuptools wheel
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[postgres,train,dev]'
+	@$(COMPILE)
+	@touch $(VENV)/.runtime $@
+
+venv: $(VENV)/.runtime ## make .venv with the project installed (.venv/bin/hounsfield)
+
+dev: $(VENV)/.dev ## the same, with the tools for tests, checks and training
+
+demo: venv ## do the main job on generated head CT, or on INPUT=folder
+	@$(BIN)/hounsfield demo $(if $(INPUT),--input "$(INPUT)")
+
+run: venv ## start the daemon in the foreground (CONFIG=file)
+	@$(BIN)/hounsfield run $(if $(CONFIG),--config "$(CONFIG)")
+
+check: dev ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+peers: ## install the peer programs of the tests: DCMTK, dicom3tools, Orthanc, PostgreSQL
+	@deploy/tools/install-peers.sh
+
+test: dev peers check test-only ## set up what is missing, check, run the whole suite
+
+test-only: dev
+	$(BIN)/pytest -m "not long" $(PYTEST_ARGS)
+
+demo-model: dev ## train the demonstration bundle anew, from generated phantoms
+	$(BIN)/python -m hounsfield.model.train.demo --out model/bundled/ich-demo --seed 1
+
+benchmark: dev ## run what lies in benchmarks/
+	$(BIN)/pytest benchmarks --override-ini "python_files=bench_*.py" --override-ini "timeout=600" -s $(PYTEST_ARGS)
+
+dist: dev ## build sdist and wheel into dist/ and check them in a clean environment
+	@rm -rf build dist
+	@said=$$($(BIN)/python -m build --sdist --wheel --no-isolation --outdir dist . 2>&1) || { echo "$$said"; exit 1; }
+	@$(BIN)/python deploy/tools/check_dist.py dist
+
+lock: dev ## write constraints.txt from what .venv holds
+	@$(BIN)/python deploy/tools/lock.py
+
+clean: ## remove what the other commands made
+	rm -rf $(VENV) build dist demo-output hounsfield-home *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,54 @@
+#!/bin/sh
+# Install the peer programs that the tests talk to, from Debian. Does nothing where they are all there.
+# Without root or sudo it prints the line to run and exits 1.
+set -eu
+
+packages="dcmtk dicom3tools orthanc postgresql"
+line="apt-get install --no-install-recommends -y $packages"
+PATH="$PATH:/usr/sbin:/sbin:/usr/local/sbin"
+
+missing=""
+for package in $packages; do
+    case $package in
+        dcmtk) ok=$(command -v storescu && command -v dcmsend && command -v dsrdump) || ok="" ;;
+        dicom3tools) ok=$(command -v dciodvfy) || ok="" ;;
+        orthanc) ok=$(command -v Orthanc) || ok="" ;;
+        postgresql) ok=$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || command -v initdb) || ok="" ;;
+    esac
+    [ -n "$ok" ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+become=""
+if [ "$(id -u)" -ne 0 ]; then
+    if command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then become="sudo"; else become="none"; fi
+fi
+if [ "$become" = none ] || ! command -v apt-get >/dev/null; then
+    echo "The tests need these peer programs:$missing. On Debian:" >&2
+    echo "  sudo $line" >&2
+    exit 1
+fi
+
+# Debian's packages start their services when they are installed; the tests start their own instances on private
+# ports. A policy-rc.d that answers 101 (deb-systemd-invoke, invoke-rc.d) forbids it for the time of the installation.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    trap '$become rm -f $policy' EXIT
+    printf '#!/bin/sh\nexit 101\n' | $become tee $policy >/dev/null
+    $become chmod 755 $policy
+fi
+echo "Installing$missing from Debian ..."
+log=$(mktemp)
+if ! { $become env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
+    $become env DEBIAN_FRONTEND=noninteractive $line -qq; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "Could not install them. By hand: sudo $line" >&2
+    exit 1
+fi
+rm -f "$log"
+# Nor at the next boot: only what was not here before.
+if [ -d /run/systemd/system ]; then
+    for service in orthanc postgresql; do
+        case $missing in *$service*) $become systemctl disable --quiet $service 2>/dev/null || true ;; esac
+    done
+fi
