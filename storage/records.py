@@ -110,6 +110,8 @@ class SeriesRecord:
     first_received_at: datetime
     last_received_at: datetime
     closed_at: datetime | None
+    version: int
+    """Grows with every change and every instance: by it a decision on an older look at the series is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +205,7 @@ class JobRecord:
     device: str | None
     attempts: int
     max_attempts: int
+    """For DELIVER jobs beyond reach: ``give_up_at`` ends those."""
     priority: int
     proof: Proof
     available_at: datetime
