@@ -13,7 +13,10 @@ Sections = list[type[BaseModel]]
 
 def problems_of(error: ValidationError, model: type[BaseModel]) -> tuple[ManifestProblem, ...]:
     """Name every wrong key of a document that should have been a ``model``."""
-    return tuple(_problem(one["loc"], one["type"], one["msg"], model) for one in error.errors(include_url=False))
+    found = error.errors(include_url=False)
+    # A list with a wrong entry is also reported as too short: only the innermost is the author's mistake.
+    containers = {one["loc"][:depth] for one in found for depth in range(len(one["loc"]))}
+    return tuple(_problem(one["loc"], one["type"], one["msg"], model) for one in found if one["loc"] not in containers)
 
 
 def _problem(location: Location, kind: str, message: str, model: type[BaseModel]) -> ManifestProblem:

@@ -24,7 +24,7 @@ def _plain(value: Any) -> Any:
         return _plain(value.model_dump(by_alias=True, exclude_none=True))
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items() if inner is not None}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [_plain(inner) for inner in value]
     return value
 
