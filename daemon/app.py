@@ -55,12 +55,12 @@ class Application:
     @cached_property
     def database(self) -> Database:
         """The job database, upgraded if it is the embedded one."""
-        return open_database(self.settings.storage.database_url, self.home)
+        return open_database(self.settings.storage.resolved_database_url, self.home)
 
     @cached_property
     def spool(self) -> Spool:
         """Received files."""
-        return Spool(self.settings.storage.spool or self.home / "spool")
+        return Spool(self.settings.storage.spool_folder)
 
     @cached_property
     def files(self) -> ResultFiles:
@@ -109,7 +109,10 @@ class Application:
             spool=self.spool,
             bundles=self.shelf.bundles,
             settings=self.settings.assembly,
-            identities=IsolatedIdentityReader(),
+            identities=IsolatedIdentityReader(
+                seconds=self.settings.worker.decode_timeout_seconds,
+                memory_mb=self.settings.worker.decode_memory_bytes // 2**20,
+            ),
             hasher=self.hasher,
             clock=self.clock,
         )

@@ -18,7 +18,7 @@ from hounsfield.daemon.errors import DaemonError
 from hounsfield.daemon.logs import configure
 from hounsfield.daemon.notify import notify
 from hounsfield.daemon.roles import DEFAULT_ROLES, Role
-from hounsfield.daemon.supervisor import STOP_SECONDS, Supervisor, spawn_role
+from hounsfield.daemon.supervisor import READY, STOP_SECONDS, Supervisor, spawn_role
 from hounsfield.model.errors import ModelError
 from hounsfield.storage.errors import StorageError
 
@@ -73,7 +73,7 @@ def _receive(application: Application, stop: threading.Event, ready_fd: int) -> 
     sys.stdout.write(f"ready dicom={dicom.host}:{receiver.port} ae={dicom.ae_title}\n")
     sys.stdout.flush()
     if ready_fd >= 0:
-        os.write(ready_fd, b"R")
+        os.write(ready_fd, READY)
         os.close(ready_fd)
     else:
         notify("READY=1")

@@ -5,6 +5,7 @@ worker ever holds TensorFlow. The receiver starts first and alone, so that scann
 """
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before a dead role is started again; doubled at each death, reset after a minute of life."""
 HEALTHY_SECONDS = 60.0
 READY_SECONDS = 30.0
+READY = b"R"
+"""What a receiver writes to its ready descriptor once it accepts associations."""
 
 
 @dataclass
@@ -77,19 +80,17 @@ class Supervisor:
         """Start it first and wait until it accepts associations: TensorFlow's import must not slow it down."""
         read, write = os.pipe()
         try:
-            self._start(Role.RECEIVER, FIRST_PAUSE, write)
-        finally:
-            os.close(write)
-        with open(read, "rb", closefd=True) as pipe:  # noqa: PTH123 - a descriptor, not a path
-            watcher = threading.Thread(target=pipe.read, args=(1,), daemon=True)
-            watcher.start()
+            try:
+                self._start(Role.RECEIVER, FIRST_PAUSE, write)
+            finally:
+                os.close(write)
             deadline = self._clock.monotonic() + READY_SECONDS
-            while watcher.is_alive() and not self._stop.is_set() and self._clock.monotonic() < deadline:
-                watcher.join(0.05)
-            if watcher.is_alive():  # let the blocked read end before the descriptor is closed
-                self._children[Role.RECEIVER].process.kill()
-                watcher.join()
-        return self._stop.is_set() or self._children[Role.RECEIVER].process.poll() is None
+            while not self._stop.is_set() and self._clock.monotonic() < deadline:
+                if select.select([read], [], [], 0.05)[0]:
+                    return os.read(read, 1) == READY  # an empty read: it ended without a word
+            return self._stop.is_set()
+        finally:
+            os.close(read)
 
     def _start(self, role: Role, pause: float, ready_fd: int = -1) -> None:
         self._children[role] = _Child(role, self._spawn(role, ready_fd), self._clock.monotonic(), pause)

@@ -14,7 +14,7 @@ from hounsfield.daemon.assembly.completeness import judge
 from hounsfield.daemon.assembly.identities import IdentityReader
 from hounsfield.daemon.assembly.selection import select
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.config.settings import AssemblySettings
+from hounsfield.daemon.config.sections import AssemblySettings
 from hounsfield.daemon.errors import IdentityUnavailable
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.model.bundle import Bundle

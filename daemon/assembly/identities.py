@@ -23,7 +23,7 @@ class IdentityReader(Protocol):
 class IsolatedIdentityReader:
     """Runs ``python -m hounsfield.model.identity`` once per call."""
 
-    def __init__(self, *, seconds: float = 120.0, memory_mb: int = 2048) -> None:
+    def __init__(self, *, seconds: float, memory_mb: int) -> None:
         self._seconds = seconds
         self._memory_mb = memory_mb
 

@@ -17,9 +17,10 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
         banner=manifest.banner,
         clinical=manifest.clinical,
         calibrated=manifest.calibrated,
-        concept=label.concept,
-        site=label.site,
+        concept=label.concept.concept,
+        site=label.site.concept,
         threshold=label.threshold,
+        label=label.name,
         parameters=(
             f"threshold {label.threshold:g}; model sha256 {bundle.sha256}; "
             f"aggregation {manifest.output.aggregation}; preprocessing {manifest.preprocessing.name}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hounsfield.daemon.config.settings import Settings
-from hounsfield.daemon.errors import ConfigurationError
+from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
 from hounsfield.model.bundle import Bundle, bundled, open_bundle
 
 
@@ -31,5 +31,8 @@ def open_shelf(settings: Settings) -> BundleShelf:
     shelf = BundleShelf([open_bundle(folder) for folder in folders])
     names = [bundle.manifest.name for bundle in shelf.bundles]
     if len(set(names)) != len(names):
-        raise ConfigurationError("[[bundle]]: two bundles have the same name; remove one of them")
+        problem = ConfigurationProblem(
+            source="bundles", key="bundle", wrong="two bundles have the same name", allowed="remove one of them"
+        )
+        raise ConfigurationError((problem,))
     return shelf

@@ -6,7 +6,7 @@ from datetime import timedelta
 import structlog
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.config.settings import Destination
+from hounsfield.daemon.config.sections import Destination
 from hounsfield.daemon.delivery.retry import Complete, Discard, RetryLater, decide
 from hounsfield.daemon.delivery.scu import send
 from hounsfield.storage.ports import JobStore
@@ -15,7 +15,9 @@ from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.states import JobKind, Reason
 
 log = structlog.get_logger("hounsfield.courier")
-SLACK = timedelta(seconds=60)
+SLACK = timedelta(seconds=90)
+LONGEST_RESULT = 4
+"""Objects per result set at most; each may take the whole DIMSE time-out."""
 
 
 class Courier:
@@ -40,7 +42,7 @@ class Courier:
 
     def work_one(self) -> bool:
         """Deliver one result set; False when none is due."""
-        lease = timedelta(seconds=self._destination.timeout_seconds * 4) + SLACK
+        lease = timedelta(seconds=self._destination.dimse_timeout_seconds * LONGEST_RESULT) + SLACK
         claim = self._jobs.claim(
             [JobKind.DELIVER], self._name, lease, self._clock.now(), destinations=[self._destination.name]
         )

@@ -2,25 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 
-from hounsfield.daemon.config.settings import Destination
+from hounsfield.daemon.config.sections import Destination
+from hounsfield.daemon.config.values import is_loopback
 from hounsfield.model.manifest import Manifest
 from hounsfield.storage.records import DeliveryRequest
 from hounsfield.storage.states import Outcome
-
-DELIVERY_DAYS = 7
-"""A PACS may be down over a long weekend; a result must not be given up meanwhile (results: delivery)."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a configured host can only be this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def may_receive(destination: Destination, manifest: Manifest) -> bool:
@@ -33,7 +20,7 @@ def deliveries(
 ) -> tuple[DeliveryRequest, ...]:
     """Return the DELIVER jobs of a result set."""
     return tuple(
-        DeliveryRequest(destination=destination.name, give_up_at=now + timedelta(days=DELIVERY_DAYS))
+        DeliveryRequest(destination=destination.name, give_up_at=now + timedelta(days=destination.give_up_days))
         for destination in destinations
         if may_receive(destination, manifest)
         and (outcome is not Outcome.NEGATIVE or destination.send_negative)

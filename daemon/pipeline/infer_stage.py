@@ -12,12 +12,11 @@ from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.pipeline.destinations import deliveries
 from hounsfield.daemon.pipeline.evidence import Snapshot, evidence, open_snapshot
 from hounsfield.daemon.pipeline.reporting import Reporter
-from hounsfield.model.aggregation import find
 from hounsfield.model.bundle import Bundle
 from hounsfield.model.errors import PixelError
 from hounsfield.model.findings import Analysis, Rejection
 from hounsfield.model.fitness import assess, hu_plausible
-from hounsfield.model.predictor import Predictor
+from hounsfield.model.predictor import Predictor, find
 from hounsfield.model.volume import Volume, load
 from hounsfield.storage.ports import JobStore, SeriesStore
 from hounsfield.storage.records import Claim
@@ -114,7 +113,7 @@ class InferStage:
         uids = [header.sop_instance_uid for header in volume.headers]
         fitness = assess(snapshot.headers, snapshot.geometry, served.bundle.manifest.scope)
         return Analysis(
-            finding=find(served.bundle.manifest.output, uids, scores),
+            finding=find(served.bundle, uids, scores),
             remarks=fitness.remarks,
             device=served.predictor.device,
         )

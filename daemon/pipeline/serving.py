@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from hounsfield.daemon.config.settings import WorkerSettings
+from hounsfield.daemon.config.sections import WorkerSettings
 from hounsfield.daemon.pipeline.infer_stage import Served
 from hounsfield.model.bundle import Bundle
 from hounsfield.model.errors import ModelError

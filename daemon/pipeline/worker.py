@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.config.settings import WorkerSettings
+from hounsfield.daemon.config.sections import WorkerSettings
 from hounsfield.daemon.pipeline.infer_stage import InferStage, Served
 from hounsfield.daemon.pipeline.rescuer import Rescuer
 from hounsfield.storage.errors import StorageError

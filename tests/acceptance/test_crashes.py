@@ -1,0 +1,76 @@
+"""kill -9 at every stage: after the restart exactly one result set lies in the PACS."""
+
+from pathlib import Path
+from typing import Any
+
+from pydicom import dcmread
+from support.daemon import Daemon
+from support.peers import Orthanc, free_port, orthanc
+from support.results_in_pacs import companions_in, reports_on
+from support.sending import dcmsend
+from support.waiting import wait_until
+
+from hounsfield.daemon.config.settings import load_settings
+from hounsfield.model.phantom.series import PhantomSpec, write_series
+from hounsfield.storage.engine import Database, open_database
+from hounsfield.storage.records import JobFilter
+from hounsfield.storage.states import JobKind, JobState
+
+
+def database(home: Path) -> Database:
+    """The job database of a home, read from outside the daemon."""
+    return open_database(load_settings(None).storage.database_url, home)
+
+
+def has_event(store: Database, stage: str, state: str) -> bool:
+    return any(e.stage == stage and e.to_state == state for e in store.jobs.events(limit=10_000))
+
+
+def delivered(store: Database) -> bool:
+    jobs = store.jobs.page(JobFilter(kind=JobKind.DELIVER))
+    return bool(jobs) and all(job.state is JobState.COMPLETED for job in jobs)
+
+
+def test_kill_9_at_every_stage_of_one_series_leaves_exactly_one_result_set(
+    home: Path, pacs: Orthanc, destination: dict[str, Any], tmp_path: Path
+) -> None:
+    files = write_series(tmp_path / "series", PhantomSpec(seed=1001, lesion="epidural"))
+    header = dcmread(files[0], stop_before_pixels=True)
+    daemon = Daemon(home, [destination])
+
+    with daemon.start():  # receive: half of the series is acknowledged
+        dcmsend(daemon.port, files[:9])
+        daemon.kill()
+    with daemon.start():  # assemble: the whole series is there, its quiet period runs
+        dcmsend(daemon.port, files[9:])
+        daemon.kill()
+    store = database(home)
+    (series,) = store.series.page()
+    assert series.instances == len(files), "no acknowledged image is lost"
+    for stage, state in (("infer", "RUNNING"), ("report", "RUNNING"), ("deliver", "RUNNING")):
+        with daemon.start():
+            wait_until(lambda s=stage, t=state: has_event(store, s, t) or delivered(store), 60, 0.002)
+            daemon.kill()
+    with daemon.start():
+        wait_until(lambda: delivered(store), 60)
+        assert daemon.stop() == 0
+    assert len(reports_on(pacs, str(header.SeriesInstanceUID))) == 1
+    assert len(companions_in(pacs, str(header.StudyInstanceUID))) == 1
+    (job,) = store.jobs.page(JobFilter(kind=JobKind.INFER))
+    assert job.state is JobState.COMPLETED
+
+
+def test_a_pacs_that_is_down_gets_the_result_when_it_is_up_again(home: Path, tmp_path: Path) -> None:
+    files = write_series(tmp_path / "series", PhantomSpec(seed=31, slices=10))
+    uid = str(dcmread(files[0], stop_before_pixels=True).SeriesInstanceUID)
+    port = free_port()
+    destination = {"name": "pacs", "ae_title": "ORTHANC", "host": "127.0.0.1", "port": port}
+    with Daemon(home, [destination]).start() as daemon:
+        dcmsend(daemon.port, files)
+        store = database(home)
+        wait_until(lambda: has_event(store, "deliver", "RETRYABLE"), 60)
+        with orthanc(tmp_path / "late", dicom_port=port) as late:
+            wait_until(lambda: delivered(store), 90, 0.2)
+            assert len(reports_on(late, uid)) == 1
+    (job,) = store.jobs.page(JobFilter(kind=JobKind.INFER))
+    assert job.attempts == 1, "a dead PACS never repeats the analysis"

@@ -1,0 +1,104 @@
+"""A real daemon in a process group of its own, as an operator starts it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from support.waiting import wait_until
+
+READY = re.compile(r"ready dicom=(\S+):(\d+) ae=(\S+)")
+
+
+@dataclass
+class Daemon:
+    """``hounsfield run`` on a home folder. May be started again after ``kill``; the port stays."""
+
+    home: Path
+    destinations: list[dict[str, Any]] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+    port: int = 0
+    process: subprocess.Popen[str] | None = None
+    lines: list[str] = field(default_factory=list)
+
+    def start(self, *roles: str) -> Self:
+        environment = {
+            **os.environ,
+            "HOUNSFIELD_STORAGE__HOME": str(self.home),
+            "HOUNSFIELD_DICOM__PORT": str(self.port),
+            "HOUNSFIELD_ASSEMBLY__QUIET_SECONDS": "1",
+            "HOUNSFIELD_ASSEMBLY__INCOMPLETE_WAIT_SECONDS": "1",
+            "HOUNSFIELD_WORKER__LEASE_SECONDS": "3",
+            "HOUNSFIELD_DESTINATION": json.dumps(self.destinations),
+            **self.settings,
+        }
+        command = [sys.executable, "-m", "hounsfield.daemon.cli.main", "run"]
+        for role in roles:
+            command += ["--role", role]
+        self.lines = []
+        self.process = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=(self.home.parent / f"{self.home.name}.log").open("a"),
+            text=True,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        if not roles or "receiver" in roles:
+            wait_until(lambda: self._ready() or self._dead(), 30)
+            match = self._ready()
+            assert match, f"the daemon is not ready: {self.log()}"
+            self.port = int(match[2])
+        return self
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    def _ready(self) -> re.Match[str] | None:
+        return next((m for line in self.lines if (m := READY.fullmatch(line))), None)
+
+    def _dead(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    def log(self) -> str:
+        return (self.home.parent / f"{self.home.name}.log").read_text()[-3000:]
+
+    def kill(self) -> None:
+        """kill -9 of the supervisor and all its roles at once."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(20)
+
+    def stop(self) -> int:
+        """SIGTERM as a service manager sends it; returns the exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(40)
+
+    def __enter__(self) -> Self:
+        return self if self.process is not None else self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
+    def hounsfield(self, *arguments: str) -> list[dict[str, Any]]:
+        """Run a listing of the command line with ``--json`` against this home."""
+        environment = {
+            **os.environ,
+            "HOUNSFIELD_STORAGE__HOME": str(self.home),
+            "HOUNSFIELD_DESTINATION": json.dumps(self.destinations),
+        }
+        command = [sys.executable, "-m", "hounsfield.daemon.cli.main", *arguments, "--json"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
