@@ -53,7 +53,7 @@ _KERAS_INTERNAL = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__t
 _REFUSED_LAYERS = {
     "Lambda": "it runs code stored in the file",
     "__lambda__": "it runs code stored in the file",
-    "function": "it names a function to call; save the model with compile=False or include_optimizer=False",
+    "function": "it names a function to call; if it is a loss or metric, save keras.Model(model.inputs, model.outputs)",
     "TFSMLayer": "it loads another model from a path",
     "TorchModuleWrapper": "it unpickles a torch module",
     "JaxLayer": "it runs code stored in the file",

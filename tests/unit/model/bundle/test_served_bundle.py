@@ -257,3 +257,17 @@ def test_a_compiled_model_with_everyday_layers_is_served(tmp_path: Path) -> None
         keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(1e-3, 10)), "binary_crossentropy", ["auc"]
     )
     assert score(served(tmp_path, model, manifest_fields()), golden_hu(1)).shape == (1, 1)
+
+
+def test_a_loss_of_the_authors_own_is_refused_and_the_advice_given_helps(tmp_path: Path) -> None:
+    import keras
+
+    def own_loss(truth: Any, score: Any) -> Any:
+        return truth - score
+
+    model = network()
+    model.compile("adam", own_loss)
+    with pytest.raises(BundleError, match=r"save keras\.Model\(model\.inputs, model\.outputs\)"):
+        served(tmp_path, model, manifest_fields())
+    bare = keras.Model(model.inputs, model.outputs)
+    assert score(served(tmp_path, bare, manifest_fields()), golden_hu(2)).shape == (2, 1)
