@@ -1,0 +1,1 @@
+"""Sends finished results to their destinations and decides what a failure means."""

@@ -1,0 +1,167 @@
+"""What a result writer is given, and what it gives back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset, dcmread
+
+from hounsfield.daemon.errors import ResultError
+from hounsfield.model.findings import Analysis, CodedConcept, Finding
+from hounsfield.storage.records import Verdict
+from hounsfield.storage.states import Outcome, Reason
+
+PRODUCT = "hounsfield"
+MANUFACTURER = "Hounsfield project"
+
+
+class Site(Protocol):
+    """The ``[site]`` section of the configuration, as far as results speak of it."""
+
+    @property
+    def name(self) -> str:
+        """Institution Name of our equipment; empty if not configured."""
+
+    @property
+    def timezone(self) -> str:
+        """IANA name of the zone our times are written in where the source names no offset."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleFacts:
+    """What a report says about the model bundle."""
+
+    name: str
+    version: str
+    title: str
+    sha256: str
+    """Over the manifest, which names the hashes of all its files."""
+    short: str
+    """Two or three letters for the Series Description: ``ICH``."""
+    banner: str
+    """What must stand wherever a bundle that is not clinical speaks; may be empty for a clinical one."""
+    clinical: bool
+    calibrated: bool
+    """Only then the score may be called a probability."""
+    concept: CodedConcept
+    site: CodedConcept
+    threshold: float
+    parameters: str
+    """Threshold, hash, aggregation and preprocessing as one line (TID 4019, 111002)."""
+    label: str = "haemorrhage"
+    """The finding in words: "does not exclude ..."."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredecessorRef:
+    """A report of ours that the new one follows (PS3.3 C.17.2, Predecessor Documents Sequence)."""
+
+    study_uid: str
+    series_uid: str
+    sop_class_uid: str
+    sop_instance_uid: str
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the reference from a result file; raise :class:`ResultError` if it cannot be read."""
+        tags = ["StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID"]
+        try:
+            found = dcmread(path, stop_before_pixels=True, specific_tags=tags)
+            study, series, sop_class, instance = (str(found[tag].value) for tag in tags)
+        except (OSError, ValueError, KeyError, AttributeError, EOFError) as error:
+            raise ResultError(
+                "an earlier report cannot be read back, so the new one cannot name it",
+                "restore the file in the results folder from a backup",
+            ) from error
+        return cls(study_uid=study, series_uid=series, sop_class_uid=sop_class, sop_instance_uid=instance)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRequest:
+    """One analysis of one revision of one series, ready to be put into objects."""
+
+    analysis: Analysis
+    outcome: Outcome
+    reason: Reason | None
+    """Why it was not analysed; None otherwise."""
+    words: str
+    """The reason in words, without patient data: "slices missing"; empty otherwise."""
+    bundle: BundleFacts
+    sources: tuple[Dataset, ...]
+    """Every instance of the snapshot, without pixels, as ``dcmread`` gives them and not accessed since
+    (their elements are copied as raw bytes), in volume order where there is one."""
+    verdict: Verdict
+    identity: str
+    """Analysis identity (hex SHA-256) of the snapshot."""
+    revision: int
+    predecessors: tuple[PredecessorRef, ...] = ()
+    page: npt.NDArray[np.uint8] | None
+    """Summary page, RGB, (rows, columns, 3); None: no secondary capture is built."""
+    site: Site
+    device_uid: str
+    """UID of this installation."""
+    created: datetime
+    """Aware; results show it in the offset of the source or the zone of the site."""
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            raise ResultError("a result needs at least one readable image of the series")
+        if self.created.utcoffset() is None:
+            raise ValueError("created must be timezone-aware")
+        if self.outcome is not self._implied_outcome():
+            raise ValueError(f"outcome '{self.outcome}' contradicts the analysis")
+        if (self.reason is None) == (self.outcome is Outcome.NOT_ANALYSED):
+            raise ValueError("a series that was not analysed has a reason, any other has none")
+
+    @property
+    def finding(self) -> Finding | None:
+        """The finding, None where the series was not analysed."""
+        return self.analysis.finding
+
+    def _implied_outcome(self) -> Outcome:
+        if self.analysis.finding is None:
+            return Outcome.NOT_ANALYSED
+        return Outcome.POSITIVE if self.analysis.finding.flagged else Outcome.NEGATIVE
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectReference:
+    """A SOP instance of ours with its series, as other objects name it."""
+
+    series_uid: str
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltObject:
+    """A finished object; ``content`` is a whole DICOM file (PS3.10), Explicit VR Little Endian."""
+
+    role: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    content: bytes
+
+
+class ResultWriter(Protocol):
+    """Makes one kind of object."""
+
+    role: str
+
+    def reference(self, request: ReportRequest, companions: tuple[ObjectReference, ...]) -> ObjectReference:
+        """Return the UIDs the object gets."""
+
+    def write(self, request: ReportRequest, companions: tuple[ObjectReference, ...]) -> Dataset:
+        """Build the object; ``companions`` are the objects it names (only a report names any)."""
+
+
+def software_version() -> str:
+    """Return the version of this package."""
+    try:
+        return version(PRODUCT)
+    except PackageNotFoundError:
+        return "unknown"

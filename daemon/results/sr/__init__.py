@@ -1,0 +1,1 @@
+"""The structured report: TID 1500 "Imaging Measurement Report" as Comprehensive 3D SR."""

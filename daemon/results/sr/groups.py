@@ -1,0 +1,82 @@
+"""Measurement groups (TID 1501): one for the series, one for each flagged slice."""
+
+from collections.abc import Sequence
+
+from pydicom import Dataset
+
+from hounsfield.daemon.results import codes
+from hounsfield.daemon.results.evidence import KeyImage, flagged_images, key_images
+from hounsfield.daemon.results.request import MANUFACTURER, BundleFacts, ReportRequest
+from hounsfield.daemon.results.source_attributes import text
+from hounsfield.daemon.results.sr.items import (
+    CONTAINS,
+    HAS_CONCEPT_MOD,
+    HAS_OBS_CONTEXT,
+    code,
+    container,
+    image,
+    num,
+    uidref,
+    words,
+)
+from hounsfield.daemon.results.uids import tracking_uid
+from hounsfield.daemon.results.words import banner_sentence, shown
+
+_SCORE_DIGITS = 6
+
+
+def measurement_groups(request: ReportRequest) -> list[Dataset]:
+    """Return the group of the series, then those of the flagged slices, highest score first."""
+    finding = request.finding
+    of_series = _group(
+        request,
+        name=f"{request.bundle.short} series",
+        slice_uid="",
+        score=None if finding is None else shown(finding.score, finding.threshold, _SCORE_DIGITS),
+        images=key_images(request),
+    )
+    of_slices = [
+        _group(
+            request,
+            name=f"{request.bundle.short} image {key.name}",
+            slice_uid=key.uid,
+            score=shown(key.score or 0.0, finding.slice_threshold if finding else 0.0, _SCORE_DIGITS),
+            images=[key],
+        )
+        for key in flagged_images(request)
+    ]
+    return [of_series, *of_slices]
+
+
+def _group(
+    request: ReportRequest, *, name: str, slice_uid: str, score: str | None, images: Sequence[KeyImage]
+) -> Dataset:
+    bundle = request.bundle
+    tracked = tracking_uid(text(request.sources[0], "SeriesInstanceUID"), bundle.concept.value, slice_uid)
+    children = [
+        words(HAS_OBS_CONTEXT, codes.TRACKING_IDENTIFIER, name),
+        uidref(HAS_OBS_CONTEXT, codes.TRACKING_UNIQUE_IDENTIFIER, tracked),
+        code(CONTAINS, codes.FINDING, bundle.concept),
+        code(HAS_CONCEPT_MOD, codes.FINDING_SITE, bundle.site),
+        *_algorithm(bundle),
+    ]
+    if score is not None:
+        children.append(num(CONTAINS, codes.PROBABILITY, score))
+    presence = codes.PRESENCE[request.outcome]
+    if presence is not None:
+        children.append(code(CONTAINS, bundle.concept, presence))
+    for key in images:
+        children.append(image(CONTAINS, codes.SOURCE_OF_MEASUREMENT, text(key.source, "SOPClassUID"), key.uid))
+    return container(CONTAINS, codes.MEASUREMENT_GROUP, children, template="1501")
+
+
+def _algorithm(bundle: BundleFacts) -> list[Dataset]:
+    """TID 4019."""
+    parameters = " ".join(part for part in (bundle.parameters, banner_sentence(bundle)) if part)
+    return [
+        words(HAS_CONCEPT_MOD, codes.ALGORITHM_NAME, bundle.name),
+        words(HAS_CONCEPT_MOD, codes.ALGORITHM_VERSION, bundle.version),
+        words(HAS_CONCEPT_MOD, codes.ALGORITHM_MANUFACTURER, MANUFACTURER),
+        words(HAS_CONCEPT_MOD, codes.ALGORITHM_PARAMETERS, parameters),
+        code(HAS_CONCEPT_MOD, codes.ALGORITHM_FAMILY, codes.ARTIFICIAL_INTELLIGENCE),
+    ]

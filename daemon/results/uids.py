@@ -1,0 +1,53 @@
+"""Deterministic UIDs: the same analysis always gets the same ones, a changed one never does.
+
+A PACS that gets other content under a known UID answers success and keeps the old content, so all that may
+change the content of an object goes into its UID. ``created`` does not: finished bytes are kept and sent again.
+"""
+
+import hashlib
+import json
+import uuid
+
+from hounsfield.daemon.results.request import ObjectReference, ReportRequest
+
+IMPLEMENTATION_CLASS_UID = "2.25.201740894210867120634716284513371930127"
+IMPLEMENTATION_VERSION_NAME = "HOUNSFIELD"
+
+
+def derived_uid(*parts: object) -> str:
+    """Return a UUID-derived UID (PS3.5 B.2) of the parts; they must be of JSON types."""
+    digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True, separators=(",", ":")).encode()).digest()
+    return f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"
+
+
+def _result_key(request: ReportRequest) -> list[object]:
+    finding = request.finding
+    return [
+        request.identity,
+        request.revision,
+        request.bundle.sha256,
+        request.bundle.parameters,
+        str(request.outcome),
+        None if request.reason is None else str(request.reason),
+        None if finding is None else [finding.threshold, finding.slice_threshold],
+        str(request.verdict.completeness),
+        [reference.sop_instance_uid for reference in request.predecessors],
+    ]
+
+
+def reference_of(
+    role: str, sop_class_uid: str, request: ReportRequest, companions: tuple[ObjectReference, ...]
+) -> ObjectReference:
+    """Return the UIDs of the object of a role: one series of its own per result, one instance in it."""
+    key = _result_key(request)
+    named = [companion.sop_instance_uid for companion in companions]
+    return ObjectReference(
+        series_uid=derived_uid("series", role, key),
+        sop_class_uid=sop_class_uid,
+        sop_instance_uid=derived_uid("instance", role, sop_class_uid, key, named),
+    )
+
+
+def tracking_uid(source_series_uid: str, label: str, slice_uid: str = "") -> str:
+    """Return the UID under which a finding is followed over revisions and model versions (112040)."""
+    return derived_uid("tracking", source_series_uid, label, slice_uid)

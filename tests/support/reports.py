@@ -1,0 +1,186 @@
+"""Requests for reports: a small valid CT series in memory and what an analysis could have said about it."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from pydicom import Dataset, dcmread
+from pydicom.dataset import FileMetaDataset
+from pydicom.filewriter import dcmwrite
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from hounsfield.daemon.results.request import BundleFacts, ReportRequest
+from hounsfield.model.findings import Analysis, CodedConcept, Finding, Rejection, SliceScore
+from hounsfield.storage.records import Verdict
+from hounsfield.storage.states import REASON_WORDS, Completeness, Outcome, Reason
+
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+STUDY = "1.2.826.0.1.3680043.8.498.1"
+SERIES = f"{STUDY}.2"
+FRAME = f"{STUDY}.3"
+BANNER = "synthetic-trained demonstration, not for clinical use"
+NOON = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Site:
+    name: str = "Klinikum Musterstadt"
+    timezone: str = "Europe/Berlin"
+
+
+def facts(**changes: Any) -> BundleFacts:
+    values: dict[str, Any] = {
+        "name": "ich-demo",
+        "version": "1.0.0",
+        "title": "Synthetic-trained haemorrhage demonstration",
+        "sha256": "ab" * 32,
+        "short": "ICH",
+        "banner": BANNER,
+        "clinical": False,
+        "calibrated": False,
+        "concept": CodedConcept("1386000", "SCT", "Intracranial hemorrhage"),
+        "site": CodedConcept("12738006", "SCT", "Brain"),
+        "threshold": 0.5,
+        "parameters": f"threshold 0.5; model sha256 {'ab' * 32}; aggregation top-3-mean; preprocessing strip-1",
+    }
+    return BundleFacts(**{**values, **changes})
+
+
+def ct_slice(number: int, **changes: Any) -> Dataset:
+    """Return a CT Image with every attribute its IOD needs, without pixels worth looking at."""
+    image = Dataset()
+    image.SOPClassUID = CT_IMAGE
+    image.SOPInstanceUID = f"{SERIES}.{number}"
+    image.StudyInstanceUID, image.SeriesInstanceUID, image.FrameOfReferenceUID = STUDY, SERIES, FRAME
+    image.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    image.StudyDate, image.StudyTime = "20260701", "101500"
+    image.ContentDate, image.ContentTime = "20260701", "101530"
+    image.AcquisitionDate, image.AcquisitionTime = "20260701", "101520"
+    image.AccessionNumber, image.StudyID = "A-77", "77"
+    image.Modality, image.Manufacturer, image.ManufacturerModelName = "CT", "Generated", "Phantom"
+    image.ReferringPhysicianName, image.PatientName = "", "Doe^Jane"
+    image.PatientID, image.PatientBirthDate, image.PatientSex = "P-1", "19500101", "F"
+    image.StudyDescription, image.SeriesDescription, image.BodyPartExamined = "CT head", "5 mm axial", "HEAD"
+    image.SeriesNumber, image.AcquisitionNumber, image.InstanceNumber = "2", "1", str(number)
+    image.SliceThickness, image.KVP, image.PatientPosition = "5", "120", "HFS"
+    image.ImagePositionPatient = ["-120", "-120", str(5 * number)]
+    image.ImageOrientationPatient = ["1", "0", "0", "0", "1", "0"]
+    image.PositionReferenceIndicator = ""
+    image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
+    image.Rows, image.Columns, image.PixelSpacing = 16, 16, ["0.5", "0.5"]
+    image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 16, 16, 15, 1
+    image.RescaleIntercept, image.RescaleSlope = "0", "1"
+    image.PixelData = np.full((16, 16), number, np.int16).tobytes()
+    for keyword, value in changes.items():
+        if value is None:
+            del image[keyword]
+        else:
+            setattr(image, keyword, value)
+    return image
+
+
+def encoded(image: Dataset, syntax: UID = ExplicitVRLittleEndian) -> bytes:
+    """Return the file of a data set."""
+    image.file_meta = FileMetaDataset()
+    image.file_meta.TransferSyntaxUID = syntax
+    image.file_meta.MediaStorageSOPClassUID = image.SOPClassUID
+    image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+    buffer = io.BytesIO()
+    implicit = syntax == ImplicitVRLittleEndian
+    dcmwrite(buffer, image, implicit_vr=implicit, little_endian=True, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def received(image: Dataset, syntax: UID = ExplicitVRLittleEndian) -> Dataset:
+    """Return a data set as the worker reads it from the spool: raw, without pixels."""
+    return dcmread(io.BytesIO(encoded(image, syntax)), stop_before_pixels=True)
+
+
+def series(count: int = 4, **changes: Any) -> tuple[Dataset, ...]:
+    return tuple(received(ct_slice(number, **changes)) for number in range(1, count + 1))
+
+
+def finding(scores: Sequence[float], sources: Sequence[Dataset], score: float, threshold: float = 0.5) -> Finding:
+    return Finding(
+        label="haemorrhage",
+        concept=CodedConcept("1386000", "SCT", "Intracranial hemorrhage"),
+        score=score,
+        threshold=threshold,
+        slices=tuple(
+            SliceScore(sop_instance_uid=str(source.SOPInstanceUID), score=value)
+            for source, value in zip(sources, scores, strict=True)
+        ),
+        slice_threshold=threshold,
+    )
+
+
+def page() -> np.ndarray:
+    """Return a small page; what stands on a real one is the business of its own tests."""
+    return np.linspace(0, 255, 33 * 35 * 3).astype(np.uint8).reshape(33, 35, 3)
+
+
+def request(outcome: Outcome = Outcome.POSITIVE, *, sources: tuple[Dataset, ...] = (), **changes: Any) -> ReportRequest:
+    """Return a request of the outcome; ``changes`` are fields of :class:`ReportRequest`."""
+    images = sources or series()
+    values: dict[str, Any] = {
+        "analysis": _analysis(outcome, images),
+        "outcome": outcome,
+        "reason": Reason.INCOMPLETE if outcome is Outcome.NOT_ANALYSED else None,
+        "words": REASON_WORDS[Reason.INCOMPLETE] if outcome is Outcome.NOT_ANALYSED else "",
+        "bundle": facts(),
+        "sources": images,
+        "verdict": Verdict(completeness=Completeness.COMPLETE, remarks=("No gap between the slices",)),
+        "identity": "cd" * 32,
+        "revision": 1,
+        "page": page(),
+        "site": Site(),
+        "device_uid": "2.25.123456789",
+        "created": NOON,
+    }
+    return ReportRequest(**{**values, **changes})
+
+
+def _analysis(outcome: Outcome, images: Sequence[Dataset]) -> Analysis:
+    remarks = ("Gantry tilt of 18.5 degrees: slices analysed one by one",)
+    if outcome is Outcome.NOT_ANALYSED:
+        return Analysis(rejection=Rejection.INCOMPLETE, remarks=remarks)
+    high = outcome is Outcome.POSITIVE
+    scores = [(0.2 + 0.7 * i / len(images)) if high else 0.1 * i / len(images) for i in range(len(images))]
+    return Analysis(finding=finding(scores, images, 0.93 if high else 0.04), remarks=remarks, device="/CPU:0")
+
+
+def texts(dataset: Dataset) -> list[str]:
+    """Return every text value in a data set, at any depth, code meanings included."""
+    found: list[str] = []
+    for element in dataset.iterall():
+        if element.VR in ("LO", "SH", "ST", "LT", "UT", "UC", "CS", "PN"):
+            values = element.value if element.VM > 1 else [element.value]
+            found += [str(value) for value in values if value]
+    return found
+
+
+def tree_lines(item: Dataset, depth: int = 0) -> list[str]:
+    """Return the content tree as one line per item: indentation, relationship, type, name, value."""
+    name = item.ConceptNameCodeSequence[0] if "ConceptNameCodeSequence" in item else None
+    named = f"{name.CodeValue},{name.CodingSchemeDesignator}" if name else "-"
+    parts = [item.get("RelationshipType", "ROOT"), item.ValueType, named, _value(item)]
+    lines = ["  " * depth + " ".join(part for part in parts if part)]
+    for child in item.get("ContentSequence", []):
+        lines += tree_lines(child, depth + 1)
+    return lines
+
+
+def _value(item: Dataset) -> str:
+    match item.ValueType:
+        case "CODE":
+            value = item.ConceptCodeSequence[0]
+            return f"= {value.CodeValue},{value.CodingSchemeDesignator}"
+        case "NUM":
+            return f"= {item.MeasuredValueSequence[0].NumericValue}"
+        case "IMAGE":
+            return f"= {item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID}"
+        case _:
+            return ""

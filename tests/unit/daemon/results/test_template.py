@@ -1,0 +1,224 @@
+"""The content tree row by row: no validator knows TID 1500, so this test does."""
+
+import io
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset, dcmread
+from support.reports import SERIES, STUDY, facts, finding, request, series, tree_lines
+
+from hounsfield.daemon.errors import ResultError
+from hounsfield.daemon.results.registry import build
+from hounsfield.daemon.results.request import PredecessorRef, ReportRequest
+from hounsfield.model.findings import Analysis
+from hounsfield.storage.states import Outcome
+
+HEAD = [
+    "ROOT CONTAINER 126000,DCM",
+    "  HAS CONCEPT MOD CODE 121049,DCM = en-US,RFC5646",
+    "  HAS OBS CONTEXT CODE 121005,DCM = 121007,DCM",
+    "  HAS OBS CONTEXT UIDREF 121012,DCM",
+    "  HAS OBS CONTEXT TEXT 121013,DCM",
+    "  HAS OBS CONTEXT TEXT 121014,DCM",
+    "  HAS OBS CONTEXT TEXT 121015,DCM",
+    "  HAS OBS CONTEXT TEXT 121016,DCM",
+    "  HAS CONCEPT MOD CODE 121058,DCM = 303653007,SCT",
+    "  CONTAINS CONTAINER 111028,DCM",
+    "    CONTAINS CONTAINER 126200,DCM",
+    "      HAS ACQ CONTEXT CODE 121139,DCM = CT,DCM",
+    "      HAS ACQ CONTEXT UIDREF 112227,DCM",
+    "      HAS ACQ CONTEXT NUM 110910,DCM = 16",
+    "      HAS ACQ CONTEXT NUM 110911,DCM = 16",
+]
+GROUP = [
+    "    CONTAINS CONTAINER 125007,DCM",
+    "      HAS OBS CONTEXT TEXT 112039,DCM",
+    "      HAS OBS CONTEXT UIDREF 112040,DCM",
+    "      CONTAINS CODE 121071,DCM = 1386000,SCT",
+    "      HAS CONCEPT MOD CODE 363698007,SCT = 12738006,SCT",
+    "      HAS CONCEPT MOD TEXT 111001,DCM",
+    "      HAS CONCEPT MOD TEXT 111003,DCM",
+    "      HAS CONCEPT MOD TEXT 122405,DCM",
+    "      HAS CONCEPT MOD TEXT 111002,DCM",
+    "      HAS CONCEPT MOD CODE 111000,DCM = 123110,DCM",
+]
+
+
+def library(*numbers: int) -> list[str]:
+    return [f"      CONTAINS IMAGE 260753009,SCT = {SERIES}.{number}" for number in numbers]
+
+
+def measured_on(*numbers: int) -> list[str]:
+    return [f"      CONTAINS IMAGE 121112,DCM = {SERIES}.{number}" for number in numbers]
+
+
+def evaluations(summary: str) -> list[str]:
+    return [
+        "  CONTAINS CONTAINER C0034375,UMLS",
+        f"    CONTAINS CODE 111017,DCM = {summary},DCM",
+        "    CONTAINS TEXT 121111,DCM",
+        "    CONTAINS TEXT 121106,DCM",
+    ]
+
+
+def report(wanted: ReportRequest, *roles: str) -> Dataset:
+    return dcmread(io.BytesIO(build(wanted, ("sr", *roles))[0].content))
+
+
+def test_a_positive_report_has_a_group_for_the_series_and_one_for_each_flagged_slice() -> None:
+    images = series(4)
+    high = Analysis(finding=finding([0.1, 0.95, 0.7, 0.49], images, 0.93))
+    present = "      CONTAINS CODE 1386000,SCT = 52101004,SCT"
+    assert tree_lines(report(request(sources=images, analysis=high))) == [
+        *HEAD,
+        *library(2, 3),
+        "  CONTAINS CONTAINER 126010,DCM",
+        *GROUP,
+        "      CONTAINS NUM 122157,DCM = 0.930000",
+        present,
+        *measured_on(2, 3),
+        *GROUP,
+        "      CONTAINS NUM 122157,DCM = 0.950000",
+        present,
+        *measured_on(2),
+        *GROUP,
+        "      CONTAINS NUM 122157,DCM = 0.700000",
+        present,
+        *measured_on(3),
+        *evaluations("111242"),
+    ]
+
+
+def test_a_negative_report_has_its_score_and_says_nothing_about_presence() -> None:
+    assert tree_lines(report(request(Outcome.NEGATIVE))) == [
+        *HEAD,
+        *library(4, 3, 2),
+        "  CONTAINS CONTAINER 126010,DCM",
+        *GROUP,
+        "      CONTAINS NUM 122157,DCM = 0.040000",
+        *measured_on(4, 3, 2),
+        *evaluations("111241"),
+    ]
+
+
+def test_a_report_of_a_series_not_analysed_has_no_number_and_an_undetermined_finding() -> None:
+    assert tree_lines(report(request(Outcome.NOT_ANALYSED))) == [
+        *HEAD,
+        *library(3),
+        "  CONTAINS CONTAINER 126010,DCM",
+        *GROUP,
+        "      CONTAINS CODE 1386000,SCT = 373068000,SCT",
+        *measured_on(3),
+        *evaluations("111245"),
+    ]
+
+
+def test_templates_are_named_where_they_begin() -> None:
+    root = report(request())
+    assert root.ContentTemplateSequence[0].TemplateIdentifier == "1500"
+    measurements = root.ContentSequence[-2]
+    assert {group.ContentTemplateSequence[0].TemplateIdentifier for group in measurements.ContentSequence} == {"1501"}
+
+
+def test_at_most_ten_slices_get_a_group_those_with_the_highest_scores() -> None:
+    images = series(14)
+    high = Analysis(finding=finding([0.5 + 0.03 * number for number in range(14)], images, 0.9))
+    groups = report(request(sources=images, analysis=high)).ContentSequence[-2].ContentSequence
+    named = [group.ContentSequence[0].TextValue for group in groups]
+    assert named == ["ICH series", *(f"ICH image {number}" for number in range(14, 4, -1))]
+    tracked = {group.ContentSequence[1].UID for group in groups}
+    assert len(tracked) == 11
+
+
+def test_a_slice_above_its_threshold_gets_no_group_in_a_series_that_is_not_flagged() -> None:
+    images = series(4)
+    low = Analysis(finding=finding([0.1, 0.9, 0.1, 0.1], images, 0.36))
+    groups = report(request(Outcome.NEGATIVE, sources=images, analysis=low)).ContentSequence[-2].ContentSequence
+    assert len(groups) == 1
+
+
+def test_the_report_names_its_page_and_the_page_does_not_name_the_report() -> None:
+    sr, sc = build(request(), ("sr", "sc"))
+    text = "\n".join(tree_lines(dcmread(io.BytesIO(sr.content))))
+    assert f"CONTAINS IMAGE 112359,DCM = {sc.sop_instance_uid}" in text
+    assert sr.sop_instance_uid.encode() not in sc.content
+    assert sc.sop_instance_uid.encode() not in build(request(), ("sr",))[0].content
+
+
+def test_the_evidence_is_the_whole_input_set_and_the_page() -> None:
+    document = report(request(sources=series(30)), "sc")
+    (study,) = document.CurrentRequestedProcedureEvidenceSequence
+    source, ours = study.ReferencedSeriesSequence
+    assert (study.StudyInstanceUID, source.SeriesInstanceUID) == (STUDY, SERIES)
+    assert [ref.ReferencedSOPInstanceUID for ref in source.ReferencedSOPSequence] == [
+        f"{SERIES}.{number}" for number in range(1, 31)
+    ]
+    assert len(ours.ReferencedSOPSequence) == 1
+
+
+def test_the_document_is_preliminary_unverified_and_written_by_a_device() -> None:
+    document = report(request())
+    flags = (document.CompletionFlag, document.VerificationFlag, document.PreliminaryFlag)
+    assert flags == ("COMPLETE", "UNVERIFIED", "PRELIMINARY")
+    author = document.AuthorObserverSequence[0]
+    assert (author.ObserverType, author.DeviceUID, author.Manufacturer) == (
+        "DEV",
+        "2.25.123456789",
+        "Hounsfield project",
+    )
+    assert (document.SeriesNumber, document.Modality, "BodyPartExamined" in document) == (9001, "SR", False)
+
+
+def test_a_revision_names_the_report_before_it() -> None:
+    before = PredecessorRef(study_uid=STUDY, series_uid="2.25.1", sop_class_uid="1.2.840", sop_instance_uid="2.25.2")
+    (named,) = report(request(predecessors=(before,))).PredecessorDocumentsSequence
+    (of_series,) = named.ReferencedSeriesSequence
+    assert (named.StudyInstanceUID, of_series.SeriesInstanceUID) == (STUDY, "2.25.1")
+    assert of_series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == "2.25.2"
+    assert "PredecessorDocumentsSequence" not in report(request())
+
+
+def test_an_earlier_report_is_named_from_its_file(tmp_path: Path) -> None:
+    earlier = build(request(), ("sr",))[0]
+    file = tmp_path / "earlier.dcm"
+    file.write_bytes(earlier.content)
+    read = PredecessorRef.read(file)
+    assert (read.study_uid, read.sop_class_uid, read.sop_instance_uid) == (
+        STUDY,
+        earlier.sop_class_uid,
+        earlier.sop_instance_uid,
+    )
+    with pytest.raises(ResultError, match="cannot be read back"):
+        PredecessorRef.read(tmp_path / "lost.dcm")
+
+
+def test_the_algorithm_is_named_with_version_and_parameters() -> None:
+    group = report(request(bundle=facts(version="2.1.0"))).ContentSequence[-2].ContentSequence[0]
+    said = {i.ConceptNameCodeSequence[0].CodeValue: i.TextValue for i in group.ContentSequence if i.ValueType == "TEXT"}
+    assert (said["111001"], said["111003"], said["122405"]) == ("ich-demo", "2.1.0", "Hounsfield project")
+    assert said["111002"].startswith("threshold 0.5; model sha256 abab")
+
+
+def test_an_unknown_role_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ResultError, match=r"'seg'.*sc, sr"):
+        build(request(), ("sr", "seg"))
+
+
+def test_a_page_that_is_missing_is_refused() -> None:
+    with pytest.raises(ResultError, match="summary page"):
+        build(request(page=None), ("sc",))
+
+
+def test_a_finding_about_an_image_that_is_not_there_is_refused() -> None:
+    images = series(4)
+    with pytest.raises(ResultError, match="not among the sources"):
+        build(request(sources=images[:3], analysis=Analysis(finding=finding([0.9] * 4, images, 0.9))), ("sr",))
+
+
+def test_a_request_that_contradicts_itself_is_refused() -> None:
+    with pytest.raises(ValueError, match="contradicts"):
+        request(outcome=Outcome.NEGATIVE, analysis=request().analysis)
+    with pytest.raises(ValueError, match="reason"):
+        request(Outcome.NOT_ANALYSED, reason=None)
+    with pytest.raises(ResultError, match="at least one"):
+        ReportRequest(**{**{f: getattr(request(), f) for f in ReportRequest.__slots__}, "sources": ()})

@@ -1,0 +1,70 @@
+"""The same analysis has the same UIDs; whatever may change the content changes them."""
+
+import dataclasses
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from support.reports import NOON, facts, request, series
+
+from hounsfield.daemon.results.registry import build
+from hounsfield.daemon.results.request import PredecessorRef, ReportRequest
+from hounsfield.daemon.results.uids import tracking_uid
+from hounsfield.storage.states import Outcome, Reason
+
+ROLES = ("sr", "sc")
+IMAGES = series()
+PREDECESSOR = PredecessorRef(study_uid="1.2", series_uid="1.2.3", sop_class_uid="1.2.4", sop_instance_uid="1.2.5")
+
+
+def uids(wanted: ReportRequest, roles: tuple[str, ...] = ROLES) -> list[str]:
+    return [built.sop_instance_uid for built in build(wanted, roles)]
+
+
+def test_the_same_request_gives_the_same_bytes() -> None:
+    first, second = build(request(sources=IMAGES), ROLES), build(request(sources=series()), ROLES)
+    assert first == second
+
+
+def test_a_later_try_gives_the_same_uids() -> None:
+    later = request(sources=IMAGES, created=NOON + timedelta(hours=1))
+    assert uids(later) == uids(request(sources=IMAGES))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"identity": "ef" * 32},
+        {"revision": 2},
+        {"bundle": facts(sha256="ef" * 32)},
+        {"bundle": facts(parameters="other")},
+        {"predecessors": (PREDECESSOR,)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_changed_input_gives_other_uids(change: dict[str, Any]) -> None:
+    before, after = uids(request(sources=IMAGES)), uids(request(sources=IMAGES, **change))
+    assert not set(before) & set(after)
+
+
+def test_each_outcome_and_reason_has_uids_of_its_own() -> None:
+    requests = [request(outcome, sources=IMAGES) for outcome in Outcome]
+    requests.append(dataclasses.replace(requests[-1], reason=Reason.MODEL_CRASHED))
+    found = [uid for wanted in requests for uid in uids(wanted)]
+    assert len(set(found)) == 2 * len(requests)
+
+
+def test_a_report_that_names_no_companion_is_another_report() -> None:
+    assert uids(request(sources=IMAGES), ("sr",)) != uids(request(sources=IMAGES))[:1]
+
+
+def test_uids_are_derived_from_uuids_and_fit() -> None:
+    for uid in uids(request(sources=IMAGES)):
+        assert re.fullmatch(r"2\.25\.[1-9][0-9]{0,38}", uid)
+
+
+def test_a_finding_is_tracked_over_revisions_and_model_versions() -> None:
+    tracked = tracking_uid("1.2.3", "1386000")
+    assert tracked == tracking_uid("1.2.3", "1386000")
+    assert len({tracked, tracking_uid("1.2.3", "1386000", "1.2.3.4"), tracking_uid("1.2.9", "1386000")}) == 3
