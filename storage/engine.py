@@ -1,0 +1,57 @@
+"""Opening the job database."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hounsfield.storage import schema
+from hounsfield.storage.errors import StorageError
+from hounsfield.storage.job_store import SqlJobStore
+from hounsfield.storage.ports import JobStore, SeriesStore
+from hounsfield.storage.schema import backup, check, upgrade
+from hounsfield.storage.series_store import SqlSeriesStore
+from hounsfield.storage.transactions import Transactions, make_engine, parse_url
+
+__all__ = ["Database", "backup", "check", "default_url", "open_database", "upgrade"]
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Both stores over one pool of connections. May be used from many threads; not across a fork."""
+
+    series: SeriesStore
+    jobs: JobStore
+    transactions: Transactions
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.transactions.close()
+
+
+def default_url(home: Path) -> str:
+    """Return the URL of the embedded database under ``storage.home``."""
+    return f"sqlite:///{home.absolute() / 'hounsfield.db'}"
+
+
+def open_database(url: str | None, home: Path) -> Database:
+    """Open the database of ``url``, or the embedded one under ``home`` when it is None or empty.
+
+    A SQLite file is created or upgraded (after a backup beside it); any other database must be at the needed schema.
+    Raise SchemaError when it is not or is newer, DatabaseUnavailable when it cannot be reached.
+    """
+    chosen = url or default_url(home)
+    if schema.sqlite_path(chosen) is not None:
+        _prepare_sqlite(chosen)
+    transactions = Transactions(make_engine(parse_url(chosen)))
+    try:
+        with transactions.read() as connection:
+            schema.require_head(connection)
+    except StorageError:
+        transactions.close()
+        raise
+    return Database(SqlSeriesStore(transactions), SqlJobStore(transactions), transactions)
+
+
+def _prepare_sqlite(url: str) -> None:
+    current, head = schema.check(url)
+    if current != head:
+        schema.upgrade(url)

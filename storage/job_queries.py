@@ -1,0 +1,80 @@
+"""Reading jobs and results."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from hounsfield.storage.records import JobFilter, JobRecord, ObjectDelivery, StoredResultSet
+from hounsfield.storage.rows import AnyRow, job_record, result_object_record, result_set_record
+from hounsfield.storage.tables import delivered_object, job, result_object, result_set, series
+
+
+def _jobs() -> Select[Any]:
+    return select(job, series.c.series_uid).join(series, series.c.id == job.c.series_id).order_by(job.c.id)
+
+
+def job_by_id(connection: Connection, job_id: int) -> JobRecord | None:
+    """Return a job."""
+    row = connection.execute(_jobs().where(job.c.id == job_id)).one_or_none()
+    return None if row is None else job_record(row)
+
+
+def page_of_jobs(connection: Connection, selection: JobFilter, *, after_id: int, limit: int) -> list[JobRecord]:
+    """Return jobs in the order of their ids, one page."""
+    query = _jobs().where(job.c.id > after_id).limit(limit)
+    if selection.kind is not None:
+        query = query.where(job.c.kind == selection.kind)
+    if selection.state is not None:
+        query = query.where(job.c.state == selection.state)
+    if selection.series_uid is not None:
+        query = query.where(series.c.series_uid == selection.series_uid)
+    return [job_record(row) for row in connection.execute(query)]
+
+
+def jobs_of_series(connection: Connection, series_id: int) -> list[JobRecord]:
+    """Return all jobs of a series, oldest first."""
+    return [job_record(row) for row in connection.execute(_jobs().where(job.c.series_id == series_id))]
+
+
+def result_set_by_id(connection: Connection, result_set_id: int) -> StoredResultSet | None:
+    """Return a result set with its objects."""
+    row = connection.execute(select(result_set).where(result_set.c.id == result_set_id)).one_or_none()
+    return None if row is None else _with_objects(connection, row)
+
+
+def predecessors(connection: Connection, series_id: int, revision: int, bundle: str) -> list[StoredResultSet]:
+    """Return the result sets of a series and bundle up to ``revision``, newest first.
+
+    The same revision counts: another bundle version, or the first try of a job that was sent round again, stands
+    before the result that is made now.
+    """
+    query = (
+        select(result_set)
+        .where(result_set.c.series_id == series_id, result_set.c.bundle == bundle, result_set.c.revision <= revision)
+        .order_by(result_set.c.id.desc())
+    )
+    return [_with_objects(connection, row) for row in connection.execute(query).all()]
+
+
+def _with_objects(connection: Connection, row: AnyRow) -> StoredResultSet:
+    query = select(result_object).where(result_object.c.result_set_id == row.id).order_by(result_object.c.id)
+    return result_set_record(row, tuple(result_object_record(one) for one in connection.execute(query)))
+
+
+def delivered_objects(connection: Connection, job_id: int) -> list[ObjectDelivery]:
+    """Return how each object that was sent fared last."""
+    query = (
+        select(delivered_object)
+        .where(delivered_object.c.job_id == job_id)
+        .order_by(delivered_object.c.at, delivered_object.c.sop_instance_uid)
+    )
+    return [
+        ObjectDelivery(sop_instance_uid=row.sop_instance_uid, status=row.status, at=row.at)
+        for row in connection.execute(query)
+    ]
+
+
+def is_own_result(connection: Connection, sop_instance_uid: str) -> bool:
+    """Whether we made this SOP instance."""
+    query = select(result_object.c.id).where(result_object.c.sop_instance_uid == sop_instance_uid).limit(1)
+    return connection.execute(query).first() is not None

@@ -1,0 +1,171 @@
+"""What a stage leaves behind, in the transaction that ends its job: results, DELIVER jobs, what was sent."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert
+
+from hounsfield.storage.errors import StorageError
+from hounsfield.storage.events import NewEvent, append_events
+from hounsfield.storage.job_changes import NO_LEASE, JobChange, change_job, lock_claimed, lock_job, retry_later
+from hounsfield.storage.records import Claim, DeliveryRequest, ObjectDelivery, ResultSet
+from hounsfield.storage.registration import lock_series
+from hounsfield.storage.rows import AnyRow
+from hounsfield.storage.states import JobAction, JobKind, JobState, Proof, Reason, SeriesState, Stage
+from hounsfield.storage.tables import delivered_object, job, result_object, result_set
+
+BEYOND_REACH = 2**31 - 1
+"""``max_attempts`` of DELIVER jobs: ``give_up_at`` ends those."""
+
+
+def end_infer(
+    connection: Connection,
+    claim: Claim,
+    change: JobChange,
+    result: ResultSet,
+    deliveries: Sequence[DeliveryRequest],
+    timings: dict[str, float],
+) -> bool:
+    """RUNNING -> COMPLETED or DISCARDED with the result set and its DELIVER jobs; False when the claim is lost."""
+    if claim.job.kind is not JobKind.INFER:
+        raise StorageError("only an INFER job leaves a result set")
+    series_row = lock_series(connection, claim.job.series_id)  # before the job, as everywhere
+    row = lock_claimed(connection, claim)
+    if row is None or series_row is None:
+        return False
+    result_set_id = _insert_result(connection, row, result, change.now)
+    event = change_job(
+        connection,
+        row,
+        change,
+        result_set_id=result_set_id,
+        outcome=result.outcome,
+        reason=result.reason,
+        score=result.score,
+        device=result.device,
+        timings=timings,
+        **NO_LEASE,
+    )
+    events = [event]
+    hold = Reason(series_row.reason) if series_row.state == SeriesState.HELD else None
+    for request in deliveries:
+        events += _insert_delivery(connection, row, result_set_id, request, change.now, hold)
+    append_events(connection, events)
+    return True
+
+
+def _insert_result(connection: Connection, row: AnyRow, result: ResultSet, now: datetime) -> int:
+    values = {
+        "job_id": row.id,
+        "series_id": row.series_id,
+        "revision": row.revision,
+        "bundle": row.bundle,
+        "identity": result.identity,
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "score": result.score,
+        "device": result.device,
+        "detail": result.detail,
+        "created_at": now,
+    }
+    result_set_id = int(connection.execute(insert(result_set).values(values).returning(result_set.c.id)).scalar_one())
+    for one in result.objects:
+        connection.execute(insert(result_object).values(**asdict(one), result_set_id=result_set_id))
+    return result_set_id
+
+
+def _insert_delivery(
+    connection: Connection,
+    infer: AnyRow,
+    result_set_id: int,
+    request: DeliveryRequest,
+    now: datetime,
+    hold: Reason | None,
+) -> list[NewEvent]:
+    """Insert a DELIVER job; nothing of a series that is HELD is sent, so there it is cancelled at once."""
+    values: dict[str, Any] = asdict(request) | {
+        "kind": JobKind.DELIVER,
+        "state": JobState.AVAILABLE,
+        "series_id": infer.series_id,
+        "revision": infer.revision,
+        "bundle": infer.bundle,
+        "bundle_version": infer.bundle_version,
+        "bundle_sha256": infer.bundle_sha256,
+        "result_set_id": result_set_id,
+        "max_attempts": BEYOND_REACH,
+        "proof": Proof.NONE,
+        "available_at": now,
+        "created_at": now,
+        "updated_at": now,
+    }
+    job_id = int(connection.execute(insert(job).values(values).returning(job.c.id)).scalar_one())
+    made = NewEvent(
+        at=now,
+        series_id=infer.series_id,
+        job_id=job_id,
+        kind=JobKind.DELIVER,
+        stage=Stage.DELIVER,
+        from_state=None,
+        to_state=JobState.AVAILABLE,
+        detail={"destination": request.destination},
+    )
+    inserted = lock_job(connection, job_id)
+    if hold is None or inserted is None:
+        return [made]
+    return [made, change_job(connection, inserted, JobChange(JobAction.CANCEL, now, hold))]
+
+
+def complete_delivery(
+    connection: Connection,
+    claim: Claim,
+    objects: Sequence[ObjectDelivery],
+    now: datetime,
+    timings: dict[str, float],
+) -> bool:
+    """RUNNING -> COMPLETED with proof ``sent``."""
+    row = lock_claimed(connection, claim)
+    if row is None:
+        return False
+    _record_sent(connection, row.id, objects)
+    change = JobChange(JobAction.COMPLETE, now, detail={"timings": timings, "destination": row.destination})
+    event = change_job(connection, row, change, proof=Proof.SENT, timings=timings, **NO_LEASE)
+    append_events(connection, [event])
+    return True
+
+
+def put_off(
+    connection: Connection,
+    claim: Claim,
+    change: JobChange,
+    available_at: datetime,
+    objects: Sequence[ObjectDelivery],
+) -> bool:
+    """RUNNING -> RETRYABLE, for any kind."""
+    event = retry_later(connection, claim, change, available_at)
+    if event is None:
+        return False
+    _record_sent(connection, claim.job.id, objects)
+    append_events(connection, [event])
+    return True
+
+
+def discard_job(connection: Connection, claim: Claim, change: JobChange, objects: Sequence[ObjectDelivery]) -> bool:
+    """RUNNING -> DISCARDED. An INFER job cannot end like this: it would leave silence in the PACS."""
+    if claim.job.kind is JobKind.INFER:
+        raise StorageError("an INFER job is discarded with a not-analysed result: use discard_infer")
+    row = lock_claimed(connection, claim)
+    if row is None:
+        return False
+    _record_sent(connection, row.id, objects)
+    append_events(connection, [change_job(connection, row, change, **NO_LEASE)])
+    return True
+
+
+def _record_sent(connection: Connection, job_id: int, objects: Sequence[ObjectDelivery]) -> None:
+    """Keep the last status of each object. The caller holds the job's lock."""
+    for one in {sent.sop_instance_uid: sent for sent in objects}.values():
+        key = (delivered_object.c.job_id == job_id) & (delivered_object.c.sop_instance_uid == one.sop_instance_uid)
+        connection.execute(delete(delivered_object).where(key))
+        connection.execute(insert(delivered_object).values(**asdict(one), job_id=job_id))

@@ -1,0 +1,189 @@
+"""The job store on SQL: each method of the port as one transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from hounsfield.storage import events, job_changes, job_claims, job_queries, job_results
+from hounsfield.storage.job_changes import JobChange
+from hounsfield.storage.records import (
+    Claim,
+    DeliveryRequest,
+    EventRecord,
+    JobFilter,
+    JobRecord,
+    ObjectDelivery,
+    ResultSet,
+    StoredResultSet,
+)
+from hounsfield.storage.states import JobAction, JobKind, Reason
+from hounsfield.storage.transactions import Transactions
+
+
+class SqlJobStore:
+    """See :class:`~hounsfield.storage.ports.JobStore`. Every method may raise DatabaseUnavailable."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def claim(
+        self,
+        kinds: Sequence[JobKind],
+        worker: str,
+        lease: timedelta,
+        now: datetime,
+        destinations: Sequence[str] | None = None,
+    ) -> Claim | None:
+        """Take the due job of highest priority, oldest first."""
+        condition = job_claims.due(kinds, now, destinations)
+        with self._transactions.read() as connection:
+            if not job_claims.is_any_due(connection, condition):
+                return None
+        with self._transactions.write() as connection:
+            return job_claims.claim(connection, condition, worker, lease, now)
+
+    def heartbeat(self, claim: Claim, until: datetime) -> bool:
+        """Extend the lease."""
+        with self._transactions.write() as connection:
+            return job_claims.heartbeat(connection, claim, until)
+
+    def record_progress(self, claim: Claim, stage: str, seconds: float, now: datetime) -> None:
+        """Append an event for a stage that ended inside a RUNNING job."""
+        with self._transactions.write() as connection:
+            job_changes.record_progress(connection, claim, stage, seconds, now)
+
+    def complete_infer(
+        self,
+        claim: Claim,
+        result: ResultSet,
+        deliveries: Sequence[DeliveryRequest],
+        now: datetime,
+        timings: dict[str, float],
+    ) -> bool:
+        """RUNNING -> COMPLETED with its result set and DELIVER jobs."""
+        change = JobChange(JobAction.COMPLETE, now, result.reason, _summary(result, timings))
+        with self._transactions.write() as connection:
+            return job_results.end_infer(connection, claim, change, result, deliveries, timings)
+
+    def discard_infer(
+        self,
+        claim: Claim,
+        reason: Reason,
+        result: ResultSet,
+        deliveries: Sequence[DeliveryRequest],
+        now: datetime,
+    ) -> bool:
+        """RUNNING -> DISCARDED with a not-analysed result set and its DELIVER jobs."""
+        change = JobChange(JobAction.DISCARD, now, reason, _summary(result, {}))
+        with self._transactions.write() as connection:
+            return job_results.end_infer(connection, claim, change, result, deliveries, {})
+
+    def complete_delivery(
+        self, claim: Claim, objects: Sequence[ObjectDelivery], now: datetime, timings: dict[str, float]
+    ) -> bool:
+        """RUNNING -> COMPLETED with proof ``sent``."""
+        with self._transactions.write() as connection:
+            return job_results.complete_delivery(connection, claim, objects, now, timings)
+
+    def retry_later(
+        self,
+        claim: Claim,
+        reason: Reason,
+        available_at: datetime,
+        now: datetime,
+        detail: dict[str, object] | None = None,
+        objects: Sequence[ObjectDelivery] = (),
+    ) -> bool:
+        """RUNNING -> RETRYABLE."""
+        change = JobChange(JobAction.RETRY_LATER, now, reason, detail)
+        with self._transactions.write() as connection:
+            return job_results.put_off(connection, claim, change, available_at, objects)
+
+    def discard(
+        self,
+        claim: Claim,
+        reason: Reason,
+        now: datetime,
+        detail: dict[str, object] | None = None,
+        objects: Sequence[ObjectDelivery] = (),
+    ) -> bool:
+        """RUNNING -> DISCARDED for a DELIVER job."""
+        change = JobChange(JobAction.DISCARD, now, reason, detail)
+        with self._transactions.write() as connection:
+            return job_results.discard_job(connection, claim, change, objects)
+
+    def give_back(self, claim: Claim, now: datetime) -> bool:
+        """RUNNING -> AVAILABLE at a clean shutdown."""
+        with self._transactions.write() as connection:
+            return job_changes.give_back(connection, claim, now)
+
+    def expired(self, now: datetime) -> list[Claim]:
+        """Take over the RUNNING jobs whose lease is over."""
+        with self._transactions.write() as connection:
+            return job_claims.expired(connection, now)
+
+    def cancel(self, job_id: int, now: datetime) -> bool:
+        """AVAILABLE, RETRYABLE or RUNNING -> CANCELLED, by a person."""
+        with self._transactions.write() as connection:
+            return job_changes.cancel(connection, job_id, now)
+
+    def requeue(self, job_id: int, now: datetime) -> bool:
+        """DISCARDED or CANCELLED -> AVAILABLE with attempts 0, by a person."""
+        with self._transactions.write() as connection:
+            return job_changes.requeue(connection, job_id, now)
+
+    def get(self, job_id: int) -> JobRecord | None:
+        """Return a job."""
+        with self._transactions.read() as connection:
+            return job_queries.job_by_id(connection, job_id)
+
+    def page(self, selection: JobFilter, *, after_id: int = 0, limit: int = 1000) -> list[JobRecord]:
+        """Return jobs in the order of their ids, one page."""
+        with self._transactions.read() as connection:
+            return job_queries.page_of_jobs(connection, selection, after_id=after_id, limit=limit)
+
+    def of_series(self, series_id: int) -> list[JobRecord]:
+        """Return all jobs of a series, oldest first."""
+        with self._transactions.read() as connection:
+            return job_queries.jobs_of_series(connection, series_id)
+
+    def result_set(self, result_set_id: int) -> StoredResultSet | None:
+        """Return a result set with its objects."""
+        with self._transactions.read() as connection:
+            return job_queries.result_set_by_id(connection, result_set_id)
+
+    def predecessors(self, series_id: int, revision: int, bundle: str) -> list[StoredResultSet]:
+        """Return earlier result sets of this series and bundle, newest first."""
+        with self._transactions.read() as connection:
+            return job_queries.predecessors(connection, series_id, revision, bundle)
+
+    def delivered_objects(self, job_id: int) -> list[ObjectDelivery]:
+        """Return what a DELIVER job has sent so far."""
+        with self._transactions.read() as connection:
+            return job_queries.delivered_objects(connection, job_id)
+
+    def is_own_result(self, sop_instance_uid: str) -> bool:
+        """Whether we made this SOP instance."""
+        with self._transactions.read() as connection:
+            return job_queries.is_own_result(connection, sop_instance_uid)
+
+    def events(
+        self,
+        *,
+        after_id: int = 0,
+        limit: int = 1000,
+        job_id: int | None = None,
+        series_uid: str | None = None,
+    ) -> list[EventRecord]:
+        """Return events in the order of their ids, one page."""
+        with self._transactions.read() as connection:
+            return events.read_events(connection, after_id=after_id, limit=limit, job_id=job_id, series_uid=series_uid)
+
+    def last_event_id(self) -> int:
+        """Return the newest event's id, 0 if there is none."""
+        with self._transactions.read() as connection:
+            return events.last_event_id(connection)
+
+
+def _summary(result: ResultSet, timings: dict[str, float]) -> dict[str, object]:
+    summary: dict[str, object] = {"outcome": str(result.outcome), "score": result.score}
+    return summary | {"timings": timings} if timings else summary

@@ -1,0 +1,152 @@
+"""The version of the database schema: checking, upgrading, backing up.
+
+Alembic is imported only when there is something to upgrade, so that a start with a current database stays fast.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from hounsfield.storage.errors import SchemaError, StorageError
+from hounsfield.storage.transactions import Transactions, make_engine, parse_url
+
+HEAD = "0001"
+"""The schema this program needs; a test compares it with the migration scripts."""
+
+_UPGRADE_LOCK = 0x484F5553
+_UPGRADE = "run `hounsfield db upgrade`"
+
+
+def check(url: str) -> tuple[str | None, str]:
+    """Return (schema of the database, schema needed); None for an empty database. Creates nothing.
+
+    Raise DatabaseUnavailable when the database cannot be reached.
+    """
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        return None, HEAD
+    with _engine(url) as engine, Transactions(engine).read() as connection:
+        return current_revision(connection), HEAD
+
+
+def upgrade(url: str) -> None:
+    """Bring the database to :data:`HEAD`; a SQLite database with something in it is backed up beside itself first.
+
+    One transaction: it is done or nothing is changed. Several processes may do it at once. Raise SchemaError for a
+    database that a newer program made.
+    """
+    path = sqlite_path(url)
+    with _engine(url) as engine:
+        transactions = Transactions(engine)
+        with _one_at_a_time(path), transactions.write() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+            revision = current_revision(connection)
+            if revision == HEAD:
+                return
+            refuse_newer(revision)
+            if path is not None and revision is not None:
+                _copy_sqlite(path, path.with_name(f"{path.name}.backup-{revision}"))
+            _run_migrations(connection)
+
+
+def backup(url: str, path: Path) -> None:
+    """Copy a SQLite database, also one in use, to ``path`` (0600), whole or not at all.
+
+    Raise StorageError for PostgreSQL (use pg_dump), a missing database, or a target that cannot be written.
+    """
+    source = sqlite_path(url)
+    if source is None:
+        raise StorageError("a PostgreSQL database is backed up with its own tool: pg_dump")
+    if not source.exists():
+        raise StorageError("there is no database to back up yet")
+    _copy_sqlite(source, path)
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of a SQLite URL, None for another engine; raise StorageError for what is no URL of ours."""
+    parsed = parse_url(url)
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+
+
+def current_revision(connection: Connection) -> str | None:
+    """Return the schema version that the database says it has, None if it has none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return revision
+
+
+def require_head(connection: Connection) -> None:
+    """Raise SchemaError unless the database is at :data:`HEAD`."""
+    revision = current_revision(connection)
+    if revision == HEAD:
+        return
+    refuse_newer(revision)
+    raise SchemaError(f"the database is at schema {revision or 'none'}, this program needs {HEAD}: {_UPGRADE}")
+
+
+def refuse_newer(revision: str | None) -> None:
+    """Raise SchemaError for a schema that only a newer program can have made."""
+    if revision is not None and revision > HEAD:
+        raise SchemaError(
+            f"the database is at schema {revision}, made by a newer hounsfield; this one knows up to {HEAD}:"
+            " install the newer version, or restore the backup that was made before its upgrade"
+        )
+
+
+def _run_migrations(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, HEAD)
+    except CommandError:
+        raise SchemaError("the database's schema version is none of ours: is it another program's database?") from None
+
+
+def _copy_sqlite(source: Path, target: Path) -> None:
+    part = target.with_name(target.name + ".part")
+    try:
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
+        with closing(sqlite3.connect(f"file:{quote(str(source))}?mode=ro", uri=True)) as old, closing(sqlite3.connect(part)) as new:
+            old.backup(new)
+        part.replace(target)
+    except (sqlite3.Error, OSError) as error:
+        part.unlink(missing_ok=True)
+        raise StorageError(f"the database could not be backed up ({type(error).__name__}): check the target") from error
+
+
+@contextmanager
+def _engine(url: str) -> Iterator[Engine]:
+    engine = make_engine(parse_url(url))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _one_at_a_time(path: Path | None) -> Iterator[None]:
+    """Let one process at a time create or upgrade a SQLite file: switching to WAL does not wait for locks."""
+    if path is None:
+        yield
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,196 @@
+"""What the assembler, or a person, makes of a series: one change, one transaction, one event."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from hounsfield.storage.errors import StorageError
+from hounsfield.storage.events import NewEvent, append_events
+from hounsfield.storage.job_changes import cancel_jobs_of_series, requeue_held_jobs
+from hounsfield.storage.records import InferRequest, SeriesRecord, Verdict
+from hounsfield.storage.registration import lock_series
+from hounsfield.storage.rows import AnyRow, seconds_between
+from hounsfield.storage.states import JobKind, JobState, Proof, Reason, SeriesState, Stage
+from hounsfield.storage.tables import instance, job, revision, series, snapshot
+
+
+def close(
+    connection: Connection,
+    record: SeriesRecord,
+    instance_ids: Sequence[int],
+    verdict: Verdict,
+    requests: Sequence[InferRequest],
+    now: datetime,
+) -> bool:
+    """Freeze the next revision and insert its INFER jobs; False when ``record`` is no longer the newest look."""
+    row = _unchanged(connection, record)
+    if row is None:
+        return False
+    number = row.revision + 1
+    _freeze(connection, row.id, number, instance_ids)
+    reasons = [str(reason) for reason in verdict.reasons]
+    remarks = list(verdict.remarks)
+    connection.execute(
+        insert(revision).values(
+            series_id=row.id,
+            revision=number,
+            completeness=verdict.completeness,
+            reasons=reasons,
+            remarks=remarks,
+            closed_at=now,
+        )
+    )
+    events = [_change(row, SeriesState.CLOSED, now, None, {"revision": number, "instances": len(set(instance_ids))})]
+    events += [_insert_infer(connection, row.id, number, request, now) for request in requests]
+    _update(
+        connection,
+        row,
+        state=SeriesState.CLOSED,
+        revision=number,
+        completeness=verdict.completeness,
+        reason=reasons[0] if reasons else None,
+        remarks=remarks,
+        closed_at=now,
+    )
+    append_events(connection, events)
+    return True
+
+
+def _freeze(connection: Connection, series_id: int, number: int, instance_ids: Sequence[int]) -> None:
+    known = set(connection.scalars(select(instance.c.id).where(instance.c.series_id == series_id)))
+    chosen = sorted(set(instance_ids))
+    if not chosen or not known.issuperset(chosen):
+        raise StorageError("a snapshot holds at least one instance, and only instances of its own series")
+    rows = [{"series_id": series_id, "revision": number, "instance_id": one} for one in chosen]
+    connection.execute(insert(snapshot), rows)
+    _mark(connection, series_id, number, chosen)
+
+
+def _mark(connection: Connection, series_id: int, number: int, instance_ids: Sequence[int]) -> None:
+    """Note the revision that first holds these instances."""
+    if not instance_ids:
+        return
+    waiting = (
+        (instance.c.id == bindparam("instance_id")) & (instance.c.series_id == series_id) & (instance.c.revision == 0)
+    )
+    statement = update(instance).where(waiting).values(revision=number)
+    connection.execute(statement, [{"instance_id": one} for one in instance_ids])
+
+
+def _insert_infer(
+    connection: Connection, series_id: int, number: int, request: InferRequest, now: datetime
+) -> NewEvent:
+    values = asdict(request) | {
+        "kind": JobKind.INFER,
+        "state": JobState.AVAILABLE,
+        "series_id": series_id,
+        "revision": number,
+        "proof": Proof.NONE,
+        "available_at": now,
+        "created_at": now,
+        "updated_at": now,
+    }
+    key = connection.execute(insert(job).values(values)).inserted_primary_key
+    return NewEvent(
+        at=now,
+        series_id=series_id,
+        job_id=key[0] if key else None,
+        kind=JobKind.INFER,
+        stage=Stage.INFER,
+        from_state=None,
+        to_state=JobState.AVAILABLE,
+        detail={"bundle": request.bundle, "bundle_version": request.bundle_version},
+    )
+
+
+def close_unchanged(connection: Connection, record: SeriesRecord, instance_ids: Sequence[int], now: datetime) -> bool:
+    """RECEIVING -> CLOSED at the same revision; jobs that a hold had cancelled go on."""
+    row = _unchanged(connection, record)
+    if row is None:
+        return False
+    if row.revision == 0:
+        raise StorageError("a series that was never closed has nothing to go back to")
+    _mark(connection, row.id, row.revision, instance_ids)
+    events = [_change(row, SeriesState.CLOSED, now, None, {"revision": row.revision, "unchanged": True})]
+    events += requeue_held_jobs(connection, row.id, row.revision, now)
+    _update(connection, row, state=SeriesState.CLOSED)
+    append_events(connection, events)
+    return True
+
+
+def skip(connection: Connection, record: SeriesRecord, reason: Reason, now: datetime) -> bool:
+    """RECEIVING -> SKIPPED(reason)."""
+    row = _unchanged(connection, record)
+    if row is None:
+        return False
+    _update(connection, row, state=SeriesState.SKIPPED, reason=reason)
+    append_events(connection, [_change(row, SeriesState.SKIPPED, now, reason)])
+    return True
+
+
+def hold(
+    connection: Connection, record: SeriesRecord, reason: Reason, now: datetime, remarks: Sequence[str] = ()
+) -> bool:
+    """RECEIVING or CLOSED -> HELD(reason). What speaks for a hold is not undone by a newer instance."""
+    row = lock_series(connection, record.id)
+    if row is None or row.state not in (SeriesState.RECEIVING, SeriesState.CLOSED):
+        return False
+    not_started = (JobState.AVAILABLE, JobState.RETRYABLE)
+    events = [_change(row, SeriesState.HELD, now, reason, {"remarks": list(remarks)})]
+    events += cancel_jobs_of_series(connection, row.id, not_started, reason, now)
+    _update(connection, row, state=SeriesState.HELD, reason=reason, remarks=list(remarks))
+    append_events(connection, events)
+    return True
+
+
+def discard(connection: Connection, series_id: int, reason: Reason, now: datetime) -> bool:
+    """HELD -> SKIPPED(reason); whatever of its jobs has not ended is cancelled."""
+    row = lock_series(connection, series_id)
+    if row is None or row.state != SeriesState.HELD:
+        return False
+    unfinished = (JobState.AVAILABLE, JobState.RETRYABLE, JobState.RUNNING)
+    events = [_change(row, SeriesState.SKIPPED, now, reason)]
+    events += cancel_jobs_of_series(connection, row.id, unfinished, reason, now)
+    _update(connection, row, state=SeriesState.SKIPPED, reason=reason)
+    append_events(connection, events)
+    return True
+
+
+def release(connection: Connection, series_id: int, now: datetime) -> bool:
+    """HELD -> RECEIVING."""
+    row = lock_series(connection, series_id)
+    if row is None or row.state != SeriesState.HELD:
+        return False
+    _update(connection, row, state=SeriesState.RECEIVING, reason=None, receiving_since=now)
+    append_events(connection, [_change(row, SeriesState.RECEIVING, now, Reason.OPERATOR)])
+    return True
+
+
+def _unchanged(connection: Connection, record: SeriesRecord) -> AnyRow | None:
+    """Return the locked row if it is RECEIVING and nothing happened since ``record`` was read."""
+    row = lock_series(connection, record.id)
+    if row is None or row.state != SeriesState.RECEIVING or row.version != record.version:
+        return None
+    return row
+
+
+def _update(connection: Connection, row: AnyRow, **values: Any) -> None:
+    connection.execute(update(series).where(series.c.id == row.id).values(version=series.c.version + 1, **values))
+
+
+def _change(
+    row: AnyRow, state: SeriesState, now: datetime, reason: Reason | None, detail: dict[str, object] | None = None
+) -> NewEvent:
+    return NewEvent(
+        at=now,
+        series_id=row.id,
+        stage=Stage.ASSEMBLE,
+        from_state=row.state,
+        to_state=state,
+        reason=reason,
+        seconds=seconds_between(row.receiving_since, now) if row.state == SeriesState.RECEIVING else None,
+        detail=detail or {},
+    )

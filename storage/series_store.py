@@ -1,0 +1,196 @@
+"""The series store on SQL: each method of the port as one transaction."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, or_, select, update
+
+from hounsfield.storage import registration, series_changes, tables
+from hounsfield.storage.records import (
+    AssociationRecord,
+    InferRequest,
+    InstanceReceipt,
+    InstanceRecord,
+    SeriesRecord,
+    Verdict,
+)
+from hounsfield.storage.rows import association_record, instance_record, series_record, verdict_record
+from hounsfield.storage.states import AssociationEnding, Reason, SeriesState
+from hounsfield.storage.transactions import Transactions
+
+_CHUNK = 500
+
+
+class SqlSeriesStore:
+    """See :class:`~hounsfield.storage.ports.SeriesStore`. Every method may raise DatabaseUnavailable."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def open_association(self, association: AssociationRecord) -> None:
+        """Record an association."""
+        with self._transactions.write() as connection:
+            registration.insert_unless_there(connection, tables.association, asdict(association))
+
+    def end_association(self, association_id: str, ending: AssociationEnding, now: datetime) -> None:
+        """Record how it ended."""
+        with self._transactions.write() as connection:
+            statement = update(tables.association).where(tables.association.c.id == association_id)
+            connection.execute(statement.values(ending=ending, ended_at=now))
+
+    def lose_open_associations(self, except_receiver: str, now: datetime) -> int:
+        """Mark associations of dead receivers LOST and touch their series."""
+        dead = (tables.association.c.ending == AssociationEnding.OPEN) & (
+            tables.association.c.receiver != except_receiver
+        )
+        with self._transactions.write() as connection:
+            touched = (
+                select(tables.instance.c.series_id)
+                .join(tables.association, tables.association.c.id == tables.instance.c.association_id)
+                .where(dead)
+                .distinct()
+            )
+            ids = sorted(connection.scalars(touched).all())
+            for series_id in ids:  # one by one and in order, so that two who do this at once do not block each other
+                moved = {"touched_at": now, "version": tables.series.c.version + 1}
+                connection.execute(update(tables.series).where(tables.series.c.id == series_id).values(**moved))
+            lost = update(tables.association).where(dead).values(ending=AssociationEnding.LOST, ended_at=now)
+            return connection.execute(lost).rowcount
+
+    def register(self, receipt: InstanceReceipt) -> str:
+        """Add a durable instance."""
+        with self._transactions.write() as connection:
+            return registration.register(connection, receipt)
+
+    def registered_digests(self, digests: Sequence[str]) -> set[str]:
+        """Return those of ``digests`` that have a row."""
+        found: set[str] = set()
+        with self._transactions.read() as connection:
+            for chunk in _chunks(digests):
+                found.update(
+                    connection.scalars(select(tables.instance.c.digest).where(tables.instance.c.digest.in_(chunk)))
+                )
+        return found
+
+    def all_digests(self) -> set[str]:
+        """Return every digest with a row."""
+        with self._transactions.read() as connection:
+            return set(connection.scalars(select(tables.instance.c.digest)))
+
+    def quiet(self, *, now: datetime, quiet: timedelta, max_age: timedelta, floor: datetime) -> list[SeriesRecord]:
+        """Return RECEIVING series that are due for a decision.
+
+        The age counts from when the series began, or began again, to receive. Both periods count from ``floor`` at
+        the earliest.
+        """
+        due = []
+        if floor <= now - quiet:
+            due.append(tables.series.c.touched_at <= now - quiet)
+        if floor <= now - max_age:
+            due.append(tables.series.c.receiving_since <= now - max_age)
+        if not due:
+            return []
+        receiving = tables.series.c.state == SeriesState.RECEIVING
+        query = select(tables.series).where(receiving, or_(*due)).order_by(tables.series.c.id)
+        with self._transactions.read() as connection:
+            return [series_record(row) for row in connection.execute(query)]
+
+    def get(self, series_id: int) -> SeriesRecord | None:
+        """Return a series by its row id."""
+        return self._one(select(tables.series).where(tables.series.c.id == series_id))
+
+    def find(self, series_uid: str) -> SeriesRecord | None:
+        """Return a series by its Series Instance UID."""
+        return self._one(select(tables.series).where(tables.series.c.series_uid == series_uid))
+
+    def _one(self, query: Select[Any]) -> SeriesRecord | None:
+        with self._transactions.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else series_record(row)
+
+    def page(self, *, after_id: int = 0, limit: int = 1000) -> list[SeriesRecord]:
+        """Return series in the order of their ids, one page."""
+        query = select(tables.series).where(tables.series.c.id > after_id).order_by(tables.series.c.id).limit(limit)
+        with self._transactions.read() as connection:
+            return [series_record(row) for row in connection.execute(query)]
+
+    def instances(self, series_id: int, revision: int | None = None) -> list[InstanceRecord]:
+        """Return all copies, or the primary instances of one frozen revision's snapshot."""
+        query = (
+            select(tables.instance, tables.series.c.series_uid)
+            .join(tables.series, tables.series.c.id == tables.instance.c.series_id)
+            .where(tables.instance.c.series_id == series_id)
+            .order_by(tables.instance.c.id)
+        )
+        if revision is not None:
+            query = query.join(tables.snapshot, tables.snapshot.c.instance_id == tables.instance.c.id).where(
+                tables.snapshot.c.series_id == series_id,
+                tables.snapshot.c.revision == revision,
+                tables.instance.c.is_primary,
+            )
+        with self._transactions.read() as connection:
+            return [instance_record(row) for row in connection.execute(query)]
+
+    def verdict(self, series_id: int, revision: int) -> Verdict | None:
+        """Return the completeness verdict a revision was closed with."""
+        query = select(tables.revision).where(
+            tables.revision.c.series_id == series_id, tables.revision.c.revision == revision
+        )
+        with self._transactions.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else verdict_record(row)
+
+    def associations(self, series_id: int) -> list[AssociationRecord]:
+        """Return the associations that brought instances of this series, in the order they opened."""
+        brought = select(tables.instance.c.association_id).where(tables.instance.c.series_id == series_id)
+        query = (
+            select(tables.association)
+            .where(tables.association.c.id.in_(brought))
+            .order_by(tables.association.c.opened_at)
+        )
+        with self._transactions.read() as connection:
+            return [association_record(row) for row in connection.execute(query)]
+
+    def close(
+        self,
+        series: SeriesRecord,
+        snapshot: Sequence[int],
+        verdict: Verdict,
+        requests: Sequence[InferRequest],
+        now: datetime,
+    ) -> bool:
+        """Freeze the next revision and insert its INFER jobs."""
+        with self._transactions.write() as connection:
+            return series_changes.close(connection, series, snapshot, verdict, requests, now)
+
+    def close_unchanged(self, series: SeriesRecord, variants: Sequence[int], now: datetime) -> bool:
+        """Put a reopened series back to CLOSED at the same revision."""
+        with self._transactions.write() as connection:
+            return series_changes.close_unchanged(connection, series, variants, now)
+
+    def skip(self, series: SeriesRecord, reason: Reason, now: datetime) -> bool:
+        """RECEIVING -> SKIPPED(reason)."""
+        with self._transactions.write() as connection:
+            return series_changes.skip(connection, series, reason, now)
+
+    def hold(self, series: SeriesRecord, reason: Reason, now: datetime, remarks: Sequence[str] = ()) -> bool:
+        """RECEIVING or CLOSED -> HELD(reason)."""
+        with self._transactions.write() as connection:
+            return series_changes.hold(connection, series, reason, now, remarks)
+
+    def discard(self, series_id: int, reason: Reason, now: datetime) -> bool:
+        """HELD -> SKIPPED(reason), by a person."""
+        with self._transactions.write() as connection:
+            return series_changes.discard(connection, series_id, reason, now)
+
+    def release(self, series_id: int, now: datetime) -> bool:
+        """HELD -> RECEIVING, by a person."""
+        with self._transactions.write() as connection:
+            return series_changes.release(connection, series_id, now)
+
+
+def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]

@@ -1,0 +1,270 @@
+"""The tables, once for SQLite and PostgreSQL. The migrations make them; a test compares the two."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Timezone-aware UTC in and out on both engines; a naive time is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert to UTC; SQLite gets it without zone, as text that sorts by time."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("times in the database are timezone-aware")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+Json = JSON().with_variant(JSONB, "postgresql")
+Uid = String(64)
+Word = String(32)
+Digest = String(64)
+
+
+def _id() -> Column[int]:
+    return Column("id", Id, primary_key=True)
+
+
+association = Table(
+    "association",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("receiver", String(255), nullable=False),
+    Column("calling_ae", String(64), nullable=False),
+    Column("called_ae", String(64), nullable=False),
+    Column("peer_address", String(255), nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("ending", Word, nullable=False, index=True),
+    Column("ended_at", UtcDateTime),
+)
+
+series = Table(
+    "series",
+    metadata,
+    _id(),
+    Column("series_uid", Uid, nullable=False, unique=True),
+    Column("study_uid", Uid, nullable=False),
+    Column("state", Word, nullable=False, index=True),
+    Column("revision", Integer, nullable=False, default=0),
+    Column("completeness", Word),
+    Column("reason", Word),
+    Column("remarks", Json, nullable=False, default=list),
+    Column("instances", Integer, nullable=False, default=0),
+    Column("duplicates", Integer, nullable=False, default=0),
+    Column("variants", Integer, nullable=False, default=0),
+    Column("first_received_at", UtcDateTime, nullable=False),
+    Column("last_received_at", UtcDateTime, nullable=False),
+    # The quiet period counts from touched_at, the maximum age from receiving_since.
+    Column("touched_at", UtcDateTime, nullable=False),
+    Column("receiving_since", UtcDateTime, nullable=False),
+    Column("closed_at", UtcDateTime),
+    Column("version", Integer, nullable=False, default=1),
+    sqlite_autoincrement=True,
+)
+
+instance = Table(
+    "instance",
+    metadata,
+    _id(),
+    Column("series_id", Id, ForeignKey("series.id"), nullable=False),
+    Column("digest", Digest, nullable=False, unique=True),
+    Column("sop_instance_uid", Uid, nullable=False),
+    Column("sop_class_uid", Uid, nullable=False),
+    Column("study_uid", Uid, nullable=False),
+    Column("transfer_syntax", Uid, nullable=False),
+    Column("role", Word, nullable=False),
+    Column("calling_ae", String(64), nullable=False),
+    Column("called_ae", String(64), nullable=False),
+    Column("peer_address", String(255), nullable=False),
+    # No foreign key: a row rebuilt from the spool may name an association that was never recorded.
+    Column("association_id", String(64), nullable=False, index=True),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False, default=0),
+    Column("is_primary", Boolean, nullable=False),
+    Column("copies", Integer, nullable=False, default=1),
+    Index("ix_instance_series_id", "series_id"),
+    sqlite_autoincrement=True,
+)
+Index(
+    "uq_instance_primary",
+    instance.c.series_id,
+    instance.c.sop_instance_uid,
+    unique=True,
+    sqlite_where=instance.c.is_primary,
+    postgresql_where=instance.c.is_primary,
+)
+
+revision = Table(
+    "revision",
+    metadata,
+    Column("series_id", Id, ForeignKey("series.id"), primary_key=True, autoincrement=False),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("completeness", Word, nullable=False),
+    Column("reasons", Json, nullable=False),
+    Column("remarks", Json, nullable=False),
+    Column("closed_at", UtcDateTime, nullable=False),
+)
+
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("series_id", Id, primary_key=True, autoincrement=False),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("instance_id", Id, ForeignKey("instance.id"), primary_key=True, autoincrement=False),
+)
+
+job = Table(
+    "job",
+    metadata,
+    _id(),
+    Column("kind", Word, nullable=False),
+    Column("state", Word, nullable=False),
+    Column("series_id", Id, ForeignKey("series.id"), nullable=False, index=True),
+    Column("revision", Integer, nullable=False),
+    Column("bundle", String(255)),
+    Column("bundle_version", String(255)),
+    Column("bundle_sha256", Digest),
+    Column("destination", String(255)),
+    Column("result_set_id", Id),
+    Column("outcome", Word),
+    Column("reason", Word),
+    Column("score", Double),
+    Column("device", String(255)),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("max_attempts", Integer, nullable=False),
+    Column("priority", Integer, nullable=False, default=0),
+    Column("proof", Word, nullable=False),
+    Column("available_at", UtcDateTime, nullable=False),
+    Column("give_up_at", UtcDateTime),
+    Column("claimed_at", UtcDateTime),
+    Column("lease_until", UtcDateTime),
+    Column("worker", String(255)),
+    Column("fence", Integer, nullable=False, default=0),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("timings", Json, nullable=False, default=dict),
+    Index("ix_job_due", "state", "kind", "available_at"),
+    sqlite_autoincrement=True,
+)
+_INFER = text("kind = 'INFER'")
+_DELIVER = text("kind = 'DELIVER'")
+Index(
+    "uq_job_infer",
+    job.c.series_id,
+    job.c.revision,
+    job.c.bundle,
+    job.c.bundle_version,
+    unique=True,
+    sqlite_where=_INFER,
+    postgresql_where=_INFER,
+)
+Index(
+    "uq_job_deliver",
+    job.c.result_set_id,
+    job.c.destination,
+    unique=True,
+    sqlite_where=_DELIVER,
+    postgresql_where=_DELIVER,
+)
+
+result_set = Table(
+    "result_set",
+    metadata,
+    _id(),
+    Column("job_id", Id, ForeignKey("job.id"), nullable=False, index=True),
+    Column("series_id", Id, ForeignKey("series.id"), nullable=False, index=True),
+    Column("revision", Integer, nullable=False),
+    Column("bundle", String(255)),
+    Column("identity", Digest, nullable=False),
+    Column("outcome", Word, nullable=False),
+    Column("reason", Word),
+    Column("score", Double),
+    Column("device", String(255)),
+    Column("detail", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+result_object = Table(
+    "result_object",
+    metadata,
+    _id(),
+    Column("result_set_id", Id, ForeignKey("result_set.id"), nullable=False),
+    Column("role", Word, nullable=False),
+    Column("sop_class_uid", Uid, nullable=False),
+    Column("sop_instance_uid", Uid, nullable=False, index=True),
+    Column("sha256", Digest, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    UniqueConstraint("result_set_id", "sop_instance_uid"),
+)
+
+delivered_object = Table(
+    "delivered_object",
+    metadata,
+    Column("job_id", Id, ForeignKey("job.id"), primary_key=True, autoincrement=False),
+    Column("sop_instance_uid", Uid, primary_key=True),
+    Column("status", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+event = Table(
+    "event",
+    metadata,
+    _id(),
+    Column("at", UtcDateTime, nullable=False),
+    Column("series_id", Id, ForeignKey("series.id"), nullable=False, index=True),
+    Column("job_id", Id, ForeignKey("job.id"), index=True),
+    Column("kind", Word),
+    Column("stage", Word, nullable=False),
+    Column("from_state", Word),
+    Column("to_state", Word, nullable=False),
+    Column("attempt", Integer),
+    Column("worker", String(255)),
+    Column("reason", Word),
+    Column("seconds", Double),
+    Column("detail", Json, nullable=False),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,121 @@
+"""Connections and transactions, the same way on SQLite and PostgreSQL."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from hounsfield.storage.errors import DatabaseUnavailable, StorageError
+
+_LOCK_WAIT_SECONDS = 15
+"""How long a transaction waits for another process before it is refused."""
+
+_BEGIN = "hounsfield_begin"
+
+
+def parse_url(url: str) -> URL:
+    """Return the parsed URL; raise StorageError for one that names no database of ours."""
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError):
+        raise StorageError("storage.database_url is neither sqlite:///PATH nor postgresql://HOST/NAME") from None
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise StorageError("storage.database_url is neither sqlite:///PATH nor postgresql://HOST/NAME")
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise StorageError("storage.database_url needs the path of a file: sqlite:///PATH")
+    return parsed
+
+
+def make_engine(url: URL) -> Engine:
+    """Return an engine with our pragmas, transaction control and JSON rules. Opens no connection."""
+    serialize = partial(json.dumps, allow_nan=False)  # PostgreSQL refuses NaN, so SQLite has to
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(
+            url,
+            connect_args={"timeout": _LOCK_WAIT_SECONDS},
+            pool_size=8,
+            max_overflow=-1,
+            hide_parameters=True,
+            json_serializer=serialize,
+        )
+        event.listen(engine, "do_connect", _create_private_file)
+        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "begin", _begin)
+        return engine
+    return create_engine(
+        url,
+        connect_args={"connect_timeout": 10},
+        pool_pre_ping=True,
+        pool_size=8,
+        max_overflow=16,
+        hide_parameters=True,
+        json_serializer=serialize,
+    )
+
+
+def _create_private_file(_dialect: Any, _record: Any, arguments: list[Any], _parameters: dict[str, Any]) -> None:
+    # SQLite would create it by the umask; the journal and shared memory take the mode of the database.
+    os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions on its own: it would begin late, and DEFERRED.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+
+class Transactions:
+    """Gives out transactions and turns the library's errors into ours, without the values they carry."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        # BEGIN IMMEDIATE: a transaction that reads before it writes must not find its snapshot stale at the write.
+        self._writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        # SQLite's own wait for the write lock is a sleep of up to 100 ms; our threads queue up here instead.
+        self._turn: AbstractContextManager[Any] = nullcontext()
+        if engine.dialect.name == "sqlite":
+            self._turn = threading.Lock()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent look at the database."""
+        with _translated(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: committed (durable) when the block ends, rolled back when it raises."""
+        with _translated(), self._turn, self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None)
+        text = f"the database refused the transaction ({type(error).__name__}, {code or 'no code'})"
+        # The driver's own text may quote values of the row, so it does not travel along.
+        raise DatabaseUnavailable(text) from None
+    except OSError as error:
+        raise DatabaseUnavailable(f"the database file cannot be opened ({error.strerror})") from error
+    except SQLAlchemyError as error:
+        raise StorageError(f"the database could not be used ({type(error).__name__})") from None
