@@ -136,12 +136,12 @@ Problem = tuple[Rejection, str] | None
 def _geometry_problem(geometry: SeriesGeometry) -> Problem:
     if geometry.missing or not geometry.order:
         count = len(geometry.missing)
-        return Rejection.NO_GEOMETRY, f"{count} image(s) without a usable position or orientation."
+        return Rejection.NO_GEOMETRY, f"{_count(count, 'image')} without a usable position or orientation."
     if not geometry.consistent_orientation:
         return Rejection.AMBIGUOUS_GEOMETRY, "The series holds images of more than one orientation."
     if geometry.duplicate_positions:
         count = len(geometry.duplicate_positions)
-        return Rejection.AMBIGUOUS_GEOMETRY, f"More than one image at {count} position(s)."
+        return Rejection.AMBIGUOUS_GEOMETRY, f"More than one image at {_count(count, 'position')}."
     if geometry.mixed:
         return Rejection.AMBIGUOUS_GEOMETRY, f"The images of the series differ in {' and '.join(geometry.mixed)}."
     return None
@@ -153,7 +153,8 @@ def _count_problem(geometry: SeriesGeometry, scope: Scope) -> Problem:
         missing = sum(gap.missing for gap in geometry.gaps)
         widest = max(geometry.gaps, key=lambda gap: gap.step_mm)
         return Rejection.INCOMPLETE, (
-            f"About {missing} slice(s) missing at {len(geometry.gaps)} place(s): a step of {widest.step_mm:.1f} mm "
+            f"About {_count(missing, 'slice')} missing at {_count(len(geometry.gaps), 'place')}: "
+            f"a step of {widest.step_mm:.1f} mm "
             f"where {widest.expected_mm:.1f} mm is usual."
         )
     if geometry.sparse and not scope.allow_sparse:
@@ -219,7 +220,7 @@ def _remarks(slices: Sequence[SliceHeader], geometry: SeriesGeometry) -> tuple[s
         thickness = f" with thickness {_millimetres(geometry.thickness_mm)}" if geometry.thickness_mm else ""
         remarks.append(f"Slice steps {_steps(geometry)}{thickness}; analysed slice by slice.")
     if geometry.localizers:
-        remarks.append(f"{len(geometry.localizers)} localizer or other-plane image(s) left out.")
+        remarks.append(f"{_count(len(geometry.localizers), 'localizer or other-plane image')} left out.")
     if slices and not geometry.thickness_mm:
         remarks.append("Slice thickness is not stated.")
     return (*remarks, *_value_remarks(slices))
@@ -242,6 +243,10 @@ def _value_remarks(slices: Sequence[SliceHeader]) -> Iterable[str]:
         yield "Lossy compression, allowed for this model; HU are approximate."
     if any(h.contrast for h in slices):
         yield "A contrast agent is stated."
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _steps(geometry: SeriesGeometry) -> str:

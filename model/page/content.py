@@ -1,0 +1,50 @@
+"""What stands on a summary page: plain values and HU, never patient data."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageSlice:
+    """One slice to be shown."""
+
+    number: int
+    """Its place in the volume, from 1."""
+    hu: NDArray[np.floating]
+    """(rows, columns) HU."""
+    score: float | None
+    pixel_spacing: tuple[float, float] = (1.0, 1.0)
+    """Distance of rows, distance of columns, mm."""
+    orientation: tuple[float, ...] | None = None
+    """Image Orientation (Patient); None draws no markers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageContent:
+    """One analysis as it is shown to a reader."""
+
+    verdict: str
+    """FLAGGED, NOT FLAGGED or NOT ANALYSED."""
+    words: str
+    """Why it was not analysed; empty otherwise."""
+    short: str
+    """The finding, as in the Series Description: ICH."""
+    score: float | None
+    score_word: str
+    """Score, or Probability for a calibrated model."""
+    threshold: float | None
+    """Operating point of the series score."""
+    slice_threshold: float | None
+    """At and above it a slice is drawn as flagged."""
+    slice_scores: tuple[float, ...]
+    """One per slice, in volume order (feet to head)."""
+    slices: tuple[PageSlice, ...]
+    """At most six."""
+    bundle: str
+    """Name and version."""
+    completeness: str
+    remarks: tuple[str, ...]
+    banner: str
+    """As for a demonstration bundle; empty if none."""
