@@ -68,13 +68,6 @@ class DicomSettings(Section):
     network_timeout_seconds: float = setting(
         60.0, "Silence after which an association is aborted.", unit="seconds", gt=0, le=86400
     )
-    stop_seconds: float = setting(
-        10.0,
-        "At shutdown, time for senders to finish before their associations are aborted.",
-        unit="seconds",
-        ge=0,
-        le=20,
-    )
 
 
 class StorageSettings(Section):
@@ -121,17 +114,10 @@ class AssemblySettings(Section):
     )
     incomplete_wait_seconds: float = setting(
         60.0,
-        "A series with missing slices waits so long after its last image before it is reported as incomplete.",
+        "A series with missing slices waits so long for them before it is reported as not analysed.",
         unit="seconds",
         ge=0,
         le=604800,
-    )
-    incomplete_wait_seconds: float = setting(
-        60.0,
-        "A series with missing slices waits so long for them before it is reported as not analysed.",
-        unit="seconds",
-        gt=0,
-        le=86400,
     )
     max_age_seconds: float = setting(
         3600.0, "A series is closed at the latest so long after its first image.", unit="seconds", gt=0, le=604800
