@@ -178,6 +178,7 @@ class Application:
             Courier(
                 name=self.process_name,
                 destination=destination,
+                calling_ae=self.settings.dicom.ae_title,
                 jobs=self.database.jobs,
                 files=self.files,
                 clock=self.clock,

@@ -127,7 +127,7 @@ def main() -> int:
     _die_with(options.parent)
     try:
         settings = load_settings(options.config)
-        configure(settings.logging)
+        configure(settings.logging, context={"role": str(options.role)})
         return run_role(options.role, settings, options.ready_fd)
     except (DaemonError, StorageError, ModelError) as error:
         sys.stderr.write(f"hounsfield {options.role}: {error}\n")

@@ -107,6 +107,8 @@ class Assembler:
         if series.revision >= self._settings.max_revisions:
             return self._hold(series, Reason.TOO_MANY_REVISIONS, now)
         geometry = measure(images.headers)
+        if geometry.duplicate_positions or not geometry.consistent_orientation:
+            return self._hold(series, Reason.AMBIGUOUS_GEOMETRY, now)
         verdict = judge(images.headers, geometry, self._series.associations(series.id), images.unreadable)
         until = max(series.last_received_at, self._floor) + timedelta(seconds=self._settings.incomplete_wait_seconds)
         if verdict.completeness is Completeness.INCOMPLETE and now < until:

@@ -7,7 +7,7 @@ import structlog
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import Destination
-from hounsfield.daemon.delivery.retry import Complete, Discard, RetryLater, decide
+from hounsfield.daemon.delivery.retry import Complete, Discard, RetryLater, decide, is_kept
 from hounsfield.daemon.delivery.scu import send
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.records import Claim, ObjectDelivery, StoredResultSet
@@ -28,6 +28,7 @@ class Courier:
         *,
         name: str,
         destination: Destination,
+        calling_ae: str,
         jobs: JobStore,
         files: ResultFiles,
         clock: Clock,
@@ -35,6 +36,7 @@ class Courier:
     ) -> None:
         self._name = name
         self._destination = destination
+        self._calling_ae = calling_ae
         self._jobs = jobs
         self._files = files
         self._clock = clock
@@ -64,7 +66,7 @@ class Courier:
             for obj in result.objects
             if obj.role in self._destination.results and obj.sop_instance_uid not in kept
         ]
-        report = send(self._destination, paths)
+        report = send(self._destination, paths, self._calling_ae)
         seconds = round(self._clock.monotonic() - started, 4)
         now = self._clock.now()
         objects = [
@@ -82,8 +84,3 @@ class Courier:
 
     def _intact(self, result: StoredResultSet) -> bool:
         return all(self._files.verify(obj.sop_instance_uid, obj.sha256) for obj in result.objects)
-
-
-def is_kept(status: int) -> bool:
-    """Whether a C-STORE status says that the peer has the object: success or a warning (PS3.4 B.2.3)."""
-    return status == 0x0000 or status in (0xB000, 0xB006, 0xB007)

@@ -54,7 +54,9 @@ def test_a_real_tilted_head_ct_becomes_a_report_that_says_what_was_done_about_it
     assert len(companions_in(pacs, source.StudyInstanceUID)) == 1
 
 
-@pytest.mark.parametrize(("lesion", "drop", "outcome"), [("subdural", (), None), (None, (), None), (None, (10, 11), "not_analysed")])
+@pytest.mark.parametrize(
+    ("lesion", "drop", "outcome"), [("subdural", (), None), (None, (), None), (None, (10, 11), "not_analysed")]
+)
 def test_a_generated_series_ends_in_a_valid_report(
     daemon: Daemon, pacs: Orthanc, tmp_path: Path, lesion: str | None, drop: tuple[int, ...], outcome: str | None
 ) -> None:

@@ -1,0 +1,171 @@
+"""What becomes of a series: closed, skipped or held, and when."""
+
+from pathlib import Path
+
+import pytest
+from support.bench import Bench
+from support.ct_factory import ct_series, ct_slice, write, write_series
+
+from hounsfield.storage.states import AssociationEnding, Completeness, Reason, SeriesState
+
+
+def only(bench: Bench) -> tuple[SeriesState, Reason | None]:
+    (series,) = bench.series()
+    return series.state, series.reason
+
+
+def test_a_quiet_series_is_closed_with_one_job(bench: Bench, tmp_path: Path) -> None:
+    bench.receive(write_series(tmp_path, ct_series(12)))
+    bench.clock.advance(9)
+    bench.assembler.tick()
+    assert only(bench)[0] is SeriesState.RECEIVING
+    bench.clock.advance(2)
+    bench.assembler.tick()
+    (series,) = bench.series()
+    assert (series.state, series.revision, series.completeness) == (SeriesState.CLOSED, 1, Completeness.COMPLETE)
+    assert len(bench.jobs()) == 1
+
+
+def test_a_restart_in_the_middle_gives_a_fresh_quiet_period(bench: Bench, tmp_path: Path) -> None:
+    bench.receive(write_series(tmp_path, ct_series(12)))
+    bench.clock.advance(30)
+    restarted = bench.app.assembler()
+    restarted.tick()
+    assert only(bench)[0] is SeriesState.RECEIVING
+    bench.clock.advance(11)
+    restarted.tick()
+    assert only(bench)[0] is SeriesState.CLOSED
+
+
+def test_missing_slices_are_waited_for_before_the_series_closes_as_incomplete(bench: Bench, tmp_path: Path) -> None:
+    files = write_series(tmp_path, ct_series(12))
+    bench.receive(files[:5] + files[6:])
+    bench.clock.advance(20)
+    bench.assembler.tick()
+    assert only(bench)[0] is SeriesState.RECEIVING
+    bench.clock.advance(60)
+    bench.assembler.tick()
+    (series,) = bench.series()
+    assert (series.state, series.completeness) == (SeriesState.CLOSED, Completeness.INCOMPLETE)
+
+
+def test_a_missing_slice_that_comes_late_completes_the_series(bench: Bench, tmp_path: Path) -> None:
+    files = write_series(tmp_path, ct_series(12))
+    bench.receive(files[:5] + files[6:])
+    bench.clock.advance(20)
+    bench.assembler.tick()
+    bench.receive([files[5]])
+    bench.clock.advance(11)
+    bench.assembler.tick()
+    (series,) = bench.series()
+    assert (series.state, series.completeness, series.revision) == (SeriesState.CLOSED, Completeness.COMPLETE, 1)
+
+
+def test_two_patients_in_one_series_are_held_and_make_no_job(bench: Bench, tmp_path: Path) -> None:
+    series = ct_series(12)
+    series[7].PatientID = "T-2"
+    bench.receive(write_series(tmp_path, series))
+    bench.settle()
+    assert only(bench) == (SeriesState.HELD, Reason.TWO_PATIENTS)
+    assert bench.jobs() == []
+
+
+def test_padding_of_a_patient_id_makes_no_second_patient(bench: Bench, tmp_path: Path) -> None:
+    series = ct_series(12)
+    series[7].PatientID = " T-1 "
+    bench.receive(write_series(tmp_path, series))
+    bench.settle()
+    assert only(bench)[0] is SeriesState.CLOSED
+
+
+def test_two_slices_at_one_position_are_held(bench: Bench, tmp_path: Path) -> None:
+    twin = ct_slice(z=25.0, SOPInstanceUID="2.25.77")
+    bench.receive(write_series(tmp_path, [*ct_series(12), twin]))
+    bench.settle()
+    assert only(bench) == (SeriesState.HELD, Reason.AMBIGUOUS_GEOMETRY)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"BodyPartExamined": "CHEST"}, Reason.BODY_PART),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, Reason.IMAGE_TYPE),
+    ],
+)
+def test_a_series_no_bundle_wants_is_skipped_with_its_reason(
+    bench: Bench, tmp_path: Path, attributes: dict[str, object], reason: Reason
+) -> None:
+    bench.receive(write_series(tmp_path, ct_series(12, **attributes)))
+    bench.settle()
+    assert only(bench) == (SeriesState.SKIPPED, reason)
+
+
+def test_a_companion_object_is_kept_and_skipped(bench: Bench, tmp_path: Path) -> None:
+    dose = ct_slice(Modality="SR", SOPClassUID="1.2.840.10008.5.1.4.1.1.88.67", PixelData=None)
+    bench.receive([write(dose, tmp_path / "dose.dcm")])
+    bench.settle()
+    assert only(bench) == (SeriesState.SKIPPED, Reason.NOT_AN_IMAGE)
+
+
+def test_the_same_bytes_again_change_nothing(bench: Bench, tmp_path: Path) -> None:
+    files = write_series(tmp_path, ct_series(12))
+    bench.receive(files)
+    bench.settle()
+    bench.receive(files)
+    bench.settle()
+    (series,) = bench.series()
+    assert (series.state, series.revision, series.duplicates) == (SeriesState.CLOSED, 1, 12)
+    assert len(bench.jobs()) == 1
+
+
+def test_a_changed_description_in_another_lossless_syntax_makes_no_revision(bench: Bench, tmp_path: Path) -> None:
+    bench.receive(write_series(tmp_path / "first", ct_series(12)))
+    bench.settle()
+    again = ct_series(12, StudyDescription="COERCED")
+    bench.receive(write_series(tmp_path / "again", again, syntax="1.2.840.10008.1.2.5"))
+    assert only(bench)[0] is SeriesState.RECEIVING
+    bench.settle()
+    (series,) = bench.series()
+    assert (series.state, series.revision, series.variants) == (SeriesState.CLOSED, 1, 12)
+    assert len(bench.jobs()) == 1
+
+
+def test_the_same_instance_with_other_pixels_is_held_as_a_conflict(bench: Bench, tmp_path: Path) -> None:
+    series = ct_series(12)
+    bench.receive(write_series(tmp_path / "first", series))
+    bench.settle()
+    changed = series[4]
+    changed.PixelData = changed.PixelData[:-2] + b"\x01\x02"
+    bench.receive([write(changed, tmp_path / "changed.dcm")])
+    bench.settle()
+    assert only(bench) == (SeriesState.HELD, Reason.CONFLICT)
+
+
+def test_late_slices_open_a_second_revision_with_a_job_of_its_own(bench: Bench, tmp_path: Path) -> None:
+    files = write_series(tmp_path, ct_series(14))
+    bench.receive(files[:12])
+    bench.settle()
+    bench.receive(files[12:])
+    bench.settle()
+    (series,) = bench.series()
+    assert (series.state, series.revision) == (SeriesState.CLOSED, 2)
+    assert [job.revision for job in bench.jobs()] == [1, 2]
+    assert len(bench.app.database.series.instances(series.id, 1)) == 12
+    assert len(bench.app.database.series.instances(series.id, 2)) == 14
+
+
+def test_more_revisions_than_allowed_are_held(bench: Bench, tmp_path: Path) -> None:
+    files = write_series(tmp_path, ct_series(16))
+    bench.receive(files[:12])
+    bench.settle()
+    for late in files[12:15]:
+        bench.receive([late])
+        bench.settle()
+    assert only(bench) == (SeriesState.HELD, Reason.TOO_MANY_REVISIONS)
+
+
+def test_an_aborted_association_makes_the_verdict_suspect(bench: Bench, tmp_path: Path) -> None:
+    bench.receive(write_series(tmp_path, ct_series(12)), AssociationEnding.ABORTED)
+    bench.settle()
+    (series,) = bench.series()
+    assert (series.completeness, series.reason) == (Completeness.SUSPECT, Reason.ASSOCIATION_ABORTED)

@@ -1,0 +1,145 @@
+"""The daemon's parts behind the receiver on a real SQLite home, with time in our hands and a model of our choosing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom import dcmread
+from support.bundles import keras_archive, manifest_fields
+from support.fakes import ManualClock
+
+from hounsfield.daemon.app import Application
+from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.pipeline.infer_stage import InferStage, Served
+from hounsfield.daemon.pipeline.worker import LeaseKeeper, Worker
+from hounsfield.model.bundle import write_bundle
+from hounsfield.storage.records import AssociationRecord, JobFilter, JobRecord, SeriesRecord
+from hounsfield.storage.spool import Provenance
+from hounsfield.storage.states import AssociationEnding, InstanceRole, JobKind
+
+LOOPBACK_PACS = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 4242}
+
+
+def bundle_fields() -> dict[str, Any]:
+    """A head CT bundle whose model is never loaded."""
+    fields = manifest_fields()
+    del fields["golden"]
+    fields["scope"] = {
+        "modality": ["CT"],
+        "body_part": "(?i)^head",
+        "description": "(?i)head",
+        "slices": [8, 600],
+    }
+    return fields
+
+
+class FixedPredictor:
+    """Scores every slice alike; a callable in place of the score may raise what a model might."""
+
+    device = "/device:FAKE:0"
+
+    def __init__(self, score: float | Callable[[], float]) -> None:
+        self._score = score
+
+    def score(self, hu_slices: Sequence[np.ndarray], spacing_mm: Sequence[tuple[float, float]]) -> np.ndarray:
+        value = self._score() if callable(self._score) else self._score
+        return np.full((len(list(hu_slices)), 1), value, np.float32)
+
+
+@dataclass
+class Bench:
+    """Receives by hand, then ticks assembler, worker and rescuer."""
+
+    home: Path
+    destinations: Sequence[dict[str, object]] = (LOOPBACK_PACS,)
+    clock: ManualClock = field(default_factory=ManualClock)
+
+    def __post_init__(self) -> None:
+        folder = self.home.with_name("bundle")
+        if not folder.exists():
+            write_bundle(folder, bundle_fields(), {"model.keras": keras_archive()})
+        settings = Settings(
+            storage={"home": self.home}, destination=list(self.destinations), bundle=[{"path": str(folder)}]
+        )
+        self.app = Application(settings, self.clock)
+        self.app.spool.prepare()
+        self.assembler = self.app.assembler()
+        self.rescuer = self.app.rescuer()
+        self._associations = 0
+
+    def receive(self, files: Sequence[Path], ending: AssociationEnding = AssociationEnding.RELEASED) -> str:
+        """Store files as one association would; return its id."""
+        self._associations += 1
+        association = f"association-{self._associations}"
+        self.app.database.series.open_association(
+            AssociationRecord(
+                id=association,
+                receiver="receiver-1",
+                calling_ae="CT",
+                called_ae="HOUNSFIELD",
+                peer_address="127.0.0.1",
+                opened_at=self.clock.now(),
+            )
+        )
+        for path in files:
+            self._store(path, association)
+        if ending is not AssociationEnding.OPEN:
+            self.app.database.series.end_association(association, ending, self.clock.now())
+        return association
+
+    def _store(self, path: Path, association: str) -> None:
+        header = dcmread(path, stop_before_pixels=True)
+        raw = path.read_bytes()
+        start = 144 + header.file_meta.FileMetaInformationGroupLength
+        role = InstanceRole.SOURCE if header.Modality == "CT" else InstanceRole.COMPANION
+        provenance = Provenance(
+            sop_instance_uid=str(header.SOPInstanceUID),
+            sop_class_uid=str(header.SOPClassUID),
+            series_uid=str(header.SeriesInstanceUID),
+            study_uid=str(header.StudyInstanceUID),
+            transfer_syntax=str(header.file_meta.TransferSyntaxUID),
+            role=role,
+            calling_ae="CT",
+            called_ae="HOUNSFIELD",
+            peer_address="127.0.0.1",
+            association_id=association,
+            receiver="receiver-1",
+            received_at=self.clock.now(),
+        )
+        digest = self.app.spool.write(provenance, raw[start:])
+        self.app.database.series.register(self.app.spool.receipt(digest))
+
+    def settle(self, seconds: float = 3600.0) -> None:
+        """Let the quiet period (and the wait for missing slices) pass and decide."""
+        self.clock.advance(seconds)
+        self.assembler.tick()
+
+    def worker(self, score: float | Callable[[], float], *, known: bool = True) -> Worker:
+        """A worker whose model answers ``score``; with ``known`` False it serves no bundle at all."""
+        bundle = self.app.shelf.bundles[0]
+        stage = InferStage(
+            settings=self.app.settings,
+            series=self.app.database.series,
+            jobs=self.app.database.jobs,
+            spool=self.app.spool,
+            reporter=self.app.reporter(),
+            clock=self.clock,
+        )
+        return Worker(
+            name="worker-1",
+            jobs=self.app.database.jobs,
+            stage=stage,
+            rescuer=self.rescuer,
+            keeper=LeaseKeeper(self.app.database.jobs, self.app.settings.worker, self.clock),
+            settings=self.app.settings.worker,
+            clock=self.clock,
+            served={bundle.sha256: Served(bundle, FixedPredictor(score))} if known else {},  # type: ignore[arg-type]
+        )
+
+    def series(self) -> list[SeriesRecord]:
+        return self.app.database.series.page()
+
+    def jobs(self, kind: JobKind = JobKind.INFER) -> list[JobRecord]:
+        return self.app.database.jobs.page(JobFilter(kind=kind))
