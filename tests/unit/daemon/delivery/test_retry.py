@@ -1,0 +1,113 @@
+"""When a delivery is done, tried again, or given up."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hounsfield.daemon.delivery.retry import (
+    FIRST_DELAY,
+    LONGEST_DELAY,
+    PERMANENT_ATTEMPTS,
+    Complete,
+    Decision,
+    Discard,
+    RetryLater,
+    decide,
+    delay,
+    is_kept,
+)
+from hounsfield.daemon.delivery.scu import Failure, SendReport, SentObject
+from hounsfield.storage.states import Reason
+
+NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+IN_A_WEEK = NOW + timedelta(days=7)
+
+
+def answered(*statuses: int, failure: Failure | None = None) -> SendReport:
+    return SendReport(tuple(SentObject(f"1.2.{i}", status) for i, status in enumerate(statuses)), failure)
+
+
+def after(report: SendReport, attempts: int = 1, give_up_at: datetime | None = IN_A_WEEK) -> Decision:
+    return decide(report, attempts, NOW, give_up_at, random.Random(1))
+
+
+@pytest.mark.parametrize("status", [0x0000, 0xB000, 0xB006, 0xB007, 0x0111])
+def test_success_a_warning_and_a_known_object_complete_a_delivery(status: int) -> None:
+    assert is_kept(status)
+    assert after(answered(0, status)) == Complete()
+
+
+def test_nothing_left_to_send_completes_a_delivery() -> None:
+    assert after(SendReport()) == Complete()
+
+
+@pytest.mark.parametrize(
+    ("report", "reason"),
+    [
+        (answered(failure=Failure.UNREACHABLE), Reason.UNREACHABLE),
+        (answered(0, failure=Failure.UNREACHABLE), Reason.UNREACHABLE),
+        (answered(failure=Failure.BUSY), Reason.REJECTED),
+        (answered(0xA700), Reason.REFUSED_STATUS),
+        (answered(0, 0xA7FF), Reason.REFUSED_STATUS),
+        (answered(0x0110), Reason.REFUSED_STATUS),
+        (answered(0xC000, 0xA700), Reason.REFUSED_STATUS),
+    ],
+)
+def test_a_fault_that_may_pass_is_tried_for_days(report: SendReport, reason: Reason) -> None:
+    decision = after(report, attempts=1000)
+    assert isinstance(decision, RetryLater)
+    assert decision.reason == reason
+    assert NOW + LONGEST_DELAY / 2 <= decision.at <= NOW + LONGEST_DELAY
+
+
+@pytest.mark.parametrize(
+    ("report", "reason"),
+    [
+        (answered(failure=Failure.REJECTED), Reason.REJECTED),
+        (answered(0, failure=Failure.NOT_ACCEPTED), Reason.NOT_ACCEPTED),
+        (answered(0xA900), Reason.REFUSED_STATUS),
+        (answered(0, 0xC123), Reason.REFUSED_STATUS),
+        (answered(0x0122), Reason.REFUSED_STATUS),
+        (answered(0x0124), Reason.REFUSED_STATUS),
+    ],
+)
+def test_a_refusal_for_good_is_tried_a_limited_number_of_times(report: SendReport, reason: Reason) -> None:
+    assert isinstance(after(report, attempts=PERMANENT_ATTEMPTS - 1), RetryLater)
+    assert after(report, attempts=PERMANENT_ATTEMPTS) == Discard(reason)
+
+
+def test_an_unreachable_peer_is_given_up_only_at_the_deadline() -> None:
+    down = answered(failure=Failure.UNREACHABLE)
+    soon = NOW + timedelta(milliseconds=100)
+    assert after(down, give_up_at=soon) == RetryLater(soon, Reason.UNREACHABLE)
+    assert after(down, give_up_at=NOW) == Discard(Reason.DEADLINE)
+    assert isinstance(after(down, attempts=100_000, give_up_at=None), RetryLater)
+
+
+def test_a_delivery_that_succeeds_after_its_deadline_is_complete() -> None:
+    assert after(answered(0), give_up_at=NOW - timedelta(days=1)) == Complete()
+
+
+def test_waits_double_up_to_a_quarter_of_an_hour_and_differ() -> None:
+    rng = random.Random(7)
+    for attempt in range(1, 40):
+        longest = min(FIRST_DELAY * 2 ** min(attempt - 1, 16), LONGEST_DELAY)
+        waits = {delay(attempt, rng) for _ in range(20)}
+        assert len(waits) > 1
+        assert all(longest / 2 <= wait <= longest for wait in waits)
+
+
+def test_a_week_of_tries_is_what_a_dead_pacs_gets() -> None:
+    rng, now, attempts = random.Random(3), NOW, 0
+    while True:
+        attempts += 1
+        decision = decide(answered(failure=Failure.UNREACHABLE), attempts, now, IN_A_WEEK, rng)
+        if isinstance(decision, Discard):
+            break
+        assert isinstance(decision, RetryLater)
+        assert now < decision.at <= now + LONGEST_DELAY
+        now = decision.at
+    assert decision.reason == Reason.DEADLINE
+    assert now == IN_A_WEEK
+    assert attempts > 600
