@@ -18,7 +18,8 @@ from hounsfield.storage.tables import instance, series
 def insert_unless_there(connection: Connection, table: Any, values: dict[str, Any]) -> bool:
     """Insert a row unless a unique key is taken, also by a transaction that runs beside this one; whether it was."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return connection.execute(dialect.insert(table).values(values).on_conflict_do_nothing()).rowcount == 1
+    statement = dialect.insert(table).values(values).on_conflict_do_nothing().returning(table.c.id)
+    return connection.execute(statement).first() is not None
 
 
 def lock_series(connection: Connection, series_id: int) -> AnyRow | None:

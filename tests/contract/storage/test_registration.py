@@ -1,0 +1,210 @@
+"""Received instances: every copy kept, the first one primary, the series' state as the table of states says."""
+
+import threading
+from dataclasses import replace
+from datetime import timedelta, timezone
+from pathlib import Path
+
+from support.stored import (
+    BUNDLE,
+    LONG_AGO,
+    MAX_AGE,
+    QUIET,
+    SERIES,
+    T0,
+    WHOLE,
+    association,
+    at,
+    closed,
+    present,
+    receipt,
+    received,
+)
+
+from hounsfield.storage.engine import Database, open_database
+from hounsfield.storage.records import Registration, SeriesRecord
+from hounsfield.storage.states import AssociationEnding, InstanceRole, Reason, SeriesState, Stage
+
+
+def due(database: Database, seconds: float, floor: float | None = None) -> list[SeriesRecord]:
+    start = LONG_AGO if floor is None else at(floor)
+    return database.series.quiet(now=at(seconds), quiet=QUIET, max_age=MAX_AGE, floor=start)
+
+
+def test_the_first_instance_makes_a_series_that_is_receiving(database: Database) -> None:
+    assert database.series.register(receipt()) == Registration.NEW
+    series = present(database.series.find(SERIES))
+    assert (series.state, series.revision, series.instances) == (SeriesState.RECEIVING, 0, 1)
+    assert series.first_received_at == series.last_received_at == T0
+    assert series.first_received_at.utcoffset() == timedelta(0)
+    (event,) = database.jobs.events()
+    assert (event.stage, event.from_state, event.to_state) == (Stage.RECEIVE, None, "RECEIVING")
+    assert (event.series_uid, event.job_id, event.at) == (SERIES, None, T0)
+
+
+def test_an_instance_comes_back_as_it_was_registered(database: Database) -> None:
+    there = receipt(role=InstanceRole.COMPANION, received_at=at(1.5).astimezone(timezone(timedelta(hours=9))))
+    database.series.register(there)
+    (found,) = database.series.instances(1)
+    fields = {name: getattr(found, name) for name in there.__slots__}
+    assert fields == {name: getattr(there, name) for name in there.__slots__}
+    assert (found.is_primary, found.copies, found.revision) == (True, 1, 0)
+
+
+def test_the_same_bytes_again_are_counted_and_change_no_state(database: Database) -> None:
+    series = closed(database)
+    events = database.jobs.last_event_id()
+    assert database.series.register(receipt(1, received_at=at(40))) == Registration.DUPLICATE
+    after = present(database.series.get(series.id))
+    assert (after.state, after.duplicates, after.instances) == (SeriesState.CLOSED, 1, 3)
+    assert [i.copies for i in database.series.instances(series.id)] == [2, 1, 1]
+    assert database.jobs.last_event_id() == events
+
+
+def test_a_copy_with_other_bytes_is_kept_beside_the_first(database: Database) -> None:
+    database.series.register(receipt(1))
+    assert database.series.register(receipt(1, content="other header")) == Registration.VARIANT
+    series = present(database.series.find(SERIES))
+    assert (series.instances, series.variants) == (1, 1)
+    assert [i.is_primary for i in database.series.instances(series.id)] == [True, False]
+
+
+def test_the_same_instance_under_another_series_is_another_series(database: Database) -> None:
+    database.series.register(receipt(1))
+    elsewhere = receipt(1, series="1.2.3.5", sop_instance_uid=f"{SERIES}.1")
+    assert database.series.register(elsewhere) == Registration.NEW
+    assert [s.series_uid for s in database.series.page()] == [SERIES, "1.2.3.5"]
+    assert all(i.is_primary for s in database.series.page() for i in database.series.instances(s.id))
+
+
+def test_a_late_instance_reopens_a_closed_series(database: Database) -> None:
+    series = closed(database)
+    assert database.series.register(receipt(9, received_at=at(40))) == Registration.NEW
+    after = present(database.series.get(series.id))
+    assert (after.state, after.revision, after.instances) == (SeriesState.RECEIVING, 1, 4)
+    event = database.jobs.events()[-1]
+    assert (event.stage, event.from_state, event.to_state) == (Stage.RECEIVE, "CLOSED", "RECEIVING")
+
+
+def test_a_variant_reopens_a_skipped_series_and_clears_its_reason(database: Database) -> None:
+    series = received(database)
+    assert database.series.skip(series, Reason.MODALITY, at(20))
+    database.series.register(receipt(1, content="other header", received_at=at(40)))
+    after = present(database.series.get(series.id))
+    assert (after.state, after.reason) == (SeriesState.RECEIVING, None)
+
+
+def test_a_held_series_records_what_comes_and_stays_held(database: Database) -> None:
+    series = received(database)
+    assert database.series.hold(series, Reason.TWO_PATIENTS, at(20))
+    assert database.series.register(receipt(9, received_at=at(30))) == Registration.NEW
+    after = present(database.series.get(series.id))
+    assert (after.state, after.reason, after.instances) == (SeriesState.HELD, Reason.TWO_PATIENTS, 4)
+
+
+def test_own_results_and_companions_are_registered_like_any_other(database: Database) -> None:
+    for number, role in enumerate((InstanceRole.OWN_RESULT, InstanceRole.COMPANION)):
+        assert database.series.register(receipt(1, series=f"1.2.{number}", role=role)) == Registration.NEW
+    roles = [i.role for s in database.series.page() for i in database.series.instances(s.id)]
+    assert roles == [InstanceRole.OWN_RESULT, InstanceRole.COMPANION]
+
+
+def test_digests_with_a_row_are_told_from_those_without(database: Database) -> None:
+    received(database, 3)
+    there = [receipt(number).digest for number in (1, 2, 3)]
+    assert database.series.registered_digests([*there[:2], "f" * 64]) == set(there[:2])
+    assert database.series.registered_digests([]) == set()
+    assert database.series.all_digests() == set(there)
+
+
+def test_more_digests_than_a_statement_holds_can_be_asked_for(database: Database) -> None:
+    received(database, 1)
+    many = [f"{number:064x}" for number in range(40_000)]
+    assert database.series.registered_digests([*many, receipt(1).digest]) == {receipt(1).digest}
+
+
+def test_a_series_is_due_after_the_quiet_period(database: Database) -> None:
+    received(database)
+    assert due(database, 9.9) == []
+    assert [s.series_uid for s in due(database, 10)] == [SERIES]
+
+
+def test_every_instance_starts_the_quiet_period_anew_even_a_duplicate(database: Database) -> None:
+    received(database)
+    database.series.register(receipt(4, received_at=at(5)))
+    assert due(database, 14) == []
+    database.series.register(receipt(4, received_at=at(9)))
+    assert due(database, 18) == []
+    assert len(due(database, 19)) == 1
+
+
+def test_a_restart_gives_a_fresh_quiet_period(database: Database) -> None:
+    received(database)
+    assert due(database, 5009, floor=5000) == []
+    assert len(due(database, 5010, floor=5000)) == 1
+
+
+def test_a_series_that_never_falls_quiet_is_due_at_its_maximum_age(database: Database) -> None:
+    received(database)
+    database.series.register(receipt(8, received_at=at(3595)))
+    assert due(database, 3599) == []
+    assert len(due(database, 3600)) == 1
+
+
+def test_the_age_of_a_reopened_series_counts_from_its_reopening(database: Database) -> None:
+    closed(database)
+    database.series.register(receipt(9, received_at=at(9000)))
+    assert due(database, 9001) == []
+    assert len(due(database, 9010)) == 1
+
+
+def test_only_receiving_series_are_due(database: Database) -> None:
+    closed(database)
+    assert due(database, 9000) == []
+
+
+def test_an_association_is_remembered_with_its_ending(database: Database) -> None:
+    database.series.open_association(association())
+    database.series.open_association(association())
+    series = received(database)
+    database.series.end_association("a1", AssociationEnding.ABORTED, at(3))
+    database.series.end_association("unknown", AssociationEnding.RELEASED, at(3))
+    expected = replace(association(), ending=AssociationEnding.ABORTED, ended_at=at(3))
+    assert database.series.associations(series.id) == [expected]
+
+
+def test_associations_of_dead_receivers_are_lost_and_their_series_touched(database: Database) -> None:
+    for name, receiver in (("a1", "dead"), ("a2", "alive"), ("a3", "dead")):
+        database.series.open_association(association(name, receiver))
+    database.series.end_association("a3", AssociationEnding.RELEASED, at(1))
+    before = received(database)
+    database.series.register(receipt(1, series="1.2.3.5", association_id="a2"))
+    assert database.series.lose_open_associations("alive", at(100)) == 1
+    assert [a.ending for a in database.series.associations(before.id)] == [AssociationEnding.LOST]
+    assert [s.series_uid for s in due(database, 105)] == ["1.2.3.5"]
+    assert not database.series.close(before, [1], WHOLE, [BUNDLE], at(105))
+    assert database.series.lose_open_associations("alive", at(101)) == 0
+
+
+def test_receivers_that_store_the_same_series_at_once_do_not_disturb_each_other(
+    database_url: str, database: Database
+) -> None:
+    answers: list[str] = []
+    start = threading.Barrier(4)
+
+    def receive(name: str) -> None:
+        own = open_database(database_url, Path("unused"))
+        start.wait()
+        for number in range(10):
+            answers.append(own.series.register(receipt(number, association_id=name)))
+        own.close()
+
+    threads = [threading.Thread(target=receive, args=(f"a{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    series = present(database.series.find(SERIES))
+    assert sorted(answers) == [Registration.DUPLICATE] * 30 + [Registration.NEW] * 10
+    assert (series.instances, series.duplicates, series.variants) == (10, 30, 0)
+    assert len(database.jobs.events()) == 1
