@@ -14,7 +14,12 @@ from pydicom.tag import BaseTag, Tag
 
 _DEEPEST = 3
 """Levels of nested sequences that are copied; coded entries and references need two."""
-_UNPADDED = ("UI", "OB", "UN")
+_TEXT = frozenset(
+    ["AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"]
+)
+"""Representations whose bytes are the same in every transfer syntax."""
+_LONGEST = 65534
+"""Bytes of a value with a 16-bit length (PS3.5 7.1.2); only a broken source has more in what is copied here."""
 
 REQUIRED = (
     "StudyDate",
@@ -103,14 +108,10 @@ def number(source: Dataset, keyword: str) -> int | None:
         return None
 
 
-def items(source: Dataset, keyword: str) -> list[Dataset]:
+def items(source: Dataset, keyword: str | BaseTag) -> list[Dataset]:
     """Return the items of a sequence, none if it is absent or cannot be read."""
-    if keyword not in source:
-        return []
-    try:
-        value = source[keyword].value
-    except Exception:  # noqa: BLE001 - pydicom raises whatever a broken sequence of a peer makes it raise
-        return []
+    element = _decoded(source, Tag(keyword))
+    value = None if element is None else element.value
     return list(value) if isinstance(value, Sequence) else []
 
 
@@ -134,16 +135,17 @@ def _copy(source: Dataset, target: Dataset, tag: BaseTag, levels: int) -> None:
     vr = _vr(tag, element)
     if vr == "SQ":
         _copy_sequence(source, target, tag, levels)
-    elif not isinstance(element, RawDataElement):
-        if not element.is_empty:
-            target[tag] = element
-    elif element.value and element.value.strip(b" \0"):
+    elif not isinstance(element, RawDataElement) or vr not in _TEXT:
+        decoded = _decoded(source, tag)
+        if decoded is not None and not decoded.is_empty:
+            target[tag] = decoded
+    elif element.value and element.value.strip(b" \0") and len(element.value) <= _LONGEST:
         target[tag] = _raw(tag, vr, element.value)
 
 
 def _copy_sequence(source: Dataset, target: Dataset, tag: BaseTag, levels: int) -> None:
     copies = []
-    for item in items(source, f"{tag.group:04X}{tag.element:04X}") if levels else ():
+    for item in items(source, tag) if levels else ():
         copied = Dataset()
         copied.set_original_encoding(False, True, copied._character_set)
         for nested in sorted(item.keys()):
@@ -155,6 +157,14 @@ def _copy_sequence(source: Dataset, target: Dataset, tag: BaseTag, levels: int) 
         target[tag] = DataElement(tag, "SQ", Sequence(copies))
 
 
+def _decoded(source: Dataset, tag: BaseTag) -> DataElement | None:
+    """The element as pydicom understands it, None if it is absent or broken: it must not cost the whole result."""
+    try:
+        return source.get(tag)
+    except Exception:  # noqa: BLE001 - pydicom raises whatever a broken element of a peer makes it raise
+        return None
+
+
 def _vr(tag: BaseTag, element: DataElement | RawDataElement) -> str:
     """The dictionary's representation: the received one may be missing (implicit), UN, or a lie."""
     try:
@@ -164,5 +174,5 @@ def _vr(tag: BaseTag, element: DataElement | RawDataElement) -> str:
 
 
 def _raw(tag: BaseTag, vr: str, value: bytes) -> RawDataElement:
-    padded = value if len(value) % 2 == 0 else value + (b"\0" if vr in _UNPADDED else b" ")
+    padded = value if len(value) % 2 == 0 else value + (b"\0" if vr == "UI" else b" ")
     return RawDataElement(tag, vr, len(padded), padded, 0, False, True)

@@ -10,7 +10,7 @@ import numpy as np
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.filewriter import dcmwrite
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from hounsfield.daemon.results.request import BundleFacts, ReportRequest
 from hounsfield.model.findings import Analysis, CodedConcept, Finding, Rejection, SliceScore
@@ -89,8 +89,8 @@ def encoded(image: Dataset, syntax: UID = ExplicitVRLittleEndian) -> bytes:
     image.file_meta.MediaStorageSOPClassUID = image.SOPClassUID
     image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
     buffer = io.BytesIO()
-    implicit = syntax == ImplicitVRLittleEndian
-    dcmwrite(buffer, image, implicit_vr=implicit, little_endian=True, enforce_file_format=True)
+    implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
+    dcmwrite(buffer, image, implicit_vr=implicit, little_endian=little, enforce_file_format=True)
     return buffer.getvalue()
 
 

@@ -7,7 +7,7 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from support.reports import ct_slice, received, request, texts
 
 from hounsfield.daemon.results.registry import build
@@ -30,7 +30,7 @@ def raw(dataset: Dataset, keyword: str) -> bytes:
     return bytes(element.value or b"")
 
 
-@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian], ids=["explicit", "implicit"])
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian])
 @pytest.mark.parametrize("changes", [JAPANESE, UMLAUT, UTF8], ids=["japanese", "umlaut", "utf8"])
 def test_names_are_byte_identical_with_their_character_set(changes: dict[str, object], syntax: UID) -> None:
     sent = received(ct_slice(1, **changes), syntax)
@@ -43,7 +43,7 @@ def test_names_are_byte_identical_with_their_character_set(changes: dict[str, ob
 
 def test_bytes_that_contradict_their_character_set_are_copied_and_not_mended() -> None:
     source = received(ct_slice(1, SpecificCharacterSet="ISO_IR 192"))
-    broken = source.get_item(Tag("PatientName"))._replace(value=b"M\xfcller^J\xf6rg ", length=14)  # type: ignore[union-attr]
+    broken = source.get_item(Tag("PatientName"))._replace(value=b"M\xfcller^J\xf6rg ", length=14)
     source[Tag("PatientName")] = broken
     for result in results(source):
         assert raw(result, "PatientName") == b"M\xfcller^J\xf6rg "
@@ -81,6 +81,34 @@ def test_the_scanner_is_named_as_contributing_equipment_with_its_own_bytes() -> 
         assert raw(scanner, "InstitutionName") == "Uniklinik Köln".encode("latin-1")
         assert (scanner.Manufacturer, scanner.PurposeOfReferenceCodeSequence[0].CodeValue) == ("Generated", "109101")
         assert (result.Manufacturer, result.ManufacturerModelName) == ("Hounsfield project", "hounsfield")
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_nested_values_are_written_in_the_encoding_of_the_result(syntax: UID) -> None:
+    study, code = Dataset(), Dataset()
+    study.ReferencedSOPClassUID, study.ReferencedSOPInstanceUID = "1.2.840.10008.3.1.2.3.1", "1.2.3"
+    study.ReferencedFrameNumber, study.Rows = 7, 258
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "1", "99X", "one"
+    study.PurposeOfReferenceCodeSequence = [code]
+    for result in results(received(ct_slice(1, ReferencedStudySequence=[study]), syntax)):
+        assert result.ReferencedStudySequence[0] == study
+
+
+def test_a_broken_sequence_is_left_out() -> None:
+    source = received(ct_slice(1))
+    for keyword in ("ProcedureCodeSequence", "ReferencedStudySequence"):
+        source[Tag(keyword)] = RawDataElement(Tag(keyword), "SQ", 6, b"\xff\xfe\x00", 0, False, True)
+    for result in results(source):
+        assert "ReferencedStudySequence" not in result
+        assert raw(result, "PatientID") == b"P-1 "
+
+
+@pytest.mark.filterwarnings("ignore:The value length")
+def test_a_value_no_source_should_have_is_left_out() -> None:
+    source = received(ct_slice(1, PatientComments="x" * 70_000), ImplicitVRLittleEndian)
+    for result in results(source):
+        assert "PatientComments" not in result
+        assert raw(result, "PatientID") == b"P-1 "
 
 
 def test_private_and_acquisition_attributes_are_not_copied() -> None:
