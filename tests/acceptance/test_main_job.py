@@ -11,7 +11,7 @@ import highdicom
 import pytest
 from pydicom import dcmread
 from support.daemon import Daemon
-from support.peers import Orthanc, dciodvfy, run_tool
+from support.peers import Orthanc, PostgreSQL, dciodvfy, run_tool
 from support.results_in_pacs import companions_in, reports_on
 from support.sending import dcmsend, storescu
 from support.waiting import wait_until
@@ -187,3 +187,19 @@ def dump(report: Any, folder: Path) -> str:
     done = run_tool("dsrdump", path)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_the_same_daemon_does_the_main_job_on_postgresql(
+    postgresql_cluster: PostgreSQL, pacs: Orthanc, destination: dict[str, Any], tmp_path: Path
+) -> None:
+    url = postgresql_cluster.create_database("main_job")
+    files = write_series(tmp_path / "series", PhantomSpec(seed=505, slices=10))
+    uid = str(dcmread(files[0], stop_before_pixels=True).SeriesInstanceUID)
+    daemon = Daemon(tmp_path / "home", [destination], {"HOUNSFIELD_STORAGE__DATABASE_URL": url})
+    daemon.command("db", "upgrade")
+    with daemon.start():
+        dcmsend(daemon.port, files)
+        wait_until(lambda: finished(daemon, uid), 60, 0.5)
+        assert daemon.stop() == 0
+    assert len(reports_on(pacs, uid)) == 1
+    assert not (tmp_path / "home" / "hounsfield.db").exists()

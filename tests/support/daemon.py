@@ -28,23 +28,13 @@ class Daemon:
     lines: list[str] = field(default_factory=list)
 
     def start(self, *roles: str) -> Self:
-        environment = {
-            **os.environ,
-            "HOUNSFIELD_STORAGE__HOME": str(self.home),
-            "HOUNSFIELD_DICOM__PORT": str(self.port),
-            "HOUNSFIELD_ASSEMBLY__QUIET_SECONDS": "1",
-            "HOUNSFIELD_ASSEMBLY__INCOMPLETE_WAIT_SECONDS": "1",
-            "HOUNSFIELD_WORKER__LEASE_SECONDS": "3",
-            "HOUNSFIELD_DESTINATION": json.dumps(self.destinations),
-            **self.settings,
-        }
         command = [sys.executable, "-m", "hounsfield.daemon.cli.main", "run"]
         for role in roles:
             command += ["--role", role]
         self.lines = []
         self.process = subprocess.Popen(
             command,
-            env=environment,
+            env=self._environment(),
             stdout=subprocess.PIPE,
             stderr=(self.home.parent / f"{self.home.name}.log").open("a"),
             text=True,
@@ -91,14 +81,25 @@ class Daemon:
         if self.process is not None and self.process.poll() is None:
             self.kill()
 
+    def command(self, *arguments: str) -> str:
+        """Run ``hounsfield`` with this daemon's settings; the test fails unless it ends with 0."""
+        command = [sys.executable, "-m", "hounsfield.daemon.cli.main", *arguments]
+        done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def hounsfield(self, *arguments: str) -> list[dict[str, Any]]:
-        """Run a listing of the command line with ``--json`` against this home."""
-        environment = {
+        """Run a listing with ``--json``."""
+        return [json.loads(line) for line in self.command(*arguments, "--json").splitlines()]
+
+    def _environment(self) -> dict[str, str]:
+        return {
             **os.environ,
             "HOUNSFIELD_STORAGE__HOME": str(self.home),
+            "HOUNSFIELD_DICOM__PORT": str(self.port),
+            "HOUNSFIELD_ASSEMBLY__QUIET_SECONDS": "1",
+            "HOUNSFIELD_ASSEMBLY__INCOMPLETE_WAIT_SECONDS": "1",
+            "HOUNSFIELD_WORKER__LEASE_SECONDS": "3",
             "HOUNSFIELD_DESTINATION": json.dumps(self.destinations),
+            **self.settings,
         }
-        command = [sys.executable, "-m", "hounsfield.daemon.cli.main", *arguments, "--json"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]

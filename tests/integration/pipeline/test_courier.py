@@ -1,0 +1,97 @@
+"""Finished results reach their destination, once each, byte for byte."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.bench import Bench
+from support.ct_factory import ct_series, write_series
+from support.peers import free_port
+
+from hounsfield.daemon.delivery.store_listener import FolderStore
+from hounsfield.daemon.pipeline.courier import Courier
+from hounsfield.storage.states import JobKind, JobState, Proof, Reason
+
+
+def reported(folder: Path, port: int, **more: Any) -> Bench:
+    """A bench with one result waiting for a PACS on ``port``."""
+    destination = {"name": "pacs", "ae_title": "FOLDER", "host": "127.0.0.1", "port": port, **more}
+    bench = Bench(folder / "home", [destination])
+    bench.receive(write_series(folder / "files", ct_series(12)))
+    bench.settle()
+    bench.worker(0.9).work_one()
+    return bench
+
+
+def courier(bench: Bench) -> Courier:
+    return Courier(
+        name="courier-1",
+        destination=bench.app.settings.destination[0],
+        calling_ae="HOUNSFIELD",
+        jobs=bench.app.database.jobs,
+        files=bench.app.files,
+        clock=bench.clock,
+        random_source=random.Random(1),
+    )
+
+
+@pytest.fixture
+def pacs(tmp_path: Path):
+    with FolderStore(tmp_path / "pacs") as store:
+        yield store
+
+
+def test_a_result_set_is_delivered_once_and_byte_for_byte(pacs: FolderStore, tmp_path: Path) -> None:
+    bench = reported(tmp_path, pacs.port)
+    sender = courier(bench)
+    assert sender.work_one()
+    assert not sender.work_one()
+    (job,) = bench.jobs(JobKind.DELIVER)
+    assert (job.state, job.proof) == (JobState.COMPLETED, Proof.SENT)
+    assert {path.name for path in pacs.files()} == {path.name for path in bench.app.files.folder.glob("*.dcm")}
+    for path in pacs.files():
+        ours = (bench.app.files.folder / path.name).read_bytes()
+        assert data_set(path.read_bytes()) == data_set(ours)
+
+
+def test_a_destination_gets_only_the_objects_it_asks_for(pacs: FolderStore, tmp_path: Path) -> None:
+    bench = reported(tmp_path, pacs.port, results=["sc"])
+    courier(bench).work_one()
+    assert len(pacs.files()) == 1
+
+
+def test_a_pacs_that_is_down_is_tried_again_until_the_time_is_up(tmp_path: Path) -> None:
+    bench = reported(tmp_path, free_port(), give_up_days=0.1)
+    sender = courier(bench)
+    tries, job = 0, bench.jobs(JobKind.DELIVER)[0]
+    while not job.state.is_final and tries < 50:
+        bench.clock.advance((job.available_at - bench.clock.now()).total_seconds())
+        tries += sender.work_one()
+        (job,) = bench.jobs(JobKind.DELIVER)
+    assert (job.state, job.reason) == (JobState.DISCARDED, Reason.DEADLINE)
+    assert (job.updated_at - job.created_at).total_seconds() == pytest.approx(0.1 * 86400, abs=1)
+    assert tries > 15, "at most a quarter of an hour between two tries"
+
+
+def test_a_result_is_offered_for_seven_days_unless_configured_otherwise(tmp_path: Path) -> None:
+    bench = reported(tmp_path, free_port())
+    (job,) = bench.jobs(JobKind.DELIVER)
+    assert job.give_up_at is not None
+    assert (job.give_up_at - job.created_at).days == 7
+
+
+def test_a_result_changed_on_disk_is_never_sent(pacs: FolderStore, tmp_path: Path) -> None:
+    bench = reported(tmp_path, pacs.port)
+    changed = next(iter(bench.app.files.folder.glob("*.dcm")))
+    changed.write_bytes(changed.read_bytes() + b"\0\0")
+    courier(bench).work_one()
+    (job,) = bench.jobs(JobKind.DELIVER)
+    assert (job.state, job.reason) == (JobState.DISCARDED, Reason.RESULT_CHANGED)
+    assert pacs.files() == []
+
+
+def data_set(part10: bytes) -> bytes:
+    """What stands behind the file meta information, which each side writes for itself."""
+    length = int.from_bytes(part10[140:144], "little")
+    return part10[144 + length :]
