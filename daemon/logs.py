@@ -19,8 +19,8 @@ from hounsfield.daemon.config.sections import LoggingSettings
 
 KEY_FILE = "log.key"
 _KEY_BYTES = 32
-_QUIET = ("pynetdicom", "pydicom", "py.warnings", "highdicom", "PIL", "h5py", "absl", "tensorflow")
-"""Loggers of libraries that speak only from WARNING on and only as :class:`LibraryFilter` lets them."""
+_TALKATIVE = ("pynetdicom", "pydicom", "absl", "tensorflow")
+"""Libraries that may set a level of their own; like all others they speak only from WARNING on."""
 _HARMLESS_MODULES = frozenset({"pynetdicom.transport", "pynetdicom.ae", "pynetdicom.acse", "pynetdicom.fsm"})
 """They speak of connections and associations, not of data sets."""
 _LONGEST_TEXT = 300
@@ -168,9 +168,10 @@ def _route_standard_logging(
     handler.addFilter(_ForLibraries())
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level)
+    root.setLevel(max(level, logging.WARNING))
+    logging.getLogger("hounsfield").setLevel(level)
     logging.captureWarnings(True)
-    for name in _QUIET:
+    for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 

@@ -63,6 +63,7 @@ def test_libraries_say_where_but_not_what(stream):
     configure(LoggingSettings(level="debug", format="json"), stream)
     logging.getLogger("pynetdicom.service_class").error("name: %s", "Müller")
     logging.getLogger("pynetdicom.service_class").info("also Müller")
+    logging.getLogger("alembic.runtime").info("migrating")
     logging.getLogger("pynetdicom.transport").error("TCP Initialisation Error: refused")
     warnings.warn("Invalid value for VR UI: Müller", UserWarning, stacklevel=1)
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]

@@ -1,0 +1,75 @@
+"""Receivers for tests: a real spool, and a store that is in memory unless a real one is given."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from support.fake_series_store import FakeSeriesStore
+
+from hounsfield.daemon.clock import SystemClock
+from hounsfield.daemon.config.sections import DicomSettings, Peer
+from hounsfield.daemon.logs import UidHasher
+from hounsfield.daemon.reception.scp import Receiver
+from hounsfield.storage.spool import Spool
+
+
+@dataclass
+class Reception:
+    """A receiver and what it stores in."""
+
+    receiver: Receiver
+    spool: Spool
+    store: Any
+
+    @property
+    def port(self) -> int:
+        return self.receiver.port
+
+    def stored(self) -> list[bytes]:
+        """The data sets in the spool, as their bytes."""
+        return [self.dataset(digest) for digest in sorted(self.spool.digests())]
+
+    def dataset(self, digest: str) -> bytes:
+        """One data set in the spool, as its bytes."""
+        return self.spool.path(digest).read_bytes()[self.spool.head(digest).length :]
+
+    def files(self) -> list[Path]:
+        """Everything that lies in the spool."""
+        return [path for path in self.spool.folder.rglob("*") if path.is_file()]
+
+    def endings(self) -> list[str]:
+        """How each association in the store ended."""
+        return [str(association.ending) for association in self.store.known.values()]
+
+
+@contextmanager
+def receiving(
+    folder: Path,
+    *,
+    store: Any = None,
+    own_results: Any = None,
+    spool: Spool | None = None,
+    peers: tuple[Peer, ...] = (),
+    name: str = "receiver-1",
+    **settings: Any,
+) -> Iterator[Reception]:
+    """Run a receiver on a free port of 127.0.0.1; it is stopped with the block."""
+    store = store or FakeSeriesStore()
+    spool = spool or Spool(folder / "spool")
+    receiver = Receiver(
+        settings=DicomSettings(**{"port": 0, "min_free_bytes": 0} | settings),
+        peers=peers,
+        spool=spool,
+        series=store,
+        jobs=own_results or store,
+        clock=SystemClock(),
+        hasher=UidHasher(b"key"),
+        name=name,
+    )
+    receiver.start()
+    try:
+        yield Reception(receiver, spool, store)
+    finally:
+        receiver.stop(2.0)
