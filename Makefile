@@ -64,8 +64,8 @@ test-only: dev
 demo-model: dev ## train the demonstration bundle anew, from generated phantoms
 	$(BIN)/python -m hounsfield.model.train.demo --out model/bundled/ich-demo --seed 1
 
-benchmark: dev ## run what lies in benchmarks/
-	$(BIN)/pytest benchmarks --override-ini "python_files=bench_*.py" --override-ini "timeout=600" -s $(PYTEST_ARGS)
+benchmark: dev ## run what lies in benchmarks/, one after the other
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 dist: dev ## build sdist and wheel into dist/ and check them in a clean environment
 	@rm -rf build dist
