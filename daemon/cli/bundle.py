@@ -1,0 +1,185 @@
+"""``hounsfield bundle``: the models that are installed, checked before they are trusted."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
+from hounsfield.daemon.cli.exits import CommandFailed, NotFound
+from hounsfield.daemon.cli.output import console, json_line, show_table
+
+if TYPE_CHECKING:
+    from hounsfield.daemon.config.settings import Settings
+    from hounsfield.model.bundle import Bundle
+
+app = typer.Typer(
+    name="bundle", help="Model bundles: what is installed, and whether it can be trusted.", no_args_is_help=True
+)
+
+Which = Annotated[
+    str | None,
+    typer.Argument(metavar="[NAME|FOLDER]", help="Name of a configured bundle, or a folder; all configured without."),
+]
+
+
+def configured_folders(settings: "Settings") -> list[Path]:
+    """Return the folders of the configured bundles; the one that ships in the package when none is named."""
+    from hounsfield.model.bundle import bundled
+
+    return [Path(entry.path) for entry in settings.bundle] or [bundled()]
+
+
+@app.command("list")
+def list_bundles(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """List the configured bundles; exit 1 if one of them cannot be used."""
+    from hounsfield.model.bundle import open_bundle
+    from hounsfield.model.errors import BundleError
+
+    rows, broken = [], []
+    for folder in configured_folders(read_settings(config)):
+        try:
+            rows.append(bundle_json(open_bundle(folder)))
+        except BundleError as fault:
+            broken.append(str(fault))
+    if as_json:
+        for row in rows:
+            json_line(row)
+    else:
+        columns = ("name", "version", "clinical", "title", "folder")
+        show_table(columns, [[_cell(row[column]) for column in columns] for row in rows])
+    if broken:
+        raise CommandFailed("; ".join(broken), "`hounsfield bundle lint` says more")
+
+
+def bundle_json(bundle: "Bundle") -> dict[str, object]:
+    """Return what ``bundle list`` says about a bundle."""
+    manifest = bundle.manifest
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "title": manifest.title,
+        "clinical": manifest.clinical,
+        "calibrated": manifest.calibrated,
+        "sha256": bundle.sha256,
+        "folder": str(bundle.folder),
+    }
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no: demonstration"
+    return str(value)
+
+
+@app.command()
+def show(which: Which = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show what a bundle says about itself: intended use, limits, scope, labels, origin."""
+    from hounsfield.model.bundle import open_bundle
+
+    for folder in _folders(which, config):
+        bundle = open_bundle(folder)
+        if as_json:
+            manifest = bundle.manifest.model_dump(mode="json", by_alias=True)
+            json_line(bundle_json(bundle) | {"manifest": manifest})
+        else:
+            _print_bundle(bundle)
+
+
+def _print_bundle(bundle: "Bundle") -> None:
+    from rich.text import Text
+
+    manifest = bundle.manifest
+    scope = manifest.scope
+    labels = "; ".join(
+        f"{label.name}: {label.concept.meaning} ({label.concept.scheme} {label.concept.value}), "
+        f"flagged from {label.threshold:g}"
+        for label in manifest.output.labels
+    )
+    lines = {
+        "bundle": f"{bundle.label}  {manifest.title}",
+        "banner": manifest.banner,
+        "clinical": "yes"
+        if manifest.clinical
+        else "no: delivers only to this machine unless allow_demonstration = true",
+        "intended use": manifest.intended_use,
+        "limits": manifest.limits,
+        "labels": labels,
+        "scope": f"{', '.join(scope.modality)}, slices {scope.slices[0]} to {scope.slices[1]}, "
+        f"thickness {scope.thickness_mm[0]:g} to {scope.thickness_mm[1]:g} mm, tilt {scope.tilt}",
+        "input": f"{' x '.join(str(side) for side in manifest.input.shape)} {manifest.input.dtype}",
+        "training": manifest.provenance.training_data,
+        "metrics": ", ".join(f"{name} {value}" for name, value in manifest.provenance.metrics.items()),
+        "sha256": bundle.sha256,
+        "folder": str(bundle.folder),
+    }
+    for label, value in lines.items():
+        if value:
+            console().print(Text.assemble((f"{label:<14}", "bold"), value))
+
+
+@app.command()
+def lint(which: Which = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Check manifest, hashes and contents; exit 1 if a bundle has a problem."""
+    from hounsfield.model.lint import Severity
+    from hounsfield.model.lint import lint as find_problems
+
+    errors = 0
+    for folder in _folders(which, config):
+        problems = find_problems(folder)
+        errors += sum(problem.severity is Severity.ERROR for problem in problems)
+        for problem in problems:
+            if as_json:
+                json_line({"folder": str(folder), **asdict(problem)})
+            else:
+                where = ": ".join(part for part in (problem.file, problem.key) if part)
+                typer.echo(f"{folder}: {problem.severity}: {where}: {problem.message}")
+        if not problems and not as_json:
+            typer.echo(f"{folder}: no problems")
+    if errors:
+        raise CommandFailed(f"{errors} errors in the bundle", "it is not served until they are mended")
+
+
+@app.command()
+def selftest(which: Which = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Run the model on its golden slices, in a process of its own; exit 1 if the scores differ."""
+    from hounsfield.daemon.cli.model_probe import ask
+
+    failed = []
+    for folder in _folders(which, config):
+        answer = ask("selftest", str(folder))
+        passed = bool(answer["passed"])
+        if as_json:
+            json_line({"folder": str(folder), **answer})
+        else:
+            typer.echo(
+                f"{folder}: {'passed' if passed else 'FAILED'} on {answer['device']}, {answer['slices']} slices, "
+                f"largest difference {answer['largest_difference']:.2g} (allowed {answer['tolerance']:g})"
+            )
+        if not passed:
+            failed.append(folder.name)
+    if failed:
+        raise CommandFailed(
+            f"self-test failed: {', '.join(failed)}",
+            "the scores differ from those the bundle was made with; do not serve it on this machine",
+        )
+
+
+def _folders(which: str | None, config: Path | None) -> list[Path]:
+    """Return the folder meant by a name or a path, or all configured ones; raise :class:`NotFound`."""
+    from hounsfield.model.errors import BundleError
+    from hounsfield.model.manifest import Manifest
+
+    if which is not None and Path(which).is_dir():
+        return [Path(which)]
+    folders = configured_folders(read_settings(config))
+    if which is None:
+        return folders
+    for folder in folders:
+        try:
+            if Manifest.read(folder).name == which:
+                return [folder]
+        except BundleError:
+            continue
+    raise NotFound(f"there is no bundle '{which}'", "`hounsfield bundle list` shows the configured ones")

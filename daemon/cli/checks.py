@@ -1,0 +1,198 @@
+"""The checks of ``hounsfield doctor``: each tells what it found and how to mend it."""
+
+import errno
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from hounsfield.daemon.cli import scu
+from hounsfield.daemon.cli.bundle import configured_folders
+from hounsfield.daemon.cli.config import warnings_of
+from hounsfield.daemon.cli.context import database_file
+from hounsfield.daemon.cli.echo import peer_of
+from hounsfield.daemon.cli.exits import CommandFailed
+from hounsfield.daemon.cli.model_probe import ask
+from hounsfield.daemon.config.settings import Settings
+from hounsfield.model.errors import BundleError
+from hounsfield.model.lint import Severity, lint
+from hounsfield.model.manifest import Manifest
+from hounsfield.storage import engine
+from hounsfield.storage.errors import StorageError
+
+GIGABYTE = 10**9
+COMFORTABLE_FREE_BYTES = 10 * GIGABYTE
+ECHO_SECONDS = 5.0
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor."""
+
+    subject: str
+    level: Level
+    message: str
+    mend: str = ""
+
+
+def all_checks(settings: Settings) -> Iterator[Check]:
+    """Yield every check as it is done; the slow ones (model, network) last."""
+    yield Check("configuration", Level.OK, "read and valid")
+    yield check_port(settings)
+    yield check_home(settings)
+    yield from check_disk(settings)
+    yield check_database(settings)
+    yield from check_bundles(settings)
+    yield check_device(settings)
+    yield from check_destinations(settings)
+
+
+def check_port(settings: Settings) -> Check:
+    """Tell whether the receiver's port is free, or held by our receiver."""
+    host, port = settings.dicom.host, settings.dicom.port
+    where = f"{host}:{port}"
+    if port == 0:
+        return Check("port", Level.OK, "port 0: any free one is taken")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return _port_taken(settings, error)
+    return Check("port", Level.OK, f"{where} is free: the service is not running")
+
+
+def _port_taken(settings: Settings, error: OSError) -> Check:
+    host, port = settings.dicom.host, settings.dicom.port
+    where = f"{host}:{port}"
+    if error.errno == errno.EACCES:
+        mend = "take a port above 1023, or give the service CAP_NET_BIND_SERVICE"
+        return Check("port", Level.PROBLEM, f"{where} may not be opened by this user", mend)
+    if error.errno != errno.EADDRINUSE:
+        mend = "set dicom.host to an address of this machine"
+        return Check("port", Level.PROBLEM, f"{where} cannot be opened: {error.strerror}", mend)
+    reachable = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host  # noqa: S104 - compared only
+    try:
+        scu.echo(scu.Peer(reachable, port, settings.dicom.ae_title), ECHO_SECONDS)
+    except CommandFailed as failure:
+        if "rejected" in failure.problem:
+            return Check("port", Level.OK, f"{where}: a DICOM service listens and admits configured peers only")
+        mend = "stop the program that has the port, or set another dicom.port"
+        return Check("port", Level.PROBLEM, f"{where} is taken by a program that does not answer as ours", mend)
+    return Check("port", Level.OK, f"{where}: {settings.dicom.ae_title} answers")
+
+
+def check_home(settings: Settings) -> Check:
+    """Tell whether ``storage.home`` can be written."""
+    home = settings.storage.home
+    existing = _nearest_existing(home)
+    probe = existing / ".hounsfield-doctor"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        mend = "give the service's user write access there, or set storage.home to another folder"
+        return Check("home", Level.PROBLEM, f"{existing} cannot be written: {error.strerror}", mend)
+    return Check("home", Level.OK, f"{home}" if existing == home else f"{home} is made at the first start")
+
+
+def check_disk(settings: Settings) -> Iterator[Check]:
+    """Tell how much space home and spool have."""
+    for name, folder in (("home", settings.storage.home), ("spool", settings.storage.spool_folder)):
+        free = shutil.disk_usage(_nearest_existing(folder)).free
+        message = f"{name}: {free / GIGABYTE:.1f} GB free"
+        if free < settings.dicom.min_free_bytes:
+            mend = "make room, or images are answered A700 (out of resources)"
+            yield Check("disk", Level.PROBLEM, f"{message}, below dicom.min_free_bytes", mend)
+        elif free < COMFORTABLE_FREE_BYTES:
+            mend = "make room soon: a head CT takes 20 to 300 MB"
+            yield Check("disk", Level.WARNING, message, mend)
+        else:
+            yield Check("disk", Level.OK, message)
+
+
+def check_database(settings: Settings) -> Check:
+    """Tell whether the database is there and its schema is the one this version needs."""
+    file = database_file(settings)
+    if file is not None and not file.exists():
+        return Check("database", Level.OK, f"{file} is made at the first start")
+    try:
+        current, head = engine.check(settings.storage.resolved_database_url)
+    except StorageError as error:
+        return Check("database", Level.PROBLEM, str(error), "check storage.database_url and that the server runs")
+    if current == head:
+        return Check("database", Level.OK, f"schema {current}, up to date")
+    if file is not None:
+        return Check("database", Level.WARNING, f"schema {current}, needed is {head}", "upgraded at the next start")
+    return Check("database", Level.PROBLEM, f"schema {current}, needed is {head}", "run `hounsfield db upgrade`")
+
+
+def check_bundles(settings: Settings) -> Iterator[Check]:
+    """Tell which bundles are served, and which are demonstrations."""
+    for folder in configured_folders(settings):
+        errors = [problem for problem in lint(folder) if problem.severity is Severity.ERROR]
+        if errors:
+            first = errors[0]
+            what = ": ".join(part for part in (first.file, first.key, first.message) if part)
+            mend = f"`hounsfield bundle lint {folder}` lists all; install the bundle again"
+            yield Check("bundle", Level.PROBLEM, f"{folder}: {what}", mend)
+            continue
+        manifest = Manifest.read(folder)
+        label = f"{manifest.name} {manifest.version}"
+        if manifest.clinical:
+            yield Check("bundle", Level.OK, f"{label}: {manifest.title}")
+        else:
+            mend = (
+                "fine for a trial: it delivers only to this machine unless a destination has allow_demonstration = true"
+            )
+            yield Check("bundle", Level.WARNING, f"{label}: {manifest.banner or 'not for clinical use'}", mend)
+
+
+def check_device(settings: Settings) -> Check:
+    """Tell where TensorFlow would run, asked in another process."""
+    try:
+        answer = ask("device", settings.worker.device)
+    except CommandFailed as failure:
+        mend = 'install the extra `gpu` and its driver, or set worker.device = "cpu"'
+        return Check("tensorflow", Level.PROBLEM, failure.problem, mend)
+    return Check("tensorflow", Level.OK, f"worker.device {settings.worker.device}: runs on {answer['device']}")
+
+
+def check_destinations(settings: Settings) -> Iterator[Check]:
+    """Tell which destinations answer, and what will surprise about them."""
+    for destination in settings.destination:
+        label = f"{destination.name} ({destination.ae_title} at {destination.host}:{destination.port})"
+        try:
+            seconds = scu.echo(peer_of(destination, settings), ECHO_SECONDS)
+        except CommandFailed as failure:
+            mend = "results wait and are sent when it answers; check address, AE titles and firewall on both sides"
+            yield Check("destination", Level.PROBLEM, f"{label}: {failure.problem}", mend)
+        else:
+            yield Check("destination", Level.OK, f"{label} answered in {seconds * 1000:.0f} ms")
+    for warning in warnings_of(settings, _readable_manifests(settings)):
+        yield Check("configuration", Level.WARNING, warning)
+
+
+def _readable_manifests(settings: Settings) -> list[Manifest]:
+    manifests = []
+    for folder in configured_folders(settings):
+        try:
+            manifests.append(Manifest.read(folder))
+        except BundleError:
+            continue  # check_bundles has told
+    return manifests
+
+
+def _nearest_existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())

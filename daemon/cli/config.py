@@ -1,0 +1,91 @@
+"""``hounsfield config``: write, check and show the configuration."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
+from hounsfield.daemon.cli.exits import CommandFailed
+from hounsfield.daemon.cli.output import json_line, note, show_table
+
+if TYPE_CHECKING:
+    from hounsfield.daemon.config.settings import Settings
+    from hounsfield.model.manifest import Manifest
+
+app = typer.Typer(
+    name="config", help="The configuration: write it, check it, show what is in force.", no_args_is_help=True
+)
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="Where to write it; - for standard output.")] = Path("hounsfield.toml"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+) -> None:
+    """Write a configuration file with every key, its meaning, unit and default, all commented out."""
+    from hounsfield.daemon.config.annotated import annotated_toml
+
+    text = annotated_toml()
+    if str(file) == "-":
+        typer.echo(text, nl=False)
+        return
+    if file.exists() and not force:
+        raise CommandFailed(f"{file} is there already", "give another name, or --force to overwrite it")
+    file.write_text(text, encoding="utf-8")
+    typer.echo(f"{file} written; `hounsfield run --config {file}` uses it")
+
+
+@app.command()
+def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show every key in force and whether it comes from the file, the environment or the defaults."""
+    from hounsfield.daemon.config.describe import describe
+
+    rows = describe(read_settings(config))
+    if as_json:
+        for row in rows:
+            json_line({"key": row.key, "value": row.value, "source": row.source})
+    else:
+        show_table(("key", "value", "source"), [(row.key, row.value, row.source) for row in rows])
+
+
+@app.command()
+def check(config: ConfigOption = None) -> None:
+    """Check the configuration and the bundles it names; exit 3 if it cannot be used. Warnings explain themselves."""
+    settings = read_settings(config)
+    for warning in warnings_of(settings, _manifests(settings)):
+        note(f"warning: {warning}")
+    where = "the built-in defaults and the environment" if config is None else str(config)
+    typer.echo(f"{where}: can be used")
+
+
+def _manifests(settings: "Settings") -> "list[Manifest]":
+    from hounsfield.daemon.cli.bundle import configured_folders
+    from hounsfield.model.manifest import Manifest
+
+    return [Manifest.read(folder) for folder in configured_folders(settings)]
+
+
+def warnings_of(settings: "Settings", manifests: "list[Manifest]") -> list[str]:
+    """Return what can be used but will surprise: each sentence says what happens and what to do. Pure."""
+    from hounsfield.daemon.pipeline.destinations import may_receive
+
+    warnings = [
+        f"destination '{destination.name}' ({destination.host}) gets nothing from bundle '{manifest.name}': the bundle "
+        "says clinical = false and delivers only to this machine. Set allow_demonstration = true at the destination "
+        "for a trial, or configure a bundle that is made for clinical use"
+        for destination in settings.destination
+        for manifest in manifests
+        if not may_receive(destination, manifest)
+    ]
+    if not settings.destination:
+        warnings.append("there is no [[destination]]: results stay in storage.home and are sent nowhere")
+    if settings.dicom.allow_any_peer:
+        warnings.append("dicom.allow_any_peer = true: whoever reaches the port may store images")
+    warnings += [
+        f"destination '{destination.name}' has send_not_analysed = false: nobody learns there that a series was not "
+        "analysed, and silence may be taken for a result"
+        for destination in settings.destination
+        if not destination.send_not_analysed
+    ]
+    return warnings

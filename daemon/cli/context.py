@@ -1,0 +1,68 @@
+"""What most commands need first: the settings and the database of the home they name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hounsfield.daemon.cli.exits import NotFound
+
+if TYPE_CHECKING:
+    from hounsfield.daemon.config.settings import Settings
+    from hounsfield.storage.engine import Database
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        envvar="HOUNSFIELD_CONFIG",
+        help="Configuration file (TOML). Without it: built-in defaults and HOUNSFIELD_<SECTION>__<KEY> variables.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line instead of a table.")]
+
+SQLITE = "sqlite:"
+
+
+def read_settings(config: Path | None) -> "Settings":
+    """Return the settings; raise ``ConfigurationError`` that names file, key and what is allowed."""
+    from hounsfield.daemon.config.settings import load_settings
+
+    return load_settings(config)
+
+
+@contextmanager
+def open_stores(config: Path | None) -> Iterator[tuple["Settings", "Database"]]:
+    """Open the existing database of the configured home; raise :class:`NotFound` rather than make an empty one."""
+    from hounsfield.storage.engine import open_database
+
+    settings = read_settings(config)
+    require_database(settings)
+    database = open_database(settings.storage.resolved_database_url, settings.storage.home)
+    try:
+        yield settings, database
+    finally:
+        database.close()
+
+
+def require_database(settings: "Settings") -> None:
+    """Raise :class:`NotFound` when the embedded database does not exist yet."""
+    file = database_file(settings)
+    if file is not None and not file.exists():
+        raise NotFound(
+            f"there is no database at {file}",
+            "start `hounsfield run` or `hounsfield db upgrade` first, "
+            "or name the right configuration with --config or HOUNSFIELD_STORAGE__HOME",
+        )
+
+
+def database_file(settings: "Settings") -> Path | None:
+    """Return the file of the embedded database; None for a database server."""
+    url = settings.storage.resolved_database_url
+    if not url.startswith(SQLITE):
+        return None
+    return Path(url.split("///", 1)[1])

@@ -1,0 +1,39 @@
+"""``hounsfield doctor``: what is wrong here, and how to mend it."""
+
+from typing import Annotated
+
+import typer
+
+from hounsfield.daemon.cli.context import ConfigOption, read_settings
+from hounsfield.daemon.cli.exits import CommandFailed
+from hounsfield.daemon.cli.output import console, json_line
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per check.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Check configuration, port, disk, database, bundles, TensorFlow and destinations; exit 1 if there is a problem."""
+    from rich.text import Text
+
+    from hounsfield.daemon.cli.checks import Check, Level, all_checks
+
+    styles = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "bold red"}
+    screen = console()
+    problems = 0
+
+    def show(check: Check) -> None:
+        if as_json:
+            json_line(
+                {"check": check.subject, "level": check.level.value, "message": check.message, "mend": check.mend}
+            )
+            return
+        screen.print(Text.assemble((f"{check.level:<8}", styles[check.level]), f" {check.subject:<14}{check.message}"))
+        if check.mend:
+            screen.print(Text(f"{'':<9}{'':<14}-> {check.mend}", style="dim"))
+
+    for check in all_checks(read_settings(config)):
+        show(check)
+        problems += check.level is Level.PROBLEM
+    if problems:
+        raise CommandFailed(f"{problems} problem{'s' if problems > 1 else ''} found")

@@ -1,0 +1,216 @@
+"""Everything about one job: timeline, stages, result objects, and how each fared at each destination."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from rich.text import Text
+
+from hounsfield.daemon.cli.job_views import job_json, subject
+from hounsfield.daemon.cli.output import console, local, show_table
+from hounsfield.daemon.cli.tailing import step
+from hounsfield.daemon.cli.words import number, reason_words, verdict
+from hounsfield.storage.ports import JobStore
+from hounsfield.storage.records import EventRecord, JobRecord, ObjectDelivery, StoredResultSet
+from hounsfield.storage.states import JobKind
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectPlace:
+    """A result object and where its files lie; ``preview`` is None where there is none."""
+
+    role: str
+    sop_instance_uid: str
+    size: int
+    file: Path
+    preview: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One destination of the result set and what it answered."""
+
+    job: JobRecord
+    sent: tuple[ObjectDelivery, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDetail:
+    """What ``jobs show`` prints."""
+
+    job: JobRecord
+    events: tuple[EventRecord, ...]
+    objects: tuple[ObjectPlace, ...]
+    deliveries: tuple[Delivery, ...]
+    result: StoredResultSet | None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the fields of ``jobs list`` and, after them, the detail."""
+        job = self.job
+        return job_json(job) | {
+            "max_attempts": job.max_attempts,
+            "device": job.device,
+            "worker": job.worker,
+            "proof": job.proof.value,
+            "available_at": job.available_at,
+            "give_up_at": job.give_up_at,
+            "timings": job.timings,
+            "timeline": [_event_json(event) for event in self.events],
+            "objects": [
+                {
+                    "role": one.role,
+                    "sop_instance_uid": one.sop_instance_uid,
+                    "size": one.size,
+                    "file": str(one.file),
+                    "preview": None if one.preview is None else str(one.preview),
+                }
+                for one in self.objects
+            ],
+            "deliveries": [_delivery_json(delivery) for delivery in self.deliveries],
+            "result": None if self.result is None else self.result.detail,
+        }
+
+
+def describe(job: JobRecord, jobs: JobStore, home: Path) -> JobDetail:
+    """Collect everything that the log knows about ``job``."""
+    result = None if job.result_set_id is None else jobs.result_set(job.result_set_id)
+    return JobDetail(
+        job=job,
+        events=tuple(_all_events(jobs, job.id)),
+        objects=() if result is None else tuple(_places(result, home)),
+        deliveries=tuple(_deliveries(job, jobs)),
+        result=result,
+    )
+
+
+def _all_events(jobs: JobStore, job_id: int) -> list[EventRecord]:
+    found: list[EventRecord] = []
+    while page := jobs.events(after_id=found[-1].id if found else 0, limit=PAGE, job_id=job_id):
+        found += page
+    return found
+
+
+def _places(result: StoredResultSet, home: Path) -> list[ObjectPlace]:
+    return [
+        ObjectPlace(
+            role=one.role,
+            sop_instance_uid=one.sop_instance_uid,
+            size=one.size,
+            file=home / "results" / f"{one.sop_instance_uid}.dcm",
+            preview=preview if (preview := home / "previews" / f"{one.sop_instance_uid}.png").exists() else None,
+        )
+        for one in result.objects
+    ]
+
+
+def _deliveries(job: JobRecord, jobs: JobStore) -> list[Delivery]:
+    """Return the job itself for DELIVER; for INFER every job that sends its result set."""
+    if job.kind is JobKind.DELIVER:
+        related = [job]
+    else:
+        related = [
+            one
+            for one in jobs.of_series(job.series_id)
+            if one.kind is JobKind.DELIVER and job.result_set_id is not None and one.result_set_id == job.result_set_id
+        ]
+    return [Delivery(job=one, sent=tuple(jobs.delivered_objects(one.id))) for one in related]
+
+
+def _event_json(event: EventRecord) -> dict[str, object]:
+    return {
+        "at": event.at,
+        "stage": event.stage.value,
+        "from_state": event.from_state,
+        "to_state": event.to_state,
+        "attempt": event.attempt,
+        "worker": event.worker,
+        "reason": None if event.reason is None else event.reason.value,
+        "seconds": event.seconds,
+        "detail": event.detail,
+    }
+
+
+def _delivery_json(delivery: Delivery) -> dict[str, object]:
+    return {
+        "job": delivery.job.id,
+        "destination": delivery.job.destination,
+        "state": delivery.job.state.value,
+        "proof": delivery.job.proof.value,
+        "reason": None if delivery.job.reason is None else delivery.job.reason.value,
+        "objects": [
+            {"sop_instance_uid": one.sop_instance_uid, "status": f"{one.status:04X}", "at": one.at}
+            for one in delivery.sent
+        ],
+    }
+
+
+def print_detail(detail: JobDetail) -> None:
+    """Print the detail for a person."""
+    screen = console()
+    for label, value in _head(detail.job):
+        if value:
+            screen.print(Text.assemble((f"{label:<12}", "bold"), value))
+    screen.print()
+    show_table(
+        ("time", "+s", "stage", "state", "try", "seconds", "reason", "worker"),
+        _timeline(detail.events, detail.job.created_at),
+    )
+    if detail.objects:
+        screen.print()
+        show_table(
+            ("object", "SOP Instance UID", "bytes", "file", "preview"),
+            [
+                (one.role.upper(), one.sop_instance_uid, str(one.size), str(one.file), str(one.preview or ""))
+                for one in detail.objects
+            ],
+        )
+    if detail.deliveries:
+        screen.print()
+        show_table(
+            ("destination", "job", "state", "reason", "object", "status", "at"), _delivery_rows(detail.deliveries)
+        )
+
+
+def _head(job: JobRecord) -> list[tuple[str, str]]:
+    stages = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in job.timings.items())
+    waiting = f", due {local(job.available_at)}" if not job.state.is_final else ""
+    return [
+        ("job", f"{job.id}  {job.kind}  {job.state}{waiting}"),
+        ("series", f"{job.series_uid}  revision {job.revision}"),
+        ("what", subject(job)),
+        ("verdict", verdict(job.outcome, job.reason)),
+        ("reason", "" if job.outcome is not None else reason_words(job.reason)),
+        ("score", number(job.score, 3)),
+        ("attempts", f"{job.attempts} of {job.max_attempts}" if job.kind is JobKind.INFER else str(job.attempts)),
+        ("device", job.device or ""),
+        ("seconds", stages),
+        ("gives up", local(job.give_up_at)),
+    ]
+
+
+def _timeline(events: tuple[EventRecord, ...], start: datetime) -> list[tuple[str, ...]]:
+    return [
+        (
+            local(event.at),
+            f"{(event.at - start).total_seconds():.2f}",
+            *step(event),
+            "" if event.attempt is None else str(event.attempt),
+            number(event.seconds),
+            reason_words(event.reason),
+            event.worker or "",
+        )
+        for event in events
+    ]
+
+
+def _delivery_rows(deliveries: tuple[Delivery, ...]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for delivery in deliveries:
+        job = delivery.job
+        head = (job.destination or "", str(job.id), job.state.value, reason_words(job.reason))
+        rows += [(*head, one.sop_instance_uid, f"{one.status:04X}", local(one.at)) for one in delivery.sent]
+        if not delivery.sent:
+            rows.append((*head, "", "not sent", ""))
+    return rows

@@ -1,0 +1,50 @@
+"""How a job looks in a listing: its fixed JSON fields and its row in a table."""
+
+from hounsfield.daemon.cli.output import local
+from hounsfield.daemon.cli.words import number, reason_words, verdict
+from hounsfield.storage.records import JobRecord
+
+JOB_COLUMNS = ("job", "kind", "state", "series", "rev", "bundle / destination", "verdict", "score", "tries", "updated")
+
+
+def job_json(job: JobRecord) -> dict[str, object]:
+    """Return the fields of ``jobs list --json``; fixed, later versions only add."""
+    return {
+        "id": job.id,
+        "kind": job.kind.value,
+        "state": job.state.value,
+        "series_uid": job.series_uid,
+        "revision": job.revision,
+        "bundle": job.bundle,
+        "bundle_version": job.bundle_version,
+        "destination": job.destination,
+        "outcome": None if job.outcome is None else job.outcome.value,
+        "reason": None if job.reason is None else job.reason.value,
+        "score": job.score,
+        "attempts": job.attempts,
+        "created_at": job.created_at,
+        "updated_at": job.updated_at,
+    }
+
+
+def job_row(job: JobRecord) -> tuple[str, ...]:
+    """Return the cells under :data:`JOB_COLUMNS`."""
+    return (
+        str(job.id),
+        job.kind.value,
+        job.state.value,
+        job.series_uid,
+        str(job.revision),
+        subject(job),
+        verdict(job.outcome, job.reason) or reason_words(job.reason),
+        number(job.score),
+        f"{job.attempts}",
+        local(job.updated_at),
+    )
+
+
+def subject(job: JobRecord) -> str:
+    """Return what the job works with: its bundle and version, or its destination."""
+    if job.destination is not None:
+        return f"to {job.destination}"
+    return f"{job.bundle} {job.bundle_version}" if job.bundle else ""

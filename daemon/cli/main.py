@@ -1,0 +1,56 @@
+"""The console script ``hounsfield``."""
+
+from typing import Annotated
+
+import typer
+
+from hounsfield.daemon.cli import bundle, config, database, demo, doctor, echo, jobs, phantom, run, send, series
+from hounsfield.daemon.cli.exits import EXIT_CODES_HELP
+from hounsfield.daemon.cli.group import FriendlyGroup
+
+app = typer.Typer(
+    name="hounsfield",
+    cls=FriendlyGroup,
+    help="Receives CT series beside a PACS, runs a CNN on them and answers with DICOM structured reports.",
+    epilog=EXIT_CODES_HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("demo")(demo.demo)
+app.command("send")(send.send)
+app.command("echo")(echo.echo)
+app.add_typer(jobs.app)
+app.add_typer(series.app)
+app.add_typer(bundle.app)
+app.command("phantom")(phantom.phantom)
+app.add_typer(config.app)
+app.add_typer(database.app)
+app.command("doctor")(doctor.doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"hounsfield {version('hounsfield')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Receives CT series beside a PACS, runs a CNN on them and answers with DICOM structured reports."""
+
+
+def main() -> None:
+    """Run the command line; ends the process with an exit code."""
+    app(prog_name="hounsfield")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""How commands print: JSON lines for programs, tables for people."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FOLDING = frozenset(
+    {
+        "series",
+        "verdict",
+        "reason",
+        "bundle / destination",
+        "SOP Instance UID",
+        "file",
+        "preview",
+        "value",
+        "title",
+        "folder",
+    }
+)
+"""Columns whose values may take several lines on a narrow terminal; all others are short."""
+PIPE_WIDTH = 1000
+"""Columns of a console that is no terminal: a row must never be broken for a program that reads lines."""
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Return a rich console for stdout or stderr; colour only on a terminal and without NO_COLOR."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    terminal = stream.isatty()
+    return Console(stderr=stderr, highlight=False, soft_wrap=False, width=None if terminal else PIPE_WIDTH)
+
+
+def utc(moment: datetime | None) -> str | None:
+    """Return ISO 8601 in UTC with milliseconds and ``Z``; None stays None."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def local(moment: datetime | None) -> str:
+    """Return the time as a person at this machine reads it, to the second."""
+    return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def json_line(record: Mapping[str, object]) -> None:
+    """Write one JSON object on one line to stdout, flushed so that a following program sees it at once."""
+    typer.echo(json.dumps(record, default=_plain, ensure_ascii=False))
+    sys.stdout.flush()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return utc(value)
+    return str(value)
+
+
+def note(message: str) -> None:
+    """Write one line for the person at the terminal to stderr, away from what programs read."""
+    typer.echo(message, err=True)
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
+    """Print rows under their column names; long values fold on a terminal and stay whole in a pipe."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column not in FOLDING)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console().print(table)

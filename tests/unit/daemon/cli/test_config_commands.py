@@ -1,0 +1,95 @@
+"""`hounsfield config`: write, check, show."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hounsfield.daemon.cli.config import warnings_of
+from hounsfield.daemon.cli.main import app
+from hounsfield.daemon.config.settings import Settings, load_settings
+
+runner = CliRunner(env={"NO_COLOR": "1", "HOUNSFIELD_CONFIG": None})
+
+
+class FakeManifest:
+    """What the rule about destinations looks at."""
+
+    def __init__(self, clinical: bool) -> None:
+        self.name = "ich-demo"
+        self.clinical = clinical
+
+
+def settings_with(destination: dict[str, object]) -> Settings:
+    entry = {"name": "pacs", "ae_title": "PACS", "host": "10.0.0.5", "port": 104} | destination
+    return Settings(destination=(entry,))  # type: ignore[arg-type]
+
+
+def test_init_writes_a_file_that_can_be_used_and_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "hounsfield.toml"
+    assert runner.invoke(app, ["config", "init", str(file)]).exit_code == 0
+    assert tomllib.loads(file.read_text())
+    assert load_settings(file).model_dump() == load_settings(None).model_dump()
+
+
+def test_init_does_not_overwrite_a_file_unless_forced(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("# mine")
+    result = runner.invoke(app, ["config", "init", str(file)])
+    assert result.exit_code == 1
+    assert file.read_text() == "# mine"
+    assert runner.invoke(app, ["config", "init", str(file), "--force"]).exit_code == 0
+    assert file.read_text() != "# mine"
+
+
+def test_show_tells_each_value_and_where_it_came_from(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text("[dicom]\nport = 104\n")
+    result = runner.invoke(
+        app, ["config", "show", "--json", "-c", str(file)], env={"HOUNSFIELD_DICOM__AE_TITLE": "CT_AI"}
+    )
+    rows = {row["key"]: (row["value"], row["source"]) for row in map(json.loads, result.stdout.splitlines())}
+    assert rows["dicom.port"] == ("104", "file")
+    assert rows["dicom.ae_title"] == ('"CT_AI"', "environment")
+    assert rows["assembly.quiet_seconds"][1] == "default"
+
+
+def test_the_variable_names_the_file_when_the_option_does_not(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text("[dicom]\nport = 104\n")
+    result = runner.invoke(app, ["config", "show", "--json"], env={"HOUNSFIELD_CONFIG": str(file)})
+    assert '{"key": "dicom.port", "value": "104", "source": "file"}' in result.stdout
+
+
+def test_a_wrong_key_ends_with_the_configuration_code_and_names_it(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text("[dicom]\nprot = 104\n")
+    result = runner.invoke(app, ["config", "check", "-c", str(file)])
+    assert result.exit_code == 3
+    assert str(file) in result.stderr
+    assert "dicom.prot" in result.stderr
+
+
+def test_a_demonstration_bundle_and_a_distant_destination_are_explained() -> None:
+    (warning,) = warnings_of(settings_with({}), [FakeManifest(clinical=False)])  # type: ignore[list-item]
+    assert "'pacs' (10.0.0.5) gets nothing from bundle 'ich-demo'" in warning
+    assert "allow_demonstration = true" in warning
+
+
+@pytest.mark.parametrize("destination", [{"host": "127.0.0.1"}, {"allow_demonstration": True}])
+def test_a_destination_that_may_receive_it_needs_no_explanation(destination: dict[str, object]) -> None:
+    manifest = FakeManifest(clinical=False)
+    assert warnings_of(settings_with(destination), [manifest]) == []  # type: ignore[list-item]
+
+
+def test_a_destination_that_would_hide_unanalysed_series_is_explained() -> None:
+    settings = settings_with({"host": "127.0.0.1", "send_not_analysed": False})
+    (warning,) = warnings_of(settings, [FakeManifest(clinical=True)])  # type: ignore[list-item]
+    assert "send_not_analysed = false" in warning
+
+
+def test_without_a_destination_the_check_says_where_results_stay() -> None:
+    (warning,) = warnings_of(Settings(), [FakeManifest(clinical=True)])  # type: ignore[list-item]
+    assert "sent nowhere" in warning

@@ -1,0 +1,282 @@
+"""`hounsfield jobs` and `series` over a job log that the stores wrote."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from support.joblog import FLAGGED, HELD, STUDY, UNANALYSED, Seen, fill
+from support.waiting import wait_until
+from typer.testing import CliRunner, Result
+
+from hounsfield.daemon.cli.main import app
+
+JOB_FIELDS = [
+    "id",
+    "kind",
+    "state",
+    "series_uid",
+    "revision",
+    "bundle",
+    "bundle_version",
+    "destination",
+    "outcome",
+    "reason",
+    "score",
+    "attempts",
+    "created_at",
+    "updated_at",
+]
+SERIES_FIELDS = ["series_uid", "study_uid", "revision", "state", "completeness", "reason", "instances"]
+
+
+class Log:
+    """A filled home and the command line on it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.seen: Seen = fill(home)
+        self.environment = {"HOUNSFIELD_STORAGE__HOME": str(home), "NO_COLOR": "1", "HOUNSFIELD_CONFIG": None}
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner(env=self.environment).invoke(app, list(arguments))
+
+    def json(self, *arguments: str) -> list[dict[str, object]]:
+        result = self.run(*arguments, "--json")
+        assert result.exit_code == 0, result.output
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Log:
+    return Log(tmp_path / "home")
+
+
+def test_jobs_list_has_exactly_the_fixed_fields_in_their_order(log: Log) -> None:
+    rows = log.json("jobs", "list")
+    assert len(rows) == 4
+    assert all(list(row) == JOB_FIELDS for row in rows)
+
+
+def test_jobs_list_tells_what_the_log_holds(log: Log) -> None:
+    infer = next(row for row in log.json("jobs", "list") if row["id"] == log.seen.infer)
+    assert infer["kind"] == "INFER"
+    assert infer["outcome"] == "positive"
+    assert infer["score"] == 0.93
+    assert infer["series_uid"] == FLAGGED
+    assert infer["destination"] is None
+    created = str(infer["created_at"])
+    assert created.endswith("Z")
+    assert datetime.fromisoformat(created).utcoffset() is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        (["--kind", "INFER"], 2),
+        (["--kind", "deliver"], 2),
+        (["--state", "DISCARDED"], 1),
+        (["--series", UNANALYSED], 2),
+        (["--series", "1.2.3"], 0),
+        (["--limit", "3"], 3),
+        (["--after", "3"], 1),
+    ],
+)
+def test_jobs_list_selects(log: Log, options: list[str], count: int) -> None:
+    assert len(log.json("jobs", "list", *options)) == count
+
+
+def test_jobs_list_pages_without_losing_or_repeating(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hounsfield.daemon.cli.jobs.PAGE", 1)
+    assert [row["id"] for row in log.json("jobs", "list")] == [1, 2, 3, 4]
+    assert [row["id"] for row in log.json("jobs", "list", "--limit", "2")] == [1, 2]
+
+
+def test_people_read_the_words_of_the_report(log: Log) -> None:
+    output = log.run("jobs", "list").output
+    assert "FLAGGED" in output
+    assert "NOT ANALYSED (slices missing)" in output
+    assert "positive" not in output
+    assert "negative" not in output
+
+
+def test_jobs_show_tells_timeline_objects_and_where_they_went(log: Log) -> None:
+    preview = log.home / "previews" / f"{log.seen.report_uid}.png"
+    preview.parent.mkdir()
+    preview.write_bytes(b"png")
+    (detail,) = log.json("jobs", "show", str(log.seen.infer))
+    assert list(detail)[: len(JOB_FIELDS)] == JOB_FIELDS
+    assert detail["timings"] == {"preprocess": 0.25, "infer": 0.5, "report": 0.1}
+    assert [event["to_state"] for event in detail["timeline"]][-1] == "COMPLETED"  # type: ignore[attr-defined]
+    assert detail["objects"] == [
+        {
+            "role": "sr",
+            "sop_instance_uid": log.seen.report_uid,
+            "size": 5000,
+            "file": str(log.home / "results" / f"{log.seen.report_uid}.dcm"),
+            "preview": str(preview),
+        }
+    ]
+    (delivery,) = detail["deliveries"]  # type: ignore[misc]
+    assert delivery["destination"] == "pacs"
+    assert delivery["objects"][0]["status"] == "0000"
+
+
+def test_jobs_show_is_readable(log: Log) -> None:
+    output = log.run("jobs", "show", str(log.seen.infer)).output
+    for words in ("FLAGGED", "0.930", "preprocess 0.25", "RUNNING>COMPLETED", log.seen.report_uid, "0000", "worker-1"):
+        assert words in output
+
+
+def test_a_delivery_shows_why_it_was_given_up(log: Log) -> None:
+    output = log.run("jobs", "show", str(log.seen.discarded)).output
+    assert "refused-status" in output
+    assert "not sent" in output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["jobs", "show", "999"], ["jobs", "retry", "999"], ["jobs", "cancel", "999"], ["series", "show", "1.2"]],
+)
+def test_what_is_not_there_ends_with_the_code_for_it(log: Log, arguments: list[str]) -> None:
+    result = log.run(*arguments)
+    assert result.exit_code == 4
+    assert result.stderr.startswith("error: there is no")
+
+
+def test_retry_puts_a_discarded_job_back(log: Log) -> None:
+    assert log.run("jobs", "retry", str(log.seen.discarded)).exit_code == 0
+    job = next(row for row in log.json("jobs", "list") if row["id"] == log.seen.discarded)
+    assert (job["state"], job["attempts"]) == ("AVAILABLE", 0)
+
+
+def test_cancel_takes_out_a_job_that_waits(log: Log) -> None:
+    log.run("jobs", "retry", str(log.seen.discarded))
+    assert log.run("jobs", "cancel", str(log.seen.discarded)).exit_code == 0
+    job = next(row for row in log.json("jobs", "list") if row["id"] == log.seen.discarded)
+    assert job["state"] == "CANCELLED"
+
+
+def test_a_completed_job_is_neither_retried_nor_cancelled(log: Log) -> None:
+    for command in ("retry", "cancel"):
+        result = log.run("jobs", command, str(log.seen.infer))
+        assert result.exit_code == 1
+        assert "COMPLETED" in result.stderr
+
+
+def test_tail_prints_the_newest_events_without_uids(log: Log) -> None:
+    output = log.run("jobs", "tail", "-n", "1000").output
+    lines = output.splitlines()
+    assert len(lines) == len(log.json("jobs", "tail", "-n", "1000"))
+    assert FLAGGED not in output
+    assert any("infer" in line and "AVAILABLE>RUNNING" in line for line in lines)
+    assert any("preprocess" in line and "0.25 s" in line for line in lines)
+    assert "refused-status" in lines[-2] + lines[-1] + lines[-3]
+    assert len(log.run("jobs", "tail", "-n", "3").output.splitlines()) == 3
+
+
+def test_one_series_has_one_hash_in_the_tail(log: Log) -> None:
+    output = log.run("jobs", "tail", "-n", "1000", "--series", FLAGGED).output
+    hashes = {word for line in output.splitlines() for word in line.split() if word.startswith("h:")}
+    assert len(hashes) == 1
+
+
+def test_tail_selects_a_job(log: Log) -> None:
+    events = log.json("jobs", "tail", "-n", "1000", "--job", str(log.seen.deliver))
+    assert {event["job"] for event in events} == {log.seen.deliver}
+    assert events[-1]["to_state"] == "COMPLETED"
+
+
+def test_tail_follows_until_it_is_interrupted(log: Log) -> None:
+    command = [sys.executable, "-m", "hounsfield.daemon.cli.main", "jobs", "tail", "-f", "-n", "0", "--json"]
+    environment = {**os.environ, "HOUNSFIELD_STORAGE__HOME": str(log.home)}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lines: list[str] = []
+    assert process.stdout is not None
+    reader = threading.Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True)
+    reader.start()
+
+    def retried_and_seen() -> bool:
+        log.run("jobs", "retry", str(log.seen.discarded))
+        log.run("jobs", "cancel", str(log.seen.discarded))
+        return bool(lines)
+
+    try:
+        wait_until(retried_and_seen, 20)
+        assert json.loads(lines[0])["job"] == log.seen.discarded
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    finally:
+        process.kill()
+
+
+def test_series_list_has_exactly_the_fixed_fields_in_their_order(log: Log) -> None:
+    rows = log.json("series", "list")
+    assert all(list(row) == SERIES_FIELDS for row in rows)
+    assert rows[0] == {
+        "series_uid": FLAGGED,
+        "study_uid": STUDY,
+        "revision": 1,
+        "state": "CLOSED",
+        "completeness": "COMPLETE",
+        "reason": None,
+        "instances": 3,
+    }
+    assert len(log.json("series", "list", "--limit", "2")) == 2
+
+
+def test_series_show_tells_remarks_senders_and_jobs(log: Log) -> None:
+    (row,) = log.json("series", "show", UNANALYSED)
+    assert row["remarks"] == ["one gap of 20 mm"]
+    assert [job["kind"] for job in row["jobs"]] == ["INFER", "DELIVER"]  # type: ignore[attr-defined]
+    assert row["associations"][0]["calling_ae"] == "CT1"  # type: ignore[index]
+    output = log.run("series", "show", UNANALYSED).output
+    assert "one gap of 20 mm" in output
+    assert "NOT ANALYSED (slices missing)" in output
+
+
+def test_a_held_series_can_be_released(log: Log) -> None:
+    assert log.run("series", "release", HELD).exit_code == 0
+    assert log.json("series", "show", HELD)[0]["state"] == "RECEIVING"
+
+
+def test_a_held_series_can_be_discarded(log: Log) -> None:
+    assert log.run("series", "discard", HELD).exit_code == 0
+    row = log.json("series", "show", HELD)[0]
+    assert (row["state"], row["reason"]) == ("SKIPPED", "operator")
+
+
+def test_a_series_that_is_not_held_is_left_alone(log: Log) -> None:
+    for command in ("release", "discard"):
+        result = log.run("series", command, FLAGGED)
+        assert result.exit_code == 1
+        assert "only a HELD series" in result.stderr
+
+
+def test_a_home_without_a_database_is_named_and_not_made(tmp_path: Path) -> None:
+    runner = CliRunner(env={"HOUNSFIELD_STORAGE__HOME": str(tmp_path / "none")})
+    result = runner.invoke(app, ["jobs", "list"])
+    assert result.exit_code == 4
+    assert "hounsfield db upgrade" in result.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_db_upgrade_check_and_backup(tmp_path: Path) -> None:
+    runner = CliRunner(env={"HOUNSFIELD_STORAGE__HOME": str(tmp_path / "home")})
+    assert runner.invoke(app, ["db", "upgrade"]).exit_code == 0
+    assert "up to date" in runner.invoke(app, ["db", "check"]).output
+    answer = json.loads(runner.invoke(app, ["db", "check", "--json"]).stdout)
+    assert answer["current"] == answer["head"]
+    copy = tmp_path / "copy.db"
+    assert runner.invoke(app, ["db", "backup", str(copy)]).exit_code == 0
+    assert copy.stat().st_size > 0
+    again = runner.invoke(app, ["db", "backup", str(copy)])
+    assert again.exit_code == 1
+    assert "is there already" in again.stderr

@@ -1,0 +1,147 @@
+"""The command line as a whole: help, exit codes, errors without tracebacks, and what it must not import."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from hounsfield.daemon.cli.exits import CommandFailed, ExitCode, NotFound
+from hounsfield.daemon.cli.group import DEBUG_VARIABLE, FriendlyGroup
+from hounsfield.daemon.cli.main import app
+from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem, DaemonError
+from hounsfield.model.errors import BundleError
+from hounsfield.storage.errors import StorageError
+
+HEAVY = ("tensorflow", "keras", "cv2", "highdicom", "pynetdicom", "pydicom", "sqlalchemy", "numpy", "pydantic")
+COMMANDS = {"run", "demo", "send", "echo", "jobs", "series", "bundle", "phantom", "config", "db", "doctor"}
+
+
+@pytest.fixture
+def runner() -> CliRunner:
+    return CliRunner(env={"NO_COLOR": "1", "COLUMNS": "100", DEBUG_VARIABLE: None})
+
+
+def every_command(command: object, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], object]]:
+    children = getattr(command, "commands", {})
+    below = [entry for name, child in children.items() for entry in every_command(child, (*path, name))]
+    return [(path, command), *below]
+
+
+def test_all_promised_commands_are_there() -> None:
+    root = typer.main.get_command(app)
+    assert set(root.commands) == COMMANDS  # type: ignore[attr-defined]
+    paths = {" ".join(path) for path, _ in every_command(root)}
+    for group, names in {
+        "jobs": "list show tail retry cancel",
+        "series": "list show release discard",
+        "bundle": "list show lint selftest",
+        "config": "init check show",
+        "db": "upgrade check backup",
+    }.items():
+        assert {f"{group} {name}" for name in names.split()} <= paths
+
+
+def test_every_command_and_every_option_has_help() -> None:
+    silent = [
+        " ".join((*path, getattr(parameter, "name", "") or ""))
+        for path, command in every_command(typer.main.get_command(app))
+        for parameter in (command, *command.params)  # type: ignore[attr-defined]
+        if not getattr(parameter, "help", None)
+    ]
+    assert silent == []
+
+
+def test_help_documents_the_exit_codes(runner: CliRunner) -> None:
+    result = runner.invoke(app, ["--help"])
+    assert result.exit_code == 0
+    words = " ".join(result.output.split())
+    for code, meaning in ((0, "ok"), (1, "the work failed"), (2, "wrong usage"), (4, "not found")):
+        assert f"{code} {meaning}" in words
+
+
+def test_version_names_the_program(runner: CliRunner) -> None:
+    assert runner.invoke(app, ["--version"]).output.startswith("hounsfield ")
+
+
+def test_an_unknown_option_is_a_usage_error(runner: CliRunner) -> None:
+    assert runner.invoke(app, ["jobs", "list", "--nonsense"]).exit_code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "words"),
+    [
+        (CommandFailed("it failed", "mend it"), 1, "error: it failed (mend it)"),
+        (NotFound("no such thing"), 4, "error: no such thing"),
+        (DaemonError("no port", "take another"), 1, "error: no port (take another)"),
+        (StorageError("disk full"), 1, "disk full"),
+        (BundleError("bundle changed"), 1, "error: bundle changed"),
+        (
+            ConfigurationError(
+                (ConfigurationProblem(source="a.toml", key="dicom.port", wrong="is 70000", allowed="1 to 65535"),)
+            ),
+            3,
+            "error: a.toml: dicom.port: is 70000; 1 to 65535",
+        ),
+        (PermissionError(13, "Permission denied", "/x/y"), 1, "error: Permission denied: /x/y"),
+        (ZeroDivisionError("division by zero"), 1, "error: unexpected ZeroDivisionError"),
+    ],
+)
+def test_a_failure_is_one_error_on_stderr_with_its_code(
+    runner: CliRunner, failure: Exception, code: int, words: str
+) -> None:
+    failing = typer.Typer(cls=FriendlyGroup)
+
+    @failing.command()
+    def fail() -> None:
+        raise failure
+
+    @failing.command()
+    def other() -> None: ...
+
+    result = runner.invoke(failing, ["fail"])
+    assert result.exit_code == code
+    assert words in result.stderr
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+
+
+def test_the_debug_variable_lets_the_traceback_of_a_fault_through(runner: CliRunner) -> None:
+    failing = typer.Typer(cls=FriendlyGroup)
+
+    @failing.command()
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    @failing.command()
+    def other() -> None: ...
+
+    result = runner.invoke(failing, ["fail"], env={DEBUG_VARIABLE: "1"})
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def imported_by(code: str, modules: tuple[str, ...]) -> list[str]:
+    """Return which of ``modules`` a new interpreter has imported after ``code``."""
+    probe = f"import sys\n{code}\nprint([name for name in {modules!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    return list(eval(done.stdout.strip().splitlines()[-1]))
+
+
+def test_the_command_line_imports_nothing_heavy() -> None:
+    assert imported_by("import hounsfield.daemon.cli.main", HEAVY) == []
+
+
+def test_looking_at_the_job_log_never_imports_tensorflow_or_dicom(tmp_path: Path) -> None:
+    code = f"""
+import os
+os.environ["HOUNSFIELD_STORAGE__HOME"] = {str(tmp_path / "home")!r}
+from typer.testing import CliRunner
+from hounsfield.daemon.cli.main import app
+runner = CliRunner()
+assert runner.invoke(app, ["db", "upgrade"]).exit_code == 0
+result = runner.invoke(app, ["jobs", "list", "--json"])
+assert result.exit_code == 0, result.output
+"""
+    assert imported_by(code, ("tensorflow", "keras", "cv2", "highdicom", "pynetdicom", "pydicom")) == []

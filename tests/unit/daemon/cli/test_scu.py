@@ -1,0 +1,157 @@
+"""The SCU behind `send`, `echo` and the demonstration, against a real Storage SCP on loopback."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless
+from pynetdicom import AE, evt
+
+from hounsfield.daemon.cli.exits import CommandFailed, ExitCode, UsageFault
+from hounsfield.daemon.cli.scu import (
+    MAX_CONTEXTS,
+    Outcome,
+    Peer,
+    Sendable,
+    batches,
+    contexts_of,
+    echo,
+    parse_address,
+    scan,
+    store,
+)
+
+
+def write_instance(path: Path, syntax: str = ExplicitVRLittleEndian, pixels: bytes = b"\x01\x02") -> Path:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = CTImageStorage
+    meta.MediaStorageSOPInstanceUID = f"1.2.826.0.1.{abs(hash(path.name)) % 10**9}"
+    meta.TransferSyntaxUID = syntax
+    data = Dataset()
+    data.file_meta = meta
+    data.SOPClassUID = CTImageStorage
+    data.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+    data.PatientName = "Anybody"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+class Scp:
+    """Keeps the raw data sets it gets; answers with ``status``."""
+
+    def __init__(self) -> None:
+        self.status = 0x0000
+        self.received: list[tuple[str, bytes]] = []
+        self.ae = AE("STORE")
+        self.ae.require_called_aet = True
+        self.ae.add_supported_context("1.2.840.10008.1.1")
+        self.ae.add_supported_context(CTImageStorage, [ExplicitVRLittleEndian])
+        handlers: list[Any] = [(evt.EVT_C_STORE, self._keep)]
+        self.server = self.ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+        self.port = int(self.server.server_address[1])
+
+    def _keep(self, event: Any) -> int:
+        self.received.append((event.context.transfer_syntax, event.request.DataSet.getvalue()))
+        return self.status
+
+    @property
+    def peer(self) -> Peer:
+        return Peer("127.0.0.1", self.port, "STORE")
+
+
+@pytest.fixture
+def scp() -> Iterator[Scp]:
+    peer = Scp()
+    yield peer
+    peer.server.shutdown()
+
+
+def test_the_bytes_on_the_wire_are_the_bytes_of_the_file(scp: Scp, tmp_path: Path) -> None:
+    path = write_instance(tmp_path / "a" / "one.dcm")
+    outcomes: list[Outcome] = []
+    kept = store(scp.peer, scan([tmp_path]).files, outcomes.append)
+    assert kept == 1
+    assert outcomes == [Outcome(path, 0x0000)]
+    syntax, data = scp.received[0]
+    assert syntax == ExplicitVRLittleEndian
+    assert data
+    assert path.read_bytes().endswith(data)
+
+
+def test_a_transfer_syntax_the_peer_does_not_take_fails_only_its_files(scp: Scp, tmp_path: Path) -> None:
+    plain = write_instance(tmp_path / "plain.dcm")
+    packed = write_instance(tmp_path / "packed.dcm", JPEG2000Lossless)
+    outcomes: dict[Path, Outcome] = {}
+    kept = store(scp.peer, scan([tmp_path]).files, lambda outcome: outcomes.update({outcome.path: outcome}))
+    assert kept == 1
+    assert outcomes[plain].problem is None
+    assert "does not accept" in str(outcomes[packed].problem)
+
+
+def test_a_failure_status_is_told_with_its_words(scp: Scp, tmp_path: Path) -> None:
+    scp.status = 0xA700
+    outcomes: list[Outcome] = []
+    assert store(scp.peer, scan([write_instance(tmp_path / "one.dcm")]).files, outcomes.append) == 0
+    assert outcomes[0].status == 0xA700
+    assert "A700" in str(outcomes[0].problem)
+
+
+def test_a_wrong_called_title_is_told_as_a_rejection(scp: Scp) -> None:
+    with pytest.raises(CommandFailed, match=r"rejected the association.*called AE title"):
+        echo(Peer("127.0.0.1", scp.port, "OTHER"))
+
+
+def test_nothing_listening_is_told_with_the_address() -> None:
+    with pytest.raises(CommandFailed, match=r"127\.0\.0\.1:1: nothing answers"):
+        echo(Peer("127.0.0.1", 1, "STORE"))
+
+
+def test_an_echo_tells_how_long_it_took(scp: Scp) -> None:
+    assert 0 < echo(scp.peer) < 5
+
+
+def test_files_that_are_not_dicom_are_left_out_and_named(tmp_path: Path) -> None:
+    write_instance(tmp_path / "deep" / "er" / "one.dcm")
+    note = tmp_path / "note.txt"
+    note.write_text("no image")
+    broken = tmp_path / "broken.dcm"
+    broken.write_bytes(bytes(128) + b"DICM" + b"\xff" * 7)
+    found = scan([tmp_path])
+    assert [file.path.name for file in found.files] == ["one.dcm"]
+    assert sorted(path.name for path in found.not_dicom) == ["broken.dcm", "note.txt"]
+
+
+def test_a_path_that_is_not_there_is_a_usage_fault(tmp_path: Path) -> None:
+    with pytest.raises(UsageFault) as raised:
+        scan([tmp_path / "nowhere"])
+    assert raised.value.code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize("text", ["", "host", "host:", ":104", "host:0", "host:65536", "host:port"])
+def test_an_address_in_another_form_is_a_usage_fault(text: str) -> None:
+    with pytest.raises(UsageFault, match="HOST:PORT"):
+        parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("pacs:104", ("pacs", 104)), ("[::1]:11112", ("::1", 11112)), ("10.0.0.1:4", ("10.0.0.1", 4))],
+)
+def test_an_address_gives_host_and_port(text: str, expected: tuple[str, int]) -> None:
+    assert parse_address(text) == expected
+
+
+@pytest.mark.parametrize("title", ["", "   ", "SEVENTEEN_LETTERS", "Ü", "A\\B"])
+def test_an_ae_title_the_standard_does_not_allow_is_a_usage_fault(title: str) -> None:
+    with pytest.raises(UsageFault):
+        Peer("127.0.0.1", 104, title)
+
+
+def test_more_pairs_than_contexts_take_several_associations(tmp_path: Path) -> None:
+    files = [Sendable(tmp_path / str(i), f"1.2.{i % 200}", ExplicitVRLittleEndian, 1) for i in range(400)]
+    groups = list(batches(files))
+    assert [len(contexts_of(group)) for group in groups] == [MAX_CONTEXTS, 200 - MAX_CONTEXTS]
+    assert sorted(file.path for group in groups for file in group) == sorted(file.path for file in files)
