@@ -39,8 +39,9 @@ def open_database(url: str | None, home: Path) -> Database:
     Raise SchemaError when it is not or is newer, DatabaseUnavailable when it cannot be reached.
     """
     chosen = url or default_url(home)
-    if schema.sqlite_path(chosen) is not None:
-        _prepare_sqlite(chosen)
+    path = schema.sqlite_path(chosen)
+    if path is not None:
+        schema.prepare_sqlite(chosen, path)
     transactions = Transactions(make_engine(parse_url(chosen)))
     try:
         with transactions.read() as connection:
@@ -49,9 +50,3 @@ def open_database(url: str | None, home: Path) -> Database:
         transactions.close()
         raise
     return Database(SqlSeriesStore(transactions), SqlJobStore(transactions), transactions)
-
-
-def _prepare_sqlite(url: str) -> None:
-    current, head = schema.check(url)
-    if current != head:
-        schema.upgrade(url)

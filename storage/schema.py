@@ -7,13 +7,13 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-from hounsfield.storage.errors import SchemaError, StorageError
+from hounsfield.storage.errors import DatabaseUnavailable, SchemaError, StorageError
 from hounsfield.storage.transactions import Transactions, make_engine, parse_url
 
 HEAD = "0001"
@@ -42,18 +42,28 @@ def upgrade(url: str) -> None:
     database that a newer program made.
     """
     path = sqlite_path(url)
-    with _engine(url) as engine:
-        transactions = Transactions(engine)
-        with _one_at_a_time(path), transactions.write() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
-            revision = current_revision(connection)
-            if revision == HEAD:
-                return
-            refuse_newer(revision)
-            if path is not None and revision is not None:
-                _copy_sqlite(path, path.with_name(f"{path.name}.backup-{revision}"))
-            _run_migrations(connection)
+    with nullcontext() if path is None else _one_at_a_time(path):
+        _upgrade(url, path)
+
+
+def prepare_sqlite(url: str, path: Path) -> None:
+    """Create or upgrade an embedded database if it needs it; raises as :func:`upgrade`."""
+    with _one_at_a_time(path):
+        if check(url)[0] != HEAD:
+            _upgrade(url, path)
+
+
+def _upgrade(url: str, path: Path | None) -> None:
+    with _engine(url) as engine, Transactions(engine).write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+        revision = current_revision(connection)
+        if revision == HEAD:
+            return
+        refuse_newer(revision)
+        if path is not None and revision is not None:
+            _copy_sqlite(path, path.with_name(f"{path.name}.backup-{revision}"))
+        _run_migrations(connection)
 
 
 def backup(url: str, path: Path) -> None:
@@ -141,13 +151,13 @@ def _engine(url: str) -> Iterator[Engine]:
 
 
 @contextmanager
-def _one_at_a_time(path: Path | None) -> Iterator[None]:
+def _one_at_a_time(path: Path) -> Iterator[None]:
     """Let one process at a time create or upgrade a SQLite file: switching to WAL does not wait for locks."""
-    if path is None:
-        yield
-        return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise DatabaseUnavailable(f"the folder of the database cannot be used ({error.strerror})") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

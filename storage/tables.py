@@ -23,6 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from hounsfield.storage.errors import StorageError
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """Timezone-aware UTC in and out on both engines; a naive time is refused."""
@@ -35,7 +37,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("times in the database are timezone-aware")
+            raise StorageError("a time without a time zone cannot be stored")
         utc = value.astimezone(UTC)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 

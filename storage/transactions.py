@@ -5,7 +5,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -35,7 +34,6 @@ def parse_url(url: str) -> URL:
 
 def make_engine(url: URL) -> Engine:
     """Return an engine with our pragmas, transaction control and JSON rules. Opens no connection."""
-    serialize = partial(json.dumps, allow_nan=False)  # PostgreSQL refuses NaN, so SQLite has to
     if url.get_backend_name() == "sqlite":
         engine = create_engine(
             url,
@@ -43,7 +41,7 @@ def make_engine(url: URL) -> Engine:
             pool_size=8,
             max_overflow=-1,
             hide_parameters=True,
-            json_serializer=serialize,
+            json_serializer=_json,
         )
         event.listen(engine, "do_connect", _create_private_file)
         event.listen(engine, "connect", _set_pragmas)
@@ -56,8 +54,16 @@ def make_engine(url: URL) -> Engine:
         pool_size=8,
         max_overflow=16,
         hide_parameters=True,
-        json_serializer=serialize,
+        json_serializer=_json,
     )
+
+
+def _json(value: Any) -> str:
+    # PostgreSQL refuses NaN, so SQLite has to.
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise StorageError("a number that is not finite cannot be stored as JSON") from None
 
 
 def _create_private_file(_dialect: Any, _record: Any, arguments: list[Any], _parameters: dict[str, Any]) -> None:
@@ -118,4 +124,7 @@ def _translated() -> Iterator[None]:
     except OSError as error:
         raise DatabaseUnavailable(f"the database file cannot be opened ({error.strerror})") from error
     except SQLAlchemyError as error:
+        ours = getattr(error, "orig", None)  # raised by our own types while a statement was put together
+        if isinstance(ours, StorageError):
+            raise ours from None
         raise StorageError(f"the database could not be used ({type(error).__name__})") from None

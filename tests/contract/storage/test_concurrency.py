@@ -1,0 +1,140 @@
+"""Several processes on one database: each job claimed once, nothing committed is lost at a kill."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from support.stored import LEASE, SERIES, WHOLE, at, closed, present, received
+
+from hounsfield.storage.engine import Database, open_database
+from hounsfield.storage.records import InferRequest, JobFilter, Registration
+from hounsfield.storage.states import JobKind, JobState, Reason, SeriesState
+
+JOBS = 200
+WORKERS = 4
+RECEIVER = """
+import sys
+from pathlib import Path
+from hounsfield.storage.engine import open_database
+from support.stored import receipt
+database = open_database(sys.argv[1], Path("unused"))
+for number in range(100_000):
+    database.series.register(receipt(number))
+    print(number, flush=True)
+"""
+
+
+def many_jobs(database: Database) -> None:
+    series = received(database, 1)
+    ids = [i.id for i in database.series.instances(series.id)]
+    requests = [InferRequest(bundle=f"b{n}", bundle_version="1", bundle_sha256="c" * 64) for n in range(JOBS)]
+    assert database.series.close(series, ids, WHOLE, requests, at(20))
+
+
+def test_workers_that_claim_at_once_get_each_job_once(database_url: str, database: Database) -> None:
+    many_jobs(database)
+    taken: list[int] = []
+    start = threading.Barrier(WORKERS)
+
+    def work(name: str) -> None:
+        own = open_database(database_url, Path("unused"))
+        start.wait()
+        while (claim := own.jobs.claim([JobKind.INFER], name, LEASE, at(30))) is not None:
+            taken.append(claim.job.id)
+        own.close()
+
+    threads = [threading.Thread(target=work, args=(f"worker-{n}",)) for n in range(WORKERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(taken) == [job.id for job in database.jobs.page(JobFilter())]
+    assert len(taken) == JOBS
+    claims = [e for e in database.jobs.events(limit=1000) if e.to_state == "RUNNING"]
+    assert len(claims) == JOBS
+
+
+def test_one_decision_wins_when_several_are_taken_at_once(database_url: str, database: Database) -> None:
+    series = closed(database)
+    answers: list[bool] = []
+    start = threading.Barrier(WORKERS)
+
+    def hold() -> None:
+        own = open_database(database_url, Path("unused"))
+        start.wait()
+        answers.append(own.series.hold(series, Reason.CONFLICT, at(30)))
+        own.close()
+
+    threads = [threading.Thread(target=hold) for _ in range(WORKERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(answers) == [False, False, False, True]
+    assert [e.to_state for e in database.jobs.events()].count(SeriesState.HELD) == 1
+
+
+def test_a_tail_of_the_log_misses_nothing_while_others_write(database_url: str, database: Database) -> None:
+    many_jobs(database)
+    finished = threading.Event()
+    seen: list[int] = []
+
+    def work(name: str) -> None:
+        own = open_database(database_url, Path("unused"))
+        while (claim := own.jobs.claim([JobKind.INFER], name, LEASE, at(30))) is not None:
+            own.jobs.give_back(claim, at(10_000))
+        own.close()
+
+    def tail() -> None:
+        own = open_database(database_url, Path("unused"))
+        done = False
+        while not done:
+            done = finished.is_set()
+            while page := own.jobs.events(after_id=seen[-1] if seen else 0, limit=100):
+                seen.extend(event.id for event in page)
+        own.close()
+
+    threads = [threading.Thread(target=work, args=(f"worker-{n}",)) for n in range(2)]
+    tailing = threading.Thread(target=tail)
+    for thread in [*threads, tailing]:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    finished.set()
+    tailing.join(60)
+    assert seen == [event.id for event in database.jobs.events(limit=10_000)]
+
+
+def test_a_receiver_that_is_killed_loses_nothing_it_has_acknowledged(database_url: str, database: Database) -> None:
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen([sys.executable, "-c", RECEIVER, database_url], stdout=subprocess.PIPE, env=environment)
+    assert process.stdout is not None
+    for _ in range(20):
+        process.stdout.readline()
+    process.kill()
+    acknowledged = 20 + len(process.stdout.read().splitlines(keepends=False))
+    process.stdout.close()
+    process.wait(10)
+    again = open_database(database_url, Path("unused"))
+    series = present(again.series.find(SERIES))
+    instances = again.series.instances(series.id)
+    assert acknowledged <= series.instances <= acknowledged + 1
+    assert len(instances) == series.instances
+    assert again.series.register(instances[0]) == Registration.DUPLICATE
+    again.close()
+
+
+def test_a_job_whose_worker_is_killed_is_running_until_its_lease_ends(database_url: str, database: Database) -> None:
+    closed(database)
+    claim = (
+        "import sys; from pathlib import Path; from hounsfield.storage.engine import open_database;"
+        "from support.stored import claimed; claimed(open_database(sys.argv[1], Path('unused')));"
+        "import os; os.kill(os.getpid(), 9)"
+    )
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", claim, database_url], env=environment, check=False, timeout=60)
+    assert done.returncode == -9
+    (job,) = database.jobs.page(JobFilter())
+    assert (job.state, job.attempts) == (JobState.RUNNING, 1)
+    assert [c.job.id for c in database.jobs.expired(at(90))] == [job.id]

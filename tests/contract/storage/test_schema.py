@@ -1,0 +1,190 @@
+"""The schema: made by the migrations, checked at start, the same as the tables the code uses."""
+
+import re
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from support.peers import PostgreSQL, free_port
+from support.stored import receipt, received
+
+from hounsfield.storage import schema
+from hounsfield.storage.engine import Database, backup, check, default_url, open_database, upgrade
+from hounsfield.storage.errors import DatabaseUnavailable, SchemaError, StorageError
+from hounsfield.storage.tables import metadata
+from hounsfield.storage.transactions import make_engine, parse_url
+
+
+def execute(url: str, statement: str) -> None:
+    engine = make_engine(parse_url(url))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(database_url: str) -> None:
+    engine = make_engine(parse_url(database_url))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = compare_metadata(context, metadata)
+    engine.dispose()
+    assert differences == []
+
+
+def test_the_schema_the_code_needs_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_heads() == [schema.HEAD]
+
+
+def test_a_current_database_is_checked_and_upgraded_without_change(database_url: str) -> None:
+    upgrade(database_url)
+    assert check(database_url) == (schema.HEAD, schema.HEAD)
+
+
+def test_a_newer_schema_is_refused_clearly(database_url: str, tmp_path: Path) -> None:
+    execute(database_url, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(SchemaError, match="newer hounsfield"):
+        open_database(database_url, tmp_path)
+    with pytest.raises(SchemaError, match="newer hounsfield"):
+        upgrade(database_url)
+    assert check(database_url) == ("9999", schema.HEAD)
+
+
+def test_the_schema_of_another_program_is_not_touched(database_url: str, tmp_path: Path) -> None:
+    execute(database_url, "UPDATE alembic_version SET version_num = '0000'")
+    with pytest.raises(SchemaError):
+        upgrade(database_url)
+    assert check(database_url) == ("0000", schema.HEAD)
+
+
+def test_a_postgresql_behind_head_is_not_upgraded_by_itself(postgresql_cluster: PostgreSQL, tmp_path: Path) -> None:
+    url = postgresql_cluster.create_database("empty")
+    assert check(url) == (None, schema.HEAD)
+    with pytest.raises(SchemaError, match="hounsfield db upgrade"):
+        open_database(url, tmp_path)
+    upgrade(url)
+    open_database(url, tmp_path).close()
+    postgresql_cluster.drop_database("empty")
+
+
+def test_an_embedded_database_makes_itself(tmp_path: Path) -> None:
+    home = tmp_path / "deep" / "home"
+    assert check(default_url(home)) == (None, schema.HEAD)
+    assert not home.exists()
+    database = open_database(None, home)
+    received(database)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.iterdir()}
+    database.close()
+    assert set(modes.values()) == {0o600}
+    assert "hounsfield.db" in modes
+
+
+def test_processes_that_start_at_once_make_one_database(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from hounsfield.storage.engine import open_database;"
+        "open_database(None, Path(sys.argv[1])).close()"
+    )
+    started = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) for _ in range(4)]
+    assert [process.wait(60) for process in started] == [0, 0, 0, 0]
+    assert check(default_url(tmp_path)) == (schema.HEAD, schema.HEAD)
+
+
+def test_an_embedded_database_is_backed_up_before_its_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = open_database(None, tmp_path)
+    received(database)
+    database.close()
+
+    monkeypatch.setattr(schema, "HEAD", "0002")
+    monkeypatch.setattr(
+        schema,
+        "_run_migrations",
+        lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'"),
+    )
+    open_database(None, tmp_path).close()
+    kept = tmp_path / "hounsfield.db.backup-0001"
+    with closing(sqlite3.connect(kept)) as copy:
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert copy.execute("SELECT count(*) FROM instance").fetchone() == (3,)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_a_failed_upgrade_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_database(None, tmp_path).close()
+    monkeypatch.setattr(schema, "HEAD", "0002")
+
+    def fail(connection: object) -> None:
+        connection.exec_driver_sql("DROP TABLE event")  # type: ignore[attr-defined]
+        raise StorageError("half way")
+
+    monkeypatch.setattr(schema, "_run_migrations", fail)
+    with pytest.raises(StorageError, match="half way"):
+        open_database(None, tmp_path)
+    monkeypatch.undo()
+    again = open_database(None, tmp_path)
+    assert again.jobs.last_event_id() == 0
+    again.close()
+
+
+def test_a_start_with_a_current_database_does_not_import_alembic(tmp_path: Path) -> None:
+    open_database(None, tmp_path).close()
+    program = (
+        "import sys; from pathlib import Path; from hounsfield.storage.engine import open_database;"
+        "open_database(None, Path(sys.argv[1])).close(); sys.exit('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False, timeout=60).returncode == 0
+
+
+def test_a_database_in_use_can_be_backed_up(database: Database, database_url: str, tmp_path: Path) -> None:
+    received(database)
+    target = tmp_path / "copy.db"
+    if database_url.startswith("postgresql"):
+        with pytest.raises(StorageError, match="pg_dump"):
+            backup(database_url, target)
+        assert not target.exists()
+        return
+    backup(database_url, target)
+    copy = open_database(f"sqlite:///{target}", tmp_path)
+    assert copy.series.all_digests() == database.series.all_digests()
+    copy.close()
+    with pytest.raises(StorageError):
+        backup(database_url, tmp_path / "no such folder" / "copy.db")
+
+
+def test_a_missing_database_is_not_backed_up(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no database"):
+        backup(default_url(tmp_path), tmp_path / "copy.db")
+
+
+@pytest.mark.parametrize("url", ["", "mysql://host/name", "sqlite://", "sqlite:///:memory:", "oracle://x", "nonsense"])
+def test_a_url_that_names_no_database_of_ours_is_refused(url: str) -> None:
+    with pytest.raises(StorageError, match=re.escape("sqlite:///PATH")):
+        check(url)
+
+
+def test_a_database_that_is_down_says_so_without_values(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        open_database(f"postgresql://postgres@127.0.0.1:{free_port()}/x", tmp_path)
+
+
+def test_a_refused_row_does_not_show_its_values(database: Database) -> None:
+    database.series.register(receipt(1))
+    with pytest.raises(StorageError) as caught:
+        database.series.register(receipt(1, series="1.2.77", digest=receipt(1).digest))
+    assert "1.2." not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_folder_that_takes_no_database_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(StorageError):
+        open_database(None, tmp_path / "home")
