@@ -21,6 +21,7 @@ DECODABLE: Final = frozenset({RLE}) | _JPEG | _JPEG_LOSSLESS | _JPEG_LS | _JPEG_
 
 _RLE_MOST_GAIN = 64
 """Two bytes of RLE give at most 128."""
+_RLE_NOTHING = b"\x80" * 129
 
 
 class CodestreamError(ValueError):
@@ -80,25 +81,33 @@ def _check_rle(frame: bytes, shape: Shape) -> None:
     used = offsets[:count]
     if used[0] != 64 or any(b <= a for a, b in zip(used, [*used[1:], len(frame)], strict=True)):
         raise CodestreamError("the RLE header has impossible offsets")
-    if shape.rows * shape.columns * count > _RLE_MOST_GAIN * (len(frame) - 64):
-        raise CodestreamError("the RLE data is too short for the matrix")
+    pixels = shape.rows * shape.columns
+    for start, end in zip(used, [*used[1:], len(frame)], strict=True):
+        if pixels > _RLE_MOST_GAIN * (end - start):
+            raise CodestreamError("the RLE data is too short for the matrix")
+        if end - start > 2 * pixels + 512:
+            raise CodestreamError("the RLE data is too long for the matrix")
 
 
 def _decode_rle(frame: bytes, shape: Shape) -> NDArray[np.integer]:
-    from rle.utils import decode_pixel_data
+    """Segment by segment: the most significant bytes of all pixels first (PS3.5 G.2)."""
+    from rle.rle import decode_segment
 
-    try:
-        samples = bytes(
-            decode_pixel_data(
-                frame, version=2, rows=shape.rows, columns=shape.columns, bits_allocated=shape.bits, byteorder="<"
-            )
-        )
-    except ValueError:
-        raise CodestreamError("the RLE data is damaged") from None
-    dtype: np.dtype[np.unsignedinteger] = np.dtype(f"<u{shape.bits // 8}")
-    if len(samples) != shape.rows * shape.columns * dtype.itemsize:
-        raise CodestreamError("the RLE data decodes to another size than the data set says")
-    return _samples(samples, dtype, shape)
+    count, pixels = shape.bits // 8, shape.rows * shape.columns
+    offsets = [*struct.unpack_from(f"<{count}I", frame, 4), len(frame)]
+    planes = np.empty((pixels, count), np.uint8)
+    for k in range(count):
+        # Run bytes of 0x80 do nothing: they keep a damaged last run from reaching beyond the segment, where the
+        # decoder would panic.
+        segment = frame[offsets[k] : offsets[k + 1]] + _RLE_NOTHING
+        try:
+            plane = decode_segment(segment)
+        except ValueError:
+            raise CodestreamError("the RLE data is damaged") from None
+        if len(plane) < pixels:
+            raise CodestreamError("the RLE data is too short for the matrix")
+        planes[:, count - 1 - k] = np.frombuffer(plane, np.uint8, pixels)
+    return _samples(planes.tobytes(), np.dtype(f"<u{count}"), shape)
 
 
 def _samples(samples: bytes | bytearray, dtype: np.dtype[np.unsignedinteger], shape: Shape) -> NDArray[np.integer]:

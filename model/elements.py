@@ -7,11 +7,10 @@ field send all of these. Here the bytes of an element are taken as they are and 
 import math
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Literal
 
 from pydicom.charset import decode_bytes, python_encoding
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.tag import Tag
 from pydicom.valuerep import PN_DELIMS, TEXT_VR_DELIMS
 
 _DEFAULT_ENCODING = "iso8859"
@@ -19,31 +18,21 @@ _SPECIFIC_CHARACTER_SET = 0x00080005
 
 
 class Elements:
-    """The top-level elements of one instance, by tag number."""
+    """Top-level elements of one instance, tag number to value bytes."""
 
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-        self._encodings = self._read_encodings()
-
-    def raw(self, tag: int) -> tuple[bytes, bool] | None:
-        """Value bytes and whether they are little endian; None if absent, empty or a sequence."""
-        if tag not in self._dataset:
-            return None
-        element = self._dataset.get_item(Tag(tag))
-        if not isinstance(element, RawDataElement) or not isinstance(element.value, bytes) or not element.value:
-            return None
-        return element.value, element.is_little_endian
+    def __init__(self, values: Mapping[int, bytes], *, little: bool = True) -> None:
+        self._values = values
+        self._order: Literal["little", "big"] = "little" if little else "big"
+        terms = self.codes(_SPECIFIC_CHARACTER_SET) or ("",)
+        self._encodings = [_encoding(term) for term in terms]
 
     def present(self, tag: int) -> bool:
         """Whether the element is there with any content, items of a sequence included."""
-        if tag not in self._dataset:
-            return False
-        return bool(self._dataset.get_item(Tag(tag)).value)
+        return bool(self._values.get(tag))
 
     def code(self, tag: int) -> str:
         """A single value of the default repertoire (CS, UI, DS ...), without padding; empty if absent."""
-        found = self.raw(tag)
-        return found[0].decode("ascii", "backslashreplace").strip(" \0\t\r\n") if found else ""
+        return self._values.get(tag, b"").decode("ascii", "backslashreplace").strip(" \0\t\r\n")
 
     def codes(self, tag: int) -> tuple[str, ...]:
         """All values of a CS, each without padding."""
@@ -56,7 +45,7 @@ class Elements:
         if len(parts) != count:
             return None
         try:
-            values = tuple(float(part) for part in parts)
+            values = tuple(float(part) + 0.0 for part in parts)  # -0 and 0 are one place
         except ValueError:
             return None
         return values if all(math.isfinite(value) for value in values) else None
@@ -73,22 +62,16 @@ class Elements:
 
     def short(self, tag: int, *, signed: bool = False) -> int | None:
         """The first 16-bit value of a US or SS, read as ``signed`` says whatever the VR claims."""
-        found = self.raw(tag)
-        if not found or len(found[0]) < 2:
-            return None
-        return int.from_bytes(found[0][:2], "little" if found[1] else "big", signed=signed)
+        value = self._values.get(tag, b"")
+        return int.from_bytes(value[:2], self._order, signed=signed) if len(value) >= 2 else None
 
     def text(self, tag: int) -> str:
         """An LO, SH or ST in the instance's own character set; outer spaces are insignificant (PS3.5 6.2)."""
-        found = self.raw(tag)
-        return _normal(self._decode(found[0], TEXT_VR_DELIMS)) if found else ""
+        return _normal(self._decode(self._values.get(tag, b""), TEXT_VR_DELIMS))
 
     def name(self, tag: int) -> str:
         """A PN with insignificant spaces and trailing delimiters removed from each component (PS3.5 6.2.1)."""
-        found = self.raw(tag)
-        if not found:
-            return ""
-        groups = _normal(self._decode(found[0], PN_DELIMS)).split("=")
+        groups = _normal(self._decode(self._values.get(tag, b""), PN_DELIMS)).split("=")
         cleaned = ["^".join(part.strip() for part in group.split("^")).rstrip("^") for group in groups]
         return "=".join(cleaned).rstrip("=")
 
@@ -101,10 +84,6 @@ class Elements:
         except (UnicodeError, LookupError):
             text = "\ufffd"
         return value.decode("ascii", "backslashreplace") if "\ufffd" in text else text
-
-    def _read_encodings(self) -> list[str]:
-        terms = self.codes(_SPECIFIC_CHARACTER_SET) or ("",)
-        return [_encoding(term) for term in terms]
 
 
 def _encoding(term: str) -> str:

@@ -1,32 +1,20 @@
 """What the gates and the geometry need from one CT instance, read without its pixels and without trusting it."""
 
-import io
 import math
-import os
-import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pydicom import dcmread
-from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
-
 from hounsfield.model.elements import Elements
-from hounsfield.model.errors import UnreadableInstance
+from hounsfield.model.walker import EXPLICIT_BIG, IMPLICIT_LITTLE, Walked, walk
 
-DEFLATED: Final = "1.2.840.10008.1.2.1.99"
-IMPLICIT_LITTLE: Final = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE: Final = "1.2.840.10008.1.2.1"
-EXPLICIT_BIG: Final = "1.2.840.10008.1.2.2"
 NATIVE: Final = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG})
 """Transfer syntaxes whose pixel data is not encapsulated."""
 
 _ALWAYS_LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 53, 55, 81))
 _PERHAPS_LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (91, 93, 203))
 _NO_CONTRAST = frozenset({"", "0", "NO", "NONE", "N", "N/A", "NA", "NIL", "W/O", "WO", "WITHOUT", "UNENHANCED"})
-_PIXEL_DATA = 0x7FE00010
-_UNDEFINED = 0xFFFFFFFF
 
 _TAGS = {
     "image_type": 0x00080008,
@@ -77,6 +65,7 @@ _TAGS = {
     "rescale_type": 0x00281054,
     "lossy": 0x00282110,
 }
+_WANTED = frozenset(_TAGS.values()) | {0x00080005}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,74 +155,22 @@ def read_header(path: Path) -> SliceHeader:
     """Read one instance up to its pixel data.
 
     Raises:
-        UnreadableInstance: not a DICOM Part 10 file, Deflated, damaged, or nested beyond reason.
+        hounsfield.model.errors.UnreadableInstance: not a Part 10 file, deflated, damaged, or nested beyond reason.
     """
-    try:
-        with _BoundedFile(path) as file:
-            _refuse_deflated(file)
-            dataset = dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS.values()))
-            pixel_offset, pixel_bytes = _pixel_element(file, dataset)
-            return _header(path, dataset, pixel_offset, pixel_bytes)
-    except InvalidDicomError:
-        raise UnreadableInstance("the file has no DICOM preamble: only DICOM Part 10 files are read") from None
-    except RecursionError:
-        raise UnreadableInstance("the data set is nested too deeply") from None
-    except OSError as error:
-        raise UnreadableInstance(f"the file cannot be opened ({type(error).__name__})") from None
-    except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, struct.error, MemoryError) as error:
-        # What pydicom raises on bytes that are no data set; its text can hold values, so only the class is told.
-        raise UnreadableInstance(f"the data set cannot be walked ({type(error).__name__})") from None
+    walked = walk(path, _WANTED)
+    return _header(path, walked)
 
 
-class _BoundedFile(io.BufferedReader):
-    """A file that is never asked for more than it has left, so that a forged length cannot reserve gigabytes."""
-
-    def __init__(self, path: Path) -> None:
-        raw = io.FileIO(path, "rb")
-        super().__init__(raw, 65536)
-        self.size = os.fstat(raw.fileno()).st_size
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        left = max(self.size - self.tell(), 0)
-        return super().read(left if size is None or size < 0 else min(size, left))
-
-
-def _refuse_deflated(file: _BoundedFile) -> None:
-    """Deflated data sets can inflate a thousandfold; pydicom would inflate without a limit."""
-    if DEFLATED.encode() in file.read(4096):
-        raise UnreadableInstance("the data set is deflated: send it in another transfer syntax")
-    file.seek(0)
-
-
-def _pixel_element(file: _BoundedFile, dataset: Dataset) -> tuple[int | None, int | None]:
-    """Offset and, if native, length of the Pixel Data value; ``file`` stands where pydicom stopped."""
-    syntax = _meta_uid(dataset, 0x00020010)
-    order = ">" if syntax == EXPLICIT_BIG else "<"
-    start = file.read(12)
-    if len(start) < 8:
-        return None, None
-    group, element = struct.unpack_from(f"{order}HH", start)
-    if group << 16 | element != _PIXEL_DATA:
-        return None, None
-    long_form = start[4:6] in (b"OB", b"OW", b"UN")
-    if long_form and len(start) < 12:
-        return None, None
-    length: int = struct.unpack_from(f"{order}I", start, 8 if long_form else 4)[0]
-    offset = file.tell() - len(start) + (12 if long_form else 8)
-    if length == _UNDEFINED:
-        return offset, None
-    return offset, min(length, file.size - offset)
-
-
-def _header(path: Path, dataset: Dataset, pixel_offset: int | None, pixel_bytes: int | None) -> SliceHeader:
-    get = Elements(dataset)
+def _header(path: Path, walked: Walked) -> SliceHeader:
+    get = Elements(walked.values, little=walked.little)
+    meta = Elements(walked.meta)
     tag = _TAGS
     signed = get.short(tag["pixel_representation"]) == 1
-    syntax = _meta_uid(dataset, 0x00020010) or IMPLICIT_LITTLE
+    syntax = walked.syntax
     return SliceHeader(
         path=path,
-        sop_instance_uid=get.code(tag["sop_instance_uid"]) or _meta_uid(dataset, 0x00020003),
-        sop_class_uid=get.code(tag["sop_class_uid"]) or _meta_uid(dataset, 0x00020002),
+        sop_instance_uid=get.code(tag["sop_instance_uid"]) or meta.code(0x00020003),
+        sop_class_uid=get.code(tag["sop_class_uid"]) or meta.code(0x00020002),
         study_uid=get.code(tag["study_uid"]),
         series_uid=get.code(tag["series_uid"]),
         transfer_syntax=syntax,
@@ -275,8 +212,8 @@ def _header(path: Path, dataset: Dataset, pixel_offset: int | None, pixel_bytes:
         acquisition_number=get.integer(tag["acquisition_number"]),
         images_in_acquisition=get.integer(tag["images_in_acquisition"]),
         quality_control_image=get.code(tag["quality_control"]) == "YES",
-        pixel_offset=pixel_offset,
-        pixel_bytes=pixel_bytes if syntax in NATIVE else None,
+        pixel_offset=walked.pixel_offset,
+        pixel_bytes=walked.pixel_length if syntax in NATIVE else None,
     )
 
 
@@ -324,8 +261,3 @@ def _spacing(values: tuple[float, ...] | None) -> tuple[float, float] | None:
 
 def _positive(value: float | None) -> float | None:
     return value if value is not None and value > 0.0 else None
-
-
-def _meta_uid(dataset: Dataset, tag: int) -> str:
-    element = dataset.file_meta.get(tag)
-    return str(element.value or "").strip(" \0") if element is not None else ""

@@ -13,7 +13,8 @@ from pydicom.encaps import generate_frames
 from hounsfield.model.codestreams import DECODABLE, RLE, CodestreamError, Shape, decode
 from hounsfield.model.errors import PixelError
 from hounsfield.model.findings import Rejection
-from hounsfield.model.headers import EXPLICIT_BIG, SliceHeader
+from hounsfield.model.headers import SliceHeader
+from hounsfield.model.walker import EXPLICIT_BIG
 
 MOST_PIXELS: Final = 4096 * 4096
 """Budget of one slice; the largest CT matrices are 2048."""
