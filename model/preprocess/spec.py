@@ -1,0 +1,20 @@
+"""The ``[preprocessing]`` section of a manifest: named steps with parameters, in order."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hounsfield.model.preprocess.steps import FieldOfView, Normalise, Padding, Resize, Windows
+from hounsfield.model.preprocess.strip import Strip
+
+RegisteredStep = Annotated[Padding | FieldOfView | Strip | Windows | Resize | Normalise, Field(discriminator="name")]
+"""A new step joins here; its ``name`` is what manifests call it, and never changes its meaning."""
+
+
+class PreprocessingSpec(BaseModel):
+    """The order is part of the model: training and serving run the same steps."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    steps: tuple[RegisteredStep, ...] = Field(min_length=1, max_length=32)

@@ -1,0 +1,184 @@
+"""The general steps: padding, field of view, windows, resize, normalise.
+
+Each step is a frozen pydantic model: its fields are the parameters in the manifest, ``apply`` is what it does.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import cv2
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hounsfield.model.preprocess.plane import FloatImage, Plane
+
+AIR_HU = -1000.0
+Pixels = Annotated[int, Field(ge=8, le=2048)]
+Hu = Annotated[float, Field(ge=-32768, le=65535)]
+
+
+class Step(BaseModel):
+    """A named step with its parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def apply(self, plane: Plane) -> Plane:
+        """Return the plane after this step; the argument is left as it is."""
+        raise NotImplementedError
+
+
+class Padding(Step):
+    """Everything below ``below`` HU (pixel padding, the corners outside the circle), and NaN, becomes ``value``."""
+
+    name: Literal["padding"] = "padding"
+    below: Hu = -1024.0
+    value: Hu = AIR_HU
+
+    def apply(self, plane: Plane) -> Plane:
+        """Fill what is not HU."""
+        real = plane.values >= self.below  # False for NaN too
+        return Plane(np.where(real, plane.values, np.float32(self.value)), plane.spacing_mm)
+
+
+class FieldOfView(Step):
+    """A square of ``size_mm`` around the head, resampled to ``pixels`` x ``pixels``, air outside the image.
+
+    Uses the pixel spacing, so that scanners with other fields of view, matrices or non-square pixels give
+    the same picture of the same head.
+    """
+
+    name: Literal["field-of-view"] = "field-of-view"
+    size_mm: Annotated[float, Field(gt=10.0, le=1000.0)] = 240.0
+    pixels: Pixels = 192
+    centre: Literal["skull", "image"] = "skull"
+    bone_hu: Hu = 300.0
+
+    def apply(self, plane: Plane) -> Plane:
+        """Crop, pad with air, resample (area average when shrinking, bilinear when enlarging)."""
+        plane.require_single_channel(self.name)
+        square = self.square(plane)
+        cut = square.cut(plane.values, AIR_HU)
+        shrinking = min(square.rows, square.columns) >= self.pixels
+        how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+        values = cv2.resize(cut, (self.pixels, self.pixels), interpolation=how)
+        spacing = square.rows * plane.spacing_mm[0] / self.pixels, square.columns * plane.spacing_mm[1] / self.pixels
+        return Plane(np.asarray(values, np.float32), spacing)
+
+    def square(self, plane: Plane) -> "Square":
+        """Return which part of the image is taken; training cuts lesion masks by it."""
+        rows, columns = (max(2, round(self.size_mm / mm)) for mm in plane.spacing_mm)
+        row, column = self._middle(plane)
+        return Square(round(row - rows / 2), round(column - columns / 2), rows, columns)
+
+    def _middle(self, plane: Plane) -> tuple[float, float]:
+        rows, columns = plane.values.shape
+        image = (rows / 2, columns / 2)
+        if self.centre == "image":
+            return image
+        bone = (plane.values > self.bone_hu).astype(np.float32)
+        if float(bone.sum()) * plane.spacing_mm[0] * plane.spacing_mm[1] < SMALLEST_SKULL_MM2:
+            return image
+        return _middle_of(bone.sum(axis=1)), _middle_of(bone.sum(axis=0))
+
+
+SMALLEST_SKULL_MM2 = 500.0
+
+
+def _middle_of(profile: FloatImage) -> float:
+    """Return the middle between the 2nd and 98th percentile of a projection: stable against stray bright pixels."""
+    share = np.cumsum(profile) / profile.sum()
+    low, high = np.searchsorted(share, (0.02, 0.98))
+    return (float(low) + float(high) + 1.0) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """A rectangle of pixels that is square in mm; it may reach beyond the image."""
+
+    top: int
+    left: int
+    rows: int
+    columns: int
+
+    def cut(self, image: FloatImage, beyond: float) -> FloatImage:
+        """Return these pixels, ``beyond`` where there is no image."""
+        out = np.full((self.rows, self.columns), beyond, np.float32)
+        bottom, right = min(self.top + self.rows, image.shape[0]), min(self.left + self.columns, image.shape[1])
+        top, left = max(self.top, 0), max(self.left, 0)
+        if bottom > top and right > left:
+            out[top - self.top : bottom - self.top, left - self.left : right - self.left] = image[
+                top:bottom, left:right
+            ]
+        return out
+
+
+class Window(BaseModel):
+    """A display window in HU."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    centre: Hu
+    width: Annotated[float, Field(gt=0.0, le=65535.0)]
+
+
+class Windows(Step):
+    """One channel per window: HU scaled to [0, 1] inside it and clipped outside.
+
+    HU are rounded to whole numbers first, as they are in the pixel data of practically every scanner.
+    """
+
+    name: Literal["windows"] = "windows"
+    windows: tuple[Window, ...] = Field(min_length=1, max_length=16)
+
+    def apply(self, plane: Plane) -> Plane:
+        """Look each window up in a table: three times faster than the arithmetic on a 512 x 512 slice."""
+        plane.require_single_channel(self.name)
+        whole = np.clip(np.rint(plane.values), -32768, 32767).astype(np.int16)
+        index = whole.view(np.uint16)
+        channels = [np.asarray(cv2.LUT(index, self._table(one))) for one in self.windows]
+        return Plane(np.stack(channels, axis=-1).astype(np.float32, copy=False), plane.spacing_mm)
+
+    @staticmethod
+    def _table(window: Window) -> FloatImage:
+        hu = np.arange(65536, dtype=np.uint16).view(np.int16).astype(np.float32)
+        low = window.centre - window.width / 2
+        return np.asarray(np.clip((hu - low) / window.width, 0.0, 1.0), np.float32)
+
+
+class Resize(Step):
+    """To ``pixels`` x ``pixels``, whatever the shape was; area average when shrinking."""
+
+    name: Literal["resize"] = "resize"
+    pixels: Pixels
+
+    def apply(self, plane: Plane) -> Plane:
+        """Resample every channel."""
+        rows, columns = plane.values.shape[:2]
+        how = cv2.INTER_AREA if min(rows, columns) >= self.pixels else cv2.INTER_LINEAR
+        values = np.asarray(cv2.resize(plane.values, (self.pixels, self.pixels), interpolation=how), np.float32)
+        if plane.values.ndim == 3 and values.ndim == 2:  # OpenCV drops a channel axis of length one
+            values = values[..., None]
+        spacing = plane.spacing_mm[0] * rows / self.pixels, plane.spacing_mm[1] * columns / self.pixels
+        return Plane(values, spacing)
+
+
+class Normalise(Step):
+    """``(value - mean) / deviation``, per channel or for all."""
+
+    name: Literal["normalise"] = "normalise"
+    mean: tuple[float, ...] = Field(min_length=1, max_length=16)
+    deviation: tuple[Annotated[float, Field(gt=0.0)], ...] = Field(min_length=1, max_length=16)
+
+    @model_validator(mode="after")
+    def _same_length(self) -> "Normalise":
+        if len(self.mean) != len(self.deviation):
+            raise ValueError("mean and deviation must have the same number of values")
+        return self
+
+    def apply(self, plane: Plane) -> Plane:
+        """Shift and scale."""
+        channels = 1 if plane.values.ndim == 2 else plane.values.shape[2]
+        if len(self.mean) not in (1, channels):
+            raise ValueError(f"step 'normalise' has {len(self.mean)} values for {channels} channels")
+        values = (plane.values - np.array(self.mean, np.float32)) / np.array(self.deviation, np.float32)
+        return Plane(values.astype(np.float32, copy=False), plane.spacing_mm)
