@@ -1,0 +1,1 @@
+"""Training on generated phantoms. TensorFlow is imported only inside functions."""

@@ -1,0 +1,143 @@
+"""Turns a trained model and its figures into the demonstration bundle: manifest, model, card, golden slices."""
+
+import io
+import json
+import re
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from hounsfield.model.bundle import Bundle
+from hounsfield.model.evaluate.summary import OperatingPoint, Summary
+from hounsfield.model.phantom import PhantomSpec, Subtype, render
+from hounsfield.model.selftest import write_bundle_with_golden
+from hounsfield.model.train.card import model_card
+from hounsfield.model.train.recipe import Recipe
+
+AGGREGATION = "top-3-mean"
+VERSION = "1.0.0"
+BANNER = "synthetic-trained demonstration, not for clinical use"
+INTENDED_USE = (
+    "To show and test the way from a CT series to a structured report. It is not a medical device and must not "
+    "be used for care, triage or any decision about a patient."
+)
+LIMITS = (
+    "Trained on computer-drawn heads only and never validated on patients: its answer on a real head CT means "
+    "nothing. The score is not a probability."
+)
+TRAINING_DATA = "Drawn by hounsfield.model.phantom from random numbers; no patient data of any kind."
+GOLDEN = PhantomSpec(seed=90_001, lesion=Subtype.INTRAPARENCHYMAL, slices=10, step_mm=10.0, matrix=128)
+NAME = "ich-demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """All that the bundle is made of."""
+
+    model: Any
+    recipe: Recipe
+    point: OperatingPoint
+    test: Summary
+    hard: Summary
+    created: date
+
+
+def write_demonstration(folder: Path, trained: Trained) -> Bundle:
+    """Write the bundle, verify it, and return it."""
+    golden = render(GOLDEN)
+    files: dict[str, bytes | Path] = {
+        "model.keras": keras_bytes(trained.model, trained.created),
+        "MODEL_CARD.md": model_card(trained.recipe, trained.point, trained.test, trained.hard, BANNER).encode(),
+        "LICENSE": (resources.files("hounsfield.model") / "bundled" / "LICENSE").read_bytes(),
+    }
+    return write_bundle_with_golden(folder, manifest_fields(trained), golden.hu, golden.spacing_mm[1:], files)
+
+
+def manifest_fields(trained: Trained) -> dict[str, Any]:
+    """Return the manifest without the hashes of the files."""
+    recipe = trained.recipe
+    return {
+        "schema": 1,
+        "name": NAME,
+        "version": VERSION,
+        "title": "Synthetic-trained haemorrhage demonstration",
+        "intended_use": INTENDED_USE,
+        "limits": LIMITS,
+        "clinical": False,
+        "calibrated": False,
+        "banner": BANNER,
+        "created": trained.created,
+        "scope": SCOPE,
+        "preprocessing": recipe.preprocessing.model_dump(mode="json"),
+        "input": {"shape": list(recipe.network.shape), "dtype": "float32"},
+        "output": {"aggregation": AGGREGATION, "labels": [_label(trained.point)]},
+        "provenance": {
+            "training_data": TRAINING_DATA,
+            "script": "make demo-model",
+            "seed": recipe.seed,
+            "metrics": {"held_out": trained.test.numbers(), "hard": trained.hard.numbers()},
+        },
+        "golden": {"file": "golden/slices.npz", "tolerance": 1e-3},
+    }
+
+
+SCOPE = {
+    "modality": ["CT"],
+    "sop_classes": ["1.2.840.10008.5.1.4.1.1.2"],
+    "body_part": "(?i)^(head|brain|skull)",
+    "description": "(?i)head|brain|skull|schaedel|schädel|kopf|crane|crâne|cranio",
+    "exclude_description": "(?i)angio|cta|perfusion|bone|sinus|orbit|neck",
+    "thickness_mm": [0.5, 10.0],
+    "slices": [8, 600],
+    "max_step_mm": 10.0,
+    "tilt": "per-slice",
+    "max_tilt_degrees": 35.0,
+    "contrast": False,
+    "lossy": False,
+    "irregular_spacing": "per-slice",
+    "allow_sparse": False,
+}
+
+
+def _label(point: OperatingPoint) -> dict[str, Any]:
+    return {
+        "name": "haemorrhage",
+        "index": 0,
+        "threshold": point.series,
+        "slice_threshold": point.slice,
+        "concept": {"value": "1386000", "scheme": "SCT", "meaning": "Intracranial hemorrhage"},
+        "site": {"value": "12738006", "scheme": "SCT", "meaning": "Brain"},
+        "short": "ICH",
+    }
+
+
+def keras_bytes(model: Any, created: date) -> bytes:
+    """Return a ``.keras`` file; the same weights give the same bytes: dates and memory addresses are replaced."""
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "model.keras"
+        model.save(path)
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in sorted(archive.namelist())}
+    metadata = json.loads(members["metadata.json"])
+    metadata["date_saved"] = f"{created.isoformat()}@00:00:00"
+    members["metadata.json"] = json.dumps(metadata).encode()
+    members["config.json"] = _without_addresses(members["config.json"].decode()).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _without_addresses(config: str) -> str:
+    """Number shared objects in the order they appear; Keras names them by their address in memory."""
+    seen: dict[str, int] = {}
+
+    def numbered(match: re.Match[str]) -> str:
+        return f'"shared_object_id": {seen.setdefault(match[1], len(seen) + 1)}'
+
+    return re.sub(r'"shared_object_id": (\d+)', numbered, config)

@@ -1,0 +1,50 @@
+"""What a demonstration training consists of, in full and as a smoke test."""
+
+from dataclasses import dataclass
+
+from hounsfield.model.networks import NetworkSpec
+from hounsfield.model.preprocess import PreprocessingSpec
+
+INPUT_PIXELS = 96
+
+STRIP = PreprocessingSpec.model_validate(
+    {
+        "name": "strip-1",
+        "steps": [
+            {"name": "padding"},
+            {"name": "field-of-view"},
+            {"name": "strip"},
+            {"name": "resize", "pixels": INPUT_PIXELS},
+        ],
+    }
+)
+
+COMPACT = NetworkSpec(shape=(INPUT_PIXELS, INPUT_PIXELS, 2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Sizes of the sets (heads) and of the training."""
+
+    seed: int = 1
+    training_heads: int = 720
+    validation_heads: int = 120
+    test_heads: int = 200
+    hard_heads: int = 120
+    steps: int = 2200
+    batch: int = 64
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    mask_weight: float = 1.0
+    """Of the loss of the lesion map against that of the score."""
+    lesion_weight: float = 4.0
+    """Of a lesion pixel against another in the loss of the map."""
+    processes: int = 2
+    """That draw phantoms."""
+    preprocessing: PreprocessingSpec = STRIP
+    network: NetworkSpec = COMPACT
+
+
+def smoke(seed: int) -> Recipe:
+    """Return a recipe of about a minute; its model is good for nothing."""
+    return Recipe(seed=seed, training_heads=24, validation_heads=10, test_heads=10, hard_heads=6, steps=60, batch=32)
