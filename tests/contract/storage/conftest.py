@@ -1,17 +1,19 @@
 """One suite, two engines: each test gets an empty database on SQLite and on a real PostgreSQL."""
 
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 from support.peers import PostgreSQL
 
 from hounsfield.storage.engine import Database, default_url, open_database, upgrade
+from hounsfield.storage.schema import HEAD
+from hounsfield.storage.tables import metadata
+from hounsfield.storage.transactions import make_engine, parse_url
 
 ENGINES = ("sqlite", "postgresql")
-TEMPLATE = "hounsfield_template"
 
 
 @pytest.fixture(scope="session")
@@ -22,21 +24,25 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql_cluster: PostgreSQL) -> PostgreSQL:
-    upgrade(postgresql_cluster.create_database(TEMPLATE))
-    return postgresql_cluster
+def postgresql_engine(postgresql_cluster: PostgreSQL) -> Iterator[Engine]:
+    url = postgresql_cluster.create_database("hounsfield")
+    upgrade(url)
+    engine = make_engine(parse_url(url))
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture(params=ENGINES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "hounsfield.db")
-        yield default_url(tmp_path)
-        return
-    cluster: PostgreSQL = request.getfixturevalue("postgresql_template")
-    name = "test_" + secrets.token_hex(8)
-    yield cluster.create_database(name, TEMPLATE)
-    cluster.drop_database(name)
+        return default_url(tmp_path)
+    engine: Engine = request.getfixturevalue("postgresql_engine")
+    names = ", ".join(metadata.tables)
+    with engine.begin() as connection:  # emptying takes a tenth of the time of making a database
+        connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY")
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{HEAD}'")
+    return engine.url.render_as_string(hide_password=False)
 
 
 @pytest.fixture

@@ -25,10 +25,10 @@ for number in range(100_000):
 """
 
 
-def many_jobs(database: Database) -> None:
+def many_jobs(database: Database, count: int = JOBS) -> None:
     series = received(database, 1)
     ids = [i.id for i in database.series.instances(series.id)]
-    requests = [InferRequest(bundle=f"b{n}", bundle_version="1", bundle_sha256="c" * 64) for n in range(JOBS)]
+    requests = [InferRequest(bundle=f"b{n}", bundle_version="1", bundle_sha256="c" * 64) for n in range(count)]
     assert database.series.close(series, ids, WHOLE, requests, at(20))
 
 
@@ -76,7 +76,7 @@ def test_one_decision_wins_when_several_are_taken_at_once(database_url: str, dat
 
 
 def test_a_tail_of_the_log_misses_nothing_while_others_write(database_url: str, database: Database) -> None:
-    many_jobs(database)
+    many_jobs(database, 60)
     finished = threading.Event()
     seen: list[int] = []
 
@@ -95,7 +95,7 @@ def test_a_tail_of_the_log_misses_nothing_while_others_write(database_url: str, 
                 seen.extend(event.id for event in page)
         own.close()
 
-    threads = [threading.Thread(target=work, args=(f"worker-{n}",)) for n in range(2)]
+    threads = [threading.Thread(target=work, args=(f"worker-{n}",)) for n in range(3)]
     tailing = threading.Thread(target=tail)
     for thread in [*threads, tailing]:
         thread.start()
