@@ -20,6 +20,14 @@ class Parties:
     peer_address: str
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a C-STORE command said, where it had to be mended for the library to read it."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
 class OpenAssociation:
     """One association. It enters the database before its first instance, and one that stored nothing never does.
 
@@ -34,8 +42,8 @@ class OpenAssociation:
         self.stored = 0
         self.refused = 0
         self.release_requested = False
-        self.claims: dict[int, str] = {}
-        """SOP class that a C-STORE named, by message id, where it is not the negotiated one."""
+        self.claims: dict[int, Claim] = {}
+        """By message id, until the message is served."""
         self.is_storing = False
         self._series = series
         self._clock = clock

@@ -11,9 +11,11 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_messages import C_STORE_RQ
 
 from hounsfield.daemon.reception.admission import Rejection
-from hounsfield.daemon.reception.associations import OpenAssociation
+from hounsfield.daemon.reception.associations import Claim, OpenAssociation
 
 _PRIORITIES = (0, 1, 2)
+_NO_INSTANCE = "0"
+"""Stands for an empty SOP Instance UID, which the library would not hand on; the answer echoes it."""
 _UNUSED_COMMAND_ELEMENTS = ("MoveOriginatorApplicationEntityTitle", "MoveOriginatorMessageID")
 
 
@@ -26,8 +28,8 @@ def prepare_library() -> None:
 def mend_store_request(message: Any, association: Association, entry: OpenAssociation) -> None:
     """Fill what is missing in a C-STORE command; called before the library turns it into a request.
 
-    The SOP class is replaced by the negotiated one, because the library looks up the service by it; what the
-    command said is kept in ``entry.claims``.
+    The SOP class becomes the negotiated one, because the library looks up the service by it; what the command said
+    is kept in ``entry.claims``.
     """
     if not isinstance(message, C_STORE_RQ):
         return
@@ -39,14 +41,15 @@ def mend_store_request(message: Any, association: Association, entry: OpenAssoci
         command.MessageID = 0
     if command.get("Priority") not in _PRIORITIES:
         command.Priority = 0
-    if not command.get("AffectedSOPInstanceUID"):
-        command.AffectedSOPInstanceUID = ""
-        command["AffectedSOPInstanceUID"]._value = ""  # the library takes None for "no request"
     context = next((cx for cx in association.accepted_contexts if cx.context_id == message.context_id), None)
-    claimed = str(command.get("AffectedSOPClassUID") or "")
-    if context is not None and claimed != context.abstract_syntax:
-        entry.claims[command.MessageID] = claimed
-        command.AffectedSOPClassUID = context.abstract_syntax
+    if context is None:
+        return  # the library aborts: the sender uses a context that was not accepted
+    said = Claim(str(command.get("AffectedSOPClassUID") or ""), str(command.get("AffectedSOPInstanceUID") or ""))
+    if said.sop_class_uid == context.abstract_syntax and said.sop_instance_uid:
+        return
+    entry.claims[command.MessageID] = said
+    command.AffectedSOPClassUID = context.abstract_syntax
+    command.AffectedSOPInstanceUID = said.sop_instance_uid or _NO_INSTANCE
 
 
 def reject(association: Association, rejection: Rejection) -> None:

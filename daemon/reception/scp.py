@@ -18,7 +18,7 @@ from hounsfield.daemon.errors import PortUnavailable
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.reception import library
 from hounsfield.daemon.reception.admission import Admission, Rejection
-from hounsfield.daemon.reception.associations import OpenAssociation, Parties
+from hounsfield.daemon.reception.associations import Claim, OpenAssociation, Parties
 from hounsfield.daemon.reception.contexts import contexts
 from hounsfield.daemon.reception.reconcile import Reconciliation, reconcile
 from hounsfield.daemon.reception.status import Status
@@ -125,9 +125,9 @@ class Receiver:
     def stop(self, deadline: float) -> None:
         """Stop listening, finish what is being received, end every association; at most ``deadline`` seconds.
 
-        A message that has begun is stored and answered; whatever comes after it is refused.
+        A message that has begun is stored and answered; whatever comes after it is refused. A second call does nothing.
         """
-        if self._server is None:
+        if self._server is None or self._stopping.is_set():
             return
         end = self._clock.monotonic() + deadline
         self._stopping.set()
@@ -251,10 +251,11 @@ class Receiver:
     def _store(self, event: Any, entry: OpenAssociation) -> Status:
         request = event.request
         negotiated = str(event.context.abstract_syntax)
+        said = entry.claims.pop(request.MessageID, Claim(negotiated, str(request.AffectedSOPInstanceUID)))
         return self._acceptor.accept_instance(
             InboundInstance(
-                sop_class_uid=entry.claims.pop(request.MessageID, negotiated),
-                sop_instance_uid=str(request.AffectedSOPInstanceUID),
+                sop_class_uid=said.sop_class_uid,
+                sop_instance_uid=said.sop_instance_uid,
                 negotiated_class_uid=negotiated,
                 transfer_syntax=str(event.context.transfer_syntax),
                 association=entry,

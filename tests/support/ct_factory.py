@@ -125,6 +125,7 @@ def write(dataset: Dataset, path: Path, *, syntax: str = ExplicitVRLittleEndian)
     if syntax in (JPEG2000Lossless, JPEG2000):  # pydicom wants one more package for these than the project needs
         copy.PixelData = encapsulate([_jpeg_2000(copy)])
         copy["PixelData"].is_undefined_length = True
+        copy["PixelData"].VR = "OB"  # PS3.5 A.4
         copy.file_meta.TransferSyntaxUID = syntax
     elif not native:
         copy.compress(syntax, generate_instance_uid=False)

@@ -1,0 +1,244 @@
+"""What senders do wrong and machines do not take, over real sockets."""
+
+import errno
+import os
+import socket
+import struct
+import threading
+import time
+
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+from support.ct_factory import ct_series, ct_slice
+from support.datasets import encoded, nested, tiny
+from support.raw_scu import SR, associated, store
+from support.reception import receiving
+from support.waiting import wait_until
+
+from hounsfield.daemon.errors import PortUnavailable
+from hounsfield.storage.durable import SystemFileOperations
+from hounsfield.storage.spool import Spool
+
+
+@pytest.fixture(scope="module")
+def reception(tmp_path_factory):
+    with receiving(tmp_path_factory.mktemp("reception")) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ({"data": tiny(instance=""), "instance": ""}, 0xC000),
+        ({"data": tiny(), "instance": ""}, 0xC000),
+        ({"data": tiny(), "instance": None}, 0xC000),
+        ({"data": tiny(), "sop_class": None}, 0xC000),
+        ({"data": tiny(instance="1" * 65), "instance": "1" * 65}, 0xC000),
+        ({"data": tiny(instance="/tmp/evil"), "instance": "/tmp/evil"}, 0xC000),
+        ({"data": tiny(instance="../../evil"), "instance": "../../evil"}, 0xC000),
+        ({"data": tiny(series="")}, 0xC000),
+        ({"data": tiny()[:-3]}, 0xC000),
+        ({"data": b""}, 0xC000),
+        ({"data": b"\xff" * 5000}, 0xC000),
+        ({"data": tiny(more=nested(50_000))}, 0xC000),
+        ({"data": tiny(), "instance": "1.2.3.99"}, 0xA900),
+        ({"data": tiny(), "sop_class": SR}, 0xA900),
+        ({"data": tiny(), "sop_class": "1.2.3"}, 0xA900),
+        ({"data": tiny(), "context_class": SR}, 0xA900),
+    ],
+)
+def test_a_bad_instance_is_answered_within_two_seconds_and_the_association_lives_on(reception, request_, status):
+    before = set(reception.files())
+    with associated(reception.port) as association:
+        begun = time.monotonic()
+        assert f"{store(association, **request_):04X}" == f"{status:04X}"
+        assert time.monotonic() - begun < 2
+        assert set(reception.files()) == before
+        assert store(association, tiny()) == 0x0000
+
+
+def test_the_sender_is_told_why(reception):
+    with associated(reception.port) as association:
+        answer = association.send_c_store(as_sent(ct_slice(SeriesInstanceUID="1.2.x")))
+    assert answer.Status == 0xC000
+    assert "UID" in answer.ErrorComment
+
+
+def as_sent(dataset: Dataset) -> Dataset:
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return dataset
+
+
+class FullDisk(SystemFileOperations):
+    """Writes fail as on a full disk, when told."""
+
+    is_full = False
+
+    def write(self, *arguments):
+        if self.is_full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(*arguments)
+
+
+def test_a_full_disk_is_a700_leaves_nothing_behind_and_recovers_by_itself(tmp_path):
+    disk = FullDisk()
+    with (
+        receiving(tmp_path, spool=Spool(tmp_path / "spool", disk)) as reception,
+        associated(reception.port) as association,
+    ):
+        assert store(association, tiny()) == 0x0000
+        disk.is_full = True
+        assert store(association, tiny(instance="1.2.3.6"), "1.2.3.6") == 0xA700
+        assert len(reception.files()) == 1
+        disk.is_full = False
+        assert store(association, tiny(instance="1.2.3.6"), "1.2.3.6") == 0x0000
+        assert len(reception.files()) == 2
+
+
+def test_a_database_that_is_down_is_a700(tmp_path):
+    with receiving(tmp_path) as reception, associated(reception.port) as association:
+        reception.store.is_down = True
+        assert store(association, tiny()) == 0xA700
+        reception.store.is_down = False
+        assert store(association, tiny()) == 0x0000
+
+
+def test_one_more_association_than_allowed_is_rejected_as_transient(tmp_path):
+    with receiving(tmp_path, max_associations=2) as reception:
+        with associated(reception.port), associated(reception.port), associated(reception.port) as third:
+            assert third.is_rejected
+            assert third.acceptor.primitive.result == 0x02
+        wait_until(lambda: associates(reception.port))
+
+
+def associates(port: int) -> bool:
+    with associated(port) as association:
+        return association.is_established
+
+
+def test_connections_that_say_nothing_take_no_place(tmp_path):
+    with receiving(tmp_path, max_associations=1) as reception:
+        silent = [socket.create_connection(("127.0.0.1", reception.port)) for _ in range(5)]
+        with associated(reception.port) as association:
+            assert store(association, tiny()) == 0x0000
+        for connection in silent:
+            connection.close()
+
+
+def test_how_an_association_ends_is_recorded(tmp_path):
+    with receiving(tmp_path) as reception:
+        with associated(reception.port) as association:
+            store(association, tiny())
+        wait_until(lambda: reception.endings() == ["released"])
+        with associated(reception.port) as association:
+            store(association, tiny())
+            association.abort()
+        wait_until(lambda: reception.endings() == ["released", "aborted"])
+        with associated(reception.port) as association:
+            store(association, tiny())
+            association.dul.socket.socket.shutdown(socket.SHUT_RDWR)
+        wait_until(lambda: reception.endings() == ["released", "aborted", "aborted"])
+
+
+def test_an_association_that_only_asked_leaves_no_record(tmp_path):
+    with receiving(tmp_path) as reception:
+        with associated(reception.port):
+            pass
+        assert reception.store.known == {}
+
+
+def test_the_same_instance_from_many_senders_at_once_is_stored_once(tmp_path):
+    data = encoded(ct_slice())
+    instance = ct_slice().SOPInstanceUID
+    statuses: list[int] = []
+
+    def send() -> None:
+        with associated(reception.port) as association:
+            statuses.append(store(association, data, instance))
+
+    with receiving(tmp_path) as reception:
+        senders = [threading.Thread(target=send) for _ in range(4)]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join()
+        assert statuses == [0x0000] * 4
+        assert reception.stored() == [data]
+        assert len(reception.store.receipts) == 1
+
+
+def test_stopping_finishes_what_has_begun_and_then_ends_the_association(tmp_path):
+    with receiving(tmp_path) as reception, associated(reception.port) as association:
+        gate, begun = threading.Event(), threading.Event()
+        register = reception.store.register
+
+        def slow(receipt):
+            begun.set()
+            gate.wait(10)
+            return register(receipt)
+
+        reception.store.register = slow
+        statuses: list[int] = []
+        sender = threading.Thread(target=lambda: statuses.append(store(association, tiny())))
+        sender.start()
+        assert begun.wait(5)
+        stopper = threading.Thread(target=reception.receiver.stop, args=(10.0,))
+        stopper.start()
+        wait_until(lambda: not accepts(reception.port))
+        assert stopper.is_alive(), "it waits for the instance in flight"
+        gate.set()
+        sender.join(5)
+        stopper.join(5)
+        assert statuses == [0x0000]
+        assert not stopper.is_alive()
+        assert len(reception.stored()) == 1
+        assert reception.endings() == ["aborted"]  # the sender may have had more to send
+
+
+def test_stopping_does_not_wait_for_a_sender_that_never_ends(tmp_path):
+    with receiving(tmp_path) as reception, associated(reception.port) as association:
+        wire = association.dul.socket.socket
+        pdv = struct.pack(">IBB", 102, 1, 0x01) + bytes(100)
+        wire.sendall(struct.pack(">BBI", 0x04, 0, len(pdv)) + pdv)  # a command that has begun and never ends
+        begun = time.monotonic()
+        reception.receiver.stop(1.0)
+        assert time.monotonic() - begun < 4
+
+
+def reception_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if "reception" in thread.name or "Acceptor" in thread.name]
+
+
+def test_stopping_with_idle_associations_is_quick(tmp_path):
+    before = reception_threads()
+    with receiving(tmp_path) as reception, associated(reception.port), associated(reception.port):
+        begun = time.monotonic()
+        reception.receiver.stop(10.0)
+        assert time.monotonic() - begun < 4
+        assert [thread for thread in reception_threads() if thread not in before] == []
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_port_that_is_taken_is_named_with_a_remedy(tmp_path):
+    with (
+        receiving(tmp_path / "a") as reception,
+        pytest.raises(PortUnavailable, match=f"127.0.0.1:{reception.port}") as caught,
+        receiving(tmp_path / "b", port=reception.port),
+    ):
+        pass
+    assert "dicom.port" in str(caught.value)
+
+
+def test_what_one_receiver_left_the_next_one_registers(tmp_path):
+    with receiving(tmp_path, name="first") as reception, associated(reception.port) as association:
+        for dataset in ct_series(2):
+            assert association.send_c_store(as_sent(dataset)).Status == 0x0000
+    with receiving(tmp_path, name="second") as again:  # with an empty database
+        assert len(again.store.receipts) == 2
+        assert again.endings() == ["lost"]
