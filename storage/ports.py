@@ -94,17 +94,21 @@ class SeriesStore(Protocol):
     def close_unchanged(self, series: SeriesRecord, variants: Sequence[int], now: datetime) -> bool:
         """Put a reopened series back to what it was (CLOSED, same revision): only same-identity variants came.
 
-        The instance ids in ``variants`` are counted into the current revision as non-primary.
+        The instance ids in ``variants`` are counted into the current revision; none becomes primary. Jobs of this
+        revision that a hold had cancelled are AVAILABLE again. Returns False as :meth:`close`.
         """
 
     def skip(self, series: SeriesRecord, reason: Reason, now: datetime) -> bool:
         """RECEIVING -> SKIPPED(reason); False as for :meth:`close`."""
 
     def hold(self, series: SeriesRecord, reason: Reason, now: datetime, remarks: Sequence[str] = ()) -> bool:
-        """RECEIVING or CLOSED -> HELD(reason); its jobs that have not started are CANCELLED in the same transaction."""
+        """RECEIVING or CLOSED -> HELD(reason); its jobs that have not started are CANCELLED in the same transaction.
+
+        While it is held none of its jobs can be claimed, and results that end meanwhile get CANCELLED deliveries.
+        """
 
     def discard(self, series_id: int, reason: Reason, now: datetime) -> bool:
-        """HELD -> SKIPPED(reason), by a person."""
+        """HELD -> SKIPPED(reason), by a person; whatever of its jobs has not ended is CANCELLED."""
 
     def release(self, series_id: int, now: datetime) -> bool:
         """HELD -> RECEIVING, by a person; the assembler looks at it again."""
@@ -188,7 +192,10 @@ class JobStore(Protocol):
         """AVAILABLE, RETRYABLE or RUNNING -> CANCELLED, by a person. False if there is no such job or it has ended."""
 
     def requeue(self, job_id: int, now: datetime) -> bool:
-        """DISCARDED or CANCELLED -> AVAILABLE with attempts 0, by a person."""
+        """DISCARDED or CANCELLED -> AVAILABLE with attempts 0, by a person; False while its series is HELD.
+
+        A DELIVER job gets as long until ``give_up_at`` as it had at first.
+        """
 
     def get(self, job_id: int) -> JobRecord | None:
         """Return a job."""
@@ -203,7 +210,10 @@ class JobStore(Protocol):
         """Return a result set with its objects."""
 
     def predecessors(self, series_id: int, revision: int, bundle: str) -> list[StoredResultSet]:
-        """Return earlier result sets of this series and bundle, newest first (any bundle version)."""
+        """Return the result sets of this series and bundle up to ``revision``, newest first (any bundle version).
+
+        Those of the same revision count: another bundle version's, or the first try's of a job sent round again.
+        """
 
     def delivered_objects(self, job_id: int) -> list[ObjectDelivery]:
         """Return what a DELIVER job has sent so far."""

@@ -5,6 +5,7 @@ import sys
 import threading
 from pathlib import Path
 
+from sqlalchemy import Engine
 from support.stored import LEASE, SERIES, WHOLE, at, closed, present, received
 
 from hounsfield.storage.engine import Database, open_database
@@ -138,3 +139,13 @@ def test_a_job_whose_worker_is_killed_is_running_until_its_lease_ends(database_u
     (job,) = database.jobs.page(JobFilter())
     assert (job.state, job.attempts) == (JobState.RUNNING, 1)
     assert [c.job.id for c in database.jobs.expired(at(90))] == [job.id]
+
+
+def test_connections_that_the_server_closed_are_replaced(postgresql_engine: Engine, tmp_path: Path) -> None:
+    database = open_database(postgresql_engine.url.render_as_string(hide_password=False), tmp_path)
+    database.jobs.last_event_id()
+    with postgresql_engine.begin() as connection:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        assert connection.exec_driver_sql(others + " AND datname = current_database()").rowcount > 0
+    assert isinstance(database.jobs.last_event_id(), int)
+    database.close()
