@@ -19,6 +19,7 @@ _JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (90, 91, 201, 202, 20
 DECODABLE: Final = frozenset({RLE}) | _JPEG | _JPEG_LOSSLESS | _JPEG_LS | _JPEG_2000
 """Encapsulated transfer syntaxes that are decoded; 12-bit .51 is not."""
 
+_ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _RLE_MOST_GAIN = 64
 """Two bytes of RLE give at most 128."""
 _RLE_NOTHING = b"\x80" * 129
@@ -36,6 +37,24 @@ class Shape:
     columns: int
     bits: int
     """Bits allocated for a data set, sample precision for a frame."""
+
+
+def join_fragments(value: bytes) -> bytes:
+    """The one frame of an encapsulated value: its fragments without the offset table (PS3.5 A.4).
+
+    Raises CodestreamError if the items do not fill the value up to their delimiter.
+    """
+    fragments: list[bytes] = []
+    at = 0
+    while at + 8 <= len(value):
+        tag, length = value[at : at + 4], int.from_bytes(value[at + 4 : at + 8], "little")
+        at += 8 + length
+        if tag == _SEQUENCE_END:
+            return b"".join(fragments[1:])
+        if tag != _ITEM or at > len(value):
+            break
+        fragments.append(value[at - length : at])
+    raise CodestreamError("the encapsulated pixel data is damaged or cut off")
 
 
 def decode(syntax: str, frame: bytes, shape: Shape) -> NDArray[np.integer]:
@@ -180,5 +199,7 @@ def _decode_gdcm(frame: bytes, shape: Shape) -> bytes | bytearray:
     image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(name)))
     allocated = 8 if shape.bits <= 8 else 16
     image.SetPixelFormat(gdcm.PixelFormat(1, allocated, shape.bits, shape.bits - 1, 0))
-    # GDCM's Python layer hands out char* as str
-    return cast(bytes, image.GetBuffer().encode("utf-8", "surrogateescape"))
+    samples = image.GetBuffer()
+    if samples is None:
+        raise ValueError("GDCM does not decode the frame")
+    return cast(bytes, samples.encode("utf-8", "surrogateescape"))  # GDCM's Python layer hands out char* as str

@@ -8,9 +8,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.encaps import generate_frames
 
-from hounsfield.model.codestreams import DECODABLE, RLE, CodestreamError, Shape, decode
+from hounsfield.model.codestreams import DECODABLE, RLE, CodestreamError, Shape, decode, join_fragments
 from hounsfield.model.errors import PixelError
 from hounsfield.model.findings import Rejection
 from hounsfield.model.headers import SliceHeader
@@ -107,11 +106,8 @@ def _swap_words(value: bytes) -> bytes:
 
 
 def _encapsulated(header: SliceHeader, value: bytes) -> NDArray[np.integer]:
-    try:
-        frame = next(generate_frames(value, number_of_frames=1))
-    except (ValueError, StopIteration, IndexError, EOFError) as error:
-        raise CodestreamError(f"the encapsulated pixel data is damaged ({type(error).__name__})") from None
-    return decode(header.transfer_syntax, frame, Shape(header.rows, header.columns, header.bits_allocated))
+    shape = Shape(header.rows, header.columns, header.bits_allocated)
+    return decode(header.transfer_syntax, join_fragments(value), shape)
 
 
 def _sign_extend(values: NDArray[np.integer], header: SliceHeader) -> NDArray[np.int32]:
