@@ -47,15 +47,18 @@ def make_engine(url: URL) -> Engine:
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "begin", _begin)
         return engine
-    return create_engine(
-        url,
-        connect_args={"connect_timeout": 10},
-        pool_pre_ping=True,
-        pool_size=8,
-        max_overflow=16,
-        hide_parameters=True,
-        json_serializer=_json,
-    )
+    try:
+        return create_engine(
+            url,
+            connect_args={"connect_timeout": 10},
+            pool_pre_ping=True,
+            pool_size=8,
+            max_overflow=16,
+            hide_parameters=True,
+            json_serializer=_json,
+        )
+    except ModuleNotFoundError:
+        raise StorageError("PostgreSQL needs its driver: pip install 'hounsfield[postgres]'") from None
 
 
 def _json(value: Any) -> str:

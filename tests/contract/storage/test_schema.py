@@ -188,3 +188,9 @@ def test_a_folder_that_takes_no_database_is_an_error_of_ours(tmp_path: Path) -> 
     (tmp_path / "home").write_text("a file")
     with pytest.raises(StorageError):
         open_database(None, tmp_path / "home")
+
+
+def test_a_missing_driver_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StorageError, match=r"hounsfield\[postgres\]"):
+        open_database("postgresql://127.0.0.1/x", tmp_path)
