@@ -212,13 +212,13 @@ def _remarks(slices: Sequence[SliceHeader], geometry: SeriesGeometry) -> tuple[s
     if geometry.tilt_degrees >= _TILT_DEGREES:
         remarks.append(
             f"Gantry tilt {geometry.tilt_degrees:.1f} degrees, measured from image orientation and positions; "
-            "slices analysed one by one, not resampled."
+            "slices are taken one by one, not resampled."
         )
     elif geometry.plane_degrees >= _TILT_DEGREES:
         remarks.append(f"Slices lie at {geometry.plane_degrees:.1f} degrees to the patient's long axis; not resampled.")
     if geometry.irregular:
         thickness = f" with thickness {_millimetres(geometry.thickness_mm)}" if geometry.thickness_mm else ""
-        remarks.append(f"Slice steps {_steps(geometry)}{thickness}; analysed slice by slice.")
+        remarks.append(f"Slice steps {_steps(geometry)}{thickness}; slices are taken one by one.")
     if geometry.localizers:
         remarks.append(f"{_count(len(geometry.localizers), 'localizer or other-plane image')} left out.")
     if slices and not geometry.thickness_mm:
@@ -233,7 +233,7 @@ def _value_remarks(slices: Sequence[SliceHeader]) -> Iterable[str]:
     if len(rescales) > 1:
         yield f"Rescale differs among the slices ({len(rescales)} pairs); applied slice by slice."
     elif rescales == {(1.0, 0.0)}:
-        yield "Rescale intercept 0; values used as HU after a plausibility check."
+        yield "Rescale intercept 0; values count as HU only after a plausibility check."
     if any(h.padding is not None for h in slices):
         values = sorted({h.padding for h in slices if h.padding is not None})
         yield f"Pixel padding {', '.join(map(str, values))} masked as air."

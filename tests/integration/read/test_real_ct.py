@@ -78,10 +78,10 @@ def test_the_real_head_is_wanted_and_fit_with_remarks(head: list[SliceHeader]) -
     assert scope_mismatch(head, SCOPE) is None
     assert fitness.rejection is None
     assert fitness.remarks == (
-        "Gantry tilt 18.5 degrees, measured from image orientation and positions; slices analysed one by one, "
+        "Gantry tilt 18.5 degrees, measured from image orientation and positions; slices are taken one by one, "
         "not resampled.",
-        "Slice steps 1.1 to 7.0 mm with thickness 4 and 7 mm; analysed slice by slice.",
-        "Rescale intercept 0; values used as HU after a plausibility check.",
+        "Slice steps 1.1 to 7.0 mm with thickness 4 and 7 mm; slices are taken one by one.",
+        "Rescale intercept 0; values count as HU only after a plausibility check.",
         "Pixel padding -1500 masked as air.",
     )
 

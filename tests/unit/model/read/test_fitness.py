@@ -149,7 +149,7 @@ def test_the_manifest_can_allow_lossy_contrast_and_sparse(series: Make) -> None:
 def test_tilt_is_noted_or_refused_as_the_manifest_says(series: Make) -> None:
     headers = series(orientation=TILTED)
     assert judged(headers).remarks == (
-        "Gantry tilt 18.5 degrees, measured from image orientation and positions; slices analysed one by one, "
+        "Gantry tilt 18.5 degrees, measured from image orientation and positions; slices are taken one by one, "
         "not resampled.",
     )
     assert judged(headers, tilt="refuse").rejection is Rejection.TILT
@@ -160,14 +160,14 @@ def test_irregular_steps_are_noted_or_refused_as_the_manifest_says(series: Make)
     headers = series()
     headers[6:] = [replace(h, position=(0.0, 0.0, (h.position or (0,))[-1] - 2.0)) for h in headers[6:]]
     headers = [replace(h, position=(-120.0, -120.0, (h.position or (0,))[-1])) for h in headers]
-    assert judged(headers).remarks == ("Slice steps 3.0 to 5.0 mm with thickness 5 mm; analysed slice by slice.",)
+    assert judged(headers).remarks == ("Slice steps 3.0 to 5.0 mm with thickness 5 mm; slices are taken one by one.",)
     assert judged(headers, irregular_spacing="refuse").rejection is Rejection.SCOPE
 
 
 def test_remarks_say_what_is_done_about_the_values(series: Make) -> None:
     remarks = judged(series(intercept=0.0, padding=-1500, photometric="MONOCHROME1")).remarks
     assert remarks == (
-        "Rescale intercept 0; values used as HU after a plausibility check.",
+        "Rescale intercept 0; values count as HU only after a plausibility check.",
         "Pixel padding -1500 masked as air.",
         "MONOCHROME1 is unusual in CT; HU used unchanged.",
     )
