@@ -56,7 +56,10 @@ check: dev ## ruff, mypy --strict, import-linter
 peers: ## install the peer programs of the tests: DCMTK, dicom3tools, Orthanc, PostgreSQL
 	@deploy/tools/install-peers.sh
 
-test: dev peers check test-only ## set up what is missing, check, run the whole suite
+test: ## set up what is missing, check, run the whole suite
+	@$(MAKE) --no-print-directory -j 2 peers dev
+	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory test-only
 
 test-only: dev
 	$(BIN)/pytest -m "not long" $(PYTEST_ARGS)

@@ -3,12 +3,14 @@
 import re
 import subprocess
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 import typer.main
 from support.peers import skip_or_fail
 
 from hounsfield.daemon.cli.main import app
+from hounsfield.daemon.config.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
@@ -74,6 +76,15 @@ def test_every_relative_link_leads_somewhere(name: str) -> None:
         if not file.exists() or (anchor and anchor not in anchors(file)):
             broken.append(target)
     assert broken == []
+
+
+def test_the_configuration_in_the_readme_is_one_that_the_daemon_takes(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", dedent(README.read_text().replace("\n   ", "\n")), re.DOTALL)
+    assert len(blocks) == 2
+    for number, block in enumerate(blocks):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(block)
+        assert load_settings(file).dicom.ae_title == "HOUNSFIELD"
 
 
 def test_the_readme_names_every_command() -> None:
