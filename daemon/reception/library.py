@@ -69,3 +69,19 @@ def end_politely(association: Association, seconds: float) -> None:
     """Ask the peer to release; abort if it has not answered after ``seconds``."""
     association.acse_timeout = seconds
     association.release()
+
+
+def abort(association: Association, seconds: float) -> None:
+    """Tell the peer that this is the end; the library waits ``seconds`` for it to close the connection."""
+    association.dul.artim_timer.timeout = seconds
+    association.abort()
+
+
+def hang_up(association: Association) -> None:
+    """Close the connection without a word; the library's threads of this association end by it.
+
+    They are no daemon threads: one that waits for a silent peer would keep the process alive.
+    """
+    if association.dul.socket is not None:
+        association.dul.socket.close()
+    association.dul.stop_dul()

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import structlog
@@ -32,8 +32,9 @@ log = structlog.get_logger("hounsfield.reception")
 
 _BACKLOG = 128
 _HOUSEKEEPING_SECONDS = 1.0
+_POLL_SECONDS = 0.02
 _POLITE_SECONDS = 1.0
-"""How long a peer may take to answer our request to release, at shutdown."""
+"""At shutdown, how long a peer may take to answer our request to release, or to close after our abort."""
 
 
 class Receiver:
@@ -138,22 +139,33 @@ class Receiver:
                 is_busy = entry.is_storing or library.has_message_in_flight(association)
                 if association not in asked and association.is_established and not is_busy:
                     asked.add(association)
-                    self._dismiss(association, entry)
-            self._stopped.wait(0.02)
+                    self._dismiss(association, entry, library.end_politely)
+            self._stopped.wait(_POLL_SECONDS)
         for association, entry in self._associations().items():
-            entry.end(AssociationEnding.ABORTED)
-            association.abort()
+            self._dismiss(association, entry, library.abort)
+        self._hang_up(self._clock.monotonic() + _POLITE_SECONDS)
         self._stopped.set()
         self._housekeeper.join()
         self._sweep()
         log.info("no longer accepting associations")
 
-    def _dismiss(self, association: Association, entry: OpenAssociation) -> None:
+    def _hang_up(self, end: float) -> None:
+        """Let aborts go out until ``end``, then close whatever is still open: also who never said anything."""
+        while self._associations() and self._clock.monotonic() < end:
+            self._stopped.wait(_POLL_SECONDS)
+        while self._server is not None and (left := [a for a in self._server.active_associations if a.dul.is_alive()]):
+            for association in left:
+                library.hang_up(association)
+            self._stopped.wait(_POLL_SECONDS)
+            if self._clock.monotonic() > end + _POLITE_SECONDS:
+                return
+
+    def _dismiss(
+        self, association: Association, entry: OpenAssociation, how: Callable[[Association, float], None]
+    ) -> None:
         # The sender may have had more to send: for the series this counts as an abort, however politely it is done.
         entry.end(AssociationEnding.ABORTED)
-        threading.Thread(
-            target=library.end_politely, args=(association, _POLITE_SECONDS), name="reception-release", daemon=True
-        ).start()
+        threading.Thread(target=how, args=(association, _POLITE_SECONDS), name="reception-end", daemon=True).start()
 
     def _associations(self) -> dict[Association, OpenAssociation]:
         with self._lock:

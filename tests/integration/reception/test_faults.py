@@ -4,6 +4,8 @@ import errno
 import os
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 
@@ -220,6 +222,18 @@ def test_stopping_with_idle_associations_is_quick(tmp_path):
         assert [thread for thread in reception_threads() if thread not in before] == []
 
 
+def test_stopping_leaves_no_thread_behind_that_waits_for_a_silent_connection(tmp_path):
+    before = set(threading.enumerate())
+    with receiving(tmp_path) as reception:
+        silent = socket.create_connection(("127.0.0.1", reception.port))
+        wait_until(lambda: any(thread.name.startswith("Acceptor") for thread in set(threading.enumerate()) - before))
+        begun = time.monotonic()
+        reception.receiver.stop(10.0)
+        assert time.monotonic() - begun < 3
+        wait_until(lambda: [t for t in set(threading.enumerate()) - before if not t.daemon] == [], 2)
+        silent.close()
+
+
 def accepts(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -242,3 +256,26 @@ def test_what_one_receiver_left_the_next_one_registers(tmp_path):
     with receiving(tmp_path, name="second") as again:  # with an empty database
         assert len(again.store.receipts) == 2
         assert again.endings() == ["lost"]
+
+
+@pytest.mark.parametrize("host", ["::1", "localhost"])
+def test_other_loopback_addresses_can_be_listened_on(tmp_path, host):
+    with receiving(tmp_path, host=host) as reception, socket.create_connection((host, reception.port), timeout=5):
+        assert reception.port > 0
+
+
+def test_an_address_of_another_machine_is_named_with_a_remedy(tmp_path):
+    with pytest.raises(PortUnavailable, match=r"192\.0\.2\.1"), receiving(tmp_path, host="192.0.2.1"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("module", "seconds"), [("hounsfield.daemon.config.settings", 0.35), ("hounsfield.daemon.reception.scp", 0.8)]
+)
+def test_the_receiver_is_quick_to_import(module, seconds):
+    code = f"import time; begun = time.process_time(); import {module}; print(time.process_time() - begun)"
+    times = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        for _ in range(2)
+    ]
+    assert min(times) < seconds  # of CPU: the machine may have other work
