@@ -43,7 +43,7 @@ class Status(Enum):
 class InstanceRefused(ReceptionError):
     """A received instance is not stored; ``status`` is what its sender is told."""
 
-    remedy = ""
+    remedy = "the sender is told; where it keeps happening, look at what the sender writes"
 
     def __init__(self, status: Status) -> None:
         self.status = status
