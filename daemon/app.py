@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.assembly.assembler import Assembler
     from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.courier import Courier
+    from hounsfield.daemon.pipeline.leases import LeaseKeeper
     from hounsfield.daemon.pipeline.reporting import Reporter
     from hounsfield.daemon.pipeline.rescuer import Rescuer
     from hounsfield.daemon.pipeline.worker import Worker
@@ -144,11 +145,22 @@ class Application:
             clock=self.clock,
         )
 
+    def _keeper(self, timeout_seconds: float, overdue: Callable[[], None]) -> "LeaseKeeper":
+        from hounsfield.daemon.pipeline.leases import LeaseKeeper
+
+        return LeaseKeeper(
+            self.database.jobs,
+            self.clock,
+            lease_seconds=self.settings.worker.lease_seconds,
+            timeout_seconds=timeout_seconds,
+            overdue=overdue,
+        )
+
     def worker(self) -> "Worker":
         """Build the worker: loads, self-tests and warms every bundle (takes seconds)."""
         from hounsfield.daemon.pipeline.infer_stage import InferStage
         from hounsfield.daemon.pipeline.serving import serve
-        from hounsfield.daemon.pipeline.worker import LeaseKeeper, Worker
+        from hounsfield.daemon.pipeline.worker import Worker, end_hung_process
 
         jobs = self.database.jobs
         stage = InferStage(
@@ -164,8 +176,7 @@ class Application:
             jobs=jobs,
             stage=stage,
             rescuer=self.rescuer(),
-            keeper=LeaseKeeper(jobs, self.settings.worker, self.clock),
-            settings=self.settings.worker,
+            keeper=self._keeper(self.settings.worker.job_timeout_seconds, end_hung_process),
             clock=self.clock,
             served=serve(self.shelf.bundles, self.settings.worker),
         )
@@ -181,6 +192,7 @@ class Application:
                 calling_ae=self.settings.dicom.ae_title,
                 jobs=self.database.jobs,
                 files=self.files,
+                keeper=self._keeper(self.settings.worker.job_timeout_seconds, lambda: None),
                 clock=self.clock,
                 random_source=random.Random(),  # noqa: S311 - jitter, not a secret
             )

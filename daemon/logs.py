@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -143,6 +144,8 @@ def configure(
         logger_factory=structlog.WriteLoggerFactory(output),
         cache_logger_on_first_use=False,
     )
+    # pydicom's warnings quote values of the data set; what matters of them is checked and told by our own gates.
+    warnings.filterwarnings("ignore", module="pydicom")
     _route_standard_logging(output, [*shared], renderer, level)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from hounsfield.daemon.assembly.completeness import judge
+from hounsfield.daemon.assembly.completeness import ended_badly, judge
 from hounsfield.daemon.assembly.identities import IdentityReader
 from hounsfield.daemon.assembly.selection import select
 from hounsfield.daemon.clock import Clock
@@ -101,7 +101,8 @@ class Assembler:
         mixed = _mixed(images.headers)
         if mixed is not None:
             return self._hold(series, mixed, now)
-        selection = select(images.headers, self._bundles)
+        associations = self._series.associations(series.id)
+        selection = select(images.headers, self._bundles, cut_off=ended_badly(associations))
         if selection.skipped is not None:
             return self._series.skip(series, selection.skipped, now)
         if series.revision >= self._settings.max_revisions:
@@ -109,7 +110,7 @@ class Assembler:
         geometry = measure(images.headers)
         if geometry.duplicate_positions or not geometry.consistent_orientation:
             return self._hold(series, Reason.AMBIGUOUS_GEOMETRY, now)
-        verdict = judge(images.headers, geometry, self._series.associations(series.id), images.unreadable)
+        verdict = judge(images.headers, geometry, associations, images.unreadable)
         until = max(series.last_received_at, self._floor) + timedelta(seconds=self._settings.incomplete_wait_seconds)
         if verdict.completeness is Completeness.INCOMPLETE and now < until:
             self._waiting[series.id] = (series.version, until)  # missing slices may still come

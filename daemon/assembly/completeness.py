@@ -21,10 +21,10 @@ def judge(
     missing: dict[Reason, str] = {}
     doubtful: dict[Reason, str] = {}
     if unreadable:
-        missing[Reason.UNREADABLE] = f"{unreadable} image(s) of the series cannot be read."
+        missing[Reason.UNREADABLE] = f"{_count(unreadable, 'image')} of the series cannot be read."
     if geometry.gaps:
         widest = max(gap.step_mm for gap in geometry.gaps)
-        missing[Reason.GAP] = f"Slices are missing at {len(geometry.gaps)} place(s): a step of {widest:.1f} mm."
+        missing[Reason.GAP] = f"Slices are missing at {_count(len(geometry.gaps), 'place')}: a step of {widest:.1f} mm."
     announced = _announced(headers)
     if announced is not None and announced > len(headers):
         missing[Reason.FEWER_THAN_ANNOUNCED] = (
@@ -32,12 +32,16 @@ def judge(
         )
     if geometry.sparse:
         doubtful[Reason.SPARSE] = "Regular steps wider than the slices are thick: every second slice may be missing."
-    if _ended_badly(associations):
+    if ended_badly(associations):
         doubtful[Reason.ASSOCIATION_ABORTED] = "The transfer was cut off and not repeated; the ends may be missing."
     reasons = {**missing, **doubtful}
     doubt = Completeness.SUSPECT if doubtful else Completeness.COMPLETE
     completeness = Completeness.INCOMPLETE if missing else doubt
     return Verdict(completeness=completeness, reasons=tuple(reasons), remarks=tuple(reasons.values()))
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _announced(headers: Sequence[SliceHeader]) -> int | None:
@@ -48,8 +52,8 @@ def _announced(headers: Sequence[SliceHeader]) -> int | None:
     return counts.pop() if len(counts) == 1 else None
 
 
-def _ended_badly(associations: Sequence[AssociationRecord]) -> bool:
-    """Whether an association broke off and none that was released later made up for it."""
+def ended_badly(associations: Sequence[AssociationRecord]) -> bool:
+    """Return whether an association broke off and none that was released later made up for it."""
     broken = [a for a in associations if a.ending in (AssociationEnding.ABORTED, AssociationEnding.LOST)]
     if not broken:
         return False

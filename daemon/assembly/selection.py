@@ -18,13 +18,17 @@ class Selection:
     skipped: Reason | None
 
 
-def select(headers: Sequence[SliceHeader], bundles: Sequence[Bundle]) -> Selection:
-    """Ask every bundle's scope. With several bundles the first one's reason stands for a skipped series."""
+def select(headers: Sequence[SliceHeader], bundles: Sequence[Bundle], *, cut_off: bool) -> Selection:
+    """Ask every bundle's scope. With several bundles the first one's reason stands for a skipped series.
+
+    A series that is too short because its transfer was ``cut_off`` is wanted: it is reported as not analysed, since
+    skipping it would be silence about a head that was scanned.
+    """
     requests: list[InferRequest] = []
     reasons: list[Reason] = []
     for bundle in bundles:
         mismatch = scope_mismatch(headers, bundle.manifest.scope)
-        if mismatch is None:
+        if mismatch is None or (cut_off and mismatch == Reason.TOO_FEW_SLICES):
             requests.append(
                 InferRequest(
                     bundle=bundle.manifest.name,

@@ -1,7 +1,6 @@
 """The courier: sends finished result objects, byte for byte, and records how each fared. One thread a destination."""
 
 import random
-from datetime import timedelta
 
 import structlog
 
@@ -9,15 +8,13 @@ from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import Destination
 from hounsfield.daemon.delivery.retry import Complete, Discard, RetryLater, decide, is_kept
 from hounsfield.daemon.delivery.scu import send
+from hounsfield.daemon.pipeline.leases import LeaseKeeper
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.records import Claim, ObjectDelivery, StoredResultSet
 from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.states import JobKind, Reason
 
 log = structlog.get_logger("hounsfield.courier")
-SLACK = timedelta(seconds=90)
-LONGEST_RESULT = 4
-"""Objects per result set at most; each may take the whole DIMSE time-out."""
 
 
 class Courier:
@@ -31,6 +28,7 @@ class Courier:
         calling_ae: str,
         jobs: JobStore,
         files: ResultFiles,
+        keeper: LeaseKeeper,
         clock: Clock,
         random_source: random.Random,
     ) -> None:
@@ -39,18 +37,23 @@ class Courier:
         self._calling_ae = calling_ae
         self._jobs = jobs
         self._files = files
+        self._keeper = keeper
         self._clock = clock
         self._random = random_source
 
     def work_one(self) -> bool:
         """Deliver one result set; False when none is due."""
-        lease = timedelta(seconds=self._destination.dimse_timeout_seconds * LONGEST_RESULT) + SLACK
         claim = self._jobs.claim(
-            [JobKind.DELIVER], self._name, lease, self._clock.now(), destinations=[self._destination.name]
+            [JobKind.DELIVER],
+            self._name,
+            self._keeper.lease,
+            self._clock.now(),
+            destinations=[self._destination.name],
         )
         if claim is None:
             return False
-        self._deliver(claim)
+        with self._keeper.keep(claim):
+            self._deliver(claim)
         return True
 
     def _deliver(self, claim: Claim) -> None:

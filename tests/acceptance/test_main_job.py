@@ -184,7 +184,7 @@ def test_jobs_tail_shows_the_story_without_patient_data(daemon: Daemon) -> None:
 def dump(report: Any, folder: Path) -> str:
     path = folder / "report.dcm"
     report.save_as(path)
-    done = run_tool("dsrdump", path)
+    done = run_tool("dsrdump", "+Pl", path)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

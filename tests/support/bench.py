@@ -13,7 +13,8 @@ from support.fakes import ManualClock
 from hounsfield.daemon.app import Application
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.pipeline.infer_stage import InferStage, Served
-from hounsfield.daemon.pipeline.worker import LeaseKeeper, Worker
+from hounsfield.daemon.pipeline.leases import LeaseKeeper
+from hounsfield.daemon.pipeline.worker import Worker
 from hounsfield.model.bundle import write_bundle
 from hounsfield.storage.records import AssociationRecord, JobFilter, JobRecord, SeriesRecord
 from hounsfield.storage.spool import Provenance
@@ -132,11 +133,14 @@ class Bench:
             jobs=self.app.database.jobs,
             stage=stage,
             rescuer=self.rescuer,
-            keeper=LeaseKeeper(self.app.database.jobs, self.app.settings.worker, self.clock),
-            settings=self.app.settings.worker,
+            keeper=self.keeper(),
             clock=self.clock,
             served={bundle.sha256: Served(bundle, FixedPredictor(score))} if known else {},  # type: ignore[arg-type]
         )
+
+    def keeper(self, overdue: Callable[[], None] = lambda: None) -> LeaseKeeper:
+        jobs = self.app.database.jobs
+        return LeaseKeeper(jobs, self.clock, lease_seconds=60.0, timeout_seconds=600.0, overdue=overdue)
 
     def series(self) -> list[SeriesRecord]:
         return self.app.database.series.page()

@@ -6,7 +6,7 @@ import pytest
 from support.bench import Bench
 from support.ct_factory import ct_series, ct_slice, write, write_series
 
-from hounsfield.storage.states import AssociationEnding, Completeness, Reason, SeriesState
+from hounsfield.storage.states import AssociationEnding, Completeness, Outcome, Reason, SeriesState
 
 
 def only(bench: Bench) -> tuple[SeriesState, Reason | None]:
@@ -162,6 +162,21 @@ def test_more_revisions_than_allowed_are_held(bench: Bench, tmp_path: Path) -> N
         bench.receive([late])
         bench.settle()
     assert only(bench) == (SeriesState.HELD, Reason.TOO_MANY_REVISIONS)
+
+
+def test_a_head_cut_short_by_an_abort_is_reported_and_not_skipped_as_too_short(bench: Bench, tmp_path: Path) -> None:
+    bench.receive(write_series(tmp_path, ct_series(12))[:3], AssociationEnding.ABORTED)
+    bench.settle()
+    assert only(bench)[0] is SeriesState.CLOSED
+    bench.worker(0.5).work_one()
+    (job,) = bench.jobs()
+    assert (job.outcome, job.reason) == (Outcome.NOT_ANALYSED, Reason.TOO_FEW_SLICES)
+
+
+def test_three_slices_that_came_whole_are_skipped_as_too_few(bench: Bench, tmp_path: Path) -> None:
+    bench.receive(write_series(tmp_path, ct_series(3)))
+    bench.settle()
+    assert only(bench) == (SeriesState.SKIPPED, Reason.TOO_FEW_SLICES)
 
 
 def test_an_aborted_association_makes_the_verdict_suspect(bench: Bench, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def courier(bench: Bench) -> Courier:
         calling_ae="HOUNSFIELD",
         jobs=bench.app.database.jobs,
         files=bench.app.files,
+        keeper=bench.keeper(),
         clock=bench.clock,
         random_source=random.Random(1),
     )

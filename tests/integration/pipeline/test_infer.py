@@ -1,5 +1,6 @@
 """From a closed series to durable results, and what happens when the model does not answer."""
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import pytest
 from pydicom import dcmread
 from support.bench import LOOPBACK_PACS, Bench
 from support.ct_factory import ct_series, write_series
+from support.waiting import wait_until
 
 from hounsfield.daemon.app import Application
+from hounsfield.daemon.pipeline.leases import LeaseKeeper
 from hounsfield.storage.states import JobKind, JobState, Outcome, Reason, SeriesState
 
 
@@ -166,3 +169,30 @@ def test_the_second_revision_names_the_report_of_the_first(bench: Bench, tmp_pat
     first, second = (r for r in reports if r.Modality == "SR")
     (study,) = second.PredecessorDocumentsSequence
     assert study.ReferencedSeriesSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID == first.SOPInstanceUID
+
+
+def test_a_job_that_does_not_end_is_told_once_and_its_lease_runs_out(bench: Bench, tmp_path: Path) -> None:
+    closed(bench, tmp_path)
+    told = threading.Event()
+    keeper = LeaseKeeper(
+        bench.app.database.jobs, bench.clock, lease_seconds=0.03, timeout_seconds=5.0, overdue=told.set
+    )
+    claim = bench.app.database.jobs.claim([JobKind.INFER], "hangs", keeper.lease, bench.clock.now())
+    assert claim is not None
+    with keeper.keep(claim):
+        bench.clock.advance(6)
+        assert told.wait(5)
+    assert [expired.job.id for expired in bench.app.database.jobs.expired(bench.clock.now())] == [claim.job.id]
+
+
+def test_a_living_worker_keeps_its_lease(bench: Bench, tmp_path: Path) -> None:
+    closed(bench, tmp_path)
+    jobs = bench.app.database.jobs
+    keeper = LeaseKeeper(jobs, bench.clock, lease_seconds=0.03, timeout_seconds=600.0, overdue=lambda: None)
+    claim = jobs.claim([JobKind.INFER], "slow", keeper.lease, bench.clock.now())
+    assert claim is not None
+    bench.clock.advance(1)
+    with keeper.keep(claim):
+        renewed = bench.clock.now() + keeper.lease
+        wait_until(lambda: (jobs.get(claim.job.id) or claim.job).lease_until == renewed, 5)
+    assert jobs.expired(bench.clock.now()) == []
