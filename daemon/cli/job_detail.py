@@ -152,6 +152,9 @@ def print_detail(detail: JobDetail) -> None:
     for label, value in _head(detail.job):
         if value:
             screen.print(Text.assemble((f"{label:<12}", "bold"), value))
+    told = detail.result.detail.get("remarks") if detail.result is not None else None
+    for remark in told if isinstance(told, list) else []:
+        screen.print(Text.assemble((f"{'remark':<12}", "bold"), str(remark)))
     screen.print()
     show_table(
         ("time", "+s", "stage", "state", "try", "seconds", "reason", "worker"),

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from hounsfield.daemon.demo.material import DemoSeries
-from hounsfield.daemon.demo.standing import Standing, stand
+from hounsfield.daemon.demo.standing import End, Standing, stand
 from hounsfield.daemon.errors import DaemonError
 from hounsfield.storage.ports import JobStore, SeriesStore
+from hounsfield.storage.states import Stage
 
 POLL_SECONDS = 0.2
 EVENTS = 1000
@@ -24,9 +25,11 @@ class Screen(Protocol):
         """Show where each series (by its Series Instance UID) stands."""
 
 
-def standing_of(series_uid: str, series: SeriesStore, jobs: JobStore) -> Standing:
+def standing_of(series_uid: str, series: SeriesStore, jobs: JobStore, lost: Mapping[str, str]) -> Standing:
     """Return where one series stands now."""
     record = series.find(series_uid)
+    if record is None and series_uid in lost:
+        return Standing(stage=Stage.RECEIVE, end=End.FAILED, problem=lost[series_uid])
     if record is None:
         return stand(None, (), ())
     return stand(record, jobs.of_series(record.id), jobs.events(series_uid=series_uid, limit=EVENTS))
@@ -39,17 +42,20 @@ def follow(
     screen: Screen,
     *,
     check: Callable[[], None],
+    lost: Callable[[], Mapping[str, str]],
     deadline: float,
     pause: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Standing]:
     """Return the final standing of every series, by UID.
 
-    ``check`` raises when something the demonstration needs has failed; ``deadline`` is a reading of ``clock``.
+    ``check`` raises when something the demonstration needs has failed; ``lost`` names the series that will never
+    arrive, with the reason; ``deadline`` is a reading of ``clock``.
     Raises :class:`TookTooLong` that names what was still going on.
     """
     while True:
-        standings = {one.series_uid: standing_of(one.series_uid, series, jobs) for one in wanted}
+        gone = lost()
+        standings = {one.series_uid: standing_of(one.series_uid, series, jobs, gone) for one in wanted}
         screen.update(standings)
         if all(standing.end is not None for standing in standings.values()):
             return standings

@@ -28,7 +28,7 @@ class DaemonDied(DaemonError):
     """The daemon did not start or ended early; the message holds the last lines of its log."""
 
 
-def environment(workspace: Workspace, pacs_port: int, inherited: dict[str, str]) -> dict[str, str]:
+def environment(workspace: Workspace, pacs_port: int, bundle: Path, inherited: dict[str, str]) -> dict[str, str]:
     """Return the variables for the daemon: embedded defaults on loopback, any free port, our PACS."""
     kept = {
         name: value for name, value in inherited.items() if not name.startswith(PREFIX) or name.startswith(PASSED_ON)
@@ -41,6 +41,7 @@ def environment(workspace: Workspace, pacs_port: int, inherited: dict[str, str])
         "HOUNSFIELD_STORAGE__HOME": str(workspace.home),
         "HOUNSFIELD_ASSEMBLY__QUIET_SECONDS": str(QUIET_SECONDS),
         "HOUNSFIELD_ASSEMBLY__INCOMPLETE_WAIT_SECONDS": str(INCOMPLETE_WAIT_SECONDS),
+        "HOUNSFIELD_BUNDLE": json.dumps([{"path": str(bundle)}]),
         "HOUNSFIELD_DESTINATION": json.dumps([destination]),
     }
 

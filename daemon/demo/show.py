@@ -105,25 +105,3 @@ def changes(before: Standing, now: Standing) -> list[str]:
     if now.end is not None and before.end is None:
         lines.append(f"{now.end:<9} {answer(now)}{f', score {number(now.score)}' if now.score is not None else ''}")
     return lines
-
-
-def summary_table(
-    wanted: Sequence[DemoSeries], standings: Mapping[str, Standing], *, score_word: str, title: str
-) -> Table:
-    """Return the table at the end: series, verdict, score, seconds per stage."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for column in ("series", "verdict", score_word):
-        table.add_column(column)
-    for column in (*(f"{stage} s" for stage in STAGES), "total s"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for one in wanted:
-        standing = standings[one.series_uid]
-        style = STYLES.get(standing.outcome, "") if standing.outcome else ""
-        table.add_row(
-            one.name,
-            Text(answer(standing), style=style),
-            number(standing.score),
-            *(number(standing.seconds.get(stage)) for stage in STAGES),
-            number(sum(standing.seconds.values())),
-        )
-    return table
