@@ -23,7 +23,8 @@ with the same versions the same seed gives the same weights bit for bit; elsewhe
 ## Figures
 On heads drawn like the training heads, which says nothing about patients. A slice is positive from
 {positive:.0f} mm2 of lesion and left out below; slices with less than {brain:.0f} mm2 of brain are left out.
-Intervals (95 %) by bootstrap over heads. Thresholds, chosen on the validation set for a specificity of 0.95: series {series_threshold}, slice
+Intervals (95 %) by bootstrap over heads.
+Thresholds, chosen on the validation set for a specificity of 0.95: series {series_threshold}, slice
 {slice_threshold}.
 
 | | held out | hard |
@@ -43,8 +44,6 @@ The series score is the mean of the three highest slice scores.
 |---|---|---|
 {kinds}
 
-Haemorrhage in the fluid spaces is missed most often. What is bright and benign (calcification, a dense sinus, a thick
-falx, partial volume of bone) is what raises false alarms.
 """
 
 ROWS = (

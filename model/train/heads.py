@@ -71,7 +71,8 @@ def draw_head(plan: HeadPlan) -> tuple[Phantom, Subtype | None]:
     bleeding = rng.random() < (0.7 if training else 0.5)
     kind = list(Subtype)[plan.number % len(Subtype)] if bleeding else None
     matrix = int(rng.choice([160, 192, 256], p=[0.5, 0.4, 0.1]) if training else rng.choice([192, 256]))
-    scan = Scan(matrix=matrix, slices=int(rng.integers(22, 28)), step_mm=rng.uniform(4.5, 5.5))
+    step_mm = rng.uniform(3.0, 7.0) if training else rng.uniform(4.5, 5.5)
+    scan = Scan(matrix=matrix, slices=round(rng.uniform(110, 135) / step_mm), step_mm=step_mm)
     if training and rng.random() < 0.25:
         return draw_first(rng, scan, kind, Difficulty(contrast=rng.uniform(0.6, 1.0))), kind
     return draw_rich(rng, scan, kind, _difficulty(rng, plan.purpose)), kind
