@@ -79,7 +79,7 @@ def measure(headers: Sequence[SliceHeader]) -> SeriesGeometry:
     placed = [i for i in images if headers[i].position is not None and headers[i].orientation is not None]
     missing = tuple(i for i in images if i not in set(placed))
     main, strays = _main_plane(headers, placed)
-    few = len(strays) <= _MOST_STRAYS and len(strays) * 4 < len(placed)
+    few = not strays or (len(strays) <= _MOST_STRAYS and len(strays) * 4 < len(placed))
     normal = _normal(headers[main[0]].orientation or ()) if main else None
     along = {i: _dot(headers[i].position or (), normal) for i in main} if normal else {}
     order = sorted(main, key=lambda i: along[i])

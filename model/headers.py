@@ -15,6 +15,7 @@ NATIVE: Final = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG})
 _ALWAYS_LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 53, 55, 81))
 _PERHAPS_LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (91, 93, 203))
 _NO_CONTRAST = frozenset({"", "0", "NO", "NONE", "N", "N/A", "NA", "NIL", "W/O", "WO", "WITHOUT", "UNENHANCED"})
+_FARTHEST_MM = 100_000.0
 
 _TAGS = {
     "image_type": 0x00080008,
@@ -107,7 +108,7 @@ class SliceHeader:
     kernel: str
     patient: PatientIdentity
     position: tuple[float, ...] | None
-    """Image Position (Patient), mm."""
+    """Image Position (Patient), mm; None if it lies farther than 100 m away."""
     orientation: tuple[float, ...] | None
     """Image Orientation (Patient): direction of a row, then of a column; None unless two orthogonal unit vectors."""
     frame_of_reference_uid: str
@@ -185,7 +186,7 @@ def _header(path: Path, walked: Walked) -> SliceHeader:
         station_name=get.text(tag["station_name"]),
         kernel=get.text(tag["kernel"]),
         patient=_patient(get),
-        position=get.numbers(tag["position"], 3),
+        position=_position(get.numbers(tag["position"], 3)),
         orientation=_orientation(get.numbers(tag["orientation"], 6)),
         frame_of_reference_uid=get.code(tag["frame_of_reference_uid"]),
         rows=get.short(tag["rows"]) or 0,
@@ -242,6 +243,11 @@ def _lossy(syntax: str, flag: str) -> bool:
 def _contrast(get: Elements) -> bool:
     agent = get.text(_TAGS["contrast_agent"]).upper()
     return agent not in _NO_CONTRAST or get.present(_TAGS["contrast_sequence"])
+
+
+def _position(values: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    """Beyond every patient a number is damage, and squares of it overflow."""
+    return values if values is not None and max(map(abs, values)) <= _FARTHEST_MM else None
 
 
 def _orientation(values: tuple[float, ...] | None) -> tuple[float, ...] | None:

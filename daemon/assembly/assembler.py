@@ -1,7 +1,8 @@
 """Closes series that have gone quiet: selection, safety holds, completeness, revisions.
 
 One series is one decision and one transaction; a decision that lost a race with a new image is dropped and taken
-again at the next tick.
+again at the next tick. A series that makes the decision fail never keeps the others waiting: it is tried again a few
+times and then held for a person.
 """
 
 from collections.abc import Sequence
@@ -21,12 +22,17 @@ from hounsfield.model.bundle import Bundle
 from hounsfield.model.errors import UnreadableInstance
 from hounsfield.model.geometry import measure
 from hounsfield.model.headers import SliceHeader, read_header
+from hounsfield.storage.errors import DatabaseUnavailable
 from hounsfield.storage.ports import SeriesStore
 from hounsfield.storage.records import InstanceRecord, SeriesRecord
 from hounsfield.storage.spool import Spool
 from hounsfield.storage.states import Completeness, InstanceRole, Reason
 
 log = structlog.get_logger("hounsfield.assembler")
+
+MOST_FAILURES = 3
+"""Decisions on a series that may fail, for whatever reason, before it is held."""
+FAILURE_PAUSE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,8 @@ class Assembler:
         self._hasher = hasher
         self._clock = clock
         self._floor = clock.now()  # a restart gives every open series a fresh quiet period
-        self._waiting: dict[int, tuple[int, datetime]] = {}  # incomplete series: (version seen, look again at)
+        self._waiting: dict[int, tuple[int, datetime]] = {}  # (version seen, look again at)
+        self._failures: dict[int, int] = {}
 
     def tick(self) -> int:
         """Decide on every series that is due; return how many changed state."""
@@ -71,7 +78,27 @@ class Assembler:
             max_age=timedelta(seconds=self._settings.max_age_seconds),
             floor=self._floor,
         )
-        return sum(self._decide(series, now) for series in due if not self._is_waiting(series, now))
+        return sum(self._try(series, now) for series in due if not self._is_waiting(series, now))
+
+    def _try(self, series: SeriesRecord, now: datetime) -> bool:
+        try:
+            changed = self._decide(series, now)
+        except DatabaseUnavailable:
+            raise  # nothing is wrong with the series
+        except Exception as error:
+            log.exception("no decision on a series", series=self._hasher(series.series_uid), error=type(error).__name__)
+            return self._failed(series, now)
+        self._failures.pop(series.id, None)
+        return changed
+
+    def _failed(self, series: SeriesRecord, now: datetime) -> bool:
+        failures = self._failures.get(series.id, 0) + 1
+        if failures < MOST_FAILURES:
+            self._failures[series.id] = failures
+            self._waiting[series.id] = (series.version, now + failures * FAILURE_PAUSE)
+            return False
+        self._failures.pop(series.id, None)
+        return self._hold(series, Reason.INTERNAL, now)
 
     def _is_waiting(self, series: SeriesRecord, now: datetime) -> bool:
         version, until = self._waiting.get(series.id, (-1, now))
@@ -140,6 +167,8 @@ class Assembler:
         if not variants:
             return None
         first = {i.sop_instance_uid: i for i in sources if i.is_primary}
+        if any(v.sop_instance_uid not in first for v in variants):
+            return Reason.CONFLICT  # the UID came first with something that is no image
         pairs = [(self._spool.path(v.digest), self._spool.path(first[v.sop_instance_uid].digest)) for v in variants]
         try:
             identity = self._identities.read(sorted({path for pair in pairs for path in pair}))

@@ -41,7 +41,17 @@ class IsolatedIdentityReader:
             )
         except subprocess.TimeoutExpired:
             raise IdentityUnavailable(f"comparing {len(paths)} images took over {self._seconds:.0f} s") from None
-        found = {Path(row["path"]): str(row["identity"]) for row in map(json.loads, done.stdout.splitlines())}
+        except OSError as error:
+            raise IdentityUnavailable(f"no process to compare images with ({error.strerror})") from None
+        found = _answers(done.stdout)
         if done.returncode != 0 or set(found) != set(paths):
             raise IdentityUnavailable(f"comparing {len(paths)} images failed (exit status {done.returncode})")
         return found
+
+
+def _answers(text: str) -> dict[Path, str]:
+    """Read what the child wrote; it may have been killed in the middle of a line."""
+    try:
+        return {Path(row["path"]): str(row["identity"]) for row in map(json.loads, text.splitlines())}
+    except (ValueError, KeyError, TypeError):
+        return {}
