@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless
-from pynetdicom import AE, evt
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
+from support.scp import Scp, listening, write_instance
 
 from hounsfield.daemon.cli.exits import CommandFailed, ExitCode, UsageFault
 from hounsfield.daemon.cli.scu import (
@@ -24,49 +22,10 @@ from hounsfield.daemon.cli.scu import (
 )
 
 
-def write_instance(path: Path, syntax: str = ExplicitVRLittleEndian, pixels: bytes = b"\x01\x02") -> Path:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = CTImageStorage
-    meta.MediaStorageSOPInstanceUID = f"1.2.826.0.1.{abs(hash(path.name)) % 10**9}"
-    meta.TransferSyntaxUID = syntax
-    data = Dataset()
-    data.file_meta = meta
-    data.SOPClassUID = CTImageStorage
-    data.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-    data.PatientName = "Anybody"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data.save_as(path, enforce_file_format=True)
-    return path
-
-
-class Scp:
-    """Keeps the raw data sets it gets; answers with ``status``."""
-
-    def __init__(self) -> None:
-        self.status = 0x0000
-        self.received: list[tuple[str, bytes]] = []
-        self.ae = AE("STORE")
-        self.ae.require_called_aet = True
-        self.ae.add_supported_context("1.2.840.10008.1.1")
-        self.ae.add_supported_context(CTImageStorage, [ExplicitVRLittleEndian])
-        handlers: list[Any] = [(evt.EVT_C_STORE, self._keep)]
-        self.server = self.ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
-        self.port = int(self.server.server_address[1])
-
-    def _keep(self, event: Any) -> int:
-        self.received.append((event.context.transfer_syntax, event.request.DataSet.getvalue()))
-        return self.status
-
-    @property
-    def peer(self) -> Peer:
-        return Peer("127.0.0.1", self.port, "STORE")
-
-
 @pytest.fixture
 def scp() -> Iterator[Scp]:
-    peer = Scp()
-    yield peer
-    peer.server.shutdown()
+    with listening() as peer:
+        yield peer
 
 
 def test_the_bytes_on_the_wire_are_the_bytes_of_the_file(scp: Scp, tmp_path: Path) -> None:

@@ -1,0 +1,126 @@
+"""`hounsfield doctor`: each line says what is wrong and how to mend it."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.peers import free_port
+from support.scp import Scp, listening
+from typer.testing import CliRunner
+
+from hounsfield.daemon.cli import checks
+from hounsfield.daemon.cli.checks import Check, Level
+from hounsfield.daemon.cli.exits import CommandFailed
+from hounsfield.daemon.cli.main import app
+from hounsfield.daemon.config.settings import Settings
+from hounsfield.storage import engine
+
+
+@pytest.fixture
+def scp() -> Iterator[Scp]:
+    with listening() as peer:
+        yield peer
+
+
+def settings(**sections: Any) -> Settings:
+    return Settings(**sections)
+
+
+def test_a_free_port_is_ok() -> None:
+    assert checks.check_port(settings(dicom={"port": free_port()})).level is Level.OK
+
+
+def test_our_own_receiver_on_the_port_is_ok(scp: Scp) -> None:
+    check = checks.check_port(settings(dicom={"port": scp.port, "ae_title": "STORE"}))
+    assert check.level is Level.OK
+    assert "STORE answers" in check.message
+
+
+def test_another_program_on_the_port_is_a_problem_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "ECHO_SECONDS", 0.3)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        check = checks.check_port(settings(dicom={"port": other.getsockname()[1]}))
+    assert check.level is Level.PROBLEM
+    assert "another dicom.port" in check.mend
+
+
+def test_an_address_that_is_not_ours_is_a_problem() -> None:
+    check = checks.check_port(settings(dicom={"host": "192.0.2.1", "port": 11112, "allow_any_peer": True}))
+    assert check.level is Level.PROBLEM
+
+
+def test_too_little_space_is_a_problem(tmp_path: Path) -> None:
+    tight = settings(storage={"home": tmp_path}, dicom={"min_free_bytes": 10**18})
+    assert {check.level for check in checks.check_disk(tight)} == {Level.PROBLEM}
+    roomy = settings(storage={"home": tmp_path}, dicom={"min_free_bytes": 0})
+    assert Level.PROBLEM not in {check.level for check in checks.check_disk(roomy)}
+
+
+def test_a_home_that_is_a_file_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    assert checks.check_home(settings(storage={"home": tmp_path / "home"})).level is Level.PROBLEM
+
+
+def test_the_database_is_told_before_and_after_it_was_made(tmp_path: Path) -> None:
+    home = settings(storage={"home": tmp_path})
+    assert "made at the first start" in checks.check_database(home).message
+    engine.open_database(None, tmp_path).close()
+    assert "up to date" in checks.check_database(home).message
+
+
+def test_a_database_that_is_none_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "hounsfield.db").write_text("this is not a database, however long the text may be" * 100)
+    assert checks.check_database(settings(storage={"home": tmp_path})).level is Level.PROBLEM
+
+
+def test_a_broken_bundle_is_a_problem(tmp_path: Path) -> None:
+    (check,) = checks.check_bundles(settings(bundle=[{"path": tmp_path}]))
+    assert check.level is Level.PROBLEM
+    assert "hounsfield bundle lint" in check.mend
+
+
+def test_a_destination_that_is_down_is_a_problem_and_one_that_answers_is_ok(scp: Scp) -> None:
+    entries = [
+        {"name": "up", "ae_title": "STORE", "host": "127.0.0.1", "port": scp.port},
+        {"name": "down", "ae_title": "STORE", "host": "127.0.0.1", "port": 1},
+    ]
+    found = [
+        check for check in checks.check_destinations(settings(destination=entries)) if check.subject != "configuration"
+    ]
+    assert [check.level for check in found] == [Level.OK, Level.PROBLEM]
+    assert "results wait" in found[1].mend
+
+
+def test_a_device_that_is_not_there_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: str) -> dict[str, Any]:
+        raise CommandFailed("device 'gpu:0' is not there")
+
+    monkeypatch.setattr(checks, "ask", refuse)
+    check = checks.check_device(settings(worker={"device": "gpu:0"}))
+    assert (check.level, check.message) == (Level.PROBLEM, "device 'gpu:0' is not there")
+    assert "worker.device" in check.mend
+
+
+def test_the_exit_code_tells_whether_there_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    fine = [Check("port", Level.OK, "free"), Check("bundle", Level.WARNING, "demonstration", "fine for a trial")]
+    broken = [*fine, Check("disk", Level.PROBLEM, "full", "make room")]
+    runner = CliRunner(env={"NO_COLOR": "1"})
+    monkeypatch.setattr(checks, "all_checks", lambda _: iter(fine))
+    assert runner.invoke(app, ["doctor"]).exit_code == 0
+    monkeypatch.setattr(checks, "all_checks", lambda _: iter(broken))
+    result = runner.invoke(app, ["doctor"])
+    assert result.exit_code == 1
+    assert "-> make room" in result.stdout
+    assert "1 problem found" in result.stderr
+    rows = [json.loads(line) for line in runner.invoke(app, ["doctor", "--json"]).stdout.splitlines()]
+    assert rows[2] == {"check": "disk", "level": "problem", "message": "full", "mend": "make room"}
+
+
+def test_a_wrong_configuration_ends_with_the_code_for_it() -> None:
+    result = CliRunner(env={"HOUNSFIELD_DICOM__PORT": "many"}).invoke(app, ["doctor"])
+    assert result.exit_code == 3
