@@ -55,9 +55,9 @@ def run_role(role: Role, settings: Settings, ready_fd: int = -1) -> int:
             _receive(application, stop, ready_fd)
         case Role.ASSEMBLER:
             assembler, rescuer = application.assembler(), application.rescuer()
-            _repeat(lambda: assembler.tick() + rescuer.tick() > 0, stop)
+            repeat(lambda: assembler.tick() + rescuer.tick() > 0, stop)
         case Role.WORKER:
-            _repeat(application.worker().work_one, stop)
+            repeat(application.worker().work_one, stop)
         case Role.COURIER:
             _deliver(application, stop)
         case Role.CONSOLE:
@@ -83,7 +83,7 @@ def _receive(application: Application, stop: threading.Event, ready_fd: int) -> 
 
 def _deliver(application: Application, stop: threading.Event) -> None:
     threads = [
-        threading.Thread(target=_repeat, args=(courier.work_one, stop), name="courier")
+        threading.Thread(target=repeat, args=(courier.work_one, stop), name="courier")
         for courier in application.couriers()
     ]
     for thread in threads:
@@ -93,16 +93,21 @@ def _deliver(application: Application, stop: threading.Event) -> None:
         thread.join()
 
 
-def _repeat(step: Callable[[], bool], stop: threading.Event) -> None:
+def repeat(step: Callable[[], bool], stop: threading.Event) -> None:
     """Call ``step`` until stopped: again at once while it finds work, else after a short pause.
 
-    A database that fails is asked again: every step is one transaction or can be repeated.
+    A database that fails is asked again: every step is one transaction or can be repeated. A step that fails in a way
+    nobody thought of is logged and repeated too: one job or series must not stop the role that serves all others.
     """
     while not stop.is_set():
         try:
             busy = step()
         except StorageError as error:
             log.error("database or spool failed; trying again", error=str(error))
+            stop.wait(TROUBLE_SECONDS)
+            continue
+        except Exception as error:
+            log.exception("a step failed; going on", error=type(error).__name__)
             stop.wait(TROUBLE_SECONDS)
             continue
         if not busy:

@@ -108,7 +108,14 @@ class Supervisor:
         for role, (at, pause) in list(self._due.items()):
             if now >= at:
                 del self._due[role]
-                self._start(role, pause)
+                self._start_again(role, pause)
+
+    def _start_again(self, role: Role, pause: float) -> None:
+        try:
+            self._start(role, pause)
+        except OSError as error:  # no memory or process left for now: the other roles live on
+            log.error("role cannot be started; trying again", role=str(role), error=error.strerror, seconds=pause)
+            self._due[role] = (self._clock.monotonic() + pause, min(pause * 2, LONGEST_PAUSE))
 
     def _end_all(self) -> None:
         """The receiver first: what it acknowledged meanwhile is still assembled, or found again at the next start."""

@@ -79,3 +79,20 @@ def test_a_receiver_that_cannot_start_ends_the_daemon_with_1(quiet_signals) -> N
     programs = Programs(receiver="raise SystemExit(1)")
     assert Supervisor([Role.RECEIVER, Role.WORKER], programs, SystemClock()).run() == 1
     assert programs.count() == {Role.RECEIVER: 1}
+
+
+def test_a_role_that_cannot_be_forked_just_now_is_tried_again(quiet_signals) -> None:
+    programs, refused = Programs(worker="raise SystemExit(1)"), []
+
+    def spawn(role: Role, ready_fd: int) -> "subprocess.Popen[bytes]":
+        if programs.count()[Role.WORKER] == 1 and not refused:
+            refused.append(role)
+            raise OSError(11, "Resource temporarily unavailable")
+        return programs(role, ready_fd)
+
+    supervisor = Supervisor([Role.RECEIVER, Role.WORKER], spawn, SystemClock())
+    thread = after(programs, lambda: programs.count()[Role.WORKER] >= 2, supervisor.stop)
+    assert supervisor.run() == 0
+    thread.join()
+    assert refused == [Role.WORKER]
+    assert programs.count()[Role.RECEIVER] == 1
