@@ -62,7 +62,7 @@ test: ## set up what is missing, check, run the whole suite
 	@$(MAKE) --no-print-directory test-only
 
 test-only: dev
-	$(BIN)/pytest -m "not long" $(PYTEST_ARGS)
+	$(BIN)/pytest -m "not long" -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 demo-model: dev ## train the demonstration bundle anew, from generated phantoms
 	$(BIN)/python -m hounsfield.model.train.demo --out model/bundled/ich-demo --seed 1
