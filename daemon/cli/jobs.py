@@ -6,17 +6,17 @@ import typer
 
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
-from hounsfield.daemon.cli.output import json_line, show_table
+from hounsfield.daemon.cli.output import json_line, note, show_table
+from hounsfield.daemon.cli.paging import pages
 from hounsfield.storage.states import JobKind, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
 
     from hounsfield.storage.ports import JobStore
-    from hounsfield.storage.records import JobFilter, JobRecord
+    from hounsfield.storage.records import JobRecord
 
-PAGE = 500
 FOLLOW_SECONDS = 0.3
 
 app = typer.Typer(name="jobs", help="The job log: what was analysed, delivered, retried and why.", no_args_is_help=True)
@@ -39,25 +39,21 @@ def list_jobs(
     from hounsfield.storage.records import JobFilter
 
     selection = JobFilter(kind=kind, state=state, series_uid=series)
+    empty = True
     with open_stores(config) as (_, database):
-        for page in _pages(database.jobs, selection, after, limit):
+
+        def fetch(after_id: int, count: int) -> "list[JobRecord]":
+            return database.jobs.page(selection, after_id=after_id, limit=count)
+
+        for page in pages(fetch, after, limit):
+            empty = False
             if as_json:
                 for job in page:
                     json_line(job_json(job))
             else:
                 show_table(JOB_COLUMNS, [job_row(job) for job in page])
-
-
-def _pages(jobs: "JobStore", selection: "JobFilter", after: int, limit: int | None) -> "Iterator[list[JobRecord]]":
-    """Yield pages by id, so that a log of any length needs the memory of one page."""
-    left = limit
-    while left is None or left > 0:
-        page = jobs.page(selection, after_id=after, limit=PAGE if left is None else min(PAGE, left))
-        if not page:
-            return
-        yield page
-        after = page[-1].id
-        left = None if left is None else left - len(page)
+    if empty:
+        note("no such jobs" if any((kind, state, series, after)) else "no jobs yet")
 
 
 @app.command()

@@ -7,13 +7,13 @@ import typer
 
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
-from hounsfield.daemon.cli.output import console, json_line, local, show_table
+from hounsfield.daemon.cli.output import console, json_line, local, note, show_table
+from hounsfield.daemon.cli.paging import pages
 
 if TYPE_CHECKING:
     from hounsfield.storage.ports import SeriesStore
     from hounsfield.storage.records import SeriesRecord
 
-PAGE = 500
 COLUMNS = ("series", "rev", "state", "completeness", "reason", "instances", "last received")
 
 app = typer.Typer(name="series", help="Series received, and those that wait for a person.", no_args_is_help=True)
@@ -29,19 +29,21 @@ def list_series(
     config: ConfigOption = None,
 ) -> None:
     """List series in the order in which they first came."""
-    left = limit
+    empty = True
     with open_stores(config) as (_, database):
-        while left is None or left > 0:
-            page = database.series.page(after_id=after, limit=PAGE if left is None else min(PAGE, left))
-            if not page:
-                return
+
+        def fetch(after_id: int, count: int) -> "list[SeriesRecord]":
+            return database.series.page(after_id=after_id, limit=count)
+
+        for page in pages(fetch, after, limit):
+            empty = False
             if as_json:
                 for series in page:
                     json_line(series_json(series))
             else:
                 show_table(COLUMNS, [series_row(series) for series in page])
-            after = page[-1].id
-            left = None if left is None else left - len(page)
+    if empty:
+        note("no such series" if after else "no series yet")
 
 
 def series_json(series: "SeriesRecord") -> dict[str, object]:

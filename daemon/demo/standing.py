@@ -46,7 +46,7 @@ def stand(series: SeriesRecord | None, jobs: Sequence[JobRecord], events: Sequen
         return Standing()
     seconds = {Stage.RECEIVE: _between(series.first_received_at, series.last_received_at)}
     if series.state is SeriesState.RECEIVING:
-        return Standing(stage=Stage.RECEIVE, note=f"{series.instances} images", seconds={})
+        return Standing(stage=Stage.RECEIVE, note=_images(series.instances), seconds={})
     seconds[Stage.ASSEMBLE] = _between(series.last_received_at, series.closed_at or _left_receiving(events, series))
     if series.state is SeriesState.SKIPPED:
         return Standing(stage=Stage.ASSEMBLE, seconds=seconds, end=End.SKIPPED, reason=series.reason)
@@ -124,6 +124,10 @@ def _waits(job: JobRecord) -> str:
             return f"attempt {job.attempts} failed: {job.reason}; tries again"
         case _:
             return ""
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"
 
 
 def _left_receiving(events: Sequence[EventRecord], series: SeriesRecord) -> datetime:

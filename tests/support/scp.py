@@ -41,6 +41,11 @@ class Scp:
         self.server = self.ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
         self.port = int(self.server.server_address[1])
 
+    def forget(self) -> None:
+        """Begin anew: nothing received, every image welcome."""
+        self.status = 0x0000
+        self.received.clear()
+
     def _keep(self, event: Any) -> int:
         self.received.append((event.context.transfer_syntax, event.request.DataSet.getvalue()))
         return self.status

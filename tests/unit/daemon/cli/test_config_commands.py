@@ -72,6 +72,12 @@ def test_a_wrong_key_ends_with_the_configuration_code_and_names_it(tmp_path: Pat
     assert "dicom.prot" in result.stderr
 
 
+def test_a_bundle_that_cannot_be_used_ends_with_the_configuration_code(tmp_path: Path) -> None:
+    result = runner.invoke(app, ["config", "check"], env={"HOUNSFIELD_BUNDLE": f'[{{"path": "{tmp_path}"}}]'})
+    assert result.exit_code == 3
+    assert "manifest.toml" in result.stderr
+
+
 def test_a_demonstration_bundle_and_a_distant_destination_are_explained() -> None:
     (warning,) = warnings_of(settings_with({}), [FakeManifest(clinical=False)])  # type: ignore[list-item]
     assert "'pacs' (10.0.0.5) gets nothing from bundle 'ich-demo'" in warning

@@ -19,10 +19,16 @@ from hounsfield.daemon.config.settings import Settings
 from hounsfield.storage import engine
 
 
-@pytest.fixture
-def scp() -> Iterator[Scp]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[Scp]:
     with listening() as peer:
         yield peer
+
+
+@pytest.fixture
+def scp(server: Scp) -> Scp:
+    server.forget()
+    return server
 
 
 def settings(**sections: Any) -> Settings:

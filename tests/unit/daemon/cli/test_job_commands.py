@@ -92,7 +92,7 @@ def test_jobs_list_selects(log: Log, options: list[str], count: int) -> None:
 
 
 def test_jobs_list_pages_without_losing_or_repeating(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hounsfield.daemon.cli.jobs.PAGE", 1)
+    monkeypatch.setattr("hounsfield.daemon.cli.paging.PAGE", 1)
     assert [row["id"] for row in log.json("jobs", "list")] == [1, 2, 3, 4]
     assert [row["id"] for row in log.json("jobs", "list", "--limit", "2")] == [1, 2]
 
@@ -266,6 +266,14 @@ def test_a_home_without_a_database_is_named_and_not_made(tmp_path: Path) -> None
     assert result.exit_code == 4
     assert "hounsfield db upgrade" in result.stderr
     assert not (tmp_path / "none").exists()
+
+
+def test_an_empty_log_says_so_and_prints_no_rows(tmp_path: Path) -> None:
+    runner = CliRunner(env={"HOUNSFIELD_STORAGE__HOME": str(tmp_path / "home")})
+    assert runner.invoke(app, ["db", "upgrade"]).exit_code == 0
+    for group in ("jobs", "series"):
+        result = runner.invoke(app, [group, "list"])
+        assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"no {group} yet\n")
 
 
 def test_db_upgrade_check_and_backup(tmp_path: Path) -> None:

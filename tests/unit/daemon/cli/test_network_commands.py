@@ -12,10 +12,16 @@ from typer.testing import CliRunner, Result
 from hounsfield.daemon.cli.main import app
 
 
-@pytest.fixture
-def scp() -> Iterator[Scp]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[Scp]:
     with listening() as peer:
         yield peer
+
+
+@pytest.fixture
+def scp(server: Scp) -> Scp:
+    server.forget()
+    return server
 
 
 def run(*arguments: str, **environment: str) -> Result:

@@ -22,10 +22,16 @@ from hounsfield.daemon.cli.scu import (
 )
 
 
-@pytest.fixture
-def scp() -> Iterator[Scp]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[Scp]:
     with listening() as peer:
         yield peer
+
+
+@pytest.fixture
+def scp(server: Scp) -> Scp:
+    server.forget()
+    return server
 
 
 def test_the_bytes_on_the_wire_are_the_bytes_of_the_file(scp: Scp, tmp_path: Path) -> None:
