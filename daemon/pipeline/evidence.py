@@ -9,6 +9,7 @@ import numpy as np
 from pydicom import Dataset, dcmread
 
 from hounsfield.daemon.pipeline.reporting import Evidence
+from hounsfield.daemon.results.source_attributes import text
 from hounsfield.model.errors import UnreadableInstance
 from hounsfield.model.geometry import SeriesGeometry, measure
 from hounsfield.model.headers import SliceHeader, read_header
@@ -16,7 +17,9 @@ from hounsfield.model.identity import instance_identity, series_identity
 from hounsfield.storage.ports import SeriesStore
 from hounsfield.storage.records import JobRecord, Verdict
 from hounsfield.storage.spool import Spool
-from hounsfield.storage.states import Completeness
+from hounsfield.storage.states import Completeness, Reason
+
+_NAMED_BY = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,13 @@ class Snapshot:
     unreadable: int
     geometry: SeriesGeometry
     verdict: Verdict
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What has happened to the images since the series was closed."""
+        if not self.unreadable or Reason.UNREADABLE in self.verdict.reasons:
+            return ()
+        return (f"{self.unreadable} of {len(self.paths)} stored images can no longer be read.",)
 
     @property
     def ordered(self) -> tuple[SliceHeader, ...]:
@@ -60,7 +70,7 @@ def open_snapshot(series: SeriesStore, spool: Spool, job: JobRecord) -> Snapshot
 
 def evidence(snapshot: Snapshot, slices_hu: Sequence[np.ndarray] = ()) -> Evidence:
     """Evidence with the full analysis identity: decodes every image, so only under the worker's limits."""
-    identity = series_identity(instance_identity(path) for path in snapshot.paths)
+    identity = series_identity(_identity(path) for path in snapshot.paths)
     return _evidence(snapshot, identity, slices_hu)
 
 
@@ -74,10 +84,11 @@ def undecoded_evidence(snapshot: Snapshot) -> Evidence:
 
 
 def _evidence(snapshot: Snapshot, identity: str, slices_hu: Sequence[np.ndarray]) -> Evidence:
-    in_volume = [header.path for header in snapshot.ordered]
-    rest = [path for path in snapshot.paths if path not in set(in_volume)]
+    # Those whose patient the assembler has compared come first: a report copies the patient of the first one.
+    paths = dict.fromkeys(header.path for header in (*snapshot.ordered, *snapshot.headers))
+    data_sets = (_data_set(path) for path in dict.fromkeys((*paths, *snapshot.paths)))
     return Evidence(
-        sources=tuple(_data_set(path) for path in (*in_volume, *rest)),
+        sources=tuple(one for one in data_sets if one is not None),
         headers=snapshot.ordered,
         slices_hu=slices_hu,
         identity=identity,
@@ -85,5 +96,17 @@ def _evidence(snapshot: Snapshot, identity: str, slices_hu: Sequence[np.ndarray]
     )
 
 
-def _data_set(path: Path) -> Dataset:
-    return dcmread(path, stop_before_pixels=True)
+def _identity(path: Path) -> str:
+    try:
+        return instance_identity(path)
+    except OSError:  # gone or out of reach: its name is the digest of what it was
+        return f"lost {path.stem}"
+
+
+def _data_set(path: Path) -> Dataset | None:
+    """Return the instance without its pixels, None if a report cannot name it: it was damaged after reception."""
+    try:
+        found = dcmread(path, stop_before_pixels=True)
+    except Exception:  # noqa: BLE001 - pydicom raises whatever a damaged file makes it raise
+        return None
+    return found if all(text(found, keyword) for keyword in _NAMED_BY) else None

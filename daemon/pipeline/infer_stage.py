@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import numpy as np
 
@@ -66,6 +67,7 @@ class InferStage:
         self._spool = spool
         self._reporter = reporter
         self._clock = clock
+        self._lease = timedelta(seconds=settings.worker.lease_seconds)
 
     def run(self, claim: Claim, served: Served) -> bool:
         """Analyse, report and complete. Raises whatever the analysis raised; False when the claim was lost."""
@@ -80,7 +82,10 @@ class InferStage:
             raise AssertionError("neither a rejection nor a volume")
         with watch.stage("report"):
             slices = volume.slices_hu if volume is not None else ()
-            result = self._reporter.report(claim.job, served.bundle, analysis, evidence(snapshot, slices))
+            shown = evidence(snapshot, slices)
+            if not self._jobs.heartbeat(claim, self._clock.now() + self._lease):
+                return False  # another worker has the job, and its files must not be touched
+            result = self._reporter.report(claim.job, served.bundle, analysis, shown)
         now = self._clock.now()
         requests = deliveries(self._settings.destination, served.bundle.manifest, result.outcome, now)
         return self._jobs.complete_infer(claim, result, requests, now, watch.seconds)
@@ -96,6 +101,8 @@ class InferStage:
             return Analysis(rejection=Rejection.INCOMPLETE), None
         if Reason.SPARSE in verdict.reasons and not scope.allow_sparse:
             return Analysis(rejection=Rejection.INCOMPLETE), None
+        if snapshot.unreadable:
+            return Analysis(rejection=Rejection.UNREADABLE, remarks=snapshot.remarks), None
         fitness = assess(snapshot.headers, snapshot.geometry, scope)
         if fitness.rejection is not None:
             return Analysis(rejection=fitness.rejection, remarks=(*fitness.remarks, fitness.words)), None

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import structlog
 from pydicom import Dataset
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.pipeline.bundle_facts import bundle_facts
 from hounsfield.daemon.results.registry import build
 from hounsfield.daemon.results.request import PredecessorRef, ReportRequest
@@ -20,10 +22,13 @@ from hounsfield.model.bundle import Bundle
 from hounsfield.model.findings import Analysis, Finding
 from hounsfield.model.headers import SliceHeader
 from hounsfield.model.page import PageContent, PageSlice, render_page, write_png
+from hounsfield.model.page.canvas import Picture
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.records import JobRecord, ResultObject, ResultSet, Verdict
 from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.states import REASON_WORDS, Outcome, Reason
+
+log = structlog.get_logger("hounsfield.reporter")
 
 PAGE_SLICES = 6
 
@@ -102,7 +107,7 @@ class Reporter:
             )
             for built in build(request, self._roles)
         )
-        write_png(self._previews / f"{objects[0].sop_instance_uid}.png", page)
+        self._preview(objects[0].sop_instance_uid, page)
         return ResultSet(
             identity=evidence.identity,
             outcome=outcome,
@@ -116,12 +121,22 @@ class Reporter:
     def _predecessors(self, job: JobRecord) -> tuple[PredecessorRef, ...]:
         """Name the reports that this one follows: earlier revisions, or an earlier try of this very job."""
         earlier = self._jobs.predecessors(job.series_id, job.revision, job.bundle or "")
-        return tuple(
-            PredecessorRef.read(self._files.path(obj.sop_instance_uid))
-            for result in earlier[:1]
-            for obj in result.objects
-            if obj.role == "sr"
-        )
+        try:
+            return tuple(
+                PredecessorRef.read(self._files.path(obj.sop_instance_uid))
+                for result in earlier[:1]
+                for obj in result.objects
+                if obj.role == "sr"
+            )
+        except ResultError as error:  # the new report matters more than its link to the old one
+            log.error("a report does not name the one before it", job=job.id, error=str(error))
+            return ()
+
+    def _preview(self, uid: str, page: Picture) -> None:
+        try:
+            write_png(self._previews / f"{uid}.png", page)
+        except OSError as error:  # the report lies safe; a picture beside it is not worth another attempt
+            log.error("the preview could not be written", error=error.strerror)
 
     def _page(
         self, bundle: Bundle, analysis: Analysis, evidence: Evidence, outcome: Outcome, words: str

@@ -15,8 +15,9 @@ from hounsfield.daemon.pipeline.destinations import deliveries
 from hounsfield.daemon.pipeline.evidence import open_snapshot, undecoded_evidence
 from hounsfield.daemon.pipeline.reporting import Reporter
 from hounsfield.model.findings import Analysis, Rejection
+from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import JobStore, SeriesStore
-from hounsfield.storage.records import Claim
+from hounsfield.storage.records import Claim, ResultSet
 from hounsfield.storage.spool import Spool
 from hounsfield.storage.states import JobKind, Outcome, Reason
 
@@ -50,7 +51,11 @@ class Rescuer:
         expired = self._jobs.expired(self._clock.now())
         for claim in expired:
             log.warning("lease expired", job=claim.job.id, kind=str(claim.job.kind), attempt=claim.job.attempts)
-            self.failed(claim, Reason.LEASE_EXPIRED, gave_up=Reason.MODEL_CRASHED)
+            try:
+                self.failed(claim, Reason.LEASE_EXPIRED, gave_up=Reason.MODEL_CRASHED)
+            except Exception as error:
+                # Its short lease runs out and it comes back; the other lost jobs do not wait for that.
+                log.exception("a lost job could not be brought back yet", job=claim.job.id, error=type(error).__name__)
         return len(expired)
 
     def failed(self, claim: Claim, reason: Reason, gave_up: Reason) -> None:
@@ -58,19 +63,53 @@ class Rescuer:
         job = claim.job
         now = self._clock.now()
         if job.kind is not JobKind.INFER or job.attempts < job.max_attempts:
-            pause = timedelta(seconds=min(2.0 ** max(job.attempts - 1, 0), 30.0))
+            pause = timedelta(seconds=min(1 << min(max(job.attempts - 1, 0), 5), 30))
             self._jobs.retry_later(claim, reason, now + pause, now)
         else:
             self.give_up(claim, gave_up)
 
     def give_up(self, claim: Claim, reason: Reason) -> None:
-        """DISCARDED, with a not-analysed result and its DELIVER jobs in the same transaction."""
+        """DISCARDED, with a not-analysed result and its DELIVER jobs in the same transaction.
+
+        Where no report can be built (no image of the series can be read any more) the job ends without one and the
+        series is held, so that a person sees it. Raises StorageError only: then the job comes back by its lease.
+        """
         job = claim.job
         bundle = self._shelf.for_report(job.bundle or "", job.bundle_sha256 or "")
         snapshot = open_snapshot(self._series, self._spool, job)
-        analysis = Analysis(rejection=Rejection.UNREADABLE)
-        result = self._reporter.report(job, bundle, analysis, undecoded_evidence(snapshot), reason)
+        evidence = undecoded_evidence(snapshot)
+        if not evidence.sources:
+            self._give_up_without_report(claim, reason, evidence.identity, Reason.UNREADABLE)
+            return
+        analysis = Analysis(rejection=Rejection.UNREADABLE, remarks=snapshot.remarks)
+        try:
+            result = self._reporter.report(job, bundle, analysis, evidence, reason)
+        except StorageError:
+            raise
+        except Exception as error:
+            log.exception("no report can be built", job=job.id, error=type(error).__name__)
+            self._give_up_without_report(claim, reason, evidence.identity, Reason.INTERNAL)
+            return
         now = self._clock.now()
         requests = deliveries(self._settings.destination, bundle.manifest, Outcome.NOT_ANALYSED, now)
         self._jobs.discard_infer(claim, reason, result, requests, now)
         log.error("job given up; reported as not analysed", job=job.id, reason=str(reason))
+
+    def _give_up_without_report(self, claim: Claim, reason: Reason, identity: str, hold: Reason) -> None:
+        job, now = claim.job, self._clock.now()
+        remark = "No report could be built, so nothing was sent."
+        result = ResultSet(
+            identity=identity,
+            outcome=Outcome.NOT_ANALYSED,
+            reason=reason,
+            score=None,
+            device=None,
+            objects=(),
+            detail={"remarks": [remark]},
+        )
+        if not self._jobs.discard_infer(claim, reason, result, (), now):
+            return
+        log.error("ALARM: a series ended without a report; it is held for a person", job=job.id, reason=str(hold))
+        series = self._series.get(job.series_id)
+        if series is not None and series.revision == job.revision:  # a later revision gets a report of its own
+            self._series.hold(series, hold, now, (remark,))

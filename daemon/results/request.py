@@ -9,6 +9,7 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset, dcmread
+from pydicom.errors import InvalidDicomError
 
 from hounsfield.daemon.errors import ResultError
 from hounsfield.model.findings import Analysis, CodedConcept, Finding
@@ -72,7 +73,7 @@ class PredecessorRef:
         try:
             found = dcmread(path, stop_before_pixels=True, specific_tags=tags)
             study, series, sop_class, instance = (str(found[tag].value) for tag in tags)
-        except (OSError, ValueError, KeyError, AttributeError, EOFError) as error:
+        except (OSError, ValueError, KeyError, AttributeError, EOFError, InvalidDicomError) as error:
             raise ResultError(
                 "an earlier report cannot be read back, so the new one cannot name it",
                 "restore the file in the results folder from a backup",
