@@ -187,6 +187,8 @@ class Reason(StrEnum):
     DESTINATION_GONE = "destination-gone"
     DEMONSTRATION = "demonstration-not-allowed"
     RESULT_CHANGED = "result-changed-on-disk"
+    NO_SUCH_RESULT = "result-object-not-made"
+    """The result set was made before the destination asked for this kind of object."""
     # anybody
     LEASE_EXPIRED = "lease-expired"
     OPERATOR = "operator"

@@ -66,6 +66,12 @@ def decide(
     return RetryLater(at if give_up_at is None else min(at, give_up_at), reason)
 
 
+def decide_unknown(attempts: int, now: datetime, give_up_at: datetime | None, rng: random.Random) -> Decision:
+    """Return what to do after a try that failed in a way nobody thought of: as if the peer had been out of reach."""
+    decision = decide(SendReport(failure=Failure.UNREACHABLE), attempts, now, give_up_at, rng)
+    return RetryLater(decision.at, Reason.INTERNAL) if isinstance(decision, RetryLater) else decision
+
+
 def is_kept(status: int) -> bool:
     """Whether the peer has the object: success, a warning, or it had it before (PS3.4 B.2.3, PS3.7 annex C)."""
     return status in (0x0000, _KEPT_ALREADY) or status & 0xF000 == 0xB000

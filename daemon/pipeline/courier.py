@@ -1,14 +1,25 @@
 """The courier: sends finished result objects, byte for byte, and records how each fared. One thread a destination."""
 
 import random
+from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import Destination
-from hounsfield.daemon.delivery.retry import Complete, Discard, RetryLater, decide, is_kept
+from hounsfield.daemon.delivery.retry import (
+    Complete,
+    Decision,
+    Discard,
+    RetryLater,
+    decide,
+    decide_unknown,
+    is_kept,
+)
 from hounsfield.daemon.delivery.scu import send
 from hounsfield.daemon.pipeline.leases import LeaseKeeper
+from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.records import Claim, ObjectDelivery, StoredResultSet
 from hounsfield.storage.results import ResultFiles
@@ -52,8 +63,16 @@ class Courier:
         )
         if claim is None:
             return False
-        with self._keeper.keep(claim):
-            self._deliver(claim)
+        try:
+            with self._keeper.keep(claim):
+                self._deliver(claim)
+        except StorageError:
+            raise  # the database is the only truth: the job comes back by its lease
+        except Exception as error:
+            # One result set must not stop the thread that serves this destination.
+            log.exception("delivery failed", job=claim.job.id, error=type(error).__name__)
+            now = self._clock.now()
+            self._end(claim, decide_unknown(claim.job.attempts, now, claim.job.give_up_at, self._random), now)
         return True
 
     def _deliver(self, claim: Claim) -> None:
@@ -62,20 +81,32 @@ class Courier:
             log.error("result files do not match what was stored", job=claim.job.id)
             self._jobs.discard(claim, Reason.RESULT_CHANGED, self._clock.now())
             return
+        wanted = [obj.sop_instance_uid for obj in result.objects if obj.role in self._destination.results]
+        if not wanted:
+            log.error("the result set holds nothing this destination asks for", job=claim.job.id)
+            self._jobs.discard(claim, Reason.NO_SUCH_RESULT, self._clock.now())
+            return
         started = self._clock.monotonic()
         kept = {done.sop_instance_uid for done in self._jobs.delivered_objects(claim.job.id) if is_kept(done.status)}
-        paths = [
-            self._files.path(obj.sop_instance_uid)
-            for obj in result.objects
-            if obj.role in self._destination.results and obj.sop_instance_uid not in kept
-        ]
+        paths = [self._files.path(uid) for uid in wanted if uid not in kept]
         report = send(self._destination, paths, self._calling_ae)
         seconds = round(self._clock.monotonic() - started, 4)
         now = self._clock.now()
         objects = [
             ObjectDelivery(sop_instance_uid=sent.sop_instance_uid, status=sent.status, at=now) for sent in report.sent
         ]
-        match decide(report, claim.job.attempts, now, claim.job.give_up_at, self._random):
+        decision = decide(report, claim.job.attempts, now, claim.job.give_up_at, self._random)
+        self._end(claim, decision, now, objects, seconds)
+
+    def _end(
+        self,
+        claim: Claim,
+        decision: Decision,
+        now: datetime,
+        objects: Sequence[ObjectDelivery] = (),
+        seconds: float = 0.0,
+    ) -> None:
+        match decision:
             case Complete():
                 self._jobs.complete_delivery(claim, objects, now, {"deliver": seconds})
             case RetryLater(at=at, reason=reason):

@@ -9,7 +9,9 @@ from support.bench import Bench
 from support.ct_factory import ct_series, write_series
 from support.peers import free_port
 
+from hounsfield.daemon.config.sections import Destination
 from hounsfield.daemon.delivery.store_listener import FolderStore
+from hounsfield.daemon.pipeline import courier as courier_module
 from hounsfield.daemon.pipeline.courier import Courier
 from hounsfield.storage.states import JobKind, JobState, Proof, Reason
 
@@ -24,10 +26,10 @@ def reported(folder: Path, port: int, **more: Any) -> Bench:
     return bench
 
 
-def courier(bench: Bench) -> Courier:
+def courier(bench: Bench, destination: Destination | None = None) -> Courier:
     return Courier(
         name="courier-1",
-        destination=bench.app.settings.destination[0],
+        destination=destination or bench.app.settings.destination[0],
         calling_ae="HOUNSFIELD",
         jobs=bench.app.database.jobs,
         files=bench.app.files,
@@ -89,6 +91,54 @@ def test_a_result_changed_on_disk_is_never_sent(pacs: FolderStore, tmp_path: Pat
     courier(bench).work_one()
     (job,) = bench.jobs(JobKind.DELIVER)
     assert (job.state, job.reason) == (JobState.DISCARDED, Reason.RESULT_CHANGED)
+    assert pacs.files() == []
+
+
+def test_a_delivery_that_fails_in_an_unknown_way_is_tried_again(
+    pacs: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = reported(tmp_path, pacs.port)
+    sender = courier(bench)
+
+    def broken(*_: object) -> None:
+        raise LookupError("nobody thought of this")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(courier_module, "send", broken)
+        assert sender.work_one()
+    (job,) = bench.jobs(JobKind.DELIVER)
+    assert (job.state, job.reason) == (JobState.RETRYABLE, Reason.INTERNAL)
+    bench.clock.advance(60)
+    assert sender.work_one()
+    assert bench.jobs(JobKind.DELIVER)[0].state is JobState.COMPLETED
+    assert len(pacs.files()) == 2
+
+
+def test_a_delivery_that_goes_on_failing_in_an_unknown_way_ends_in_the_dead_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = reported(tmp_path, free_port(), give_up_days=0.1)
+    sender = courier(bench)
+
+    def broken(*_: object) -> None:
+        raise LookupError("nobody thought of this")
+
+    monkeypatch.setattr(courier_module, "send", broken)
+    for _ in range(100):
+        bench.clock.advance(900)
+        sender.work_one()
+    (job,) = bench.jobs(JobKind.DELIVER)
+    assert (job.state, job.reason) == (JobState.DISCARDED, Reason.DEADLINE)
+
+
+def test_a_result_without_the_object_a_destination_wants_now_is_not_called_sent(
+    pacs: FolderStore, tmp_path: Path
+) -> None:
+    bench = reported(tmp_path, pacs.port, results=["sc"])
+    wants_reports = bench.app.settings.destination[0].model_copy(update={"results": ("sr",)})
+    courier(bench, wants_reports).work_one()
+    (job,) = bench.jobs(JobKind.DELIVER)
+    assert (job.state, job.reason, job.proof) == (JobState.DISCARDED, Reason.NO_SUCH_RESULT, Proof.NONE)
     assert pacs.files() == []
 
 
