@@ -46,7 +46,7 @@ RECIPES = (
     Recipe(name="without haemorrhage", seed=102, lesion=None, drop=(), expected=Outcome.NEGATIVE),
     Recipe(name="slices missing", seed=103, lesion=None, drop=(9, 10, 11), expected=Outcome.NOT_ANALYSED),
 )
-"""Seeds that the shipped bundle answers as expected. No head of its training, validation or golden set is among them."""
+"""Seeds that the shipped bundle answers as expected, none of them from its training, validation or golden set."""
 
 
 def generate(folder: Path) -> list[DemoSeries]:
