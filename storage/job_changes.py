@@ -96,13 +96,15 @@ def cancel(connection: Connection, job_id: int, now: datetime) -> bool:
 
 
 def requeue(connection: Connection, job_id: int, now: datetime) -> bool:
-    """Give an ended job another try, by a person; not while its series is HELD."""
+    """Give an ended job another try, by a person; not while its series is HELD, nor an overtaken analysis."""
     series_id = connection.scalar(select(job.c.series_id).where(job.c.id == job_id))
     series_row = None if series_id is None else lock_series(connection, series_id)
     row = lock_job(connection, job_id)
     if row is None or series_row is None or series_row.state == SeriesState.HELD:
         return False
     if (JobState(row.state), JobAction.REQUEUE) not in TRANSITIONS:
+        return False
+    if row.kind == JobKind.INFER and row.revision < series_row.revision:
         return False
     append_events(connection, [_requeued(connection, row, now)])
     return True

@@ -127,7 +127,8 @@ class JobStore(Protocol):
     ) -> Claim | None:
         """Take the due job of highest priority, oldest first; attempts + 1, fence + 1, event written.
 
-        Due: AVAILABLE or RETRYABLE with ``available_at`` <= now. ``destinations`` limits DELIVER jobs.
+        Due: AVAILABLE or RETRYABLE with ``available_at`` <= now. ``destinations`` limits DELIVER jobs. An INFER job
+        waits until those of earlier revisions of its series, with the same bundle, have ended.
         """
 
     def heartbeat(self, claim: Claim, until: datetime) -> bool:
@@ -194,6 +195,7 @@ class JobStore(Protocol):
     def requeue(self, job_id: int, now: datetime) -> bool:
         """DISCARDED or CANCELLED -> AVAILABLE with attempts 0, by a person; False while its series is HELD.
 
+        False too for an INFER job whose series has a later revision: its report would come after the newer one.
         A DELIVER job gets as long until ``give_up_at`` as it had at first.
         """
 

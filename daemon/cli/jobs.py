@@ -105,7 +105,8 @@ def tail(
 def retry(job_ids: JobIds, config: ConfigOption = None) -> None:
     """Put discarded or cancelled jobs back: they start again with no attempts counted."""
     with open_stores(config) as (_, database):
-        _each(database.jobs, job_ids, database.jobs.requeue, "queued again", "only DISCARDED and CANCELLED jobs can")
+        rule = "only DISCARDED and CANCELLED jobs can, not of a HELD series, nor to analyse an overtaken revision"
+        _each(database.jobs, job_ids, database.jobs.requeue, "queued again", rule)
 
 
 @app.command()

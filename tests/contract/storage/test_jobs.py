@@ -278,6 +278,31 @@ def test_a_person_can_send_a_dead_job_round_again(database: Database) -> None:
     assert not database.jobs.requeue(999, at(95))
 
 
+def test_a_later_revision_is_not_analysed_before_the_earlier_one_has_ended(database: Database) -> None:
+    closed(database, 3)
+    first = claimed(database)
+    closed(database, 4, now=at(31))
+    closed(database, 3, "1.2.9", now=at(32))
+    assert claimed(database, seconds=33).job.series_uid == "1.2.9", "other series do not wait"
+    assert database.jobs.retry_later(first, Reason.MODEL_FAILED, at(60), at(34))
+    assert database.jobs.claim([INFER], "worker-2", LEASE, at(35)) is None
+    again = claimed(database, seconds=61)
+    assert again.job.id == first.job.id
+    assert database.jobs.complete_infer(again, result(), to("pacs"), at(62), {})
+    assert claimed(database, seconds=63).job.revision == 2
+
+
+def test_what_a_later_revision_has_overtaken_is_not_sent_round_again(database: Database) -> None:
+    closed(database, 3)
+    claim = claimed(database)
+    assert database.jobs.discard_infer(claim, Reason.MODEL_CRASHED, result(Outcome.NOT_ANALYSED), to("pacs"), at(31))
+    closed(database, 4, now=at(32))
+    assert not database.jobs.requeue(claim.job.id, at(33))
+    delivery = claimed(database, DELIVER, 34)
+    assert database.jobs.discard(delivery, Reason.DEADLINE, at(35))
+    assert database.jobs.requeue(delivery.job.id, at(36)), "its report was never retracted"
+
+
 def test_a_delivery_sent_round_again_gets_its_whole_time_anew(database: Database) -> None:
     analysed(database)
     late = 8 * 86400
