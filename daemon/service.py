@@ -1,143 +1,24 @@
-"""Runs roles: one in this process, several under the supervisor. Entry point of the child processes."""
+"""What ``hounsfield run`` does: one role in this process, several under the supervisor.
 
-import argparse
-import ctypes
-import os
-import signal
-import sys
-import threading
-from collections.abc import Callable, Sequence
+The supervisor's process stays small: it imports neither the database nor the network library.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 
-import structlog
-
-from hounsfield.daemon.app import Application, build
 from hounsfield.daemon.clock import SystemClock
-from hounsfield.daemon.config.settings import Settings, load_settings
-from hounsfield.daemon.errors import DaemonError
+from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.logs import configure
-from hounsfield.daemon.notify import notify
 from hounsfield.daemon.roles import DEFAULT_ROLES, Role
-from hounsfield.daemon.supervisor import READY, STOP_SECONDS, Supervisor, spawn_role
-from hounsfield.model.errors import ModelError
-from hounsfield.storage.errors import StorageError
-
-log = structlog.get_logger("hounsfield.service")
-
-IDLE_SECONDS = 0.1
-"""How often an idle role looks at the database."""
-TROUBLE_SECONDS = 1.0
-"""How long a role waits before it asks a database again that failed."""
-PR_SET_PDEATHSIG = 1
+from hounsfield.daemon.supervisor import Supervisor, spawn_role
 
 
 def run(settings: Settings, config: Path | None, roles: Sequence[Role] = ()) -> int:
     """Run the roles (all if none is named) until SIGTERM or SIGINT; return the exit code."""
     wanted = list(dict.fromkeys(roles)) or list(DEFAULT_ROLES)
-    if Role.CONSOLE in wanted:
-        raise DaemonError(
-            "this version has no console", "leave out --role console; `hounsfield jobs tail -f` shows the job log"
-        )
     configure(settings.logging)
     if len(wanted) == 1:
+        from hounsfield.daemon.role_process import run_role  # imports what the role needs
+
         return run_role(wanted[0], settings)
     return Supervisor(wanted, spawn_role(config), SystemClock()).run()
-
-
-def run_role(role: Role, settings: Settings, ready_fd: int = -1) -> int:
-    """Run one role in this process until SIGTERM or SIGINT."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    application = build(settings)
-    match role:
-        case Role.RECEIVER:
-            _receive(application, stop, ready_fd)
-        case Role.ASSEMBLER:
-            assembler, rescuer = application.assembler(), application.rescuer()
-            repeat(lambda: assembler.tick() + rescuer.tick() > 0, stop)
-        case Role.WORKER:
-            repeat(application.worker().work_one, stop)
-        case Role.COURIER:
-            _deliver(application, stop)
-        case Role.CONSOLE:
-            raise DaemonError("this version has no console")
-    application.database.close()
-    return 0
-
-
-def _receive(application: Application, stop: threading.Event, ready_fd: int) -> None:
-    receiver = application.receiver()
-    receiver.start()
-    dicom = application.settings.dicom
-    sys.stdout.write(f"ready dicom={dicom.host}:{receiver.port} ae={dicom.ae_title}\n")
-    sys.stdout.flush()
-    if ready_fd >= 0:
-        os.write(ready_fd, READY)
-        os.close(ready_fd)
-    else:
-        notify("READY=1")
-    stop.wait()
-    receiver.stop(STOP_SECONDS - 2)
-
-
-def _deliver(application: Application, stop: threading.Event) -> None:
-    threads = [
-        threading.Thread(target=repeat, args=(courier.work_one, stop), name="courier")
-        for courier in application.couriers()
-    ]
-    for thread in threads:
-        thread.start()
-    stop.wait()
-    for thread in threads:
-        thread.join()
-
-
-def repeat(step: Callable[[], bool], stop: threading.Event) -> None:
-    """Call ``step`` until stopped: again at once while it finds work, else after a short pause.
-
-    A database that fails is asked again: every step is one transaction or can be repeated. A step that fails in a way
-    nobody thought of is logged and repeated too: one job or series must not stop the role that serves all others.
-    """
-    while not stop.is_set():
-        try:
-            busy = step()
-        except StorageError as error:
-            log.error("database or spool failed; trying again", error=str(error))
-            stop.wait(TROUBLE_SECONDS)
-            continue
-        except Exception as error:
-            log.exception("a step failed; going on", error=type(error).__name__)
-            stop.wait(TROUBLE_SECONDS)
-            continue
-        if not busy:
-            stop.wait(IDLE_SECONDS)
-
-
-def _die_with(parent: int) -> None:
-    """End when the supervisor is killed: a role without one would hold the port and the leases."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit(1)
-
-
-def main() -> int:
-    """Entry point of a child process of the supervisor (not for people: they use ``hounsfield run --role``)."""
-    parser = argparse.ArgumentParser(prog="hounsfield.daemon.service")
-    parser.add_argument("--role", type=Role, required=True)
-    parser.add_argument("--config", type=Path)
-    parser.add_argument("--ready-fd", type=int, default=-1)
-    parser.add_argument("--parent", type=int, required=True)
-    options = parser.parse_args()
-    _die_with(options.parent)
-    try:
-        settings = load_settings(options.config)
-        configure(settings.logging, context={"role": str(options.role)})
-        return run_role(options.role, settings, options.ready_fd)
-    except (DaemonError, StorageError, ModelError) as error:
-        sys.stderr.write(f"hounsfield {options.role}: {error}\n")
-        return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from hounsfield.daemon import service
+from hounsfield.daemon import role_process
 from hounsfield.daemon.errors import ResultError
 from hounsfield.model.errors import PixelError
 from hounsfield.model.findings import Rejection
@@ -31,5 +31,5 @@ def test_a_step_that_raises_is_repeated(trouble: Exception, monkeypatch: pytest.
         stop.set()
         return True
 
-    service.repeat(step, stop)
+    role_process.repeat(step, stop)
     assert len(calls) == 3
