@@ -9,6 +9,7 @@ import json
 import uuid
 
 from hounsfield.daemon.results.request import ObjectReference, ReportRequest
+from hounsfield.daemon.results.source_attributes import text
 
 IMPLEMENTATION_CLASS_UID = "2.25.201740894210867120634716284513371930127"
 IMPLEMENTATION_VERSION_NAME = "HOUNSFIELD"
@@ -23,6 +24,7 @@ def derived_uid(*parts: object) -> str:
 def _result_key(request: ReportRequest) -> list[object]:
     finding = request.finding
     return [
+        text(request.sources[0], "SeriesInstanceUID"),
         request.identity,
         request.revision,
         request.bundle.sha256,

@@ -48,6 +48,14 @@ def test_a_changed_input_gives_other_uids(change: dict[str, Any]) -> None:
     assert not set(before) & set(after)
 
 
+def test_the_same_images_under_another_series_uid_give_another_report() -> None:
+    """A router that splits or copies series may keep the SOP Instance UIDs, which alone are in the identity."""
+    elsewhere = series()
+    for image in elsewhere:
+        image.SeriesInstanceUID = "1.2.826.0.1.3680043.8.498.99"
+    assert not set(uids(request(sources=IMAGES))) & set(uids(request(sources=elsewhere)))
+
+
 def test_each_outcome_and_reason_has_uids_of_its_own() -> None:
     requests = [request(outcome, sources=IMAGES) for outcome in Outcome]
     requests.append(dataclasses.replace(requests[-1], reason=Reason.MODEL_CRASHED))
