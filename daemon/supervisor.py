@@ -142,7 +142,15 @@ def spawn_role(config: Path | None) -> Spawn:
     """Return what starts one role as a child process with the same configuration."""
 
     def spawn(role: Role, ready_fd: int) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "hounsfield.daemon.role_process", "--role", str(role), "--parent", str(os.getpid())]
+        command = [
+            sys.executable,
+            "-m",
+            "hounsfield.daemon.role_process",
+            "--role",
+            str(role),
+            "--parent",
+            str(os.getpid()),
+        ]
         if config is not None:
             command += ["--config", str(config)]
         if ready_fd >= 0:

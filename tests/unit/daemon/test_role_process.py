@@ -21,7 +21,7 @@ from hounsfield.storage.errors import DatabaseUnavailable
     ],
 )
 def test_a_step_that_raises_is_repeated(trouble: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "TROUBLE_SECONDS", 0.0)
+    monkeypatch.setattr(role_process, "TROUBLE_SECONDS", 0.0)
     stop, calls = threading.Event(), []
 
     def step() -> bool:
