@@ -1,7 +1,7 @@
 """What a stage leaves behind, in the transaction that ends its job: results, DELIVER jobs, what was sent."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -51,6 +51,9 @@ def end_infer(
     events = [event]
     hold = Reason(series_row.reason) if series_row.state == SeriesState.HELD else None
     for request in deliveries:
+        if request.withheld is not None:
+            events.append(_withheld(event, request, request.withheld))
+            continue
         events += _insert_delivery(connection, row, result_set_id, request, change.now, hold)
     append_events(connection, events)
     return True
@@ -76,6 +79,11 @@ def _insert_result(connection: Connection, row: AnyRow, result: ResultSet, now: 
     return result_set_id
 
 
+def _withheld(ended: NewEvent, request: DeliveryRequest, reason: Reason) -> NewEvent:
+    detail: dict[str, object] = {"step": f"withheld from {request.destination}", "destination": request.destination}
+    return replace(ended, stage=Stage.DELIVER, from_state=ended.to_state, reason=reason, seconds=None, detail=detail)
+
+
 def _insert_delivery(
     connection: Connection,
     infer: AnyRow,
@@ -85,7 +93,10 @@ def _insert_delivery(
     hold: Reason | None,
 ) -> list[NewEvent]:
     """Insert a DELIVER job; nothing of a series that is HELD is sent, so there it is cancelled at once."""
-    values: dict[str, Any] = asdict(request) | {
+    values: dict[str, Any] = {
+        "destination": request.destination,
+        "give_up_at": request.give_up_at,
+        "priority": request.priority,
         "kind": JobKind.DELIVER,
         "state": JobState.AVAILABLE,
         "series_id": infer.series_id,

@@ -145,7 +145,10 @@ class JobStore(Protocol):
         now: datetime,
         timings: dict[str, float],
     ) -> bool:
-        """RUNNING -> COMPLETED with its result set and DELIVER jobs; False when the claim is lost."""
+        """RUNNING -> COMPLETED with its result set and DELIVER jobs; False when the claim is lost.
+
+        A delivery that is withheld makes no job; an event of this job names destination and reason.
+        """
 
     def discard_infer(
         self,

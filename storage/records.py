@@ -171,6 +171,8 @@ class DeliveryRequest:
     destination: str
     give_up_at: datetime
     priority: int = 0
+    withheld: Reason | None = None
+    """Why nothing goes there: then no job is made, and the job log says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

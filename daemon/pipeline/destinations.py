@@ -7,7 +7,7 @@ from hounsfield.daemon.config.sections import Destination
 from hounsfield.daemon.config.values import is_loopback
 from hounsfield.model.manifest import Manifest
 from hounsfield.storage.records import DeliveryRequest
-from hounsfield.storage.states import Outcome
+from hounsfield.storage.states import Outcome, Reason
 
 
 def may_receive(destination: Destination, manifest: Manifest) -> bool:
@@ -18,11 +18,14 @@ def may_receive(destination: Destination, manifest: Manifest) -> bool:
 def deliveries(
     destinations: Sequence[Destination], manifest: Manifest, outcome: Outcome, now: datetime
 ) -> tuple[DeliveryRequest, ...]:
-    """Return the DELIVER jobs of a result set."""
+    """Return the DELIVER jobs of a result set; those that the demonstration rule forbids are marked as withheld."""
     return tuple(
-        DeliveryRequest(destination=destination.name, give_up_at=now + timedelta(days=destination.give_up_days))
+        DeliveryRequest(
+            destination=destination.name,
+            give_up_at=now + timedelta(days=destination.give_up_days),
+            withheld=None if may_receive(destination, manifest) else Reason.DEMONSTRATION,
+        )
         for destination in destinations
-        if may_receive(destination, manifest)
-        and (outcome is not Outcome.NEGATIVE or destination.send_negative)
+        if (outcome is not Outcome.NEGATIVE or destination.send_negative)
         and (outcome is not Outcome.NOT_ANALYSED or destination.send_not_analysed)
     )

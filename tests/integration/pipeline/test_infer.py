@@ -11,8 +11,9 @@ from support.ct_factory import ct_series, write_series
 from support.waiting import wait_until
 
 from hounsfield.daemon.app import Application
+from hounsfield.daemon.cli.tailing import event_line, step
 from hounsfield.daemon.pipeline.leases import LeaseKeeper
-from hounsfield.storage.states import JobKind, JobState, Outcome, Reason, SeriesState
+from hounsfield.storage.states import JobKind, JobState, Outcome, Reason, SeriesState, Stage
 
 
 def closed(bench: Bench, folder: Path, missing: int | None = None, **attributes: object) -> None:
@@ -146,6 +147,11 @@ def test_a_demonstration_bundle_does_not_speak_to_a_pacs_elsewhere(tmp_path: Pat
     closed(bench, tmp_path / "files")
     bench.worker(0.9).work_one()
     assert {job.destination for job in bench.jobs(JobKind.DELIVER)} == {"pacs", "allowed"}
+    (job,) = bench.jobs()
+    withheld = [e for e in bench.app.database.jobs.events(job_id=job.id) if e.reason is Reason.DEMONSTRATION]
+    assert [(e.stage, e.from_state, e.to_state) for e in withheld] == [(Stage.DELIVER, "COMPLETED", "COMPLETED")]
+    assert step(withheld[0]) == ("withheld from real", "COMPLETED")
+    assert "demonstration-not-allowed" in event_line(withheld[0], "")
 
 
 def test_a_destination_may_leave_out_results_without_a_finding(tmp_path: Path) -> None:
