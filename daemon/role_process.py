@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -21,12 +22,17 @@ from hounsfield.daemon.supervisor import READY, STOP_SECONDS
 from hounsfield.model.errors import ModelError
 from hounsfield.storage.errors import StorageError
 
+if TYPE_CHECKING:
+    from hounsfield.daemon.pipeline.worker import Worker
+
 log = structlog.get_logger("hounsfield.role")
 
 IDLE_SECONDS = 0.1
 """How often an idle role looks at the database."""
 TROUBLE_SECONDS = 1.0
 """How long a role waits before it asks a database again that failed."""
+HAND_BACK_SECONDS = STOP_SECONDS - 5
+"""How long after the request to stop a worker goes on with its job."""
 PR_SET_PDEATHSIG = 1
 
 
@@ -43,7 +49,7 @@ def run_role(role: Role, settings: Settings, ready_fd: int = -1) -> int:
             assembler, rescuer = application.assembler(), application.rescuer()
             repeat(lambda: assembler.tick() + rescuer.tick() > 0, stop)
         case Role.WORKER:
-            repeat(application.worker().work_one, stop)
+            _work(application.worker(), stop)
         case Role.COURIER:
             _deliver(application, stop)
         case Role.CONSOLE:
@@ -68,6 +74,26 @@ def _receive(application: Application, stop: threading.Event, ready_fd: int) -> 
         notify("READY=1")
     stop.wait()
     receiver.stop(STOP_SECONDS - 2)
+
+
+def _work(worker: "Worker", stop: threading.Event) -> None:
+    done = threading.Event()
+    threading.Thread(target=hand_back, args=(worker, stop, done, os._exit), name="stop", daemon=True).start()
+    repeat(worker.work_one, stop)
+    done.set()
+
+
+def hand_back(worker: "Worker", stop: threading.Event, done: threading.Event, leave: Callable[[int], object]) -> None:
+    """Once stopped, let the job in hand end; one that takes too long goes back uncounted before we are killed."""
+    stop.wait()
+    if done.wait(HAND_BACK_SECONDS):
+        return
+    try:
+        if worker.give_back():
+            log.warning("the job in hand does not end in time and is given back")
+    except StorageError as error:
+        log.error("the job in hand could not be given back; its lease will run out", error=str(error))
+    leave(0)
 
 
 def _deliver(application: Application, stop: threading.Event) -> None:

@@ -118,6 +118,26 @@ def test_a_worker_back_from_the_dead_writes_nothing(bench: Bench, tmp_path: Path
     assert job.state is JobState.COMPLETED
 
 
+def test_a_job_given_back_at_a_clean_stop_is_not_counted_and_nothing_of_it_is_stored(
+    bench: Bench, tmp_path: Path
+) -> None:
+    closed(bench, tmp_path)
+
+    def stopped_meanwhile() -> float:
+        assert worker.give_back()
+        return 0.9
+
+    worker = bench.worker(stopped_meanwhile)
+    assert worker.work_one()
+    (job,) = bench.jobs()
+    assert (job.state, job.attempts, job.reason) == (JobState.AVAILABLE, 0, Reason.SHUTDOWN)
+    assert list(bench.app.files.folder.glob("*.dcm")) == []
+    assert not worker.give_back(), "nothing in hand any more"
+    assert bench.worker(0.9).work_one()
+    (job,) = bench.jobs()
+    assert (job.state, job.attempts, job.outcome) == (JobState.COMPLETED, 1, Outcome.POSITIVE)
+
+
 def test_a_bundle_that_is_not_served_is_no_silence(bench: Bench, tmp_path: Path) -> None:
     closed(bench, tmp_path)
     bench.worker(0.5, known=False).work_one()

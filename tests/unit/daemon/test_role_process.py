@@ -1,11 +1,14 @@
 """The loop of a role outlives what its steps raise."""
 
 import threading
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from hounsfield.daemon import role_process
 from hounsfield.daemon.errors import ResultError
+from hounsfield.daemon.supervisor import STOP_SECONDS
 from hounsfield.model.errors import PixelError
 from hounsfield.model.findings import Rejection
 from hounsfield.storage.errors import DatabaseUnavailable
@@ -33,3 +36,48 @@ def test_a_step_that_raises_is_repeated(trouble: Exception, monkeypatch: pytest.
 
     role_process.repeat(step, stop)
     assert len(calls) == 3
+
+
+@dataclass
+class Busy:
+    """A worker with a job in hand."""
+
+    trouble: Exception | None = None
+    given_back: int = 0
+
+    def give_back(self) -> bool:
+        if self.trouble is not None:
+            raise self.trouble
+        self.given_back += 1
+        return True
+
+
+def stopped(worker: Any, *, is_done: bool, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Ask for the end; return the exit statuses of a worker that had to leave its job."""
+    monkeypatch.setattr(role_process, "HAND_BACK_SECONDS", 0.0)
+    stop, done, left = threading.Event(), threading.Event(), []
+    stop.set()
+    if is_done:
+        done.set()
+    role_process.hand_back(worker, stop, done, left.append)
+    return left
+
+
+def test_a_worker_whose_job_ends_in_time_gives_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Busy()
+    assert stopped(worker, is_done=True, monkeypatch=monkeypatch) == []
+    assert worker.given_back == 0
+
+
+def test_a_worker_whose_job_takes_too_long_gives_it_back_and_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Busy()
+    assert stopped(worker, is_done=False, monkeypatch=monkeypatch) == [0]
+    assert worker.given_back == 1
+
+
+def test_a_worker_without_a_database_leaves_its_job_to_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stopped(Busy(DatabaseUnavailable("down")), is_done=False, monkeypatch=monkeypatch) == [0]
+
+
+def test_a_worker_gives_its_job_back_well_before_it_is_killed() -> None:
+    assert 5 <= role_process.HAND_BACK_SECONDS <= STOP_SECONDS - 2
