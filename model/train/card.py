@@ -2,30 +2,33 @@
 
 from hounsfield.model.evaluate.summary import POSITIVE_MM2, SMALLEST_BRAIN_MM2, OperatingPoint, Summary
 from hounsfield.model.phantom import Subtype
-from hounsfield.model.train.recipe import Recipe
+from hounsfield.model.train.recipe import GOLDEN_TOLERANCE, REQUIRED_AUC, REQUIRED_GAIN, SPECIFICITY, Recipe
 
 CARD = """# ich-demo: haemorrhage on head CT, a demonstration
 
 **{banner}**
 
-A small network ({parameters}) that looks at one axial slice at a time. It ships so that the whole way from a CT
-series to a structured report can be shown and tested. It has never seen a patient, and its answer on a real head CT
-means nothing: a phantom knows neither motion nor metal, neither a tumour nor a shunt. The score is not a probability.
+A small network ({parameters}) that looks at one axial slice at a time. It ships so that the whole way
+from a CT series to a structured report can be shown and tested. It has never seen a patient, and its answer on a real
+head CT means nothing: a phantom knows neither motion nor metal, neither a tumour nor a shunt. The score is not a
+probability.
 
 ## Made by
-`make demo-model` (seed {seed}): {heads} computer-drawn heads for training, {validation} for the thresholds, others for
-the figures below; no head is in two sets. A quarter of the training heads comes from a plainer painter, the rest from
-the painter that also draws the held-out heads, at mixed difficulty. {steps} steps of {batch} slices, half of them
-positive. Preprocessing `{preprocessing}`: the brain without skull, relative to its own median. On the same machine
-with the same versions the same seed gives the same weights bit for bit; elsewhere the golden scores agree within
-0.001.
+`make demo-model` (seed {seed}): {heads} computer-drawn heads for training, {validation} for the thresholds, others
+for the figures below; no head is in two sets. A quarter of the training heads comes from a plainer painter, the rest
+from the painter that also draws the held-out heads, at mixed difficulty. {steps} steps of {batch} slices, half of
+them positive. Preprocessing `{preprocessing}`: the brain without skull, relative to its own median.
+
+On the same machine with the same versions the same seed gives the same `model.keras` bit for bit. On another
+machine the shipped model must score the golden slices within {tolerance}, or it is not served; trained anew there,
+rounding grows into other weights, whose held-out slice AUC must still be {required_auc:.2f} or more and
+{required_gain:.2f} above the best brightness rule, or the script fails.
 
 ## Figures
 On heads drawn like the training heads, which says nothing about patients. A slice is positive from
 {positive:.0f} mm2 of lesion and left out below; slices with less than {brain:.0f} mm2 of brain are left out.
-Intervals (95 %) by bootstrap over heads.
-Thresholds, chosen on the validation set for a specificity of 0.95: series {series_threshold}, slice
-{slice_threshold}.
+Intervals (95 %) by bootstrap over heads. Thresholds, chosen on the validation set for a specificity of
+{specificity:.2f}: series {series_threshold}, slice {slice_threshold}.
 
 | | held out | hard |
 |---|---|---|
@@ -66,6 +69,10 @@ def model_card(recipe: Recipe, point: OperatingPoint, test: Summary, hard: Summa
         banner=banner,
         parameters=f"`{recipe.network.name}`, {recipe.network.shape[0]} x {recipe.network.shape[1]} pixels",
         seed=recipe.seed,
+        tolerance=GOLDEN_TOLERANCE,
+        required_auc=REQUIRED_AUC,
+        required_gain=REQUIRED_GAIN,
+        specificity=SPECIFICITY,
         heads=recipe.training_heads,
         validation=recipe.validation_heads,
         steps=recipe.steps,

@@ -24,12 +24,7 @@ from hounsfield.model.networks import export_scores
 from hounsfield.model.train.fit import predict, set_threads, settle, train
 from hounsfield.model.train.heads import HeadPlan, Purpose, Slices, limit_threads_of_children, prepare_set
 from hounsfield.model.train.package import AGGREGATION, Trained, write_demonstration
-from hounsfield.model.train.recipe import Recipe, smoke
-
-SPECIFICITY = 0.95
-"""On the validation set, which decides both thresholds."""
-REQUIRED_AUC = 0.85
-REQUIRED_GAIN = 0.05
+from hounsfield.model.train.recipe import REQUIRED_AUC, REQUIRED_GAIN, SPECIFICITY, Recipe, smoke
 
 log = logging.getLogger("hounsfield.train")
 

@@ -22,6 +22,15 @@ STRIP = PreprocessingSpec.model_validate(
 COMPACT = NetworkSpec(shape=(INPUT_PIXELS, INPUT_PIXELS, 2))
 
 
+SPECIFICITY = 0.95
+"""On the validation set, which decides both thresholds."""
+REQUIRED_AUC = 0.85
+"""Of held-out slices; a model below it is not shippable."""
+REQUIRED_GAIN = 0.05
+"""Of that AUC over the best brightness rule on the same slices."""
+GOLDEN_TOLERANCE = 1e-3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Sizes of the sets (heads) and of the training."""
