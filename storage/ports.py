@@ -52,12 +52,8 @@ class SeriesStore(Protocol):
     def all_digests(self) -> set[str]:
         """Return every digest with a row (rows without a file raise an alarm at start)."""
 
-    def quiet(self, *, now: datetime, quiet: timedelta, max_age: timedelta, floor: datetime) -> list[SeriesRecord]:
-        """Return RECEIVING series with nothing new for ``quiet``, or older than ``max_age``.
-
-        The quiet period counts from the latest of: last instance, an association marked LOST that touched the
-        series, and ``floor`` (the start of this assembler: a restart gives a fresh period).
-        """
+    def receiving(self) -> list[SeriesRecord]:
+        """Return the RECEIVING series in the order of their ids. Every news of one gives it another version."""
 
     def get(self, series_id: int) -> SeriesRecord | None:
         """Return a series by its row id."""

@@ -109,6 +109,10 @@ class SeriesRecord:
     """Copies with other bytes and the same analysis identity."""
     first_received_at: datetime
     last_received_at: datetime
+    touched_at: datetime
+    """Last news of it: an image, a copy, or an association that turned out to be lost."""
+    receiving_since: datetime
+    """When it began, or began again, to receive."""
     closed_at: datetime | None
     version: int
     """Grows with every change and every instance: by it a decision on an older look at the series is refused."""

@@ -71,6 +71,8 @@ def series_record(row: AnyRow) -> SeriesRecord:
         variants=row.variants,
         first_received_at=row.first_received_at,
         last_received_at=row.last_received_at,
+        touched_at=row.touched_at,
+        receiving_since=row.receiving_since,
         closed_at=row.closed_at,
         version=row.version,
     )

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import Select, select, update
 
 from hounsfield.storage import registration, series_changes, tables
 from hounsfield.storage.records import (
@@ -79,21 +79,10 @@ class SqlSeriesStore:
         with self._transactions.read() as connection:
             return set(connection.scalars(select(tables.instance.c.digest)))
 
-    def quiet(self, *, now: datetime, quiet: timedelta, max_age: timedelta, floor: datetime) -> list[SeriesRecord]:
-        """Return RECEIVING series that are due for a decision.
-
-        The age counts from when the series began, or began again, to receive. Both periods count from ``floor`` at
-        the earliest.
-        """
-        due = []
-        if floor <= now - quiet:
-            due.append(tables.series.c.touched_at <= now - quiet)
-        if floor <= now - max_age:
-            due.append(tables.series.c.receiving_since <= now - max_age)
-        if not due:
-            return []
+    def receiving(self) -> list[SeriesRecord]:
+        """Return the RECEIVING series in the order of their ids."""
         receiving = tables.series.c.state == SeriesState.RECEIVING
-        query = select(tables.series).where(receiving, or_(*due)).order_by(tables.series.c.id)
+        query = select(tables.series).where(receiving).order_by(tables.series.c.id)
         with self._transactions.read() as connection:
             return [series_record(row) for row in connection.execute(query)]
 

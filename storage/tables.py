@@ -98,7 +98,7 @@ series = Table(
     Column("variants", Integer, nullable=False, default=0),
     Column("first_received_at", UtcDateTime, nullable=False),
     Column("last_received_at", UtcDateTime, nullable=False),
-    # The quiet period counts from touched_at, the maximum age from receiving_since.
+    # How long a series was quiet, and how old it was, before the assembler first saw it.
     Column("touched_at", UtcDateTime, nullable=False),
     Column("receiving_since", UtcDateTime, nullable=False),
     Column("closed_at", UtcDateTime),

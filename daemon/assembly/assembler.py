@@ -7,12 +7,13 @@ times and then held for a person.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
-from hounsfield.daemon.assembly.completeness import ended_badly, judge
+from hounsfield.daemon.assembly.completeness import Evidence, ended_badly, judge
 from hounsfield.daemon.assembly.identities import IdentityReader
+from hounsfield.daemon.assembly.quiet import Quiet, QuietWatch
 from hounsfield.daemon.assembly.selection import select
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import AssemblySettings
@@ -32,7 +33,8 @@ log = structlog.get_logger("hounsfield.assembler")
 
 MOST_FAILURES = 3
 """Decisions on a series that may fail, for whatever reason, before it is held."""
-FAILURE_PAUSE = timedelta(seconds=5)
+FAILURE_PAUSE = 5.0
+"""Seconds until a failed decision is taken again, times the failures so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,49 +67,51 @@ class Assembler:
         self._identities = identities
         self._hasher = hasher
         self._clock = clock
-        self._floor = clock.now()  # a restart gives every open series a fresh quiet period
-        self._waiting: dict[int, tuple[int, datetime]] = {}  # (version seen, look again at)
+        self._watch = QuietWatch(clock)
+        self._waiting: dict[int, tuple[int, float]] = {}  # (version seen, look again at this monotonic time)
         self._failures: dict[int, int] = {}
 
     def tick(self) -> int:
         """Decide on every series that is due; return how many changed state."""
-        now = self._clock.now()
-        due = self._series.quiet(
-            now=now,
-            quiet=timedelta(seconds=self._settings.quiet_seconds),
-            max_age=timedelta(seconds=self._settings.max_age_seconds),
-            floor=self._floor,
-        )
-        return sum(self._try(series, now) for series in due if not self._is_waiting(series, now))
+        receiving = self._series.receiving()
+        standing = self._watch.look(receiving)
+        due = [series for series in receiving if self._is_due(standing[series.id]) and not self._is_waiting(series)]
+        return sum(self._try(series, standing[series.id]) for series in due)
 
-    def _try(self, series: SeriesRecord, now: datetime) -> bool:
+    def _is_due(self, standing: Quiet) -> bool:
+        return standing.quiet >= self._settings.quiet_seconds or standing.age >= self._settings.max_age_seconds
+
+    def _try(self, series: SeriesRecord, standing: Quiet) -> bool:
+        now = self._clock.now()
         try:
-            changed = self._decide(series, now)
+            changed = self._decide(series, standing, now)
         except DatabaseUnavailable:
             raise  # nothing is wrong with the series
         except Exception as error:
             log.exception("no decision on a series", series=self._hasher(series.series_uid), error=type(error).__name__)
             return self._failed(series, now)
         self._failures.pop(series.id, None)
+        if changed:
+            self._watch.forget(series.id)
         return changed
 
     def _failed(self, series: SeriesRecord, now: datetime) -> bool:
         failures = self._failures.get(series.id, 0) + 1
         if failures < MOST_FAILURES:
             self._failures[series.id] = failures
-            self._waiting[series.id] = (series.version, now + failures * FAILURE_PAUSE)
+            self._waiting[series.id] = (series.version, self._clock.monotonic() + failures * FAILURE_PAUSE)
             return False
         self._failures.pop(series.id, None)
         return self._hold(series, Reason.INTERNAL, now)
 
-    def _is_waiting(self, series: SeriesRecord, now: datetime) -> bool:
-        version, until = self._waiting.get(series.id, (-1, now))
-        if version == series.version and now < until:
+    def _is_waiting(self, series: SeriesRecord) -> bool:
+        version, until = self._waiting.get(series.id, (-1, 0.0))
+        if version == series.version and self._clock.monotonic() < until:
             return True
         self._waiting.pop(series.id, None)
         return False
 
-    def _decide(self, series: SeriesRecord, now: datetime) -> bool:
+    def _decide(self, series: SeriesRecord, standing: Quiet, now: datetime) -> bool:
         instances = self._series.instances(series.id)
         sources = [i for i in instances if i.role is InstanceRole.SOURCE]
         if not sources:
@@ -119,9 +123,9 @@ class Assembler:
         if series.revision > 0 and not any(i.is_primary and i.revision == 0 for i in sources):
             variants = [i.id for i in instances if i.revision == 0]
             return self._series.close_unchanged(series, variants, now)
-        return self._close(series, sources, now)
+        return self._close(series, sources, standing, now)
 
-    def _close(self, series: SeriesRecord, sources: Sequence[InstanceRecord], now: datetime) -> bool:
+    def _close(self, series: SeriesRecord, sources: Sequence[InstanceRecord], standing: Quiet, now: datetime) -> bool:
         images = self._read(sources)
         if not images.headers:
             return self._hold(series, Reason.UNREADABLE, now)
@@ -137,10 +141,11 @@ class Assembler:
         geometry = measure(images.headers)
         if geometry.duplicate_positions or not geometry.consistent_orientation:
             return self._hold(series, Reason.AMBIGUOUS_GEOMETRY, now)
-        verdict = judge(images.headers, geometry, associations, images.unreadable)
-        until = max(series.last_received_at, self._floor) + timedelta(seconds=self._settings.incomplete_wait_seconds)
-        if verdict.completeness is Completeness.INCOMPLETE and now < until:
-            self._waiting[series.id] = (series.version, until)  # missing slices may still come
+        evidence = Evidence(unreadable=images.unreadable, still_receiving=standing.quiet < self._settings.quiet_seconds)
+        verdict = judge(images.headers, geometry, associations, evidence)
+        wait = self._settings.incomplete_wait_seconds - standing.quiet
+        if verdict.completeness is Completeness.INCOMPLETE and wait > 0:
+            self._waiting[series.id] = (series.version, self._clock.monotonic() + wait)  # slices may still come
             return False
         return self._series.close(series, images.ids, verdict, selection.requests, now)
 

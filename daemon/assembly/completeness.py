@@ -1,6 +1,7 @@
 """Whether a series is whole: a verdict from evidence (geometry, announced counts, association ends). Pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from hounsfield.model.geometry import SeriesGeometry
 from hounsfield.model.headers import SliceHeader
@@ -8,11 +9,21 @@ from hounsfield.storage.records import AssociationRecord, Verdict
 from hounsfield.storage.states import AssociationEnding, Completeness, Reason
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the headers and associations do not say."""
+
+    unreadable: int = 0
+    """Images whose header cannot be read."""
+    still_receiving: bool = False
+    """The series is closed because of its age, not because it fell quiet."""
+
+
 def judge(
     headers: Sequence[SliceHeader],
     geometry: SeriesGeometry,
     associations: Sequence[AssociationRecord],
-    unreadable: int = 0,
+    evidence: Evidence,
 ) -> Verdict:
     """Return the verdict with every reason that speaks against COMPLETE.
 
@@ -20,8 +31,8 @@ def judge(
     """
     missing: dict[Reason, str] = {}
     doubtful: dict[Reason, str] = {}
-    if unreadable:
-        missing[Reason.UNREADABLE] = f"{_count(unreadable, 'image')} of the series cannot be read."
+    if evidence.unreadable:
+        missing[Reason.UNREADABLE] = f"{_count(evidence.unreadable, 'image')} of the series cannot be read."
     if geometry.gaps:
         widest = max(gap.step_mm for gap in geometry.gaps)
         missing[Reason.GAP] = f"Slices are missing at {_count(len(geometry.gaps), 'place')}: a step of {widest:.1f} mm."
@@ -34,6 +45,8 @@ def judge(
         doubtful[Reason.SPARSE] = "Regular steps wider than the slices are thick: every second slice may be missing."
     if ended_badly(associations):
         doubtful[Reason.ASSOCIATION_ABORTED] = "The transfer was cut off and not repeated; the ends may be missing."
+    if evidence.still_receiving:
+        doubtful[Reason.MAX_AGE] = "Images were still coming when the series was closed because of its age."
     reasons = {**missing, **doubtful}
     doubt = Completeness.SUSPECT if doubtful else Completeness.COMPLETE
     completeness = Completeness.INCOMPLETE if missing else doubt

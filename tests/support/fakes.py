@@ -16,6 +16,10 @@ class ManualClock:
     def monotonic(self) -> float:
         return self._monotonic
 
+    def step(self, seconds: float) -> None:
+        """Set the wall clock, as an administrator or a time server does."""
+        self._now += timedelta(seconds=seconds)
+
     def advance(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
         self._monotonic += seconds

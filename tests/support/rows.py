@@ -33,6 +33,8 @@ def series_row(**changes: Any) -> SeriesRecord:
         "variants": 0,
         "first_received_at": at(0),
         "last_received_at": at(3),
+        "touched_at": at(3),
+        "receiving_since": at(0),
         "closed_at": at(5),
     }
     return SeriesRecord(**fields | changes)

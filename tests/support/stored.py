@@ -21,9 +21,6 @@ from hounsfield.storage.states import Completeness, InstanceRole, JobKind, Outco
 T = TypeVar("T")
 T0 = datetime(2026, 11, 22, 8, 0, 0, 123456, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
-QUIET = timedelta(seconds=10)
-MAX_AGE = timedelta(hours=1)
-LONG_AGO = T0 - timedelta(days=1)
 SERIES = "1.2.3.4"
 STUDY = "1.2.3"
 CT = "1.2.840.10008.5.1.4.1.1.2"

@@ -7,9 +7,6 @@ from pathlib import Path
 
 from support.stored import (
     BUNDLE,
-    LONG_AGO,
-    MAX_AGE,
-    QUIET,
     SERIES,
     T0,
     WHOLE,
@@ -22,13 +19,8 @@ from support.stored import (
 )
 
 from hounsfield.storage.engine import Database, open_database
-from hounsfield.storage.records import Registration, SeriesRecord
+from hounsfield.storage.records import Registration
 from hounsfield.storage.states import AssociationEnding, InstanceRole, Reason, SeriesState, Stage
-
-
-def due(database: Database, seconds: float, floor: float | None = None) -> list[SeriesRecord]:
-    start = LONG_AGO if floor is None else at(floor)
-    return database.series.quiet(now=at(seconds), quiet=QUIET, max_age=MAX_AGE, floor=start)
 
 
 def test_the_first_instance_makes_a_series_that_is_receiving(database: Database) -> None:
@@ -123,44 +115,28 @@ def test_more_digests_than_a_statement_holds_can_be_asked_for(database: Database
     assert database.series.registered_digests([*many, receipt(1).digest]) == {receipt(1).digest}
 
 
-def test_a_series_is_due_after_the_quiet_period(database: Database) -> None:
-    received(database)
-    assert due(database, 9.9) == []
-    assert [s.series_uid for s in due(database, 10)] == [SERIES]
-
-
-def test_every_instance_starts_the_quiet_period_anew_even_a_duplicate(database: Database) -> None:
-    received(database)
+def test_every_instance_touches_its_series_even_a_duplicate(database: Database) -> None:
+    first = received(database)
     database.series.register(receipt(4, received_at=at(5)))
-    assert due(database, 14) == []
+    (second,) = database.series.receiving()
     database.series.register(receipt(4, received_at=at(9)))
-    assert due(database, 18) == []
-    assert len(due(database, 19)) == 1
+    (third,) = database.series.receiving()
+    assert [one.touched_at for one in (first, second, third)] == [at(0), at(5), at(9)]
+    assert first.version < second.version < third.version
+    assert third.receiving_since == at(0)
 
 
-def test_a_restart_gives_a_fresh_quiet_period(database: Database) -> None:
-    received(database)
-    assert due(database, 5009, floor=5000) == []
-    assert len(due(database, 5010, floor=5000)) == 1
-
-
-def test_a_series_that_never_falls_quiet_is_due_at_its_maximum_age(database: Database) -> None:
-    received(database)
-    database.series.register(receipt(8, received_at=at(3595)))
-    assert due(database, 3599) == []
-    assert len(due(database, 3600)) == 1
-
-
-def test_the_age_of_a_reopened_series_counts_from_its_reopening(database: Database) -> None:
+def test_a_reopened_series_receives_since_its_reopening(database: Database) -> None:
     closed(database)
     database.series.register(receipt(9, received_at=at(9000)))
-    assert due(database, 9001) == []
-    assert len(due(database, 9010)) == 1
+    (series,) = database.series.receiving()
+    assert (series.receiving_since, series.first_received_at) == (at(9000), at(0))
 
 
-def test_only_receiving_series_are_due(database: Database) -> None:
+def test_only_receiving_series_are_open(database: Database) -> None:
     closed(database)
-    assert due(database, 9000) == []
+    received(database, series="1.2.9")
+    assert [one.series_uid for one in database.series.receiving()] == ["1.2.9"]
 
 
 def test_an_association_is_remembered_with_its_ending(database: Database) -> None:
@@ -181,7 +157,8 @@ def test_associations_of_dead_receivers_are_lost_and_their_series_touched(databa
     database.series.register(receipt(1, series="1.2.3.5", association_id="a2"))
     assert database.series.lose_open_associations("alive", at(100)) == 1
     assert [a.ending for a in database.series.associations(before.id)] == [AssociationEnding.LOST]
-    assert [s.series_uid for s in due(database, 105)] == ["1.2.3.5"]
+    touched = {one.series_uid: one.touched_at for one in database.series.receiving()}
+    assert touched == {SERIES: at(100), "1.2.3.5": at(0)}
     assert not database.series.close(before, [1], WHOLE, [BUNDLE], at(105))
     assert database.series.lose_open_associations("alive", at(101)) == 0
 

@@ -184,3 +184,32 @@ def test_an_aborted_association_makes_the_verdict_suspect(bench: Bench, tmp_path
     bench.settle()
     (series,) = bench.series()
     assert (series.completeness, series.reason) == (Completeness.SUSPECT, Reason.ASSOCIATION_ABORTED)
+
+
+def test_a_series_closed_by_its_age_while_images_still_come_is_suspect(bench: Bench, tmp_path: Path) -> None:
+    files = write_series(tmp_path, ct_series(14))
+    bench.receive(files[:12])
+    bench.clock.advance(3595)
+    bench.receive(files[12:13])
+    bench.clock.advance(6)
+    bench.assembler.tick()
+    (series,) = bench.series()
+    assert (series.state, series.completeness, series.reason) == (
+        SeriesState.CLOSED,
+        Completeness.SUSPECT,
+        Reason.MAX_AGE,
+    )
+
+
+@pytest.mark.parametrize("step", [-3600.0 * 24 * 365, -3600.0, 3600.0])
+def test_a_step_of_the_wall_clock_does_not_move_the_quiet_period(bench: Bench, tmp_path: Path, step: float) -> None:
+    files = write_series(tmp_path, ct_series(14))
+    bench.receive(files[:12])
+    bench.assembler.tick()
+    bench.clock.step(step)
+    bench.clock.advance(5)
+    bench.assembler.tick()
+    assert only(bench)[0] is SeriesState.RECEIVING
+    bench.clock.advance(6)
+    bench.assembler.tick()
+    assert only(bench)[0] is SeriesState.CLOSED

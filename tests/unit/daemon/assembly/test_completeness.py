@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.ct_factory import ct_series, write_series
 
-from hounsfield.daemon.assembly.completeness import judge
+from hounsfield.daemon.assembly.completeness import Evidence, judge
 from hounsfield.model.geometry import measure
 from hounsfield.model.headers import SliceHeader, read_header
 from hounsfield.storage.records import AssociationRecord, Verdict
@@ -36,7 +36,7 @@ def headers(tmp_path: Path) -> list[SliceHeader]:
 
 
 def verdict(headers: list[SliceHeader], *associations: AssociationRecord, unreadable: int = 0) -> Verdict:
-    return judge(headers, measure(headers), associations, unreadable)
+    return judge(headers, measure(headers), associations, Evidence(unreadable))
 
 
 def test_an_even_series_over_a_released_association_is_complete(headers: list[SliceHeader]) -> None:
