@@ -23,6 +23,6 @@ def bundle_facts(bundle: Bundle) -> BundleFacts:
         label=label.name,
         parameters=(
             f"threshold {label.threshold:g}; model sha256 {bundle.sha256}; "
-            f"aggregation {manifest.output.aggregation}; preprocessing {manifest.preprocessing.name}"
+            f"aggregation {manifest.output.aggregation}; preprocessing {manifest.preprocessing.name}."
         ),
     )
