@@ -26,6 +26,10 @@ def serve(bundles: Sequence[Bundle], settings: WorkerSettings) -> dict[str, Serv
         except ModelError as error:
             log.error("bundle not served", **facts, error=str(error))
             continue
+        except Exception as error:
+            # Whatever a model makes its libraries raise: silence about its series would be worse than "not analysed".
+            log.exception("bundle not served", **facts, error=type(error).__name__)
+            continue
         if not test.passed:
             log.error("bundle not served: self-test differs", **facts, difference=test.largest_difference)
             continue
