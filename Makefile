@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 # The lock is made for Python 3.11; a newer python3 is taken where there is no python3.11.
 PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 PYTEST_ARGS ?=
+# The acceptance tests wait for quiet periods and restarts: three workers keep two cores busy.
+PYTEST_WORKERS ?= 3
 # --no-compile and one parallel compileall afterwards: 10 s less than pip's own compilation on two cores.
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
@@ -62,7 +64,7 @@ test: ## set up what is missing, check, run the whole suite
 	@$(MAKE) --no-print-directory test-only
 
 test-only: dev
-	$(BIN)/pytest -m "not long" -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 demo-model: dev ## train the demonstration bundle anew, from generated phantoms
 	$(BIN)/python -m hounsfield.model.train.demo --out model/bundled/ich-demo --seed 1
