@@ -15,6 +15,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS, code_to_category
 
 from hounsfield.daemon.cli.exits import CommandFailed, UsageFault
+from hounsfield.daemon.delivery.reactor import steady
 
 MAX_CONTEXTS = 128
 """Presentation context IDs are odd and one byte long (PS3.8 9.3.2.2)."""
@@ -149,7 +150,7 @@ def associate(peer: Peer, contexts: list[PresentationContext], timeout: float) -
     ae.dimse_timeout = ae.network_timeout = timeout
     association = ae.associate(peer.host, peer.port, contexts=contexts, ae_title=peer.called_ae)
     if association.is_established:
-        return association
+        return steady(association)
     raise CommandFailed(_why_none(association, peer))
 
 

@@ -12,6 +12,7 @@ from pynetdicom import AE, _config
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 
+from hounsfield.daemon.delivery.reactor import steady
 from hounsfield.daemon.errors import DeliveryError
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -144,9 +145,10 @@ def _associate(
     ae.acse_timeout = destination.acse_timeout_seconds
     ae.dimse_timeout = ae.network_timeout = destination.dimse_timeout_seconds
     try:
-        return ae.associate(destination.host, destination.port, contexts=contexts, ae_title=destination.ae_title)
+        made = ae.associate(destination.host, destination.port, contexts=contexts, ae_title=destination.ae_title)
     except OSError:
         return None
+    return steady(made) if made.is_established else made
 
 
 def _why_none(association: Association | None) -> Failure:
