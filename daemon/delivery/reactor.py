@@ -2,8 +2,8 @@
 
 ``Association.send_c_store`` pauses the association's own thread, so that it does not take the answer off the queue.
 It clears an event and believes ``_is_paused``; but a thread that an earlier ``set`` has woken, and that was not
-scheduled since, passes all the same, takes the answer and drops it. The sender then waits for its time-out, though the image was stored. With two cores
-kept busy, 20 of 540 C-ECHO lost their answer, and with this none of 1,705.
+scheduled since, passes all the same, takes the answer and drops it. The sender then waits for its time-out, though
+the image was stored. With two cores kept busy, 20 of 540 C-ECHO lost their answer, and with this none of 1,705.
 
 Here the thread looks again after it wakes, and "paused" ends in the same moment in which it passes.
 """
