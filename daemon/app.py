@@ -8,7 +8,6 @@ import random
 import secrets
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from hounsfield.daemon.clock import Clock, SystemClock
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.kept import kept
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.results import ResultFiles
@@ -65,8 +65,10 @@ class Application:
 
     @cached_property
     def files(self) -> ResultFiles:
-        """Finished result objects."""
-        return ResultFiles(self.home)
+        """Finished result objects; what dead writers left half written is removed."""
+        files = ResultFiles(self.home)
+        files.prepare()
+        return files
 
     @cached_property
     def hasher(self) -> UidHasher:
@@ -76,7 +78,7 @@ class Application:
     @cached_property
     def device_uid(self) -> str:
         """Our Device UID (0018,1002), drawn once and kept."""
-        return _kept(self.home / "device_uid", lambda: f"2.25.{secrets.randbits(122)}")
+        return kept(self.home / "device_uid", lambda: f"2.25.{secrets.randbits(122)}".encode()).decode().strip()
 
     @cached_property
     def shelf(self) -> "BundleShelf":
@@ -203,14 +205,3 @@ class Application:
 def build(settings: Settings) -> Application:
     """Return the application on this machine's clocks."""
     return Application(settings, SystemClock())
-
-
-def _kept(path: Path, make: Callable[[], str]) -> str:
-    """Return the text kept at ``path``; the first process to come writes it, the others read what it wrote."""
-    if not path.exists():
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_text(make())
-        with suppress(FileExistsError):  # another process was first: then its text counts
-            os.link(draft, path)
-        draft.unlink()
-    return path.read_text().strip()

@@ -7,7 +7,6 @@ import hashlib
 import logging
 import os
 import sys
-import tempfile
 import traceback
 import warnings
 from collections.abc import Mapping, MutableMapping
@@ -17,6 +16,7 @@ from typing import Any, TextIO
 import structlog
 
 from hounsfield.daemon.config.sections import LoggingSettings
+from hounsfield.daemon.kept import kept
 
 KEY_FILE = "log.key"
 _KEY_BYTES = 32
@@ -36,35 +36,12 @@ class UidHasher:
     @classmethod
     def of_home(cls, home: Path) -> "UidHasher":
         """Use the key file of ``home``, made at first use (mode 0600). Raises OSError where that is impossible."""
-        path = home / KEY_FILE
-        try:
-            return cls(path.read_bytes())
-        except FileNotFoundError:
-            _write_once(path, os.urandom(_KEY_BYTES))
-            return cls(path.read_bytes())
+        return cls(kept(home / KEY_FILE, lambda: os.urandom(_KEY_BYTES)))
 
     def __call__(self, uid: str) -> str:
         """Return twelve hexadecimal digits after ``h:``."""
         digest = hashlib.blake2b(uid.encode("utf-8", "surrogateescape"), key=self._key, digest_size=6)
         return f"h:{digest.hexdigest()}"
-
-
-def _write_once(path: Path, content: bytes) -> None:
-    """Create ``path`` whole or leave the one that another process made meanwhile."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            return
-    finally:
-        temporary.unlink()
 
 
 def escape_controls(text: str) -> str:

@@ -160,7 +160,6 @@ class Reason(StrEnum):
     GAP = "gap"
     SPARSE = "sparse"
     FEWER_THAN_ANNOUNCED = "fewer-than-announced"
-    DUPLICATE_POSITIONS = "duplicate-positions"
     ASSOCIATION_ABORTED = "association-aborted"
     MAX_AGE = "max-age"
     # why an INFER job ends not analysed
@@ -184,7 +183,6 @@ class Reason(StrEnum):
     REFUSED_STATUS = "refused-status"
     NOT_ACCEPTED = "not-accepted"
     DEADLINE = "deadline"
-    DESTINATION_GONE = "destination-gone"
     DEMONSTRATION = "demonstration-not-allowed"
     RESULT_CHANGED = "result-changed-on-disk"
     NO_SUCH_RESULT = "result-object-not-made"

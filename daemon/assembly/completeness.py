@@ -44,7 +44,9 @@ def judge(
     if geometry.sparse:
         doubtful[Reason.SPARSE] = "Regular steps wider than the slices are thick: every second slice may be missing."
     if ended_badly(associations):
-        doubtful[Reason.ASSOCIATION_ABORTED] = "The transfer was cut off and not repeated; the ends may be missing."
+        doubtful[Reason.ASSOCIATION_ABORTED] = (
+            "A transfer was cut off; images at the ends of the series may be missing."
+        )
     if evidence.still_receiving:
         doubtful[Reason.MAX_AGE] = "Images were still coming when the series was closed because of its age."
     reasons = {**missing, **doubtful}

@@ -4,17 +4,18 @@ import errno
 import shutil
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hounsfield.daemon.cli import scu
 from hounsfield.daemon.cli.bundle import configured_folders
+from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.cli.config import warnings_of
 from hounsfield.daemon.cli.context import database_file
 from hounsfield.daemon.cli.echo import peer_of
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.model_probe import ask
+from hounsfield.daemon.cli.waiting_checks import check_waiting
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.model.errors import BundleError
 from hounsfield.model.lint import Severity, lint
@@ -27,31 +28,16 @@ COMFORTABLE_FREE_BYTES = 10 * GIGABYTE
 ECHO_SECONDS = 5.0
 
 
-class Level(StrEnum):
-    """How bad it is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the doctor."""
-
-    subject: str
-    level: Level
-    message: str
-    mend: str = ""
-
-
 def all_checks(settings: Settings) -> Iterator[Check]:
     """Yield every check as it is done; the slow ones (model, network) last."""
     yield Check("configuration", Level.OK, "read and valid")
     yield check_port(settings)
     yield check_home(settings)
     yield from check_disk(settings)
-    yield check_database(settings)
+    database = check_database(settings)
+    yield database
+    if database.level is Level.OK:
+        yield from _check_jobs(settings)
     yield from check_bundles(settings)
     yield check_device(settings)
     yield from check_destinations(settings)
@@ -136,6 +122,17 @@ def check_database(settings: Settings) -> Check:
     if file is not None:
         return Check("database", Level.WARNING, f"schema {current}, needed is {head}", "upgraded at the next start")
     return Check("database", Level.PROBLEM, f"schema {current}, needed is {head}", "run `hounsfield db upgrade`")
+
+
+def _check_jobs(settings: Settings) -> Iterator[Check]:
+    file = database_file(settings)
+    if file is not None and not file.exists():
+        return
+    database = engine.open_database(settings.storage.resolved_database_url, settings.storage.home)
+    try:
+        yield from check_waiting(database.jobs, settings, datetime.now(UTC))
+    finally:
+        database.close()
 
 
 def check_bundles(settings: Settings) -> Iterator[Check]:

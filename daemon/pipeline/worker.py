@@ -81,7 +81,10 @@ class Worker:
             with self._keeper.keep(claim):
                 self._stage.run(claim, served)
         except StorageError:
-            raise  # the database is the only truth: without it the loop must not go on with the next job
+            # A full disk or a database that is down is no fault of the job: the attempt does not count, and the loop
+            # waits before it asks again. Without the database this raises too, and the lease brings the job back.
+            self._jobs.give_back(claim, self._clock.now())
+            raise
         except Exception as error:  # noqa: BLE001 - a model may raise anything; it becomes the job's state, not silence
             log.error("attempt failed", job=claim.job.id, attempt=claim.job.attempts, error=type(error).__name__)
             self._rescuer.failed(claim, Reason.MODEL_FAILED, gave_up=Reason.MODEL_FAILED)

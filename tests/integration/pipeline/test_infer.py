@@ -13,6 +13,8 @@ from support.waiting import wait_until
 from hounsfield.daemon.app import Application
 from hounsfield.daemon.cli.tailing import event_line, step
 from hounsfield.daemon.pipeline.leases import LeaseKeeper
+from hounsfield.storage.errors import ResultFileError
+from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.states import JobKind, JobState, Outcome, Reason, SeriesState, Stage
 
 
@@ -222,3 +224,24 @@ def test_a_living_worker_keeps_its_lease(bench: Bench, tmp_path: Path) -> None:
         renewed = bench.clock.now() + keeper.lease
         wait_until(lambda: (jobs.get(claim.job.id) or claim.job).lease_until == renewed, 5)
     assert jobs.expired(bench.clock.now()) == []
+
+
+def test_a_full_disk_counts_no_attempt_and_the_job_goes_on_when_there_is_space(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed(bench, tmp_path)
+    worker = bench.worker(0.9)
+
+    def full(*_: object) -> str:
+        raise ResultFileError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ResultFiles, "write", full)
+        for _ in range(5):
+            with pytest.raises(ResultFileError):
+                worker.work_one()
+    (job,) = bench.jobs()
+    assert (job.state, job.attempts) == (JobState.AVAILABLE, 0)
+    assert worker.work_one()
+    (job,) = bench.jobs()
+    assert (job.state, job.outcome) == (JobState.COMPLETED, Outcome.POSITIVE)

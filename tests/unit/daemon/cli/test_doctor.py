@@ -3,10 +3,13 @@
 import json
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.bench import Bench
+from support.ct_factory import ct_series, write_series
 from support.peers import free_port
 from support.scp import Scp, listening
 from typer.testing import CliRunner
@@ -15,6 +18,7 @@ from hounsfield.daemon.cli import checks
 from hounsfield.daemon.cli.checks import Check, Level
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.main import app
+from hounsfield.daemon.cli.waiting_checks import check_waiting
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.storage import engine
 
@@ -130,3 +134,27 @@ def test_the_exit_code_tells_whether_there_is_a_problem(monkeypatch: pytest.Monk
 def test_a_wrong_configuration_ends_with_the_code_for_it() -> None:
     result = CliRunner(env={"HOUNSFIELD_DICOM__PORT": "many"}).invoke(app, ["doctor"])
     assert result.exit_code == 3
+
+
+def late_job(home: Path) -> Bench:
+    bench = Bench(home)
+    bench.receive(write_series(home.parent / "files", ct_series(12)))
+    bench.settle()
+    return bench
+
+
+def test_a_series_that_no_worker_takes_is_a_problem(tmp_path: Path) -> None:
+    bench = late_job(tmp_path / "home")
+    soon, late = (bench.clock.now() + timedelta(minutes=minutes) for minutes in (1, 11))
+    assert [c.level for c in check_waiting(bench.app.database.jobs, bench.app.settings, soon)] == [Level.OK]
+    (check,) = check_waiting(bench.app.database.jobs, bench.app.settings, late)
+    assert check.level is Level.PROBLEM
+    assert "1 series wait" in check.message
+
+
+def test_a_result_for_a_destination_that_is_gone_is_a_problem(tmp_path: Path) -> None:
+    bench = late_job(tmp_path / "home")
+    bench.worker(0.9).work_one()
+    (check,) = check_waiting(bench.app.database.jobs, settings(), bench.clock.now())
+    assert check.level is Level.PROBLEM
+    assert "'pacs', which is not configured" in check.message

@@ -1,0 +1,41 @@
+"""What the doctor says of jobs that nobody takes: silence in the PACS that would otherwise be seen by no one."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from hounsfield.daemon.cli.check import Check, Level
+from hounsfield.daemon.config.settings import Settings
+from hounsfield.storage.ports import JobStore
+from hounsfield.storage.records import JobFilter, JobRecord
+from hounsfield.storage.states import JobKind, JobState
+
+LONGEST_WAIT = timedelta(minutes=10)
+"""An INFER job that waits longer has no worker, or far too few."""
+
+
+def check_waiting(jobs: JobStore, settings: Settings, now: datetime) -> Iterator[Check]:
+    """Tell of INFER jobs that no worker takes and of results for destinations that are not configured."""
+    late = [job for job in _open(jobs, JobKind.INFER) if now - job.available_at > LONGEST_WAIT]
+    if late:
+        message = (
+            f"{len(late)} series wait for a worker, the oldest since {min(j.available_at for j in late):%F %H:%M} UTC"
+        )
+        mend = "see that the service runs, and in its log whether the bundle is served; `hounsfield bundle selftest`"
+        yield Check("waiting", Level.PROBLEM, message, mend)
+    known = {destination.name for destination in settings.destination}
+    stranded = Counter(str(job.destination) for job in _open(jobs, JobKind.DELIVER) if job.destination not in known)
+    for name, count in sorted(stranded.items()):
+        message = f"{count} results wait for destination '{name}', which is not configured"
+        mend = "configure it again under this name, or `hounsfield jobs cancel` them"
+        yield Check("waiting", Level.PROBLEM, message, mend)
+    if not late and not stranded:
+        yield Check("waiting", Level.OK, "no job waits without somebody to take it")
+
+
+def _open(jobs: JobStore, kind: JobKind) -> Iterator[JobRecord]:
+    for state in (JobState.AVAILABLE, JobState.RETRYABLE):
+        after = 0
+        while page := jobs.page(JobFilter(kind=kind, state=state), after_id=after):
+            yield from page
+            after = page[-1].id
