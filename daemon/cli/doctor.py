@@ -16,7 +16,8 @@ def doctor(
     """Check configuration, port, disk, database, bundles, TensorFlow and destinations; exit 1 if there is a problem."""
     from rich.text import Text
 
-    from hounsfield.daemon.cli.checks import Check, Level, all_checks
+    from hounsfield.daemon.cli.check import Check, Level
+    from hounsfield.daemon.cli.checks import all_checks
 
     styles = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "bold red"}
     screen = console()

@@ -18,9 +18,8 @@ def check_waiting(jobs: JobStore, settings: Settings, now: datetime) -> Iterator
     """Tell of INFER jobs that no worker takes and of results for destinations that are not configured."""
     late = [job for job in _open(jobs, JobKind.INFER) if now - job.available_at > LONGEST_WAIT]
     if late:
-        message = (
-            f"{len(late)} series wait for a worker, the oldest since {min(j.available_at for j in late):%F %H:%M} UTC"
-        )
+        oldest = min(job.available_at for job in late)
+        message = f"{len(late)} series wait for a worker, the oldest since {oldest:%F %H:%M} UTC"
         mend = "see that the service runs, and in its log whether the bundle is served; `hounsfield bundle selftest`"
         yield Check("waiting", Level.PROBLEM, message, mend)
     known = {destination.name for destination in settings.destination}

@@ -15,7 +15,7 @@ from support.scp import Scp, listening
 from typer.testing import CliRunner
 
 from hounsfield.daemon.cli import checks
-from hounsfield.daemon.cli.checks import Check, Level
+from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.main import app
 from hounsfield.daemon.cli.waiting_checks import check_waiting
