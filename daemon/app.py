@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from hounsfield.daemon.clock import Clock, SystemClock
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.home import prepare_home
 from hounsfield.daemon.kept import kept
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.storage.engine import Database, open_database
@@ -42,11 +43,7 @@ class Application:
     @cached_property
     def home(self) -> Path:
         """``storage.home``, made if it is not there, for its owner only."""
-        home = self.settings.storage.home
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name in ("previews", "bundles"):
-            (home / name).mkdir(exist_ok=True, mode=0o700)
-        return home
+        return prepare_home(self.settings)
 
     @cached_property
     def process_name(self) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
-from hounsfield.daemon.cli.exits import CommandFailed, Misconfigured
+from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.output import json_line, note, show_table
 
 if TYPE_CHECKING:
@@ -60,14 +60,9 @@ def check(config: ConfigOption = None) -> None:
 
 
 def _manifests(settings: "Settings") -> "list[Manifest]":
-    from hounsfield.daemon.cli.bundle import configured_folders
-    from hounsfield.model.bundle import open_bundle
-    from hounsfield.model.errors import BundleError
+    from hounsfield.daemon.pipeline.bundles import open_shelf
 
-    try:
-        return [open_bundle(folder).manifest for folder in configured_folders(settings)]
-    except BundleError as fault:
-        raise Misconfigured(f"[[bundle]]: {fault}", "`hounsfield bundle lint` lists all that is wrong") from fault
+    return [bundle.manifest for bundle in open_shelf(settings).bundles]
 
 
 def warnings_of(settings: "Settings", manifests: "list[Manifest]") -> list[str]:

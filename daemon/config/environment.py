@@ -110,9 +110,8 @@ def _hint(settings: type[BaseModel], key: str) -> str:
     known = variables_of(settings)
     wanted = PREFIX + key.upper().replace(".", "__")
     near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.75)
-    if near:
-        return f"did you mean {near[0]}?"
+    guess = f"did you mean {near[0]}? " if near else ""
     if field is not None:
         keys = ", ".join(name for name in known if name.startswith(f"{PREFIX}{section.upper()}__"))
-        return f"allowed are {keys}"
-    return "allowed are HOUNSFIELD_<SECTION>__<KEY> with the sections " + ", ".join(settings.model_fields)
+        return f"{guess}allowed are {keys}"
+    return guess + "allowed are HOUNSFIELD_<SECTION>__<KEY> with the sections " + ", ".join(settings.model_fields)

@@ -6,6 +6,7 @@ from pathlib import Path
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
 from hounsfield.model.bundle import Bundle, bundled, open_bundle
+from hounsfield.model.errors import BundleError
 
 
 class BundleShelf:
@@ -26,13 +27,36 @@ class BundleShelf:
 
 
 def open_shelf(settings: Settings) -> BundleShelf:
-    """Open every configured bundle, the shipped demonstration bundle if none is configured."""
-    folders = [Path(entry.path) for entry in settings.bundle] or [bundled()]
-    shelf = BundleShelf([open_bundle(folder) for folder in folders])
+    """Open every configured bundle, the shipped demonstration bundle if none is configured.
+
+    Raises :class:`ConfigurationError` for one that cannot be used, since it may not be left out: a series that only
+    it wants would be skipped without a word.
+    """
+    if not settings.bundle:
+        return BundleShelf([open_bundle(bundled())])
+    shelf = BundleShelf([_open(settings, number) for number in range(len(settings.bundle))])
     names = [bundle.manifest.name for bundle in shelf.bundles]
     if len(set(names)) != len(names):
         problem = ConfigurationProblem(
-            source="bundles", key="bundle", wrong="two bundles have the same name", allowed="remove one of them"
+            source=settings.origin.name("bundle"),
+            key="bundle",
+            wrong="two bundles have the same name",
+            allowed="remove one of them",
         )
         raise ConfigurationError((problem,))
     return shelf
+
+
+def _open(settings: Settings, number: int) -> Bundle:
+    key = f"bundle[{number}].path"
+    folder = Path(settings.bundle[number].path)
+    try:
+        return open_bundle(folder)
+    except BundleError as error:
+        problem = ConfigurationProblem(
+            source=settings.origin.name(key),
+            key=key,
+            wrong=str(error),
+            allowed=f"`hounsfield bundle lint {folder}` lists all that is wrong with it",
+        )
+        raise ConfigurationError((problem,)) from error
