@@ -133,8 +133,8 @@ def lint(which: Which = None, as_json: JsonOption = False, config: ConfigOption 
             if as_json:
                 json_line({"folder": str(folder), **asdict(problem)})
             else:
-                where = ": ".join(part for part in (problem.file, problem.key) if part)
-                typer.echo(f"{folder}: {problem.severity}: {where}: {problem.message}")
+                parts = (str(folder), str(problem.severity), problem.file, problem.key, problem.message)
+                typer.echo(": ".join(part for part in parts if part))
         if not problems and not as_json:
             typer.echo(f"{folder}: no problems")
     if errors:

@@ -57,6 +57,6 @@ def backup(
     target = file or settings.storage.home / "backups" / f"hounsfield-{stamp}.db"
     if target.exists():
         raise CommandFailed(f"{target} is there already", "give another name")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine.backup(settings.storage.resolved_database_url, target)
     typer.echo(f"{target} written")

@@ -122,3 +122,10 @@ def test_phantom_refuses_what_it_cannot_paint(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["phantom", str(tmp_path / "x"), "--lesion", "headache"])
     assert result.exit_code == 2
     assert "subdural" in result.stderr
+
+
+def test_lint_of_a_folder_without_a_manifest_has_no_empty_place_in_its_lines(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["bundle", "lint", str(tmp_path)])
+    assert done.exit_code == 1
+    assert str(tmp_path) in done.stdout
+    assert ": :" not in done.stdout
