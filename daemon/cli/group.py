@@ -46,7 +46,8 @@ def _is_usage_error(failure: Exception) -> bool:
 
 def _unexpected(failure: Exception) -> str:
     return (
-        f"unexpected {type(failure).__name__}: {failure}. This is a fault of the program; "
+        f"unexpected {type(failure).__name__}. This is a fault of the program (its text may quote an image and is "
+        "left out); "
         f"run the command again with {DEBUG_VARIABLE}=1 and report what it prints"
     )
 

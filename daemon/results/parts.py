@@ -8,7 +8,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from hounsfield.daemon.errors import ResultError
-from hounsfield.daemon.results import codes, uids
+from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.request import (
     MANUFACTURER,
     PRODUCT,
@@ -26,6 +26,7 @@ from hounsfield.daemon.results.source_attributes import (
 from hounsfield.daemon.results.times import Stamp, stamp
 from hounsfield.daemon.results.words import LONGEST_LO, plain, series_description
 from hounsfield.model.findings import CodedConcept
+from hounsfield.storage.spool_format import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 
 def envelope(request: ReportRequest, reference: ObjectReference, modality: str, series_number: int) -> Dataset:
@@ -104,8 +105,8 @@ def part10(dataset: Dataset) -> bytes:
     meta.MediaStorageSOPClassUID = UID(dataset.SOPClassUID)
     meta.MediaStorageSOPInstanceUID = UID(dataset.SOPInstanceUID)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = UID(uids.IMPLEMENTATION_CLASS_UID)
-    meta.ImplementationVersionName = uids.IMPLEMENTATION_VERSION_NAME
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
     dataset.file_meta = meta
     buffer = BytesIO()
     try:

@@ -11,9 +11,6 @@ import uuid
 from hounsfield.daemon.results.request import ObjectReference, ReportRequest
 from hounsfield.daemon.results.source_attributes import text
 
-IMPLEMENTATION_CLASS_UID = "2.25.201740894210867120634716284513371930127"
-IMPLEMENTATION_VERSION_NAME = "HOUNSFIELD"
-
 
 def derived_uid(*parts: object) -> str:
     """Return a UUID-derived UID (PS3.5 B.2) of the parts; they must be of JSON types."""
