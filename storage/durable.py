@@ -23,6 +23,9 @@ class FileOperations(Protocol):
     def write(self, descriptor: int, data: memoryview) -> int:
         """Write some of ``data``; return how many bytes."""
 
+    def write_at(self, descriptor: int, chunks: Sequence[Buffer], offset: int) -> int:
+        """Write some of ``chunks``, one behind the other, from ``offset`` on; return how many bytes."""
+
     def fsync(self, descriptor: int) -> None:
         """Bring the file's bytes to the disk."""
 
@@ -31,6 +34,9 @@ class FileOperations(Protocol):
 
     def rename(self, source: Path, target: Path) -> None:
         """Give the file its final name."""
+
+    def link(self, source: Path, target: Path) -> None:
+        """Give the file a second name; raise FileExistsError where there is one of this name."""
 
     def fsync_directory(self, folder: Path) -> None:
         """Bring the names in ``folder`` to the disk."""
@@ -44,13 +50,17 @@ class SystemFileOperations:
 
     def create(self, path: Path) -> int:
         """Create with mode 0600 and an advisory lock, by which another process sees that the writer lives."""
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return descriptor
 
     def write(self, descriptor: int, data: memoryview) -> int:
         """Write as much as the system takes at once."""
         return os.write(descriptor, data)
+
+    def write_at(self, descriptor: int, chunks: Sequence[Buffer], offset: int) -> int:
+        """Write as much as the system takes at once."""
+        return os.pwritev(descriptor, chunks, offset)
 
     def fsync(self, descriptor: int) -> None:
         """Flush file data and metadata."""
@@ -63,6 +73,10 @@ class SystemFileOperations:
     def rename(self, source: Path, target: Path) -> None:
         """Rename within one file system, replacing the target."""
         source.replace(target)
+
+    def link(self, source: Path, target: Path) -> None:
+        """Make a hard link."""
+        target.hardlink_to(source)
 
     def fsync_directory(self, folder: Path) -> None:
         """Flush a directory's entries."""
