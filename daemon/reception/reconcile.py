@@ -44,7 +44,7 @@ def reconcile(spool: Spool, series: SeriesStore, receiver: str, clock: Clock) ->
             registered += 1
         else:
             unreadable += 1
-    lost = series.lose_open_associations(receiver, clock.now())
+    lost = series.lose_open_associations({receiver}, clock.now())
     found = Reconciliation(
         abandoned=abandoned,
         registered=registered,
