@@ -70,7 +70,7 @@ class Registrar:
 
     def ended(self, association_id: str, ending: AssociationEnding, at: datetime) -> None:
         """Record how an association ended, after all its instances."""
-        self._add(AssociationEnd(association_id, ending, at))
+        self._add(AssociationEnd(id=association_id, ending=ending, at=at))
 
     @property
     def is_keeping_up(self) -> bool:
