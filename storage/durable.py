@@ -18,7 +18,7 @@ class FileOperations(Protocol):
     """The system calls of a durable write: tests put a failing or recording one in its place."""
 
     def create(self, path: Path) -> int:
-        """Create a new file that only we may read, locked as ours; return its descriptor."""
+        """Create a new file that only we may read; return its descriptor."""
 
     def write(self, descriptor: int, data: memoryview) -> int:
         """Write some of ``data``; return how many bytes."""
@@ -49,10 +49,8 @@ class SystemFileOperations:
     """The operating system itself."""
 
     def create(self, path: Path) -> int:
-        """Create with mode 0600 and an advisory lock, by which another process sees that the writer lives."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return descriptor
+        """Create with mode 0600."""
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     def write(self, descriptor: int, data: memoryview) -> int:
         """Write as much as the system takes at once."""
@@ -76,7 +74,7 @@ class SystemFileOperations:
 
     def link(self, source: Path, target: Path) -> None:
         """Make a hard link."""
-        target.hardlink_to(source)
+        os.link(source, target)
 
     def fsync_directory(self, folder: Path) -> None:
         """Flush a directory's entries."""
@@ -102,6 +100,7 @@ def write_durably(operations: FileOperations, parts: Path, target: Path, chunks:
     left = part
     try:
         try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # by which another process sees that we live
             for chunk in chunks:
                 _write_all(operations, descriptor, memoryview(chunk).cast("B"))
             operations.fsync(descriptor)

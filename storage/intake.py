@@ -88,12 +88,14 @@ class Slot:
         if self.size == 0:
             yield memoryview(b"")
             return
-        with mmap.mmap(self._descriptor, self.size, prot=mmap.PROT_READ, offset=HEAD_BYTES) as mapped:
-            view = memoryview(mapped)
-            try:
-                yield view
-            finally:
+        mapped = mmap.mmap(self._descriptor, self.size, prot=mmap.PROT_READ, offset=HEAD_BYTES)
+        view = memoryview(mapped)
+        try:
+            yield view
+        finally:
+            with suppress(BufferError):  # an exception that is on its way still holds a piece: freed with it
                 view.release()
+                mapped.close()
 
     def seal(self, provenance: Provenance) -> Sealed:
         """Write the head and make the instance durable: when this returns it survives a power loss.
@@ -139,6 +141,7 @@ class Intake:
         self._operations = operations
         self._lock = lock
         self._slots: deque[tuple[Path, int]] = deque()
+        self._made = 0
         self._turn = threading.Lock()
 
     @classmethod
@@ -197,7 +200,8 @@ class Intake:
         made: list[tuple[Path, int]] = []
         try:
             for _ in range(_SLOTS_AHEAD):
-                path = self._folder / (secrets.token_hex(8) + _SLOT)
+                self._made += 1
+                path = self._folder / f"{self._made:08d}{_SLOT}"
                 made.append((path, self._operations.create(path)))
             self._operations.fsync_directory(self._folder)
         except OSError as error:
@@ -248,30 +252,56 @@ class Intake:
             raise spool_error(error) from error
 
     def leftovers(self) -> Iterator[Sealed]:
-        """Yield the whole instances in this folder, and delete what never became one.
+        """Yield what look like instances in this folder, and delete what never became one.
 
         Only for a folder that was adopted: what is not whole there was never acknowledged. Raise SpoolError.
         """
-        try:
-            for path in sorted(self._folder.glob("*" + _SLOT)):
+        for path in sorted(self._folder.glob("*" + _SLOT)):
+            try:
                 sealed = _read_sealed(path)
                 if sealed is None:
                     self._operations.remove(path)
-                else:
-                    yield sealed
+                    continue
+            except OSError as error:
+                raise spool_error(error) from error
+            yield sealed
+
+    def is_filed(self, sealed: Sealed) -> bool:
+        """Whether a whole file of these bytes lies in ``objects/`` already."""
+        try:
+            return place_of(self._objects, sealed.receipt.digest).stat().st_size > sealed.receipt.size
+        except FileNotFoundError:
+            return False
+
+    def is_whole(self, sealed: Sealed) -> bool:
+        """Whether the bytes in a slot are those that its head names (a power loss may leave others); if not, it goes.
+
+        Raise SpoolError.
+        """
+        try:
+            if _has_its_digest(sealed):
+                return True
+            self._operations.remove(sealed.slot)
         except OSError as error:
             raise spool_error(error) from error
+        return False
 
     def close(self) -> None:
-        """Remove what is not in use, and the lock; instances that are not settled stay for the next start."""
+        """Remove what is not in use, and the lock; instances that are not settled stay for the next start.
+
+        Harmless when repeated.
+        """
         with self._turn:
             self._discard(self._slots)
             self._slots.clear()
+            lock, self._lock = self._lock, -1
+        if lock < 0:
+            return
         with suppress(OSError):  # not empty: that is the point
             if not any(self._folder.glob("*" + _SLOT)):
                 (self._folder / _LOCK).unlink()
                 self._folder.rmdir()
-        os.close(self._lock)
+        os.close(lock)
 
 
 def place_of(objects: Path, digest: str) -> Path:
@@ -297,10 +327,16 @@ def _read_sealed(path: Path) -> Sealed | None:
             return None
         if head.size == 0:
             return None  # no instance is empty
-        with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped)[head.length :] as data:
-            if digest_of(head.provenance.transfer_syntax, data) != head.digest:
-                return None
     return Sealed(path, head.provenance, head.provenance.receipt(head.digest, head.size))
+
+
+def _has_its_digest(sealed: Sealed) -> bool:
+    with (
+        sealed.slot.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped,
+        memoryview(mapped)[-sealed.receipt.size :] as data,
+    ):
+        return digest_of(sealed.provenance.transfer_syntax, data) == sealed.receipt.digest
 
 
 def _folders(incoming: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from hounsfield.daemon.clock import Clock
 from hounsfield.storage.errors import SpoolError
 from hounsfield.storage.ports import SeriesStore
 from hounsfield.storage.records import AssociationRecord, InstanceReceipt
-from hounsfield.storage.spool import Head, Intake, Provenance, Spool
+from hounsfield.storage.spool import Head, Intake, Provenance, Sealed, Spool
 from hounsfield.storage.states import AssociationEnding
 
 log = structlog.get_logger("hounsfield.reception")
@@ -66,16 +66,22 @@ def _adopt(series: SeriesStore, intake: Intake) -> int:
     try:
         leftovers = intake.leftovers()
         while some := list(islice(leftovers, _CHUNK)):
-            for sealed in some:
-                intake.file(sealed)
             known = series.registered_digests([sealed.receipt.digest for sealed in some])
-            new = [(one.provenance, one.receipt) for one in some if one.receipt.digest not in known]
+            whole = [one for one in some if _is_safe(intake, one, known)]
+            for sealed in whole:
+                intake.file(sealed)
+            new = [(one.provenance, one.receipt) for one in whole if one.receipt.digest not in known]
             _register(series, new)
-            intake.settle(some)
+            intake.settle(whole)
             count += len(new)
     finally:
         intake.close()
     return count
+
+
+def _is_safe(intake: Intake, sealed: Sealed, known: Collection[str]) -> bool:
+    """Whether a slot's bytes need no look, for they are filed and registered, or stand up to one."""
+    return (sealed.receipt.digest in known and intake.is_filed(sealed)) or intake.is_whole(sealed)
 
 
 def _head(spool: Spool, digest: str) -> Head | None:

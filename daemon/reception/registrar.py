@@ -28,7 +28,7 @@ _BATCH = 256
 _LINGER_SECONDS = 0.05
 """How long the first of a batch waits for others: a transaction costs the same for one as for fifty."""
 _TROUBLE_SECONDS = 1.0
-_SETTLE_AT = 512
+_SETTLE_AT = 4096
 """Slots are let go in bulk, for each of the folders they were filed in is synced then; or when nothing else comes."""
 _SETTLE_SECONDS = 2.0
 
@@ -79,6 +79,11 @@ class Registrar:
             if self._is_failing or len(self._news) >= MOST_WAITING:
                 return False
             return not self._news or self._clock.monotonic() - self._news[0].since < STALE_SECONDS
+
+    @property
+    def waiting(self) -> int:
+        """How much is still to be recorded."""
+        return len(self._news)
 
     def stop(self, seconds: float) -> bool:
         """Record what waits, for so long at most; whether all of it was. What was not is found at the next start."""

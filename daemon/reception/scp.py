@@ -88,6 +88,11 @@ class Receiver:
             raise RuntimeError("the receiver has not been started")
         return int(self._server.server_address[1])
 
+    @property
+    def unregistered(self) -> int:
+        """How much of what was acknowledged is not in the database yet."""
+        return 0 if self._registrar is None else self._registrar.waiting
+
     def start(self) -> Reconciliation:
         """Bring spool and database to agree, then listen.
 
