@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import structlog
@@ -17,13 +18,15 @@ from hounsfield.daemon.config.sections import DicomSettings, Peer
 from hounsfield.daemon.errors import PortUnavailable
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.reception import library
-from hounsfield.daemon.reception.admission import Admission, Rejection
+from hounsfield.daemon.reception.admission import Admission, Applicant, Decision, Rejection
 from hounsfield.daemon.reception.associations import Claim, OpenAssociation, Parties
 from hounsfield.daemon.reception.contexts import contexts
 from hounsfield.daemon.reception.reconcile import Reconciliation, reconcile
+from hounsfield.daemon.reception.sightings import SightingBook
 from hounsfield.daemon.reception.status import Status
 from hounsfield.daemon.reception.storage_handler import InboundInstance, InstanceAcceptor, OwnResults
-from hounsfield.storage.ports import SeriesStore
+from hounsfield.storage.errors import StorageError
+from hounsfield.storage.ports import PeerStore, SeriesStore
 from hounsfield.storage.spool import Spool
 from hounsfield.storage.spool_format import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hounsfield.storage.states import AssociationEnding
@@ -45,6 +48,7 @@ class Receiver:
         *,
         settings: DicomSettings,
         peers: Sequence[Peer],
+        peer_store: PeerStore,
         spool: Spool,
         series: SeriesStore,
         jobs: OwnResults,
@@ -58,6 +62,8 @@ class Receiver:
         self._clock = clock
         self._name = name
         self._admission = Admission(settings, peers, clock)
+        self._sightings = SightingBook(clock)
+        self._peer_store = peer_store
         self._acceptor = InstanceAcceptor(
             settings=settings, spool=spool, series=series, own_results=jobs, clock=clock, hasher=hasher
         )
@@ -186,6 +192,10 @@ class Receiver:
         still = [entry for entry in waiting if not entry.save_ending()]
         with self._lock:
             self._unsaved += still
+        try:
+            self._sightings.flush(self._peer_store)
+        except StorageError:
+            log.debug("the list of senders waits for the database")  # it keeps what was noted; the next sweep tries
 
     def _end(self, association: Association, ending: AssociationEnding) -> None:
         with self._lock:
@@ -214,28 +224,45 @@ class Receiver:
             called_ae=request.called_ae_title.strip(" "),
             peer_address=association.requestor.address,
         )
-        with self._lock:
-            rejection = self._decide(parties)
-            if rejection is None:
-                self._open[association] = OpenAssociation(parties, self._name, self._series, self._clock)
-        if rejection is not None:
-            log.warning(
-                "association refused",
-                calling_ae=parties.calling_ae,
-                called_ae=parties.called_ae,
-                peer=parties.peer_address,
-                reason=rejection.words,
-            )
-            library.reject(association, rejection)
-
-    def _decide(self, parties: Parties) -> Rejection | None:
-        if self._stopping.is_set():
-            return Rejection.STOPPING
-        return self._admission.decide(
+        applicant = Applicant(
             calling_ae=parties.calling_ae,
             called_ae=parties.called_ae,
             address=parties.peer_address,
-            open_associations=sum(association.is_alive() for association in self._open),
+            has_user_identity=association.requestor.user_identity is not None,
+        )
+        decision = self._admission.identify(applicant)  # may wait for a resolver: not under the lock
+        with self._lock:
+            decision = self._seat(decision, parties)
+            if decision.is_admitted:
+                self._open[association] = OpenAssociation(parties, self._name, self._series, self._clock)
+        self._sightings.note(applicant, decision.reason, decision.is_admitted)
+        if decision.rejection is not None:
+            self._log_decision("association refused", parties, decision.rejection)
+            library.reject(association, decision.rejection)
+        elif decision.overlooked is not None:
+            self._log_decision("association admitted by dicom.learning", parties, decision.overlooked)
+
+    def _log_decision(self, what: str, parties: Parties, found: Rejection) -> None:
+        log.warning(
+            what,
+            calling_ae=parties.calling_ae,
+            called_ae=parties.called_ae,
+            peer=parties.peer_address,
+            reason=found.words,
+        )
+
+    def _seat(self, decision: Decision, parties: Parties) -> Decision:
+        if self._stopping.is_set():
+            return replace(decision, rejection=Rejection.STOPPING)
+        senders = [
+            (entry.parties.calling_ae, entry.parties.peer_address)
+            for association, entry in self._open.items()
+            if association.is_alive()
+        ]
+        return self._admission.seat(
+            decision,
+            open_associations=len(senders),
+            open_of_peer=senders.count((parties.calling_ae, parties.peer_address)),
         )
 
     def _on_acse(self, event: Any) -> None:
