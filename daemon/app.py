@@ -91,6 +91,7 @@ class Application:
         return Receiver(
             settings=self.settings.dicom,
             peers=self.settings.peer,
+            peer_store=self.database.peers,
             spool=self.spool,
             series=self.database.series,
             jobs=self.database.jobs,

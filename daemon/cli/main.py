@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hounsfield.daemon.cli import bundle, config, database, demo, doctor, echo, jobs, phantom, run, send, series
+from hounsfield.daemon.cli import bundle, config, database, demo, doctor, echo, jobs, peers, phantom, run, send, series
 from hounsfield.daemon.cli.exits import EXIT_CODES_HELP
 from hounsfield.daemon.cli.group import FriendlyGroup
 
@@ -23,6 +23,7 @@ app.command("send")(send.send)
 app.command("echo")(echo.echo)
 app.add_typer(jobs.app)
 app.add_typer(series.app)
+app.add_typer(peers.app)
 app.add_typer(bundle.app)
 app.command("phantom")(phantom.phantom)
 app.add_typer(config.app)

@@ -7,14 +7,16 @@ from hounsfield.daemon.config.fields import Section, setting
 from hounsfield.daemon.config.values import (
     AE_TITLE_ALLOWED,
     DEVICE_ALLOWED,
+    FINGERPRINT_ALLOWED,
     HOST_ALLOWED,
     PEER_HOST_ALLOWED,
     TIMEZONE_ALLOWED,
     AbsolutePath,
     AETitle,
     Device,
+    Fingerprint,
     Host,
-    PeerHost,
+    PeerHosts,
     Timezone,
 )
 
@@ -28,7 +30,8 @@ class DicomSettings(Section):
     ae_title: AETitle = setting("HOUNSFIELD", "Our AE title, which senders call.", allowed=AE_TITLE_ALLOWED)
     host: Host = setting(
         "127.0.0.1",
-        "Address to listen on. Another one than loopback needs a [[peer]] for each sender, or allow_any_peer.",
+        "Address to listen on. Another one than loopback needs a [[peer]] for each sender, or learning, or "
+        "allow_any_peer.",
         allowed=HOST_ALLOWED,
     )
     port: int = setting(
@@ -42,7 +45,20 @@ class DicomSettings(Section):
     )
     check_called_ae: bool = setting(True, "Refuse associations that call another AE title than ours.")
     allow_any_peer: bool = setting(False, "Accept any sender from anywhere, whatever [[peer]] says.")
-    max_associations: int = setting(32, "Associations at the same time; more are refused as transient.", ge=1, le=1024)
+    learning: bool = setting(
+        False,
+        "Admit and list senders that no [[peer]] knows; for the first days of an installation. `hounsfield peers "
+        "suggest` shows them as [[peer]] tables to copy. Limits, certificates and user identity stay as strict as "
+        "ever.",
+    )
+    max_associations: int = setting(64, "Associations at the same time; more are refused as transient.", ge=1, le=1024)
+    max_associations_per_peer: int = setting(
+        16,
+        "Associations at the same time from one sender (calling AE title and address); more are refused as transient. "
+        "A [[peer]] may have its own max_associations.",
+        ge=1,
+        le=1024,
+    )
     max_pdu: int = setting(
         131072, "Largest PDU that senders may send; larger is faster.", unit="bytes", ge=4096, le=1048576
     )
@@ -167,8 +183,27 @@ class Peer(Section):
     ae_title: AETitle = setting(
         ..., "AE title the sender calls itself.", allowed=AE_TITLE_ALLOWED, example="CT_SCANNER_1"
     )
-    host: PeerHost = setting(
-        ..., "Where it connects from: address, network or host name.", allowed=PEER_HOST_ALLOWED, example="10.1.2.3"
+    host: PeerHosts = setting(
+        ...,
+        "Where it connects from: address, network or host name, or a list of them.",
+        allowed=PEER_HOST_ALLOWED,
+        example="10.1.2.3",
+    )
+    certificate: Fingerprint | None = setting(
+        None,
+        "SHA-256 fingerprint of its certificate: it may come only over TLS and only with exactly this one.",
+        allowed=FINGERPRINT_ALLOWED,
+        example="00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+        default_text="none: with or without TLS, with any certificate that tls.authority signed",
+    )
+    max_associations: int | None = setting(
+        None,
+        "Associations at the same time from each of its addresses; more are refused as transient.",
+        allowed="a whole number from 1 to 1024",
+        example=16,
+        default_text="dicom.max_associations_per_peer",
+        ge=1,
+        le=1024,
     )
 
 

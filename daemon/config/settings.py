@@ -94,12 +94,13 @@ class Settings(BaseSettings):
             if name in names[:index]:
                 key, text = f"destination[{index}].name", f'"{name}" is there twice'
                 raise _at(key, text, "each destination needs its own name")
-        if not (is_loopback(self.dicom.host) or self.peer or self.dicom.allow_any_peer):
+        if not (is_loopback(self.dicom.host) or self.peer or self.dicom.allow_any_peer or self.dicom.learning):
             raise _at(
                 "dicom.host",
                 f'"{self.dicom.host}" can be reached from other machines, and no [[peer]] says who may send',
                 "add a [[peer]] with ae_title and host for each sender, or listen on 127.0.0.1, "
-                "or set dicom.allow_any_peer = true to take images from anybody",
+                "or set dicom.learning = true for the first days (anybody is admitted and listed), "
+                "or dicom.allow_any_peer = true to take images from anybody",
             )
         return self
 
