@@ -7,12 +7,14 @@ from hounsfield.daemon.config.fields import Section, setting
 from hounsfield.daemon.config.values import (
     AE_TITLE_ALLOWED,
     DEVICE_ALLOWED,
+    FINGERPRINT_ALLOWED,
     HOST_ALLOWED,
     PEER_HOST_ALLOWED,
     TIMEZONE_ALLOWED,
     AbsolutePath,
     AETitle,
     Device,
+    Fingerprint,
     Host,
     PeerHost,
     Timezone,
@@ -67,6 +69,53 @@ class DicomSettings(Section):
     )
     network_timeout_seconds: float = setting(
         60.0, "Silence after which an association is aborted.", unit="seconds", gt=0, le=86400
+    )
+
+
+class TlsSettings(Section):
+    """Reception over TLS 1.2 or newer (PS3.15 B.12), beside plain DICOM. Replaced files count without a restart."""
+
+    port: int | None = setting(
+        None,
+        "TCP port to listen on for DICOM over TLS, usually 2762; 0 takes any free one.",
+        allowed="a whole number from 0 to 65535, but not dicom.port",
+        example=2762,
+        default_text="no TLS",
+        ge=0,
+        le=65535,
+    )
+    host: Host | None = setting(
+        None,
+        "Address to listen on. Another one than loopback needs a [[peer]] for each sender, as dicom.host does.",
+        allowed=HOST_ALLOWED,
+        example="127.0.0.1",
+        default_text="dicom.host",
+    )
+    certificate: AbsolutePath | None = setting(
+        None,
+        "Our certificate, and after it those that lead to its authority. `hounsfield tls init` makes some for tests.",
+        allowed="a path of a PEM file",
+        example="/etc/hounsfield/tls/server.pem",
+        default_text="none; needed with tls.port",
+    )
+    key: AbsolutePath | None = setting(
+        None,
+        "The private key of our certificate, without a passphrase.",
+        allowed="a path of a PEM file",
+        example="/etc/hounsfield/tls/server.key",
+        default_text="none; needed with tls.port",
+    )
+    authority: AbsolutePath | None = setting(
+        None,
+        "Who signs the certificates of our peers: one or more authorities, or self-signed certificates of peers.",
+        allowed="a path of a PEM file",
+        example="/etc/hounsfield/tls/authority.pem",
+        default_text="none; needed where peers show certificates",
+    )
+    require_peer_certificate: bool = setting(
+        True,
+        "Refuse connections without a certificate that tls.authority signed (mutual authentication). With false a "
+        "peer may come without one, but a wrong one is refused all the same.",
     )
 
 
@@ -135,6 +184,13 @@ class Peer(Section):
     )
     host: PeerHost = setting(
         ..., "Where it connects from: address, network or host name.", allowed=PEER_HOST_ALLOWED, example="10.1.2.3"
+    )
+    certificate: Fingerprint | None = setting(
+        None,
+        "SHA-256 fingerprint of its certificate: it may come only over TLS and only with exactly this one.",
+        allowed=FINGERPRINT_ALLOWED,
+        example="00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+        default_text="none: with or without TLS, with any certificate that tls.authority signed",
     )
 
 

@@ -10,12 +10,14 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?)*\.?")
+_SHA256 = re.compile(r"[0-9a-f]{64}|[0-9a-f]{2}(:[0-9a-f]{2}){31}")
 _DEVICE = re.compile(r"auto|cpu|gpu(:\d{1,2})?")
 
 AE_TITLE_ALLOWED = "an AE title: 1 to 16 characters of ASCII without backslash and control characters, not only spaces"
 HOST_ALLOWED = "an IPv4 or IPv6 address or a host name"
 PEER_HOST_ALLOWED = 'an IPv4 or IPv6 address, a network such as "10.1.0.0/16", or a host name'
 TIMEZONE_ALLOWED = 'a time zone of the tz database such as "Europe/Berlin", "Asia/Tokyo" or "UTC"'
+FINGERPRINT_ALLOWED = "64 hexadecimal digits, with or without colons: `openssl x509 -noout -fingerprint -sha256`"
 DEVICE_ALLOWED = '"auto", "cpu", "gpu" or "gpu:N" with the number of the GPU'
 
 
@@ -85,6 +87,14 @@ def check_device(value: str) -> str:
     return value
 
 
+def check_fingerprint(value: str) -> str:
+    """Return the SHA-256 fingerprint of a certificate as lowercase hexadecimal digits without colons."""
+    text = value.strip().lower()
+    if not _SHA256.fullmatch(text):
+        raise _fault("this is not a SHA-256 fingerprint")
+    return text.replace(":", "")
+
+
 def absolute(path: Path) -> Path:
     """Return a path with ``~`` expanded and made absolute against the working directory."""
     return path.expanduser().absolute()
@@ -95,4 +105,5 @@ Host = Annotated[str, AfterValidator(check_host)]
 PeerHost = Annotated[str, AfterValidator(check_peer_host)]
 Timezone = Annotated[str, AfterValidator(check_timezone)]
 Device = Annotated[str, AfterValidator(check_device)]
+Fingerprint = Annotated[str, AfterValidator(check_fingerprint)]
 AbsolutePath = Annotated[Path, AfterValidator(absolute)]
