@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.pipeline.reporting import Reporter
     from hounsfield.daemon.pipeline.rescuer import Rescuer
     from hounsfield.daemon.pipeline.worker import Worker
-    from hounsfield.daemon.reception.scp import Receiver
+    from hounsfield.daemon.reception.scp import Receiver, TlsPort
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ class Application:
 
         return open_shelf(self.settings)
 
-    def receiver(self) -> "Receiver":
-        """Build the Storage SCP."""
+    def receiver(self, beat: Callable[[], None] = lambda: None) -> "Receiver":
+        """Build the Storage SCP; it calls ``beat`` at least once per second while it accepts connections."""
         from hounsfield.daemon.reception.scp import Receiver
 
         return Receiver(
@@ -98,7 +98,19 @@ class Application:
             clock=self.clock,
             hasher=self.hasher,
             name=self.process_name,
+            tls=self._tls(),
+            beat=beat,
         )
+
+    def _tls(self) -> "TlsPort | None":
+        settings = self.settings
+        if settings.tls.port is None:
+            return None
+        from hounsfield.daemon.reception.scp import TlsPort
+        from hounsfield.daemon.reception.tls import TlsIdentity, handshake_words
+
+        identity = TlsIdentity(settings.tls, self.clock)
+        return TlsPort(settings.tls_host, settings.tls.port, identity.context, handshake_words)
 
     def assembler(self) -> "Assembler":
         """Build the assembler."""

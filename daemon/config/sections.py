@@ -120,6 +120,53 @@ class DicomSettings(Section):
     )
 
 
+class TlsSettings(Section):
+    """Reception over TLS 1.2 or newer (PS3.15 B.12), beside plain DICOM. Replaced files count without a restart."""
+
+    port: int | None = setting(
+        None,
+        "TCP port to listen on for DICOM over TLS, usually 2762; 0 takes any free one.",
+        allowed="a whole number from 0 to 65535, but not dicom.port",
+        example=2762,
+        default_text="no TLS",
+        ge=0,
+        le=65535,
+    )
+    host: Host | None = setting(
+        None,
+        "Address to listen on. Another one than loopback needs a [[peer]] for each sender, as dicom.host does.",
+        allowed=HOST_ALLOWED,
+        example="127.0.0.1",
+        default_text="dicom.host",
+    )
+    certificate: AbsolutePath | None = setting(
+        None,
+        "Our certificate, and after it those that lead to its authority. `hounsfield tls init` makes some for tests.",
+        allowed="a path of a PEM file",
+        example="/etc/hounsfield/tls/server.pem",
+        default_text="none; needed with tls.port",
+    )
+    key: AbsolutePath | None = setting(
+        None,
+        "The private key of our certificate, without a passphrase.",
+        allowed="a path of a PEM file",
+        example="/etc/hounsfield/tls/server.key",
+        default_text="none; needed with tls.port",
+    )
+    authority: AbsolutePath | None = setting(
+        None,
+        "Who signs the certificates of our peers: one or more authorities, or self-signed certificates of peers.",
+        allowed="a path of a PEM file",
+        example="/etc/hounsfield/tls/authority.pem",
+        default_text="none; needed where peers show certificates",
+    )
+    require_peer_certificate: bool = setting(
+        True,
+        "Refuse connections without a certificate that tls.authority signed (mutual authentication). With false a "
+        "peer may come without one, but a wrong one is refused all the same.",
+    )
+
+
 class StorageSettings(Section):
     """Where everything is kept."""
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?)*\.?")
+_SHA256 = re.compile(r"[0-9a-f]{64}|[0-9a-f]{2}(:[0-9a-f]{2}){31}")
 _DEVICE = re.compile(r"auto|cpu|gpu(:\d{1,2})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}|[0-9a-f]{2}(:[0-9a-f]{2}){31}")
 _LONGEST_NAMED = 40
@@ -25,6 +26,7 @@ FINGERPRINT_ALLOWED = (
     "64 hexadecimal digits, with or without colons; `openssl x509 -noout -fingerprint -sha256` shows it"
 )
 TIMEZONE_ALLOWED = 'a time zone of the tz database such as "Europe/Berlin", "Asia/Tokyo" or "UTC"'
+FINGERPRINT_ALLOWED = "64 hexadecimal digits, with or without colons: `openssl x509 -noout -fingerprint -sha256`"
 DEVICE_ALLOWED = '"auto", "cpu", "gpu" or "gpu:N" with the number of the GPU'
 
 

@@ -1,5 +1,6 @@
 """What happens on each association, from its request to its end: the handlers of the library's events."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,7 +22,6 @@ from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.sightings import SightingBook
 from hounsfield.daemon.reception.status import Status
 from hounsfield.daemon.reception.storage_handler import InstanceAcceptor, StoreRequest
-from hounsfield.daemon.reception.tls import peer_fingerprint
 from hounsfield.daemon.reception.wire import Command
 from hounsfield.storage.states import AssociationEnding
 
@@ -99,7 +99,7 @@ class Desk:
             calling_ae=parties.calling_ae,
             called_ae=parties.called_ae,
             address=parties.peer_address,
-            certificate=peer_fingerprint(library.connection_of(association)),
+            certificate=_fingerprint(library.peer_certificate(association)),
             has_user_identity=association.requestor.user_identity is not None,
         )
         decision = self._admission.identify(applicant)  # may wait for a resolver: not under the lock
@@ -217,6 +217,10 @@ class _NobodyHears:
 
     def abandon(self) -> None:
         """Nothing is there."""
+
+
+def _fingerprint(certificate: bytes | None) -> str | None:
+    return None if certificate is None else hashlib.sha256(certificate).hexdigest()
 
 
 def _answer(status: Status) -> Dataset:

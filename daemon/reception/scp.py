@@ -1,8 +1,10 @@
 """The Storage and Verification SCP of one process: built, started, and ended without losing what it has begun."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 from pynetdicom import AE
@@ -22,7 +24,6 @@ from hounsfield.daemon.reception.reconcile import Reconciliation, reconcile
 from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.sightings import SightingBook
 from hounsfield.daemon.reception.storage_handler import InstanceAcceptor, OwnResults
-from hounsfield.daemon.reception.tls import TlsIdentity
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import PeerStore, SeriesStore
 from hounsfield.storage.spool import Intake, Spool
@@ -41,6 +42,18 @@ _NEGOTIATING = 32
 """Associations beyond the most that may be open, which are being accepted, refused or ended."""
 
 
+@dataclass(frozen=True, slots=True)
+class TlsPort:
+    """Where TLS is spoken, and how."""
+
+    host: str
+    port: int
+    context: Callable[[], ssl.SSLContext]
+    """Returns the one in force."""
+    explain: Callable[[OSError], str]
+    """Says for the log why a handshake failed."""
+
+
 class Receiver:
     """Listens, stores, and stops. One per process, and for one start."""
 
@@ -56,10 +69,10 @@ class Receiver:
         clock: Clock,
         hasher: UidHasher,
         name: str,
-        tls: tuple[TlsIdentity, str, int] | None = None,
+        tls: TlsPort | None = None,
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        """``tls``: identity, host and port. ``beat`` is called at least once per second while we listen."""
+        """``beat`` is called at least once per second while we listen."""
         self._settings = settings
         self._peers = peers
         self._spool = spool
@@ -152,11 +165,10 @@ class Receiver:
         self._servers.append(self._listen(desk, self._settings.host, self._settings.port))
         doors = [Door(self._servers[0].listener, None, self._servers[0].enter)]
         if self._tls is not None:
-            identity, host, port = self._tls
-            server = self._listen(desk, host, port)
+            server = self._listen(desk, self._tls.host, self._tls.port)
             self._servers.append(server)
-            doors.append(Door(server.listener, identity.context, server.enter))
-            log.info("accepting associations over TLS", host=host, port=server.port)
+            doors.append(Door(server.listener, self._tls.context, server.enter, self._tls.explain))
+            log.info("accepting associations over TLS", host=self._tls.host, port=server.port)
         return doors
 
     def _listen(self, desk: Desk, host: str, port: int) -> library.ReceivingServer:

@@ -15,8 +15,13 @@ from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem, D
 from hounsfield.model.errors import BundleError
 from hounsfield.storage.errors import StorageError
 
-HEAVY = ("tensorflow", "keras", "cv2", "highdicom", "pynetdicom", "pydicom", "sqlalchemy", "numpy", "pydantic")
-COMMANDS = {"run", "demo", "send", "echo", "jobs", "series", "peers", "bundle", "phantom", "config", "db", "doctor"}
+HEAVY = (
+    *("tensorflow", "keras", "cv2", "highdicom", "pynetdicom", "pydicom", "sqlalchemy", "numpy", "pydantic"),
+    "cryptography",
+)
+COMMANDS = {
+    *("run", "demo", "send", "echo", "jobs", "series", "peers", "bundle", "phantom", "config", "db", "tls", "doctor"),
+}
 
 
 @pytest.fixture
@@ -41,6 +46,7 @@ def test_all_promised_commands_are_there() -> None:
         "bundle": "list show lint selftest",
         "config": "init check show",
         "db": "upgrade check backup",
+        "tls": "init show",
     }.items():
         assert {f"{group} {name}" for name in names.split()} <= paths
 
