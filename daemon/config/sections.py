@@ -34,6 +34,13 @@ class DicomSettings(Section):
     port: int = setting(
         11112, "TCP port to listen on; 0 takes any free one, and the ready line names it.", ge=0, le=65535
     )
+    receivers: int = setting(
+        1,
+        "Processes that share the port; more use more cores. Each counts its own associations.",
+        unit="processes",
+        ge=1,
+        le=16,
+    )
     accept: Accept = setting(
         "ct+companions",
         'What senders may store. "ct": CT images only. "ct+companions": also what scanners send along (dose reports, '

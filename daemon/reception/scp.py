@@ -37,6 +37,15 @@ _POLITE_SECONDS = 1.0
 """At shutdown, how long a peer may take to answer our request to release, or to close after our abort."""
 
 
+class _SharingServer(ThreadedAssociationServer):
+    """Listens on a port beside other receivers of this service; the kernel spreads the connections."""
+
+    def server_bind(self) -> None:
+        """Bind as the library does, sharing the port."""
+        cast(socket.socket, self.socket).setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        super().server_bind()
+
+
 class Receiver:
     """Listens, stores, and stops without losing what it has begun. One per process."""
 
@@ -51,7 +60,10 @@ class Receiver:
         clock: Clock,
         hasher: UidHasher,
         name: str,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
+        """``beat`` is called at least once per second as long as this receiver turns."""
+        self._beat = beat
         self._settings = settings
         self._spool = spool
         self._series = series
@@ -66,6 +78,7 @@ class Receiver:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._stopped = threading.Event()
+        self._stop_by = float("inf")
         self._server: ThreadedAssociationServer | None = None
         self._housekeeper = threading.Thread(target=self._keep_house, name="reception-housekeeping", daemon=True)
 
@@ -112,29 +125,32 @@ class Receiver:
         ]
         try:
             address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][4]
-            server = entity.start_server(
+            server = entity.make_server(
                 (str(address[0]), int(address[1])),
-                block=False,
                 evt_handlers=handlers,
                 contexts=contexts(settings.accept),
+                server_class=_SharingServer if settings.receivers > 1 else ThreadedAssociationServer,
             )
-            return cast(ThreadedAssociationServer, server)
         except OSError as error:
             where = f"{settings.host}:{settings.port}"
             raise PortUnavailable(f"cannot listen on {where}: {error.strerror or error}") from error
+        entity._servers.append(server)  # its shutdown takes it out again
+        threading.Thread(target=server.serve_forever, name="reception-accept", daemon=True).start()
+        return server
 
     def stop(self, deadline: float) -> None:
         """Stop listening, finish what is being received, end every association; at most ``deadline`` seconds.
 
-        A message that has begun is stored and answered; whatever comes after it is refused. A second call does nothing.
+        A message that has begun is stored and answered; whatever comes after it is refused. A second call, from another
+        thread, may shorten the deadline: with 0 all associations are aborted at once.
         """
+        self._stop_by = min(self._stop_by, self._clock.monotonic() + deadline)
         if self._server is None or self._stopping.is_set():
             return
-        end = self._clock.monotonic() + deadline
         self._stopping.set()
         self._server.shutdown()
         asked: set[Association] = set()
-        while self._associations() and self._clock.monotonic() < end:
+        while self._associations() and self._clock.monotonic() < self._stop_by:
             for association, entry in self._associations().items():
                 is_busy = entry.is_storing or library.has_message_in_flight(association)
                 if association not in asked and association.is_established and not is_busy:
@@ -173,6 +189,7 @@ class Receiver:
 
     def _keep_house(self) -> None:
         while not self._stopped.wait(_HOUSEKEEPING_SECONDS):
+            self._beat()
             self._sweep()
 
     def _sweep(self) -> None:
