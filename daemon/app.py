@@ -84,12 +84,13 @@ class Application:
 
         return open_shelf(self.settings)
 
-    def receiver(self, beat: Callable[[], None] = lambda: None) -> "Receiver":
-        """Build the Storage SCP; it calls ``beat`` at least once per second while it accepts connections."""
+    def receiver(self, beat: Callable[[], None], port: int = 0) -> "Receiver":
+        """Build the Storage SCP; it calls ``beat`` as long as it turns. ``port`` replaces the configured one."""
         from hounsfield.daemon.reception.scp import Receiver
 
+        dicom = self.settings.dicom
         return Receiver(
-            settings=self.settings.dicom,
+            settings=dicom.model_copy(update={"port": port}) if port else dicom,
             peers=self.settings.peer,
             peer_store=self.database.peers,
             spool=self.spool,

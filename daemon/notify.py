@@ -1,7 +1,9 @@
-"""Tells the service manager that we are ready (sd_notify protocol: one datagram to $NOTIFY_SOCKET)."""
+"""Talks to the service manager (sd_notify protocol: one datagram to $NOTIFY_SOCKET)."""
 
 import os
 import socket
+
+from hounsfield.daemon.clock import Clock
 
 
 def notify(state: str) -> bool:
@@ -18,3 +20,28 @@ def notify(state: str) -> bool:
         except OSError:
             return False
     return True
+
+
+def watchdog_seconds() -> float | None:
+    """Return after how much silence the service manager takes this process for dead; None if it does not watch it."""
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    return int(microseconds) / 1e6 if microseconds.isdigit() and int(microseconds) else None
+
+
+class ServiceWatchdog:
+    """Tells the service manager in time that the supervisor still turns."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        seconds = watchdog_seconds()
+        self._pause = None if seconds is None else seconds / 2
+        self._next = float("-inf")
+
+    def pat(self) -> None:
+        """Send WATCHDOG=1 when half of the time has gone; call it as often as you like."""
+        now = self._clock.monotonic()
+        if self._pause is not None and now >= self._next:
+            self._next = now + self._pause
+            notify("WATCHDOG=1")

@@ -1,4 +1,7 @@
-"""One role in one process: what the supervisor starts, and what ``hounsfield run --role ROLE`` runs itself."""
+"""One role in one process: what the supervisor starts, and what ``hounsfield run --role ROLE`` runs itself.
+
+The heart beats before anything heavy is imported: starting slowly is not hanging.
+"""
 
 import argparse
 import ctypes
@@ -7,22 +10,27 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
-from hounsfield.daemon.app import Application, build
-from hounsfield.daemon.config.settings import Settings, load_settings
+from hounsfield.daemon.children import ChildName
+from hounsfield.daemon.clock import SystemClock
+from hounsfield.daemon.descriptors import raise_descriptor_limit
 from hounsfield.daemon.errors import DaemonError
-from hounsfield.daemon.logs import configure
-from hounsfield.daemon.notify import notify
+from hounsfield.daemon.heartbeat import Heartbeat
+from hounsfield.daemon.ports import refuse_taken_port
 from hounsfield.daemon.roles import Role
-from hounsfield.daemon.supervisor import READY, STOP_SECONDS
+from hounsfield.daemon.stop_signals import HURRY_SECONDS, STOP_SECONDS, StopSignals
 from hounsfield.model.errors import ModelError
 from hounsfield.storage.errors import StorageError
 
 if TYPE_CHECKING:
+    from hounsfield.daemon.app import Application
+    from hounsfield.daemon.config.settings import Settings
     from hounsfield.daemon.pipeline.worker import Worker
 
 log = structlog.get_logger("hounsfield.role")
@@ -36,58 +44,94 @@ HAND_BACK_SECONDS = STOP_SECONDS - 5
 PR_SET_PDEATHSIG = 1
 
 
-def run_role(role: Role, settings: Settings, ready_fd: int = -1) -> int:
-    """Run one role in this process until SIGTERM or SIGINT."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    application = build(settings)
-    match role:
-        case Role.RECEIVER:
-            _receive(application, stop, ready_fd)
-        case Role.ASSEMBLER:
-            assembler, rescuer = application.assembler(), application.rescuer()
-            repeat(lambda: assembler.tick() + rescuer.tick() > 0, stop)
-        case Role.WORKER:
-            _work(application.worker(), stop)
-        case Role.COURIER:
-            _deliver(application, stop)
-        case Role.CONSOLE:
-            raise DaemonError(
-                "this version has no console",
-                "leave out --role console; `hounsfield jobs tail -f` shows the job log",
-            )
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a role's process gives to the role."""
+
+    signals: StopSignals
+    heartbeat: Heartbeat
+    on_ready: Callable[[int], object]
+    """Called with the port when a receiver accepts associations."""
+    port: int = 0
+    """Where the receivers of this service listen already; 0 for the first one, which takes the configured port."""
+
+
+def run_role(role: Role, settings: "Settings", around: Surroundings) -> int:
+    """Run one role in this process until it is asked to stop."""
+    raise_descriptor_limit()
+    around.signals.on_hurry(partial(_leave_after, HURRY_SECONDS))
+    if role is Role.RECEIVER:
+        application = _receive(settings, around)
+    else:
+        with around.heartbeat.in_background():  # a job that hangs is ended by the keeper of its lease
+            application = _serve(role, settings, around.signals)
     application.database.close()
     return 0
 
 
-def _receive(application: Application, stop: threading.Event, ready_fd: int) -> None:
-    receiver = application.receiver()
-    receiver.start()
-    dicom = application.settings.dicom
-    sys.stdout.write(f"ready dicom={dicom.host}:{receiver.port} ae={dicom.ae_title}\n")
-    sys.stdout.flush()
-    if ready_fd >= 0:
-        os.write(ready_fd, READY)
-        os.close(ready_fd)
-    else:
-        notify("READY=1")
-    stop.wait()
+def _leave_after(seconds: float) -> None:
+    """End this process as it is after ``seconds``, whatever its threads still do."""
+    timer = threading.Timer(seconds, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
+
+
+def _receive(settings: "Settings", around: Surroundings) -> "Application":
+    with around.heartbeat.in_background():
+        if settings.dicom.receivers > 1 and not around.port:
+            refuse_taken_port(settings.dicom.host, settings.dicom.port)
+        application = _build(settings)
+        receiver = application.receiver(around.heartbeat.beat, around.port)
+        receiver.start()
+    # From here on the receiver itself beats: a thread of ours would go on when it hangs.
+    around.on_ready(receiver.port)
+    around.signals.on_hurry(lambda: receiver.stop(0.0))
+    around.signals.stop.wait()
     receiver.stop(STOP_SECONDS - 2)
+    return application
 
 
-def _work(worker: "Worker", stop: threading.Event) -> None:
+def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Application":
+    if role is Role.CONSOLE:
+        raise DaemonError(
+            "this version has no console",
+            "leave out --role console; `hounsfield jobs tail -f` shows the job log",
+        )
+    application = _build(settings)
+    if role is Role.ASSEMBLER:
+        assembler, rescuer = application.assembler(), application.rescuer()
+        repeat(lambda: assembler.tick() + rescuer.tick() > 0, signals.stop)
+    elif role is Role.WORKER:
+        _work(application.worker(), signals)
+    else:
+        _deliver(application, signals.stop)
+    return application
+
+
+def _build(settings: "Settings") -> "Application":
+    from hounsfield.daemon.app import build
+
+    return build(settings)
+
+
+def _work(worker: "Worker", signals: StopSignals) -> None:
     done = threading.Event()
-    threading.Thread(target=hand_back, args=(worker, stop, done, os._exit), name="stop", daemon=True).start()
-    repeat(worker.work_one, stop)
+    arguments = (worker, signals.stop, done, os._exit)
+    threading.Thread(target=hand_back, args=arguments, name="stop", daemon=True).start()
+    signals.on_hurry(partial(give_back_and_leave, worker, os._exit))
+    repeat(worker.work_one, signals.stop)
     done.set()
 
 
 def hand_back(worker: "Worker", stop: threading.Event, done: threading.Event, leave: Callable[[int], object]) -> None:
     """Once stopped, let the job in hand end; one that takes too long goes back uncounted before we are killed."""
     stop.wait()
-    if done.wait(HAND_BACK_SECONDS):
-        return
+    if not done.wait(HAND_BACK_SECONDS):
+        give_back_and_leave(worker, leave)
+
+
+def give_back_and_leave(worker: "Worker", leave: Callable[[int], object]) -> None:
+    """End the process without waiting for the model; the job goes back uncounted if the database takes it."""
     try:
         if worker.give_back():
             log.warning("the job in hand does not end in time and is given back")
@@ -96,7 +140,7 @@ def hand_back(worker: "Worker", stop: threading.Event, done: threading.Event, le
     leave(0)
 
 
-def _deliver(application: Application, stop: threading.Event) -> None:
+def _deliver(application: "Application", stop: threading.Event) -> None:
     threads = [
         threading.Thread(target=repeat, args=(courier.work_one, stop), name="courier")
         for courier in application.couriers()
@@ -140,15 +184,25 @@ def main() -> int:
     """Entry point of a child process of the supervisor (not for people: they use ``hounsfield run --role``)."""
     parser = argparse.ArgumentParser(prog="hounsfield.daemon.role_process")
     parser.add_argument("--role", type=Role, required=True)
+    parser.add_argument("--number", type=int, default=1)
     parser.add_argument("--config", type=Path)
-    parser.add_argument("--ready-fd", type=int, default=-1)
+    parser.add_argument("--report-fd", type=int, required=True)
+    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--parent", type=int, required=True)
     options = parser.parse_args()
     _die_with(options.parent)
+    # Ctrl-C reaches the whole process group; the supervisor hears it and tells the roles, one after the other.
+    signals = StopSignals()
+    signals.install(deaf_to=(signal.SIGINT,))
+    heartbeat = Heartbeat.of_process(options.report_fd, SystemClock())
     try:
-        settings = load_settings(options.config)
-        configure(settings.logging, context={"role": str(options.role)})
-        return run_role(options.role, settings, options.ready_fd)
+        with heartbeat.in_background():
+            from hounsfield.daemon.config.settings import load_settings
+            from hounsfield.daemon.logs import configure
+
+            settings = load_settings(options.config)
+            configure(settings.logging, context={"role": str(ChildName(options.role, options.number))})
+        return run_role(options.role, settings, Surroundings(signals, heartbeat, heartbeat.ready, options.port))
     except (DaemonError, StorageError, ModelError) as error:
         sys.stderr.write(f"hounsfield {options.role}: {error}\n")
         return 1

@@ -4,27 +4,46 @@ The supervisor's process stays small: it imports neither the database nor the ne
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from hounsfield.daemon.clock import SystemClock
+from hounsfield.daemon.children import spawn_role
+from hounsfield.daemon.clock import Clock, SystemClock
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.heartbeat import Heartbeat
 from hounsfield.daemon.home import prepare_home
 from hounsfield.daemon.logs import configure
 from hounsfield.daemon.pipeline.bundles import open_shelf
+from hounsfield.daemon.ready import announce
 from hounsfield.daemon.roles import DEFAULT_ROLES, Role
-from hounsfield.daemon.supervisor import Supervisor, spawn_role
+from hounsfield.daemon.stop_signals import StopSignals
+from hounsfield.daemon.supervisor import Supervisor
 
 
 def run(settings: Settings, config: Path | None, roles: Sequence[Role] = ()) -> int:
-    """Run the roles (all if none is named) until SIGTERM or SIGINT; return the exit code."""
+    """Run the roles (all if none is named) until SIGTERM or SIGINT, a second one hurries; return the exit code."""
     wanted = list(dict.fromkeys(roles)) or list(DEFAULT_ROLES)
     _refuse_what_cannot_work(settings)
     configure(settings.logging)
-    if len(wanted) == 1:
-        from hounsfield.daemon.role_process import run_role  # imports what the role needs
+    clock, receivers = SystemClock(), settings.dicom.receivers
+    signals = StopSignals()
+    signals.install()
+    if len(wanted) == 1 and not (wanted[0] is Role.RECEIVER and receivers > 1):
+        return _run_alone(wanted[0], settings, signals, clock)
+    on_ready = partial(announce, settings.dicom)
+    return Supervisor(wanted, spawn_role(config), clock, signals, receivers=receivers, on_ready=on_ready).run()
 
-        return run_role(wanted[0], settings)
-    return Supervisor(wanted, spawn_role(config), SystemClock()).run()
+
+def _run_alone(role: Role, settings: Settings, signals: StopSignals, clock: Clock) -> int:
+    from hounsfield.daemon.role_process import Surroundings, run_role
+
+    heartbeat = Heartbeat.of_process(-1, clock)
+
+    def on_ready(port: int) -> None:
+        announce(settings.dicom, port)
+        heartbeat.ready(port)
+
+    return run_role(role, settings, Surroundings(signals, heartbeat, on_ready))
 
 
 def _refuse_what_cannot_work(settings: Settings) -> None:

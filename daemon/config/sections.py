@@ -37,6 +37,13 @@ class DicomSettings(Section):
     port: int = setting(
         11112, "TCP port to listen on; 0 takes any free one, and the ready line names it.", ge=0, le=65535
     )
+    receivers: int = setting(
+        1,
+        "Processes that share the port; more use more cores. Each counts its own associations.",
+        unit="processes",
+        ge=1,
+        le=16,
+    )
     accept: Accept = setting(
         "ct+companions",
         'What senders may store. "ct": CT images only. "ct+companions": also what scanners send along (dose reports, '
@@ -67,7 +74,6 @@ class DicomSettings(Section):
         "Read stored images ourselves rather than through the network library: several times faster. The other way "
         "is there in case of doubt; both obey the same limits.",
     )
-    receivers: int = setting(1, "Processes that share the port; more use more cores.", ge=1, le=16)
     max_instance_bytes: int = setting(
         1073741824,
         "Largest data set; a larger one is answered A700 (out of resources).",

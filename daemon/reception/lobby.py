@@ -115,6 +115,7 @@ class Lobby:
             self._is_closing.set()
             os.eventfd_write(self._wakeup, 1)
             self._thread.join()
+            os.close(self._wakeup)
 
     def _run(self) -> None:
         try:
@@ -268,7 +269,6 @@ class Lobby:
         self._visitors.clear()
         self._complete.clear()
         self._epoll.close()
-        os.close(self._wakeup)
 
 
 class _Nonsense(Exception):

@@ -90,6 +90,9 @@ class Receiver:
         self._registrar: Registrar | None = None
         self._desk: Desk | None = None
         self._lobby: Lobby | None = None
+        self._stop_by: float | None = None
+        """Monotonic seconds; set once we are asked to stop."""
+        self._stop_lock = threading.Lock()
         self._stopped = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="reception-housekeeping", daemon=True)
 
@@ -197,31 +200,41 @@ class Receiver:
     def stop(self, seconds: float) -> None:
         """Take no new associations, let those in hand finish what has begun within ``seconds``, end all of them.
 
-        Harmless when repeated.
+        Called again, also while it runs, it can only shorten the time.
         """
-        if self._desk is None or self._lobby is None:
-            return
-        self._desk.close()
-        self._lobby.close()
-        self._finish(self._desk, self._clock.monotonic() + seconds)
-        for association, entry in self._desk.living().items():
+        with self._stop_lock:
+            is_first = self._stop_by is None
+            by = self._clock.monotonic() + seconds
+            self._stop_by = by if self._stop_by is None else min(self._stop_by, by)
+        if is_first and self._desk is not None and self._lobby is not None:
+            self._stop(self._desk, self._lobby)
+
+    def _stop(self, desk: Desk, lobby: Lobby) -> None:
+        desk.close()
+        lobby.close()
+        self._finish(desk)
+        for association, entry in desk.living().items():
             self._dismiss(association, entry, library.abort)
-        self._hang_up(self._desk, self._clock.monotonic() + _POLITE_SECONDS)
+        self._hang_up(desk, self._clock.monotonic() + _POLITE_SECONDS)
         self._stopped.set()
         self._housekeeper.join()
         self._sweep()
         self._close_stores()
         log.info("no longer accepting associations")
 
-    def _finish(self, desk: Desk, deadline: float) -> None:
+    def _finish(self, desk: Desk) -> None:
         dismissed: set[Association] = set()
-        while self._clock.monotonic() < deadline and (living := desk.living()):
+        while not self._time_is_over() and (living := desk.living()):
             for association, entry in living.items():
                 busy = entry.is_storing or library.has_message_in_flight(association)
                 if association not in dismissed and not busy:
                     dismissed.add(association)
                     self._dismiss(association, entry, library.end_politely)
             self._stopped.wait(_POLL_SECONDS)
+
+    def _time_is_over(self) -> bool:
+        with self._stop_lock:
+            return self._stop_by is not None and self._clock.monotonic() >= self._stop_by
 
     def _dismiss(
         self, association: Association, entry: OpenAssociation, how: Callable[[Association, float], None]

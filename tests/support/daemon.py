@@ -24,11 +24,12 @@ class Daemon:
     destinations: list[dict[str, Any]] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    program: tuple[str, ...] = ("-m", "hounsfield.daemon.cli.main", "run")
     process: subprocess.Popen[str] | None = None
     lines: list[str] = field(default_factory=list)
 
     def start(self, *roles: str) -> Self:
-        command = [sys.executable, "-m", "hounsfield.daemon.cli.main", "run"]
+        command = [sys.executable, *self.program]
         for role in roles:
             command += ["--role", role]
         self.lines = []
@@ -61,6 +62,13 @@ class Daemon:
 
     def log(self) -> str:
         return (self.home.parent / f"{self.home.name}.log").read_text()[-3000:]
+
+    def children(self, role: str) -> list[int]:
+        """The process ids of one role, as the kernel shows them."""
+        assert self.process is not None
+        wanted = (f"\0--role\0{role}\0", f"\0--parent\0{self.process.pid}\0")
+        lines = {int(path.name): _command_line(path) for path in Path("/proc").glob("[0-9]*")}
+        return sorted(pid for pid, line in lines.items() if all(part in line for part in wanted))
 
     def kill(self) -> None:
         """kill -9 of the supervisor and all its roles at once."""
@@ -103,3 +111,10 @@ class Daemon:
             "HOUNSFIELD_DESTINATION": json.dumps(self.destinations),
             **self.settings,
         }
+
+
+def _command_line(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_text()
+    except OSError:  # it has ended meanwhile
+        return ""

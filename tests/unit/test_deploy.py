@@ -12,6 +12,8 @@ from support.peers import DEBIAN_LINE, free_port, require_binary, running
 from support.waiting import wait_until
 
 from hounsfield.daemon.config.settings import load_settings
+from hounsfield.daemon.stop_signals import STOP_SECONDS
+from hounsfield.daemon.supervisor import READY_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -44,9 +46,18 @@ def test_the_unit_runs_as_its_own_user_and_does_not_restart_on_a_wrong_configura
         "Restart=on-failure",
         "RestartPreventExitStatus=2 3",
         "StateDirectory=hounsfield",
+        "WatchdogSec=60",
     }
     assert wanted <= set(lines)
     assert "u hounsfield " in (DEPLOY / "systemd" / "hounsfield.sysusers.conf").read_text()
+
+
+def test_the_service_manager_waits_longer_than_the_supervisor() -> None:
+    seconds = {
+        name: float(value) for name, value in re.findall(r"^(Timeout\w+)Sec=(\d+)$", UNIT.read_text(), re.MULTILINE)
+    }
+    assert seconds["TimeoutStop"] > 2 * STOP_SECONDS, "receivers first, then the others"
+    assert seconds["TimeoutStart"] >= READY_SECONDS
 
 
 def test_the_units_environment_is_configuration_that_the_daemon_takes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from hounsfield.daemon import role_process
 from hounsfield.daemon.errors import ResultError
-from hounsfield.daemon.supervisor import STOP_SECONDS
+from hounsfield.daemon.stop_signals import STOP_SECONDS
 from hounsfield.model.errors import PixelError
 from hounsfield.model.findings import Rejection
 from hounsfield.storage.errors import DatabaseUnavailable
@@ -81,3 +81,9 @@ def test_a_worker_without_a_database_leaves_its_job_to_the_lease(monkeypatch: py
 
 def test_a_worker_gives_its_job_back_well_before_it_is_killed() -> None:
     assert 5 <= role_process.HAND_BACK_SECONDS <= STOP_SECONDS - 2
+
+
+def test_a_worker_in_a_hurry_gives_its_job_back_without_waiting_for_the_model() -> None:
+    worker, left = Busy(), []
+    role_process.give_back_and_leave(worker, left.append)
+    assert (worker.given_back, left) == (1, [0])

@@ -68,6 +68,10 @@ class Site:
             "HOUNSFIELD_STORAGE__HOME": str(home),
             "NO_COLOR": "1",
             "HOUNSFIELD_CONFIG": None,
+            "HOUNSFIELD_TLS__PORT": "2762",
+            "HOUNSFIELD_TLS__CERTIFICATE": "server.pem",
+            "HOUNSFIELD_TLS__KEY": "server.key",
+            "HOUNSFIELD_TLS__AUTHORITY": "authority.pem",
         }
 
     def saw(self, *sightings: Sighting) -> None:

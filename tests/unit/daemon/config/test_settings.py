@@ -79,6 +79,7 @@ def test_arrays_come_from_the_environment_as_json_and_replace_those_of_the_file(
 def test_a_peer_has_one_host_or_several_and_a_certificate_in_any_usual_form(toml):
     colons = ":".join(["AB"] * 32)
     path = toml(
+        '[tls]\nport = 2762\ncertificate = "a.pem"\nkey = "a.key"\nauthority = "b.pem"\n'
         '[[peer]]\nae_title = "A"\nhost = "ct.example"\n'
         f'[[peer]]\nae_title = "B"\nhost = ["10.1.2.3", "10.2.9.9/16", "10.1.2.3"]\ncertificate = "{colons}"\n'
     )

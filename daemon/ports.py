@@ -1,0 +1,21 @@
+"""Whether the port is free, asked where the listening sockets themselves could not tell."""
+
+import socket
+
+from hounsfield.daemon.errors import PortUnavailable
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Raise PortUnavailable if anyone listens on ``port`` of ``host``.
+
+    Receivers that share a port (SO_REUSEPORT) would share it with another service of the same user too, unnoticed,
+    and each would get a part of the images. A socket that does not share is refused beside them.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except OSError as error:
+        raise PortUnavailable(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
