@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import structlog
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.fsm import InvalidEventError
@@ -20,12 +21,16 @@ from pynetdicom.timer import Timer
 from hounsfield.daemon.reception.association_socket import BufferedAssociationSocket, TooLong, TooSlow
 from hounsfield.daemon.reception.messages import AcceptedContext, Arrival, MessageReader
 from hounsfield.daemon.reception.pdata import PDataReader, Stop
-from hounsfield.daemon.reception.wire import IS_COMMAND, IS_LAST, BrokenProtocol, Command
+from hounsfield.daemon.reception.wire import IS_COMMAND, IS_LAST, BrokenProtocol, Command, abort_pdu
 
-_ESTABLISHED = "Sta6"
+log = structlog.get_logger("hounsfield.reception")
+
+_ESTABLISHED, _AWAITS_CLOSE = "Sta6", "Sta13"
 _CLOSED, _INVALID_PDU = "Evt17", "Evt19"
 _LONGEST_SLEEP = 3600.0
 _ANY_LENGTH = 2**32
+_NO_REASON = 0
+"""Of an A-ABORT (PS3.8 9.3.8)."""
 
 StoreService = Callable[[Association, Command, AcceptedContext], Arrival]
 
@@ -78,8 +83,32 @@ class GuardedUpperLayer(DULServiceProvider):
         try:
             with suppress(InvalidEventError):  # the connection ended twice at once: it is over all the same
                 super().run_reactor()
+        except Exception as error:  # noqa: BLE001 - the library raises whatever broken bytes make it raise
+            log.warning("an association is aborted: the library cannot read it", error=type(error).__name__)
+            self.wire.send(abort_pdu(_NO_REASON))
         finally:
+            self.to_user_queue.put(None)  # ends the wait for a request that cannot be read
             self._leave()
+
+    def _is_transport_event(self) -> bool:
+        if self.state_machine.current_state == _AWAITS_CLOSE:
+            self._drop_the_rest()
+            return True
+        return bool(super()._is_transport_event())
+
+    def _drop_the_rest(self) -> None:
+        """We are through with the peer: drop what still comes, close once nothing does (or the ARTIM timer says so).
+
+        The library takes it for PDUs, and would answer, log and wait for each.
+        """
+        wire = self.wire
+        wire.start = wire.end = 0
+        try:
+            is_over = not wire.fill()
+        except OSError:
+            is_over = True
+        if is_over:
+            wire.close()
 
     def _leave(self) -> None:
         self.wire.dispose()
@@ -131,11 +160,12 @@ class ShortPathUpperLayer(GuardedUpperLayer):
         self.assoc._reactor_checkpoint.set()
 
     def _is_transport_event(self) -> bool:
-        if self.state_machine.current_state != _ESTABLISHED:
-            if self._pdus is not None and self._pdus.is_inside_pdu:
+        state = self.state_machine.current_state
+        if state != _ESTABLISHED:
+            if state != _AWAITS_CLOSE and self._pdus is not None and self._pdus.is_inside_pdu:
                 self._end(_CLOSED)  # we have asked for the release while a message was coming
                 return True
-            return bool(super()._is_transport_event())
+            return super()._is_transport_event()
         try:
             return self._serve()
         except (BrokenProtocol, TooSlow, TooLong):
