@@ -61,8 +61,9 @@ class MonotonicTimer(Timer):
 class GuardedUpperLayer(DULServiceProvider):
     """The library's own way, on our socket and clock."""
 
-    def __init__(self, association: Association) -> None:
+    def __init__(self, association: Association, longest_message: int) -> None:
         super().__init__(association)
+        self._longest_message = longest_message
         self._idle_timer = MonotonicTimer(None)
         self.artim_timer = MonotonicTimer(None)
 
@@ -94,7 +95,22 @@ class GuardedUpperLayer(DULServiceProvider):
         if self.state_machine.current_state == _AWAITS_CLOSE:
             self._drop_the_rest()
             return True
+        try:
+            self._watch_message()
+        except OSError:
+            self.event_queue.put(_INVALID_PDU)
+            return True
         return bool(super()._is_transport_event())
+
+    def _watch_message(self) -> None:
+        """Raise TooSlow or TooLong for the message that the library puts together."""
+        message = self.assoc.dimse.message
+        if message is None:
+            self.wire.progress.rest()
+            return
+        self.wire.progress.seconds_left()
+        if sum(part.tell() for part in (message.data_set, message.encoded_command_set) if part) > self._longest_message:
+            raise TooLong("a message is longer than it may be")
 
     def _drop_the_rest(self) -> None:
         """We are through with the peer: drop what still comes, close once nothing does (or the ARTIM timer says so).
@@ -117,8 +133,8 @@ class GuardedUpperLayer(DULServiceProvider):
 class ShortPathUpperLayer(GuardedUpperLayer):
     """Sta6 is served here. Also the :class:`~hounsfield.daemon.reception.messages.MessageHandler` of its messages."""
 
-    def __init__(self, association: Association, store: StoreService) -> None:
-        super().__init__(association)
+    def __init__(self, association: Association, longest_message: int, store: StoreService) -> None:
+        super().__init__(association, longest_message)
         self._store = store
         self._messages: MessageReader | None = None
         self._pdus: PDataReader | None = None
@@ -145,7 +161,8 @@ class ShortPathUpperLayer(GuardedUpperLayer):
 
     def answer(self, response: bytes) -> None:
         """See :class:`~hounsfield.daemon.reception.messages.MessageHandler`."""
-        self.wire.send(response)
+        self.wire.progress.rest()
+        self.wire.send_all(response)
         self._idle_timer.restart()
 
     def pass_on(self, context_id: int, command: bytes, dataset: bytes | None) -> None:
@@ -155,6 +172,7 @@ class ShortPathUpperLayer(GuardedUpperLayer):
             values.append([context_id, bytes((IS_LAST,)) + dataset])
         primitive = P_DATA()
         primitive.presentation_data_value_list = values
+        self.wire.progress.rest()
         self._idle_timer.restart()
         self.assoc.dimse.receive_primitive(primitive)
         self.assoc._reactor_checkpoint.set()
@@ -204,14 +222,16 @@ class ShortPathUpperLayer(GuardedUpperLayer):
                 continue
             messages.flush()
             wire.compact()
-            if not self._sleep(messages.has_begun or pdus.is_inside_pdu or wire.end > 0):
+            if not self._sleep(messages.has_begun or pdus.is_inside_pdu or wire.end > 0, messages.received):
                 return False
         return False
 
-    def _sleep(self, something_has_begun: bool) -> bool:
+    def _sleep(self, something_has_begun: bool, received: int) -> bool:
         """Wait for more; False when the association's own thread has to look at the idle timer."""
         wire = self.wire
-        if not something_has_begun:
+        if something_has_begun:
+            wire.progress.begin(received)
+        else:
             wire.progress.rest()
         due = wire.progress.seconds_left()
         if due is None:
@@ -231,6 +251,7 @@ class ShortPathUpperLayer(GuardedUpperLayer):
                 )
                 for context in self.assoc.accepted_contexts
             }
+            self.wire.progress.rest()
             self._messages = MessageReader(contexts, self)
             self._pdus = PDataReader(self.assoc.acceptor.maximum_length or _ANY_LENGTH, self._messages)
         return self._messages, self._pdus
