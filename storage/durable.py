@@ -18,10 +18,13 @@ class FileOperations(Protocol):
     """The system calls of a durable write: tests put a failing or recording one in its place."""
 
     def create(self, path: Path) -> int:
-        """Create a new file that only we may read, locked as ours; return its descriptor."""
+        """Create a new file that only we may read; return its descriptor."""
 
     def write(self, descriptor: int, data: memoryview) -> int:
         """Write some of ``data``; return how many bytes."""
+
+    def write_at(self, descriptor: int, chunks: Sequence[Buffer], offset: int) -> int:
+        """Write some of ``chunks``, one behind the other, from ``offset`` on; return how many bytes."""
 
     def fsync(self, descriptor: int) -> None:
         """Bring the file's bytes to the disk."""
@@ -31,6 +34,9 @@ class FileOperations(Protocol):
 
     def rename(self, source: Path, target: Path) -> None:
         """Give the file its final name."""
+
+    def link(self, source: Path, target: Path) -> None:
+        """Give the file a second name; raise FileExistsError where there is one of this name."""
 
     def fsync_directory(self, folder: Path) -> None:
         """Bring the names in ``folder`` to the disk."""
@@ -43,14 +49,16 @@ class SystemFileOperations:
     """The operating system itself."""
 
     def create(self, path: Path) -> int:
-        """Create with mode 0600 and an advisory lock, by which another process sees that the writer lives."""
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return descriptor
+        """Create with mode 0600."""
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     def write(self, descriptor: int, data: memoryview) -> int:
         """Write as much as the system takes at once."""
         return os.write(descriptor, data)
+
+    def write_at(self, descriptor: int, chunks: Sequence[Buffer], offset: int) -> int:
+        """Write as much as the system takes at once."""
+        return os.pwritev(descriptor, chunks, offset)
 
     def fsync(self, descriptor: int) -> None:
         """Flush file data and metadata."""
@@ -63,6 +71,10 @@ class SystemFileOperations:
     def rename(self, source: Path, target: Path) -> None:
         """Rename within one file system, replacing the target."""
         source.replace(target)
+
+    def link(self, source: Path, target: Path) -> None:
+        """Make a hard link."""
+        os.link(source, target)
 
     def fsync_directory(self, folder: Path) -> None:
         """Flush a directory's entries."""
@@ -88,6 +100,7 @@ def write_durably(operations: FileOperations, parts: Path, target: Path, chunks:
     left = part
     try:
         try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # by which another process sees that we live
             for chunk in chunks:
                 _write_all(operations, descriptor, memoryview(chunk).cast("B"))
             operations.fsync(descriptor)

@@ -3,11 +3,12 @@
 Every method is one transaction and may be called from several processes. ``now`` is always passed in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from hounsfield.storage.records import (
+    AssociationEnd,
     AssociationRecord,
     Claim,
     DeliveryRequest,
@@ -29,28 +30,47 @@ from hounsfield.storage.states import AssociationEnding, JobKind, Reason
 class SeriesStore(Protocol):
     """Received instances, the associations that brought them, and the series they make."""
 
-    def open_association(self, association: AssociationRecord) -> None:
-        """Record an association; called before its first instance is registered. Repeating is harmless."""
+    def record(
+        self,
+        opened: Sequence[AssociationRecord],
+        receipts: Sequence[InstanceReceipt],
+        ended: Sequence[AssociationEnd],
+    ) -> list[str]:
+        """Add associations, then durable instances in their order, then endings: one transaction, all or nothing.
 
-    def end_association(self, association_id: str, ending: AssociationEnding, now: datetime) -> None:
-        """Record how it ended; unknown ids are ignored (it stored nothing)."""
-
-    def lose_open_associations(self, except_receiver: str, now: datetime) -> int:
-        """Mark associations of dead receivers LOST; return how many. Their series count as touched ``now``."""
-
-    def register(self, receipt: InstanceReceipt) -> str:
-        """Add a durable instance; return a :class:`Registration` constant. Repeating is harmless.
+        Return a :class:`Registration` constant for each receipt. Repeating an association is harmless, and so is
+        repeating a receipt, but for its being counted; endings of unknown associations are ignored (they stored
+        nothing).
 
         A NEW instance or VARIANT puts a CLOSED or SKIPPED series back to RECEIVING; a HELD one stays held.
         An exact DUPLICATE is counted and changes no state. An event is written when a series is first seen
         or reopened (stage receive).
+
+        Raise DatabaseUnavailable when the database took nothing: try the same again later. Any other StorageError
+        means that a receipt contradicts what is registered (the same bytes as another instance) or cannot be stored:
+        nothing of the batch was written, and recording its receipts one by one finds the one that is refused.
+        """
+
+    def open_association(self, association: AssociationRecord) -> None:
+        """:meth:`record` with nothing but an association."""
+
+    def register(self, receipt: InstanceReceipt) -> str:
+        """:meth:`record` with nothing but an instance."""
+
+    def end_association(self, association_id: str, ending: AssociationEnding, now: datetime) -> None:
+        """:meth:`record` with nothing but an ending."""
+
+    def lose_open_associations(self, alive: Collection[str], now: datetime) -> int:
+        """Mark open associations of receivers that are not ``alive`` LOST; return how many.
+
+        Their series count as touched ``now``. ``alive`` holds receivers' identities, the caller's among them.
         """
 
     def registered_digests(self, digests: Sequence[str]) -> set[str]:
         """Return those of ``digests`` that have a row (for start-up reconciliation)."""
 
-    def all_digests(self) -> set[str]:
-        """Return every digest with a row (rows without a file raise an alarm at start)."""
+    def digests(self, first: str) -> set[str]:
+        """Return the digests with a row that begin with these digits (rows without a file raise an alarm at start)."""
 
     def receiving(self) -> list[SeriesRecord]:
         """Return the RECEIVING series in the order of their ids. Every news of one gives it another version."""

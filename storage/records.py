@@ -53,7 +53,7 @@ class InstanceRecord(InstanceReceipt):
 
 
 class Registration:
-    """What :meth:`SeriesStore.register` found: constants of a small closed set."""
+    """What :meth:`SeriesStore.record` found: constants of a small closed set."""
 
     NEW = "new"
     DUPLICATE = "duplicate"
@@ -75,6 +75,15 @@ class AssociationRecord:
     opened_at: datetime
     ending: AssociationEnding = AssociationEnding.OPEN
     ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationEnd:
+    """How an association ended."""
+
+    id: str
+    ending: AssociationEnding
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

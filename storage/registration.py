@@ -1,23 +1,79 @@
-"""Registering received instances: every copy is kept, the first copy of a SOP instance is primary."""
+"""Registering received instances: every copy is kept, the first copy of a SOP instance is primary.
 
-from dataclasses import asdict
+A batch is worked in with a handful of statements, however many instances it holds: a receiver has about a millisecond
+of CPU for an image in all. What the batch does to a series is worked out here, under the lock on the series' row.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.events import NewEvent, append_events
-from hounsfield.storage.records import InstanceReceipt, Registration
+from hounsfield.storage.records import AssociationEnd, AssociationRecord, InstanceReceipt, Registration
 from hounsfield.storage.rows import AnyRow
 from hounsfield.storage.states import SeriesState, Stage
-from hounsfield.storage.tables import instance, series
+from hounsfield.storage.tables import association, instance, series
+
+T = TypeVar("T")
+
+_CHUNK = 500
+_REOPENED = (SeriesState.CLOSED, SeriesState.SKIPPED)
+_DIALECTS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
+
+_SERIES_COLUMNS = (
+    series.c.series_uid,
+    series.c.id,
+    series.c.state,
+    series.c.reason,
+    series.c.revision,
+    series.c.instances,
+    series.c.duplicates,
+    series.c.variants,
+    series.c.first_received_at,
+    series.c.last_received_at,
+    series.c.touched_at,
+    series.c.receiving_since,
+    series.c.version,
+)
+_SERIES = select(*_SERIES_COLUMNS).where(series.c.series_uid.in_(bindparam("some", expanding=True)))
+# By id, as whoever else locks several series does, so that two of them do not wait for each other for ever.
+_LOCKED_SERIES = (
+    select(*_SERIES_COLUMNS)
+    .where(series.c.id.in_(bindparam("some", expanding=True)))
+    .order_by(series.c.id)
+    .with_for_update(key_share=True)
+)
+_UPDATE_SERIES = update(series).where(series.c.id == bindparam("row_id"))
+_COPIES = select(
+    instance.c.id, instance.c.digest, instance.c.series_id, instance.c.sop_instance_uid, instance.c.copies
+).where(instance.c.digest.in_(bindparam("some", expanding=True)))
+_UPDATE_COPIES = update(instance).where(instance.c.id == bindparam("row_id"))
+_PRIMARIES = select(instance.c.sop_instance_uid).where(
+    and_(
+        instance.c.series_id == bindparam("row_id"),
+        instance.c.sop_instance_uid.in_(bindparam("some", expanding=True)),
+        # As text, since SQLite takes the index of the primaries only for the very words it was made with.
+        text("instance.is_primary"),
+    )
+)
+_OPEN_ASSOCIATION = {name: dialect.insert(association).on_conflict_do_nothing() for name, dialect in _DIALECTS.items()}
+_END_ASSOCIATION = update(association).where(association.c.id == bindparam("row_id"))
+
+
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield ``values`` in pieces that fit into one statement."""
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]
 
 
 def insert_unless_there(connection: Connection, table: Any, values: dict[str, Any]) -> bool:
     """Insert a row unless a unique key is taken, also by a transaction that runs beside this one; whether it was."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    dialect = _DIALECTS[connection.dialect.name]
     statement = dialect.insert(table).values(values).on_conflict_do_nothing().returning(table.c.id)
     return connection.execute(statement).first() is not None
 
@@ -28,39 +84,167 @@ def lock_series(connection: Connection, series_id: int) -> AnyRow | None:
     return connection.execute(query).one_or_none()
 
 
-def register(connection: Connection, receipt: InstanceReceipt) -> str:
-    """Add an instance; return a :class:`Registration` constant."""
-    row, is_new = _series_of(connection, receipt)
-    known = _copies(connection, row.id, receipt)
-    duplicate = next((copy for copy in known if copy.digest == receipt.digest), None)
-    if duplicate is not None:
-        _count_duplicate(connection, row, duplicate, receipt.received_at)
-        return Registration.DUPLICATE
-    values = asdict(receipt)
-    del values["series_uid"]
-    connection.execute(insert(instance).values(**values, series_id=row.id, is_primary=not known))
-    _touch(connection, row, receipt, is_variant=bool(known))
-    reopened = row.state in (SeriesState.CLOSED, SeriesState.SKIPPED)
-    if is_new or reopened:
-        first_seen = NewEvent(
-            at=receipt.received_at,
-            series_id=row.id,
+def record(
+    connection: Connection,
+    opened: Sequence[AssociationRecord],
+    receipts: Sequence[InstanceReceipt],
+    ended: Sequence[AssociationEnd],
+) -> list[str]:
+    """Add associations, then instances, then endings; return a :class:`Registration` constant for each receipt.
+
+    Raise StorageError when a receipt contradicts what is registered; the transaction has to be rolled back then.
+    """
+    if opened:
+        by_id = {one.id: asdict(one) for one in reversed(opened)}
+        connection.execute(_OPEN_ASSOCIATION[connection.dialect.name], [by_id[name] for name in sorted(by_id)])
+    registrations, events = _register(connection, receipts) if receipts else ([], [])
+    if ended:
+        endings = {one.id: {"row_id": one.id, "ending": one.ending, "ended_at": one.at} for one in ended}
+        connection.execute(_END_ASSOCIATION, [endings[name] for name in sorted(endings)])
+    append_events(connection, events)
+    return registrations
+
+
+@dataclass(slots=True, kw_only=True)
+class _Series:
+    """A series' row, changed in memory by one receipt after the other. Nobody else can change it meanwhile."""
+
+    id: int
+    state: str
+    reason: str | None
+    revision: int
+    instances: int
+    duplicates: int
+    variants: int
+    first_received_at: datetime
+    last_received_at: datetime
+    touched_at: datetime
+    receiving_since: datetime
+    version: int
+    is_new: bool
+
+    def count_duplicate(self, at: datetime) -> None:
+        self.duplicates += 1
+        self._touch(at)
+
+    def add(self, receipt: InstanceReceipt, *, is_variant: bool) -> NewEvent | None:
+        """Count an instance; return the event to be written if the series is new or reopened by it."""
+        at = receipt.received_at
+        if is_variant:
+            self.variants += 1
+        else:
+            self.instances += 1
+        self.first_received_at = min(self.first_received_at, at)
+        self._touch(at)
+        if not self.is_new and self.state not in _REOPENED:
+            return None
+        from_state = None if self.is_new else self.state
+        if from_state == SeriesState.SKIPPED:
+            self.reason = None
+        if not self.is_new:
+            self.state, self.receiving_since = SeriesState.RECEIVING, at
+        self.is_new = False
+        return NewEvent(
+            at=at,
+            series_id=self.id,
             stage=Stage.RECEIVE,
-            from_state=None if is_new else row.state,
+            from_state=from_state,
             to_state=SeriesState.RECEIVING,
-            detail={"revision": row.revision, "calling_ae": receipt.calling_ae},
+            detail={"revision": self.revision, "calling_ae": receipt.calling_ae},
         )
-        append_events(connection, [first_seen])
-    return Registration.VARIANT if known else Registration.NEW
+
+    def _touch(self, at: datetime) -> None:
+        # The sender is still at it, so the quiet period starts anew, also with a duplicate.
+        self.version += 1
+        self.last_received_at = max(self.last_received_at, at)
+        self.touched_at = max(self.touched_at, at)
+
+    def values(self) -> dict[str, Any]:
+        return {
+            "row_id": self.id,
+            "state": self.state,
+            "reason": self.reason,
+            "instances": self.instances,
+            "duplicates": self.duplicates,
+            "variants": self.variants,
+            "first_received_at": self.first_received_at,
+            "last_received_at": self.last_received_at,
+            "touched_at": self.touched_at,
+            "receiving_since": self.receiving_since,
+            "version": self.version,
+        }
 
 
-def _series_of(connection: Connection, receipt: InstanceReceipt) -> tuple[AnyRow, bool]:
-    """Return the locked row of the receipt's series and whether we just made it."""
-    query = select(series).where(series.c.series_uid == receipt.series_uid).with_for_update(key_share=True)
-    row = connection.execute(query).one_or_none()
-    if row is not None:
-        return row, False
-    values = {
+def _register(connection: Connection, receipts: Sequence[InstanceReceipt]) -> tuple[list[str], list[NewEvent]]:
+    by_uid = _series_of(connection, receipts)
+    copies = _copies(connection, receipts)
+    primaries = _primaries(connection, by_uid, receipts)
+    added: list[dict[str, Any]] = []
+    again: dict[str, dict[str, Any]] = {}
+    events: list[NewEvent] = []
+    registrations: list[str] = []
+    for receipt in receipts:
+        its_series, sop_instance = by_uid[receipt.series_uid], receipt.sop_instance_uid
+        copy = copies.get(receipt.digest)
+        if copy is not None:
+            if copy["series_id"] != its_series.id or copy["sop_instance_uid"] != sop_instance:
+                raise StorageError(
+                    "the same bytes were registered as another instance: the receipt contradicts the file"
+                )
+            copy["copies"] += 1
+            if "id" in copy:
+                again[receipt.digest] = copy
+            its_series.count_duplicate(receipt.received_at)
+            registrations.append(Registration.DUPLICATE)
+            continue
+        is_variant = (its_series.id, sop_instance) in primaries
+        primaries.add((its_series.id, sop_instance))
+        copies[receipt.digest] = row = _row(receipt, its_series.id, is_primary=not is_variant)
+        added.append(row)
+        event = its_series.add(receipt, is_variant=is_variant)
+        if event is not None:
+            events.append(event)
+        registrations.append(Registration.VARIANT if is_variant else Registration.NEW)
+    if added:
+        connection.execute(insert(instance), added)
+    if again:
+        connection.execute(_UPDATE_COPIES, [{"row_id": one["id"], "copies": one["copies"]} for one in again.values()])
+    connection.execute(_UPDATE_SERIES, [one.values() for one in by_uid.values()])
+    return registrations, events
+
+
+def _series_of(connection: Connection, receipts: Sequence[InstanceReceipt]) -> dict[str, _Series]:
+    """Return the locked series of the receipts by their UIDs; make those that are not there yet."""
+    first: dict[str, InstanceReceipt] = {}
+    for receipt in receipts:
+        if receipt.received_at.tzinfo is None:
+            raise StorageError("a time without a time zone cannot be stored")
+        first.setdefault(receipt.series_uid, receipt)
+    uids = sorted(first)
+    rows = _read(connection, _SERIES, uids)
+    # In the order of their UIDs, and before any row is locked: whoever waits here for a series that another receiver
+    # is making holds nothing that the other one waits for.
+    missing = [uid for uid in uids if uid not in rows]
+    made = {uid for uid in missing if insert_unless_there(connection, series, _new_series(first[uid]))}
+    if missing:
+        rows |= _read(connection, _SERIES, missing)
+    if connection.dialect.name == "postgresql":  # SQLite: the whole database is locked
+        rows = _read(connection, _LOCKED_SERIES, sorted(row["id"] for row in rows.values()))
+    return {uid: _Series(**rows[uid], is_new=uid in made) for uid in uids}
+
+
+def _read(connection: Connection, query: Any, some: Sequence[Any]) -> dict[str, dict[str, Any]]:
+    """Return rows of ``series`` by their UIDs."""
+    found = {}
+    for chunk in chunks(some):
+        for row in connection.execute(query, {"some": chunk}).mappings():
+            values = dict(row)
+            found[values.pop("series_uid")] = values
+    return found
+
+
+def _new_series(receipt: InstanceReceipt) -> dict[str, Any]:
+    return {
         "series_uid": receipt.series_uid,
         "study_uid": receipt.study_uid,
         "state": SeriesState.RECEIVING,
@@ -70,50 +254,51 @@ def _series_of(connection: Connection, receipt: InstanceReceipt) -> tuple[AnyRow
         "touched_at": receipt.received_at,
         "receiving_since": receipt.received_at,
     }
-    is_new = insert_unless_there(connection, series, values)
-    return connection.execute(query).one(), is_new
 
 
-def _copies(connection: Connection, series_id: int, receipt: InstanceReceipt) -> list[AnyRow]:
-    """Return the copies of this SOP instance in this series."""
-    same_bytes = instance.c.digest == receipt.digest
-    same_instance = (instance.c.series_id == series_id) & (instance.c.sop_instance_uid == receipt.sop_instance_uid)
-    columns = (instance.c.id, instance.c.series_id, instance.c.digest)
-    copies: list[AnyRow] = list(connection.execute(select(*columns).where(same_instance)))
-    if not copies and connection.execute(select(instance.c.id).where(same_bytes)).first() is not None:
-        raise StorageError("the same bytes were registered as another instance: the receipt contradicts the file")
-    return copies
+def _copies(connection: Connection, receipts: Sequence[InstanceReceipt]) -> dict[str, dict[str, Any]]:
+    """Return what is registered already of the receipts' bytes, by digest."""
+    found: dict[str, dict[str, Any]] = {}
+    for chunk in chunks(list({receipt.digest: None for receipt in receipts})):
+        for row in connection.execute(_COPIES, {"some": chunk}).mappings():
+            found[row["digest"]] = dict(row)
+    return found
 
 
-def _count_duplicate(connection: Connection, row: AnyRow, copy: AnyRow, at: datetime) -> None:
-    # The sender is still at it, so the quiet period starts anew; the state stays.
-    connection.execute(update(instance).where(instance.c.id == copy.id).values(copies=instance.c.copies + 1))
-    connection.execute(
-        update(series)
-        .where(series.c.id == row.id)
-        .values(
-            duplicates=series.c.duplicates + 1,
-            version=series.c.version + 1,
-            last_received_at=max(row.last_received_at, at),
-            touched_at=max(row.touched_at, at),
-        )
-    )
+def _primaries(
+    connection: Connection, by_uid: dict[str, _Series], receipts: Sequence[InstanceReceipt]
+) -> set[tuple[int, str]]:
+    """Return (series, SOP instance UID) of those that are registered already; each of them has one primary copy."""
+    wanted: dict[str, dict[str, None]] = {}
+    for receipt in receipts:
+        wanted.setdefault(receipt.series_uid, {})[receipt.sop_instance_uid] = None
+    found: set[tuple[int, str]] = set()
+    for uid, sop_instances in wanted.items():
+        its_series = by_uid[uid]
+        if its_series.is_new:
+            continue
+        for chunk in chunks(list(sop_instances)):
+            uids = connection.scalars(_PRIMARIES, {"row_id": its_series.id, "some": chunk})
+            found.update((its_series.id, sop_instance) for sop_instance in uids)
+    return found
 
 
-def _touch(connection: Connection, row: AnyRow, receipt: InstanceReceipt, *, is_variant: bool) -> None:
-    at = receipt.received_at
-    values: dict[str, Any] = {
-        "version": series.c.version + 1,
-        "first_received_at": min(row.first_received_at, at),
-        "last_received_at": max(row.last_received_at, at),
-        "touched_at": max(row.touched_at, at),
+def _row(receipt: InstanceReceipt, series_id: int, *, is_primary: bool) -> dict[str, Any]:
+    return {
+        "series_id": series_id,
+        "digest": receipt.digest,
+        "sop_instance_uid": receipt.sop_instance_uid,
+        "sop_class_uid": receipt.sop_class_uid,
+        "study_uid": receipt.study_uid,
+        "transfer_syntax": receipt.transfer_syntax,
+        "role": receipt.role,
+        "calling_ae": receipt.calling_ae,
+        "called_ae": receipt.called_ae,
+        "peer_address": receipt.peer_address,
+        "association_id": receipt.association_id,
+        "received_at": receipt.received_at,
+        "size": receipt.size,
+        "revision": 0,
+        "is_primary": is_primary,
+        "copies": 1,
     }
-    if is_variant:
-        values["variants"] = series.c.variants + 1
-    else:
-        values["instances"] = series.c.instances + 1
-    if row.state in (SeriesState.CLOSED, SeriesState.SKIPPED):
-        values |= {"state": SeriesState.RECEIVING, "receiving_since": at}
-    if row.state == SeriesState.SKIPPED:
-        values["reason"] = None
-    connection.execute(update(series).where(series.c.id == row.id).values(**values))

@@ -1,14 +1,16 @@
 """The series store on SQL: each method of the port as one transaction."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select, update
+from sqlalchemy.exc import DataError, IntegrityError
 
 from hounsfield.storage import registration, series_changes, tables
+from hounsfield.storage.errors import StorageError
 from hounsfield.storage.records import (
+    AssociationEnd,
     AssociationRecord,
     InferRequest,
     InstanceReceipt,
@@ -20,7 +22,8 @@ from hounsfield.storage.rows import association_record, instance_record, series_
 from hounsfield.storage.states import AssociationEnding, Reason, SeriesState
 from hounsfield.storage.transactions import Transactions
 
-_CHUNK = 500
+_AFTER_DIGITS = "g"
+"""Sorts behind every hexadecimal digit."""
 
 
 class SqlSeriesStore:
@@ -29,21 +32,36 @@ class SqlSeriesStore:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
+    def record(
+        self,
+        opened: Sequence[AssociationRecord],
+        receipts: Sequence[InstanceReceipt],
+        ended: Sequence[AssociationEnd],
+    ) -> list[str]:
+        """Add associations, durable instances and endings, all or nothing."""
+        with self._transactions.write() as connection:
+            try:
+                return registration.record(connection, opened, receipts, ended)
+            except (IntegrityError, DataError) as error:  # trying again later would not help
+                name = type(error).__name__
+                raise StorageError(f"a receipt contradicts what is registered, or does not fit ({name})") from None
+
     def open_association(self, association: AssociationRecord) -> None:
         """Record an association."""
-        with self._transactions.write() as connection:
-            registration.insert_unless_there(connection, tables.association, asdict(association))
+        self.record([association], [], [])
+
+    def register(self, receipt: InstanceReceipt) -> str:
+        """Add a durable instance."""
+        return self.record([], [receipt], [])[0]
 
     def end_association(self, association_id: str, ending: AssociationEnding, now: datetime) -> None:
         """Record how it ended."""
-        with self._transactions.write() as connection:
-            statement = update(tables.association).where(tables.association.c.id == association_id)
-            connection.execute(statement.values(ending=ending, ended_at=now))
+        self.record([], [], [AssociationEnd(id=association_id, ending=ending, at=now)])
 
-    def lose_open_associations(self, except_receiver: str, now: datetime) -> int:
+    def lose_open_associations(self, alive: Collection[str], now: datetime) -> int:
         """Mark associations of dead receivers LOST and touch their series."""
-        dead = (tables.association.c.ending == AssociationEnding.OPEN) & (
-            tables.association.c.receiver != except_receiver
+        dead = (tables.association.c.ending == AssociationEnding.OPEN) & tables.association.c.receiver.not_in(
+            sorted(alive)
         )
         with self._transactions.write() as connection:
             touched = (
@@ -59,25 +77,21 @@ class SqlSeriesStore:
             lost = update(tables.association).where(dead).values(ending=AssociationEnding.LOST, ended_at=now)
             return connection.execute(lost).rowcount
 
-    def register(self, receipt: InstanceReceipt) -> str:
-        """Add a durable instance."""
-        with self._transactions.write() as connection:
-            return registration.register(connection, receipt)
-
     def registered_digests(self, digests: Sequence[str]) -> set[str]:
         """Return those of ``digests`` that have a row."""
         found: set[str] = set()
         with self._transactions.read() as connection:
-            for chunk in _chunks(digests):
+            for chunk in registration.chunks(digests):
                 found.update(
                     connection.scalars(select(tables.instance.c.digest).where(tables.instance.c.digest.in_(chunk)))
                 )
         return found
 
-    def all_digests(self) -> set[str]:
-        """Return every digest with a row."""
+    def digests(self, first: str) -> set[str]:
+        """Return the digests with a row that begin with these digits."""
+        digest = tables.instance.c.digest
         with self._transactions.read() as connection:
-            return set(connection.scalars(select(tables.instance.c.digest)))
+            return set(connection.scalars(select(digest).where(digest >= first, digest < first + _AFTER_DIGITS)))
 
     def receiving(self) -> list[SeriesRecord]:
         """Return the RECEIVING series in the order of their ids."""
@@ -178,8 +192,3 @@ class SqlSeriesStore:
         """HELD -> RECEIVING, by a person."""
         with self._transactions.write() as connection:
             return series_changes.release(connection, series_id, now)
-
-
-def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]

@@ -1,41 +1,39 @@
 """The first durable hand-over: a folder of received instances, one file each, named by their own digest."""
 
-import errno
+import os
 import re
-import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from hounsfield.storage.durable import (
-    Buffer,
-    FileOperations,
-    SystemFileOperations,
-    make_folder,
-    remove_abandoned_parts,
-    write_durably,
-)
-from hounsfield.storage.errors import SpoolError, SpoolFull
+from hounsfield.storage.durable import FileOperations, SystemFileOperations, make_folder
+from hounsfield.storage.errors import SpoolError
+from hounsfield.storage.intake import Intake, Sealed, Slot, place_of
 from hounsfield.storage.records import InstanceReceipt
-from hounsfield.storage.spool_format import (
-    MAX_HEAD_BYTES,
-    Head,
-    Provenance,
-    decode_head,
-    digest_of,
-    encode_head,
-)
+from hounsfield.storage.spool_format import Head, Provenance, decode_head, digest_of
 
-__all__ = ["Provenance", "Spool", "digest_of"]
+__all__ = ["DiskSpace", "Head", "Intake", "Provenance", "Sealed", "Slot", "Spool", "digest_of"]
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = ".dcm"
+_MOST_HEAD_BYTES = 64 * 1024
+"""More than a head of any version has."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSpace:
+    """What the spool's file system has, in bytes."""
+
+    free: int
+    """Left for us."""
+    total: int
 
 
 class Spool:
-    """Received files under ``objects/<2 hex>/<digest>.dcm``; files being written lie in ``incoming/``.
+    """Received files under ``objects/<2 hex>/<digest>.dcm``; what is not registered yet lies in ``incoming/`` too.
 
-    No name comes from DICOM text. Any number of threads and processes may write at once.
+    No name comes from DICOM text. Any number of threads and processes may write at once, each process with an
+    :class:`~hounsfield.storage.intake.Intake` of its own.
     """
 
     def __init__(self, folder: Path, operations: FileOperations | None = None) -> None:
@@ -44,67 +42,56 @@ class Spool:
         self._objects = folder / "objects"
         self._incoming = folder / "incoming"
 
-    def prepare(self) -> int:
-        """Create the folders and delete what dead writers left; return how many files that were.
-
-        Raise SpoolError when the folder cannot be made.
-        """
+    def prepare(self) -> None:
+        """Create the folders. Raise SpoolError where that cannot be done."""
         try:
             for folder in (self._objects, self._incoming):
                 make_folder(folder, self._operations)
-            for shard in range(256):
-                (self._objects / f"{shard:02x}").mkdir(mode=0o700, exist_ok=True)
+            for shard in self.shards():
+                (self._objects / shard).mkdir(mode=0o700, exist_ok=True)
             self._operations.fsync_directory(self._objects)
-            return remove_abandoned_parts(self._incoming)
         except OSError as error:
             raise SpoolError(f"the spool folder cannot be prepared ({_why(error)}): check storage.spool") from error
 
-    def write(self, provenance: Provenance, dataset: Buffer) -> str:
-        """Make an instance durable; return its digest, which names the file.
+    def open_intake(self, name: str) -> Intake:
+        """Return what the process ``name`` writes instances with; close it in the end. Raise SpoolError."""
+        return Intake.open(self._incoming, self._objects, name, self._operations)
 
-        When it returns, file and name survive a power loss. The same bytes again keep the first file with its
-        provenance. Raise SpoolFull or SpoolError; nothing is left behind then.
-        """
-        size = memoryview(dataset).nbytes
-        digest = digest_of(provenance.transfer_syntax, dataset)
-        head = encode_head(provenance, digest, size)
-        target = self.path(digest)
+    def abandoned_intakes(self) -> Iterator[Intake]:
+        """Yield what dead processes left, each locked until it is closed. Raise SpoolError."""
         try:
-            if not self._is_there(target, size):
-                write_durably(self._operations, self._incoming, target, (head, dataset))
+            yield from Intake.adopt(self._incoming, self._objects, self._operations)
         except OSError as error:
-            full = error.errno in _NO_SPACE
-            kind = SpoolFull if full else SpoolError
-            raise kind(f"a received file could not be written to the spool ({_why(error)})") from error
-        return digest
+            raise SpoolError(f"the spool folder cannot be read ({_why(error)}): check storage.spool") from error
 
-    def _is_there(self, target: Path, size: int) -> bool:
-        try:
-            if target.stat().st_size <= size:
-                return False
-            # Another association may have renamed it a moment ago and not yet synced the name.
-            self._operations.fsync_directory(target.parent)
-            return target.exists()
-        except FileNotFoundError:
-            return False
+    def writers(self) -> set[str]:
+        """Return the names of the processes that write to the spool now."""
+        return Intake.living(self._incoming)
 
     def path(self, digest: str) -> Path:
         """Return where the file of ``digest`` lies or would lie; raise SpoolError if it is no digest."""
         if not _DIGEST.fullmatch(digest):
             raise SpoolError("a spool file is named by 64 hexadecimal digits")
-        return self._objects / digest[:2] / (digest + _SUFFIX)
+        return place_of(self._objects, digest)
 
-    def digests(self) -> Iterator[str]:
-        """Yield the digest of every whole file, in no order."""
-        for path in self._objects.glob("[0-9a-f][0-9a-f]/*" + _SUFFIX):
-            if _DIGEST.fullmatch(path.stem):
-                yield path.stem
+    def shards(self) -> Iterator[str]:
+        """Yield the first digits that files are sorted by."""
+        return (f"{shard:02x}" for shard in range(256))
+
+    def digests(self, shard: str | None = None) -> Iterator[str]:
+        """Yield the digest of every file, or of those in one shard, in no order."""
+        for one in self.shards() if shard is None else (shard,):
+            with os.scandir(self._objects / one) as entries:
+                for entry in entries:
+                    digest = entry.name.removesuffix(_SUFFIX)
+                    if digest != entry.name and _DIGEST.fullmatch(digest):
+                        yield digest
 
     def head(self, digest: str) -> Head:
         """Return preamble and file meta of a file as we wrote them; raise SpoolError if it is missing or not ours."""
         try:
             with self.path(digest).open("rb") as file:
-                return decode_head(file.read(MAX_HEAD_BYTES))
+                return decode_head(file.read(_MOST_HEAD_BYTES))
         except OSError as error:
             raise SpoolError(f"a spool file cannot be read ({_why(error)})") from error
 
@@ -114,8 +101,7 @@ class Spool:
 
     def receipt(self, digest: str) -> InstanceReceipt:
         """Rebuild the database row of a file; raises as :meth:`head`."""
-        head = self.head(digest)
-        return head.provenance.receipt(digest, head.size)
+        return self.head(digest).receipt
 
     def verify(self, digest: str) -> bool:
         """Whether the file is there and its data set still has this digest."""
@@ -126,12 +112,13 @@ class Spool:
             return False
         return head.digest == digest == digest_of(head.provenance.transfer_syntax, data)
 
-    def free_bytes(self) -> int:
-        """Return the bytes that are left for us on the spool's file system."""
+    def space(self) -> DiskSpace:
+        """Return how much room the spool's file system has. Raise SpoolError."""
         try:
-            return shutil.disk_usage(self.folder).free
+            found = os.statvfs(self.folder)
         except OSError as error:
             raise SpoolError(f"the spool's disk cannot be asked for its space ({_why(error)})") from error
+        return DiskSpace(free=found.f_bavail * found.f_frsize, total=found.f_blocks * found.f_frsize)
 
 
 def _why(error: OSError) -> str:

@@ -21,10 +21,13 @@ PRIVATE_CREATOR_UID = "2.25.111087129811286018183889135987327689644"
 
 PREAMBLE_MARK = b"HOUNSFIELD spool 1 "
 PREAMBLE_BYTES = 128
-MAX_HEAD_BYTES = 64 * 1024
-"""A head is about 1 kB; nothing we wrote is longer than this."""
+HEAD_BYTES = 4096
+"""Every head has this length: the data set can be written before what stands in the head is known, and mapped into
+memory from a page boundary on. What is written is about 1 kB; the rest is spaces in the private information."""
 
 _FIXED_BYTES = PREAMBLE_BYTES + 4 + 12
+_LONG_HEADER_BYTES = 12
+"""Of an element whose VR has a length of 32 bits."""
 _PRIVATE_INFORMATION = (0x0002, 0x0102)
 
 
@@ -53,18 +56,27 @@ class Provenance:
         return InstanceReceipt(digest=digest, size=size, **fields)
 
 
+def start_digest(transfer_syntax: str) -> "hashlib._Hash":
+    """Return the SHA-256 of an instance whose data set bytes are still to come."""
+    return hashlib.sha256(transfer_syntax.encode("ascii", "replace") + b"\0")
+
+
 def digest_of(transfer_syntax: str, dataset: Buffer) -> str:
     """Return the SHA-256 (hex) of transfer syntax and data set bytes."""
-    digest = hashlib.sha256(transfer_syntax.encode("ascii", "replace") + b"\0")
+    digest = start_digest(transfer_syntax)
     digest.update(dataset)
     return digest.hexdigest()
 
 
 def encode_head(provenance: Provenance, digest: str, size: int) -> bytes:
-    """Return everything that stands before the data set of ``size`` bytes. Raise SpoolError on a non-ASCII UID."""
-    private = asdict(provenance) | {"received_at": provenance.received_at.astimezone(UTC).isoformat()}
+    """Return the :data:`HEAD_BYTES` that stand before the data set of ``size`` bytes.
+
+    Raise SpoolError on a non-ASCII UID, or where the provenance is too long for a head.
+    """
+    fields = {name: getattr(provenance, name) for name in Provenance.__slots__}
+    private = json.dumps(fields | {"received_at": provenance.received_at.astimezone(UTC).isoformat()}).encode("ascii")
     try:
-        meta = b"".join(
+        public = b"".join(
             (
                 _element(0x0001, b"OB", b"\x00\x01"),
                 _element(0x0002, b"UI", provenance.sop_class_uid.encode("ascii")),
@@ -76,11 +88,14 @@ def encode_head(provenance: Provenance, digest: str, size: int) -> bytes:
                 _element(0x0017, b"AE", _ae(provenance.calling_ae)),
                 _element(0x0018, b"AE", _ae(provenance.called_ae)),
                 _element(0x0100, b"UI", PRIVATE_CREATOR_UID.encode("ascii")),
-                _element(0x0102, b"OB", json.dumps(private).encode("ascii")),
             )
         )
     except UnicodeEncodeError:
         raise SpoolError("a UID of the instance has characters that no UID can have; refuse it on reception") from None
+    room = HEAD_BYTES - _FIXED_BYTES - len(public) - _LONG_HEADER_BYTES
+    if len(private) > room:
+        raise SpoolError("what is known of the sender does not fit into the head of a spool file; refuse it")
+    meta = public + _element(0x0102, b"OB", private.ljust(room))
     preamble = PREAMBLE_MARK + digest.encode("ascii") + b" %d" % size
     return preamble.ljust(PREAMBLE_BYTES) + b"DICM" + _element(0x0000, b"UL", struct.pack("<I", len(meta))) + meta
 
@@ -95,6 +110,11 @@ class Head:
     length: int
     """Bytes of the head: the data set begins here."""
     provenance: Provenance
+
+    @property
+    def receipt(self) -> InstanceReceipt:
+        """The database row of the file."""
+        return self.provenance.receipt(self.digest, self.size)
 
 
 def decode_head(data: bytes) -> Head:

@@ -34,13 +34,6 @@ class DicomSettings(Section):
     port: int = setting(
         11112, "TCP port to listen on; 0 takes any free one, and the ready line names it.", ge=0, le=65535
     )
-    receivers: int = setting(
-        1,
-        "Processes that share the port; more use more cores. Each counts its own associations.",
-        unit="processes",
-        ge=1,
-        le=16,
-    )
     accept: Accept = setting(
         "ct+companions",
         'What senders may store. "ct": CT images only. "ct+companions": also what scanners send along (dose reports, '
@@ -53,6 +46,12 @@ class DicomSettings(Section):
     max_pdu: int = setting(
         131072, "Largest PDU that senders may send; larger is faster.", unit="bytes", ge=4096, le=1048576
     )
+    short_path: bool = setting(
+        True,
+        "Read stored images ourselves rather than through the network library: several times faster. The other way "
+        "is there in case of doubt; both obey the same limits.",
+    )
+    receivers: int = setting(1, "Processes that share the port; more use more cores.", ge=1, le=16)
     max_instance_bytes: int = setting(
         1073741824,
         "Largest data set; a larger one is answered A700 (out of resources).",
@@ -66,11 +65,39 @@ class DicomSettings(Section):
         unit="bytes",
         ge=0,
     )
-    acse_timeout_seconds: float = setting(
-        30.0, "Wait for the request of an association on a new connection.", unit="seconds", gt=0, le=3600
+    min_free_percent: float = setting(
+        1.0,
+        "The same, in percent of the file system; the larger of both counts.",
+        unit="percent",
+        ge=0,
+        lt=100,
     )
-    dimse_timeout_seconds: float = setting(
-        60.0, "Wait for the rest of a message that has begun.", unit="seconds", gt=0, le=3600
+    max_waiting_connections: int = setting(
+        256,
+        "Connections at the same time that have not yet asked for an association; one more, and the one that has "
+        "waited longest is closed.",
+        ge=1,
+        le=65536,
+    )
+    acse_timeout_seconds: float = setting(
+        10.0,
+        "Wait for the whole request of an association, and a TLS handshake before it, on a new connection.",
+        unit="seconds",
+        gt=0,
+        le=3600,
+    )
+    pdu_timeout_seconds: float = setting(
+        20.0, "Longest silence inside a PDU or message that has begun.", unit="seconds", gt=0, le=3600
+    )
+    min_bytes_per_second: float = setting(
+        10000.0,
+        "A message that comes more slowly than this, on average, ends the association: nobody may hold a place for "
+        "ever.",
+        unit="bytes per second",
+        gt=0,
+    )
+    slow_grace_seconds: float = setting(
+        10.0, "How long a message may come more slowly than that.", unit="seconds", gt=0, le=3600
     )
     network_timeout_seconds: float = setting(
         60.0, "Silence after which an association is aborted.", unit="seconds", gt=0, le=86400

@@ -5,9 +5,9 @@ import uuid
 from dataclasses import dataclass
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.storage.errors import StorageError
-from hounsfield.storage.ports import SeriesStore
+from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.storage.records import AssociationRecord
+from hounsfield.storage.spool import Sealed
 from hounsfield.storage.states import AssociationEnding
 
 
@@ -29,12 +29,13 @@ class Claim:
 
 
 class OpenAssociation:
-    """One association. It enters the database before its first instance, and one that stored nothing never does.
+    """One association. It is recorded before its first instance, and one that stored nothing never is.
 
-    Its thread stores while the network's thread may already have seen the connection end: both hold the lock.
+    One thread stores while another may already have seen the connection end: both hold the lock, so that the ending is
+    recorded behind the last instance.
     """
 
-    def __init__(self, parties: Parties, receiver: str, series: SeriesStore, clock: Clock) -> None:
+    def __init__(self, parties: Parties, receiver: str, registrar: Registrar, clock: Clock) -> None:
         self.parties = parties
         self.receiver = receiver
         self.id = uuid.uuid4().hex
@@ -43,32 +44,33 @@ class OpenAssociation:
         self.refused = 0
         self.release_requested = False
         self.claims: dict[int, Claim] = {}
-        """By message id, until the message is served."""
+        """By message id, until the message is served; only on the library's own path."""
         self.is_storing = False
-        self._series = series
+        self.is_stopping = False
+        """The receiver is stopping: what begins now is refused."""
+        self._registrar = registrar
         self._clock = clock
         self._lock = threading.Lock()
-        self._is_registered = False
         self._ending: AssociationEnding | None = None
-        self._ending_is_saved = False
 
-    def register(self) -> None:
-        """Record it; called before each instance is registered. Raises StorageError."""
+    def has_stored(self, sealed: Sealed) -> None:
+        """An instance is durable: have it recorded."""
         with self._lock:
-            if self._is_registered:
-                return
-            self._series.open_association(
-                AssociationRecord(
-                    id=self.id,
-                    receiver=self.receiver,
-                    calling_ae=self.parties.calling_ae,
-                    called_ae=self.parties.called_ae,
-                    peer_address=self.parties.peer_address,
-                    opened_at=self.opened_at,
+            if self.stored == 0:
+                self._registrar.opened(
+                    AssociationRecord(
+                        id=self.id,
+                        receiver=self.receiver,
+                        calling_ae=self.parties.calling_ae,
+                        called_ae=self.parties.called_ae,
+                        peer_address=self.parties.peer_address,
+                        opened_at=self.opened_at,
+                    )
                 )
-            )
-            self._is_registered = True
-        self.save_ending()
+            self.stored += 1
+            self._registrar.stored(sealed)
+            if self._ending is not None:
+                self._registrar.ended(self.id, self._ending, self._clock.now())
 
     def end(self, ending: AssociationEnding) -> bool:
         """Note how it ended; only the first call counts, and answers True."""
@@ -76,16 +78,6 @@ class OpenAssociation:
             if self._ending is not None:
                 return False
             self._ending = ending
+            if self.stored:
+                self._registrar.ended(self.id, ending, self._clock.now())
         return True
-
-    def save_ending(self) -> bool:
-        """Record the ending if there is one; False while the database does not take it (call again later)."""
-        with self._lock:
-            if self._ending is None or not self._is_registered or self._ending_is_saved:
-                return True
-            try:
-                self._series.end_association(self.id, self._ending, self._clock.now())
-            except StorageError:
-                return False
-            self._ending_is_saved = True
-            return True

@@ -1,5 +1,6 @@
 """Which SOP classes and transfer syntaxes are offered in negotiation, per ``dicom.accept``."""
 
+from collections.abc import Iterable
 from functools import cache
 
 from pydicom.uid import (
@@ -92,11 +93,20 @@ def role_of(sop_class_uid: str) -> InstanceRole:
     return InstanceRole.SOURCE if is_image and not is_companion(sop_class_uid) else InstanceRole.COMPANION
 
 
-def contexts(accept: Accept) -> list[PresentationContext]:
-    """Return what pynetdicom negotiates with: storage, and Verification."""
-    offered = [build_context(uid, list(_syntaxes(uid))) for uid in accepted_classes(accept)]
-    echo = [build_context(str(cx.abstract_syntax), list(NATIVE_SYNTAXES)) for cx in VerificationPresentationContexts]
-    return [*offered, *echo]
+class ContextOffer:
+    """What a receiver agrees to: storage, and Verification.
+
+    Only what a sender asks for is built: copying and matching all storage classes costs more than ten images.
+    """
+
+    def __init__(self, accept: Accept) -> None:
+        self._syntaxes = {uid: list(_syntaxes(uid)) for uid in accepted_classes(accept)}
+        self._syntaxes |= {str(cx.abstract_syntax): list(NATIVE_SYNTAXES) for cx in VerificationPresentationContexts}
+
+    def of(self, wanted: Iterable[str]) -> list[PresentationContext]:
+        """Return what pynetdicom negotiates with, for the abstract syntaxes that are asked for."""
+        known = dict.fromkeys(uid for uid in wanted if uid in self._syntaxes)
+        return [build_context(uid, self._syntaxes[uid]) for uid in known]
 
 
 def _syntaxes(sop_class_uid: str) -> tuple[str, ...]:

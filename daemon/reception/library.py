@@ -1,28 +1,139 @@
-"""Where pynetdicom (pinned to 3.0.4) is bent to what a receiver must answer. Everything that is its internals is here.
+"""Where pynetdicom (pinned to 3.0.4) is bent to what a receiver must answer. Everything that is its internals is here,
+in short_path.py and in association_socket.py; tests/unit/daemon/reception/test_library_names.py watches the names.
 
-A C-STORE command that the library cannot read makes it abort, or never answer at all. Such commands are mended just
-far enough that they reach our handler, which answers them with a status.
+A C-STORE command that the library cannot read makes it abort, or never answer at all. On its own path such commands
+are mended just far enough that they reach our handler, which answers them with a status.
 """
 
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from pynetdicom import _config
+import structlog
+from pynetdicom import AE, _config
 from pynetdicom.association import Association
 from pynetdicom.dimse_messages import C_STORE_RQ
+from pynetdicom.transport import AssociationServer, RequestHandler
 
+from hounsfield.daemon.config.sections import DicomSettings
 from hounsfield.daemon.reception.admission import Rejection
+from hounsfield.daemon.reception.association_socket import BufferedAssociationSocket, Pace
 from hounsfield.daemon.reception.associations import Claim, OpenAssociation
+from hounsfield.daemon.reception.lobby import LONGEST_REQUEST, Visitor
+from hounsfield.daemon.reception.short_path import GuardedUpperLayer, ShortPathUpperLayer, StoreService
+
+log = structlog.get_logger("hounsfield.reception")
 
 _PRIORITIES = (0, 1, 2)
 _NO_INSTANCE = "0"
 """Stands for an empty SOP Instance UID, which the library would not hand on; the answer echoes it."""
 _UNUSED_COMMAND_ELEMENTS = ("MoveOriginatorApplicationEntityTitle", "MoveOriginatorMessageID")
+_BACKLOG = 1024
 
 
 def prepare_library() -> None:
     """Set the library's switches for this process: no texts about data sets, and UIDs are judged by our handler."""
     _config.LOG_HANDLER_LEVEL = "none"
     _config.VALIDATORS["UI"] = lambda _: (True, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conduct:
+    """How associations of a server are run."""
+
+    settings: DicomSettings
+    monotonic: Callable[[], float]
+    store: StoreService
+
+    @property
+    def pace(self) -> Pace:
+        """How fast a peer has to be."""
+        return Pace(
+            stall_seconds=self.settings.pdu_timeout_seconds,
+            grace_seconds=self.settings.slow_grace_seconds,
+            bytes_per_second=self.settings.min_bytes_per_second,
+        )
+
+
+class ReceivingServer(AssociationServer):
+    """The library's server without its accept loop: connections come from the lobby."""
+
+    def __init__(self, entity: AE, address: tuple[str, int], conduct: Conduct, handlers: Sequence[Any]) -> None:
+        self.conduct = conduct
+        super().__init__(
+            entity,
+            address,
+            conduct.settings.ae_title,
+            [],  # they are copied for each association: it gets those it asks for once they are known
+            evt_handlers=list(handlers),
+            request_handler=_AssociationMaker,
+        )
+
+    @property
+    def listener(self) -> socket.socket:
+        """The socket that is listened on."""
+        assert self.socket is not None
+        return self.socket
+
+    def server_bind(self) -> None:
+        """Bind; several receivers may share the port."""
+        if self.conduct.settings.receivers > 1:
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(self.server_address)
+        self.server_address = self.listener.getsockname()
+
+    def server_activate(self) -> None:
+        """Listen, with room for a crowd."""
+        self.listener.listen(_BACKLOG)
+
+    def enter(self, visitor: Visitor) -> None:
+        """Make an association of a connection whose request is complete."""
+        try:
+            _AssociationMaker(visitor, visitor.address, self)
+        except (OSError, RuntimeError) as error:  # no descriptors, no threads
+            log.error("an association could not be begun", peer=visitor.address[0], error=type(error).__name__)
+            visitor.connection.close()
+
+
+class _AssociationMaker(RequestHandler):
+    """Gives an association our socket and our upper layer in place of the library's; both before it starts."""
+
+    def __init__(self, visitor: Visitor, address: Any, server: ReceivingServer) -> None:
+        self._visitor = visitor
+        self._server = server
+        super().__init__(visitor.connection, address, server)
+
+    def _create_association(self) -> Association:
+        association = super()._create_association()
+        conduct = self._server.conduct
+        upper_layer = (
+            ShortPathUpperLayer(association, conduct.store)
+            if conduct.settings.short_path
+            else GuardedUpperLayer(association)
+        )
+        association.dul = upper_layer
+        association.set_socket(
+            BufferedAssociationSocket(
+                association,
+                self._visitor.connection,
+                self._visitor.request,
+                pace=conduct.pace,
+                longest_pdu=max(conduct.settings.max_pdu, LONGEST_REQUEST),
+                monotonic=conduct.monotonic,
+            )
+        )
+        association.acse_timeout = association.acse_timeout  # to the timers of the new upper layer
+        association.network_timeout = association.network_timeout
+        return association
+
+
+def peer_certificate(association: Association) -> bytes | None:
+    """Return the peer's certificate (DER) if it came over TLS with one."""
+    connection = association.dul.socket.socket if association.dul.socket is not None else None
+    return connection.getpeercert(binary_form=True) if isinstance(connection, ssl.SSLSocket) else None
 
 
 def mend_store_request(message: Any, association: Association, entry: OpenAssociation) -> None:
@@ -61,8 +172,7 @@ def reject(association: Association, rejection: Rejection) -> None:
 
 def has_message_in_flight(association: Association) -> bool:
     """Whether a message has begun to arrive, or waits to be served."""
-    dimse = association.dimse
-    return dimse.message is not None or not dimse.msg_queue.empty()
+    return isinstance(association.dul, GuardedUpperLayer) and association.dul.is_receiving
 
 
 def end_politely(association: Association, seconds: float) -> None:
@@ -82,6 +192,8 @@ def hang_up(association: Association) -> None:
 
     They are no daemon threads: one that waits for a silent peer would keep the process alive.
     """
-    if association.dul.socket is not None:
-        association.dul.socket.close()
+    wire = association.dul.socket
+    if isinstance(wire, BufferedAssociationSocket):
+        wire.close()
+        wire.wake()
     association.dul.stop_dul()

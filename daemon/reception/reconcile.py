@@ -1,27 +1,31 @@
 """What a receiver does before it listens: the spool and the database agree again, whatever ended the last one."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import structlog
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.storage.errors import SpoolError
 from hounsfield.storage.ports import SeriesStore
-from hounsfield.storage.records import AssociationRecord
-from hounsfield.storage.spool import Spool
+from hounsfield.storage.records import AssociationRecord, InstanceReceipt
+from hounsfield.storage.spool import Head, Intake, Provenance, Sealed, Spool
 from hounsfield.storage.states import AssociationEnding
 
 log = structlog.get_logger("hounsfield.reception")
+
+_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
     """What was found."""
 
-    abandoned: int
-    """Files that were being written when a receiver died; deleted, none was acknowledged."""
+    adopted: int
+    """Instances that a receiver had acknowledged, or was about to, when it died; filed and registered now."""
     registered: int
-    """Whole files without a row: registered now."""
+    """Of all files without a row: registered now."""
     unreadable: int
     """Files in the spool that are not ours; left alone."""
     missing: int
@@ -30,50 +34,81 @@ class Reconciliation:
     """Associations that were open when their receiver died."""
 
 
-def reconcile(spool: Spool, series: SeriesStore, receiver: str, clock: Clock) -> Reconciliation:
-    """Prepare the spool, register what has no row, count what has no file, mark associations of the dead LOST.
+def reconcile(spool: Spool, series: SeriesStore, clock: Clock, *, alive: Collection[str] = ()) -> Reconciliation:
+    """Bring what dead receivers left into the database, count what has no file, mark their associations LOST.
 
-    ``receiver`` is the identity of the caller, which has no association yet. Raises StorageError.
+    ``alive``: identities of receivers besides those that hold a part of the spool. Raises StorageError.
     """
-    abandoned = spool.prepare()
-    files = set(spool.digests())
-    rows = series.all_digests()
-    registered = unreadable = 0
-    for digest in sorted(files - rows):
-        if _register(spool, series, digest):
-            registered += 1
-        else:
-            unreadable += 1
-    lost = series.lose_open_associations(receiver, clock.now())
+    spool.prepare()
+    adopted = sum(_adopt(series, intake) for intake in spool.abandoned_intakes())
+    registered = unreadable = missing = 0
+    for shard in spool.shards():
+        files, rows = set(spool.digests(shard)), series.digests(shard)
+        heads = [head for digest in sorted(files - rows) if (head := _head(spool, digest)) is not None]
+        _register(series, [(head.provenance, head.receipt) for head in heads])
+        registered += len(heads)
+        unreadable += len(files - rows) - len(heads)
+        missing += len(rows - files)
     found = Reconciliation(
-        abandoned=abandoned,
+        adopted=adopted,
         registered=registered,
         unreadable=unreadable,
-        missing=len(rows - files),
-        lost=lost,
+        missing=missing,
+        lost=series.lose_open_associations({*alive, *spool.writers()}, clock.now()),
     )
     _report(found)
     return found
 
 
-def _register(spool: Spool, series: SeriesStore, digest: str) -> bool:
+def _adopt(series: SeriesStore, intake: Intake) -> int:
+    """File and register what a dead receiver left in its slots; return how many had no row yet."""
+    count = 0
     try:
-        provenance, receipt = spool.provenance(digest), spool.receipt(digest)
+        leftovers = intake.leftovers()
+        while some := list(islice(leftovers, _CHUNK)):
+            known = series.registered_digests([sealed.receipt.digest for sealed in some])
+            whole = [one for one in some if _is_safe(intake, one, known)]
+            for sealed in whole:
+                intake.file(sealed)
+            new = [(one.provenance, one.receipt) for one in whole if one.receipt.digest not in known]
+            _register(series, new)
+            intake.settle(whole)
+            count += len(new)
+    finally:
+        intake.close()
+    return count
+
+
+def _is_safe(intake: Intake, sealed: Sealed, known: Collection[str]) -> bool:
+    """Whether a slot's bytes need no look, for they are filed and registered, or stand up to one."""
+    return (sealed.receipt.digest in known and intake.is_filed(sealed)) or intake.is_whole(sealed)
+
+
+def _head(spool: Spool, digest: str) -> Head | None:
+    try:
+        head = spool.head(digest)
     except SpoolError:
-        return False
-    series.open_association(
-        AssociationRecord(
-            id=provenance.association_id,
-            receiver=provenance.receiver,
-            calling_ae=provenance.calling_ae,
-            called_ae=provenance.called_ae,
-            peer_address=provenance.peer_address,
-            opened_at=provenance.received_at,
-            ending=AssociationEnding.OPEN,
-        )
+        return None
+    return head if head.digest == digest else None
+
+
+def _register(series: SeriesStore, found: Sequence[tuple[Provenance, InstanceReceipt]]) -> None:
+    for first in range(0, len(found), _CHUNK):
+        some = found[first : first + _CHUNK]
+        associations = {provenance.association_id: _association(provenance) for provenance, _ in some}
+        series.record(list(associations.values()), [receipt for _, receipt in some], ())
+
+
+def _association(provenance: Provenance) -> AssociationRecord:
+    return AssociationRecord(
+        id=provenance.association_id,
+        receiver=provenance.receiver,
+        calling_ae=provenance.calling_ae,
+        called_ae=provenance.called_ae,
+        peer_address=provenance.peer_address,
+        opened_at=provenance.received_at,
+        ending=AssociationEnding.OPEN,
     )
-    series.register(receipt)
-    return True
 
 
 def _report(found: Reconciliation) -> None:
@@ -84,10 +119,10 @@ def _report(found: Reconciliation) -> None:
         )
     if found.unreadable:
         log.error("files in the spool that this program did not write; move them away", files=found.unreadable)
-    if found.abandoned or found.registered or found.lost:
+    if found.adopted or found.registered or found.lost:
         log.info(
             "the last receiver did not end cleanly; nothing acknowledged is lost",
-            abandoned=found.abandoned,
+            adopted=found.adopted,
             registered=found.registered,
             associations=found.lost,
         )

@@ -1,16 +1,15 @@
-"""The Storage and Verification SCP: pynetdicom's server with our admission and our handler."""
+"""The Storage and Verification SCP: the library's associations with our lobby, admission and storage."""
 
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import A_RELEASE
-from pynetdicom.transport import ThreadedAssociationServer
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import DicomSettings, Peer
@@ -19,31 +18,29 @@ from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.reception import library
 from hounsfield.daemon.reception.admission import Admission, Rejection
 from hounsfield.daemon.reception.associations import Claim, OpenAssociation, Parties
-from hounsfield.daemon.reception.contexts import contexts
+from hounsfield.daemon.reception.contexts import ContextOffer
+from hounsfield.daemon.reception.lobby import Door, Lobby
+from hounsfield.daemon.reception.messages import AcceptedContext, Arrival
 from hounsfield.daemon.reception.reconcile import Reconciliation, reconcile
+from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.status import Status
-from hounsfield.daemon.reception.storage_handler import InboundInstance, InstanceAcceptor, OwnResults
+from hounsfield.daemon.reception.storage_handler import InstanceAcceptor, OwnResults, StoreRequest
+from hounsfield.daemon.reception.wire import Command
 from hounsfield.storage.ports import SeriesStore
-from hounsfield.storage.spool import Spool
+from hounsfield.storage.spool import Intake, Spool
 from hounsfield.storage.spool_format import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hounsfield.storage.states import AssociationEnding
 
 log = structlog.get_logger("hounsfield.reception")
 
-_BACKLOG = 128
 _HOUSEKEEPING_SECONDS = 1.0
 _POLL_SECONDS = 0.02
 _POLITE_SECONDS = 1.0
 """At shutdown, how long a peer may take to answer our request to release, or to close after our abort."""
-
-
-class _SharingServer(ThreadedAssociationServer):
-    """Listens on a port beside other receivers of this service; the kernel spreads the connections."""
-
-    def server_bind(self) -> None:
-        """Bind as the library does, sharing the port."""
-        cast(socket.socket, self.socket).setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        super().server_bind()
+_REGISTER_SECONDS = 5.0
+"""At shutdown, how long the last images may take to be registered."""
+_NEGOTIATING = 32
+"""Associations beyond the most that may be open, which are being accepted, refused or ended."""
 
 
 class Receiver:
@@ -62,24 +59,27 @@ class Receiver:
         name: str,
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        """``beat`` is called at least once per second as long as this receiver turns."""
-        self._beat = beat
+        """``beat`` is called at least once per second while connections are accepted."""
         self._settings = settings
         self._spool = spool
         self._series = series
+        self._own_results = jobs
         self._clock = clock
+        self._hasher = hasher
         self._name = name
+        self._beat = beat
         self._admission = Admission(settings, peers, clock)
-        self._acceptor = InstanceAcceptor(
-            settings=settings, spool=spool, series=series, own_results=jobs, clock=clock, hasher=hasher
-        )
+        self._offer = ContextOffer(settings.accept)
         self._open: dict[Association, OpenAssociation] = {}
-        self._unsaved: list[OpenAssociation] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._stopped = threading.Event()
         self._stop_by = float("inf")
-        self._server: ThreadedAssociationServer | None = None
+        self._intake: Intake | None = None
+        self._registrar: Registrar | None = None
+        self._acceptor: InstanceAcceptor | None = None
+        self._server: library.ReceivingServer | None = None
+        self._lobby: Lobby | None = None
         self._housekeeper = threading.Thread(target=self._keep_house, name="reception-housekeeping", daemon=True)
 
     @property
@@ -89,30 +89,57 @@ class Receiver:
             raise RuntimeError("the receiver has not been started")
         return int(self._server.server_address[1])
 
+    @property
+    def unregistered(self) -> int:
+        """How much of what was acknowledged is not in the database yet."""
+        return 0 if self._registrar is None else self._registrar.waiting
+
     def start(self) -> Reconciliation:
         """Bring spool and database to agree, then listen.
 
         Raises PortUnavailable and StorageError.
         """
         library.prepare_library()
-        found = reconcile(self._spool, self._series, self._name, self._clock)
         self._server = self._listen()
-        listener = cast(socket.socket, self._server.socket)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
-        listener.listen(_BACKLOG)
+        try:
+            found = reconcile(self._spool, self._series, self._clock)
+            self._intake = self._spool.open_intake(self._name)
+        except BaseException:
+            self._server.server_close()
+            raise
+        self._registrar = Registrar(self._series, self._intake, self._clock)
+        self._acceptor = InstanceAcceptor(
+            settings=self._settings,
+            spool=self._spool,
+            intake=self._intake,
+            registrar=self._registrar,
+            own_results=self._own_results,
+            clock=self._clock,
+            hasher=self._hasher,
+        )
+        self._lobby = Lobby(
+            [Door(self._server.listener, None, self._server.enter)],
+            clock=self._clock,
+            seconds=self._settings.acse_timeout_seconds,
+            most=self._settings.max_waiting_connections,
+            has_room=self._has_room,
+            beat=self._beat,
+        )
+        self._registrar.start()
+        self._lobby.start()
         self._housekeeper.start()
         log.info("accepting associations", host=self._settings.host, port=self.port, ae=self._settings.ae_title)
         return found
 
-    def _listen(self) -> ThreadedAssociationServer:
+    def _listen(self) -> library.ReceivingServer:
         settings = self._settings
         entity = AE(ae_title=settings.ae_title)
         entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
         entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
         entity.maximum_pdu_size = settings.max_pdu
-        entity.maximum_associations = 10 * settings.max_associations  # admission counts; this counts connections too
+        entity.maximum_associations = 2**31  # admission counts
         entity.acse_timeout = settings.acse_timeout_seconds
-        entity.dimse_timeout = settings.dimse_timeout_seconds
+        entity.dimse_timeout = settings.pdu_timeout_seconds
         entity.network_timeout = settings.network_timeout_seconds
         handlers: list[Any] = [
             (evt.EVT_REQUESTED, self._on_requested),
@@ -123,47 +150,56 @@ class Receiver:
             (evt.EVT_ABORTED, self._on_aborted),
             (evt.EVT_CONN_CLOSE, self._on_closed),
         ]
+        conduct = library.Conduct(settings=settings, monotonic=self._clock.monotonic, store=self._begin_store)
         try:
             address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][4]
-            server = entity.make_server(
-                (str(address[0]), int(address[1])),
-                evt_handlers=handlers,
-                contexts=contexts(settings.accept),
-                server_class=_SharingServer if settings.receivers > 1 else ThreadedAssociationServer,
-            )
+            return library.ReceivingServer(entity, (str(address[0]), int(address[1])), conduct, handlers)
         except OSError as error:
             where = f"{settings.host}:{settings.port}"
             raise PortUnavailable(f"cannot listen on {where}: {error.strerror or error}") from error
-        entity._servers.append(server)  # its shutdown takes it out again
-        threading.Thread(target=server.serve_forever, name="reception-accept", daemon=True).start()
-        return server
 
-    def stop(self, deadline: float) -> None:
-        """Stop listening, finish what is being received, end every association; at most ``deadline`` seconds.
+    def _has_room(self) -> bool:
+        with self._lock:
+            return self._busy() < self._settings.max_associations + _NEGOTIATING
 
-        A message that has begun is stored and answered; whatever comes after it is refused. A second call, from another
-        thread, may shorten the deadline: with 0 all associations are aborted at once.
+    def _busy(self) -> int:
+        assert self._server is not None
+        return len(self._server.active_associations)
+
+    def stop(self, seconds: float) -> None:
+        """Take no new associations, let those in hand finish what has begun within ``seconds``, end all of them.
+
+        A second call, from another thread, may shorten the time: with 0 all associations are aborted at once.
         """
-        self._stop_by = min(self._stop_by, self._clock.monotonic() + deadline)
-        if self._server is None or self._stopping.is_set():
+        self._stop_by = min(self._stop_by, self._clock.monotonic() + seconds)
+        if self._stopping.is_set():
             return
         self._stopping.set()
-        self._server.shutdown()
-        asked: set[Association] = set()
-        while self._associations() and self._clock.monotonic() < self._stop_by:
-            for association, entry in self._associations().items():
-                is_busy = entry.is_storing or library.has_message_in_flight(association)
-                if association not in asked and association.is_established and not is_busy:
-                    asked.add(association)
+        if self._lobby is not None:
+            self._lobby.close()
+        dismissed: set[Association] = set()
+        while self._clock.monotonic() < self._stop_by and (open_now := self._associations()):
+            for association, entry in open_now.items():
+                busy = entry.is_storing or library.has_message_in_flight(association)
+                if association not in dismissed and not busy:
+                    dismissed.add(association)
                     self._dismiss(association, entry, library.end_politely)
             self._stopped.wait(_POLL_SECONDS)
         for association, entry in self._associations().items():
             self._dismiss(association, entry, library.abort)
         self._hang_up(self._clock.monotonic() + _POLITE_SECONDS)
         self._stopped.set()
-        self._housekeeper.join()
+        if self._housekeeper.ident is not None:
+            self._housekeeper.join()
         self._sweep()
+        self._close_stores()
         log.info("no longer accepting associations")
+
+    def _close_stores(self) -> None:
+        if self._registrar is not None and not self._registrar.stop(_REGISTER_SECONDS):
+            log.warning("received images are not all registered; they will be at the next start")
+        if self._intake is not None:
+            self._intake.close()
 
     def _hang_up(self, end: float) -> None:
         """Let aborts go out until ``end``, then close whatever is still open: also who never said anything."""
@@ -181,6 +217,7 @@ class Receiver:
     ) -> None:
         # The sender may have had more to send: for the series this counts as an abort, however politely it is done.
         entry.end(AssociationEnding.ABORTED)
+        entry.is_stopping = True
         threading.Thread(target=how, args=(association, _POLITE_SECONDS), name="reception-end", daemon=True).start()
 
     def _associations(self) -> dict[Association, OpenAssociation]:
@@ -189,20 +226,14 @@ class Receiver:
 
     def _keep_house(self) -> None:
         while not self._stopped.wait(_HOUSEKEEPING_SECONDS):
-            self._beat()
             self._sweep()
 
     def _sweep(self) -> None:
-        """End associations whose thread died without an event, and save endings the database did not take."""
+        """End associations whose thread died without an event."""
         with self._lock:
             dead = [association for association in self._open if not association.is_alive()]
         for association in dead:
             self._end(association, AssociationEnding.ABORTED)
-        with self._lock:
-            waiting, self._unsaved = self._unsaved, []
-        still = [entry for entry in waiting if not entry.save_ending()]
-        with self._lock:
-            self._unsaved += still
 
     def _end(self, association: Association, ending: AssociationEnding) -> None:
         with self._lock:
@@ -210,9 +241,6 @@ class Receiver:
         if entry is None:
             return
         entry.end(ending)
-        if not entry.save_ending():
-            with self._lock:
-                self._unsaved.append(entry)
         if entry.stored or entry.refused or ending is not AssociationEnding.RELEASED:
             log.info(
                 "association ended",
@@ -233,9 +261,12 @@ class Receiver:
         )
         with self._lock:
             rejection = self._decide(parties)
-            if rejection is None:
-                self._open[association] = OpenAssociation(parties, self._name, self._series, self._clock)
-        if rejection is not None:
+            if rejection is None and self._registrar is not None:
+                self._open[association] = OpenAssociation(parties, self._name, self._registrar, self._clock)
+        if rejection is None:
+            wanted = [str(context.abstract_syntax) for context in request.presentation_context_definition_list]
+            association.acceptor.supported_contexts = self._offer.of(wanted)
+        else:
             log.warning(
                 "association refused",
                 calling_ae=parties.calling_ae,
@@ -266,29 +297,42 @@ class Receiver:
         if entry is not None:
             library.mend_store_request(event.message, event.assoc, entry)
 
-    def _on_store(self, event: Any) -> Dataset:
-        association = event.assoc
-        entry = self._open.get(association)
-        if entry is None:  # the connection has ended meanwhile; nobody hears the answer
-            return _answer(Status.STOPPING)
-        entry.is_storing = True
-        try:
-            return _answer(self._store(event, entry))
-        finally:
-            entry.is_storing = False
+    def _begin_store(self, association: Association, command: Command, context: AcceptedContext) -> Arrival:
+        """Begin to store what comes the short way."""
+        return self._begin(
+            association,
+            command.sop_class_uid,
+            command.sop_instance_uid,
+            context.abstract_syntax,
+            context.transfer_syntax,
+        )
 
-    def _store(self, event: Any, entry: OpenAssociation) -> Status:
+    def _on_store(self, event: Any) -> Dataset:
+        """Store what came the library's own way."""
         request = event.request
         negotiated = str(event.context.abstract_syntax)
-        said = entry.claims.pop(request.MessageID, Claim(negotiated, str(request.AffectedSOPInstanceUID)))
-        return self._acceptor.accept_instance(
-            InboundInstance(
-                sop_class_uid=said.sop_class_uid,
-                sop_instance_uid=said.sop_instance_uid,
+        entry = self._open.get(event.assoc)
+        claims = {} if entry is None else entry.claims
+        said = claims.pop(request.MessageID, Claim(negotiated, str(request.AffectedSOPInstanceUID)))
+        arrival = self._begin(
+            event.assoc, said.sop_class_uid, said.sop_instance_uid, negotiated, str(event.context.transfer_syntax)
+        )
+        arrival.write([memoryview(event.encoded_dataset(include_meta=False))])
+        return _answer(arrival.finish())
+
+    def _begin(
+        self, association: Association, sop_class: str, sop_instance: str, negotiated: str, transfer_syntax: str
+    ) -> Arrival:
+        entry = self._open.get(association)
+        if entry is None or self._acceptor is None:
+            return _NobodyHears()
+        return self._acceptor.begin(
+            StoreRequest(
+                sop_class_uid=sop_class,
+                sop_instance_uid=sop_instance,
                 negotiated_class_uid=negotiated,
-                transfer_syntax=str(event.context.transfer_syntax),
+                transfer_syntax=transfer_syntax,
                 association=entry,
-                data=event.encoded_dataset(include_meta=False),
             )
         )
 
@@ -303,6 +347,20 @@ class Receiver:
         if entry is not None:
             released = entry.release_requested
             self._end(event.assoc, AssociationEnding.RELEASED if released else AssociationEnding.ABORTED)
+
+
+class _NobodyHears:
+    """The arrival of an instance whose connection has ended meanwhile."""
+
+    def write(self, pieces: Sequence[Any]) -> None:
+        """Take nothing."""
+
+    def finish(self) -> Status:
+        """Answer nobody."""
+        return Status.STOPPING
+
+    def abandon(self) -> None:
+        """Nothing is there."""
 
 
 def _answer(status: Status) -> Dataset:

@@ -9,6 +9,7 @@ import numpy as np
 from pydicom import dcmread
 from support.bundles import keras_archive, manifest_fields
 from support.fakes import ManualClock
+from support.spooling import spooled
 
 from hounsfield.daemon.app import Application
 from hounsfield.daemon.config.settings import Settings
@@ -109,7 +110,7 @@ class Bench:
             receiver="receiver-1",
             received_at=self.clock.now(),
         )
-        digest = self.app.spool.write(provenance, raw[start:])
+        digest = spooled(self.app.spool, provenance, raw[start:])
         self.app.database.series.register(self.app.spool.receipt(digest))
 
     def settle(self, seconds: float = 3600.0) -> None:

@@ -1,12 +1,12 @@
 """An in-memory part of the series store: what reception uses. It fails when told."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from hounsfield.storage.errors import DatabaseUnavailable
-from hounsfield.storage.records import AssociationRecord, InstanceReceipt, Registration
+from hounsfield.storage.errors import DatabaseUnavailable, StorageError
+from hounsfield.storage.records import AssociationEnd, AssociationRecord, InstanceReceipt, Registration
 from hounsfield.storage.states import AssociationEnding
 
 
@@ -26,42 +26,76 @@ class FakeSeriesStore:
             raise DatabaseUnavailable("the database is down")
         self.calls.append(name)
 
+    def record(
+        self,
+        opened: Sequence[AssociationRecord],
+        receipts: Sequence[InstanceReceipt],
+        ended: Sequence[AssociationEnd],
+    ) -> list[str]:
+        with self._lock:
+            self._call("record")
+            before = list(self.receipts), dict(self.known)
+            try:
+                return self._record(opened, receipts, ended)
+            except StorageError:
+                self.receipts, self.known = before
+                raise
+
     def open_association(self, association: AssociationRecord) -> None:
         with self._lock:
             self._call("open_association")
-            self.known.setdefault(association.id, association)
-
-    def end_association(self, association_id: str, ending: AssociationEnding, now: datetime) -> None:
-        with self._lock:
-            self._call("end_association")
-            self.known[association_id] = replace(self.known[association_id], ending=ending, ended_at=now)
-
-    def lose_open_associations(self, except_receiver: str, now: datetime) -> int:
-        with self._lock:
-            self._call("lose_open_associations")
-            lost = [
-                a for a in self.known.values() if a.receiver != except_receiver and a.ending is AssociationEnding.OPEN
-            ]
-            for association in lost:
-                self.known[association.id] = replace(association, ending=AssociationEnding.LOST, ended_at=now)
-            return len(lost)
+            self._record([association], [], [])
 
     def register(self, receipt: InstanceReceipt) -> str:
         with self._lock:
             self._call("register")
-            assert receipt.association_id in self.known, "registered before its association"
-            known = [r for r in self.receipts if r.sop_instance_uid == receipt.sop_instance_uid]
-            if any(r.digest == receipt.digest for r in known):
+            return self._record([], [receipt], [])[0]
+
+    def end_association(self, association_id: str, ending: AssociationEnding, now: datetime) -> None:
+        with self._lock:
+            self._call("end_association")
+            self._record([], [], [AssociationEnd(id=association_id, ending=ending, at=now)])
+
+    def _record(
+        self,
+        opened: Sequence[AssociationRecord],
+        receipts: Sequence[InstanceReceipt],
+        ended: Sequence[AssociationEnd],
+    ) -> list[str]:
+        for association in opened:
+            self.known.setdefault(association.id, association)
+        registrations = [self._register(receipt) for receipt in receipts]
+        for end in ended:
+            if end.id in self.known:
+                self.known[end.id] = replace(self.known[end.id], ending=end.ending, ended_at=end.at)
+        return registrations
+
+    def _register(self, receipt: InstanceReceipt) -> str:
+        assert receipt.association_id in self.known, "registered before its association"
+        itself = (receipt.series_uid, receipt.sop_instance_uid)
+        for there in self.receipts:
+            if there.digest == receipt.digest:
+                if (there.series_uid, there.sop_instance_uid) != itself:
+                    raise StorageError("the same bytes were registered as another instance")
                 return Registration.DUPLICATE
-            self.receipts.append(receipt)
-            return Registration.VARIANT if known else Registration.NEW
+        is_known = any((there.series_uid, there.sop_instance_uid) == itself for there in self.receipts)
+        self.receipts.append(receipt)
+        return Registration.VARIANT if is_known else Registration.NEW
+
+    def lose_open_associations(self, alive: Collection[str], now: datetime) -> int:
+        with self._lock:
+            self._call("lose_open_associations")
+            lost = [a for a in self.known.values() if a.receiver not in alive and a.ending is AssociationEnding.OPEN]
+            for association in lost:
+                self.known[association.id] = replace(association, ending=AssociationEnding.LOST, ended_at=now)
+            return len(lost)
 
     def registered_digests(self, digests: Sequence[str]) -> set[str]:
-        return self.all_digests() & set(digests)
+        return self.digests("") & set(digests)
 
-    def all_digests(self) -> set[str]:
-        self._call("all_digests")
-        return {receipt.digest for receipt in self.receipts}
+    def digests(self, first: str) -> set[str]:
+        self._call("digests")
+        return {receipt.digest for receipt in self.receipts if receipt.digest.startswith(first)}
 
     def is_own_result(self, sop_instance_uid: str) -> bool:
         self._call("is_own_result")

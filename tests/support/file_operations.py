@@ -2,10 +2,11 @@
 
 import errno
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hounsfield.storage.durable import SystemFileOperations
+from hounsfield.storage.durable import Buffer, SystemFileOperations
 
 
 @dataclass
@@ -35,6 +36,14 @@ class WatchedFileOperations:
         self._note("write")
         return self.real.write(descriptor, part)
 
+    def write_at(self, descriptor: int, chunks: Sequence[Buffer], offset: int) -> int:
+        whole = memoryview(b"".join(chunks))
+        part = whole[: self.most_bytes]
+        if self.fail_at == "write_at":
+            self.real.write_at(descriptor, (part[: len(part) // 2],), offset)
+        self._note("write_at")
+        return self.real.write_at(descriptor, (part,), offset)
+
     def fsync(self, descriptor: int) -> None:
         self._note("fsync")
         self.real.fsync(descriptor)
@@ -47,10 +56,14 @@ class WatchedFileOperations:
         self._note("rename")
         self.real.rename(source, target)
 
+    def link(self, source: Path, target: Path) -> None:
+        self._note("link")
+        self.real.link(source, target)
+
     def fsync_directory(self, folder: Path) -> None:
         self._note("fsync_directory")
         self.real.fsync_directory(folder)
 
     def remove(self, path: Path) -> None:
-        self.calls.append("remove")
+        self._note("remove")
         self.real.remove(path)

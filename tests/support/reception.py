@@ -1,12 +1,13 @@
 """Receivers for tests: a real spool, and a store that is in memory unless a real one is given."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from support.fake_series_store import FakeSeriesStore
+from support.waiting import wait_until
 
 from hounsfield.daemon.clock import SystemClock
 from hounsfield.daemon.config.sections import DicomSettings, Peer
@@ -21,7 +22,14 @@ class Reception:
 
     receiver: Receiver
     spool: Spool
-    store: Any
+    database: Any
+    """The store, whether or not everything is recorded in it."""
+
+    @property
+    def store(self) -> Any:
+        """The store, once everything that was acknowledged is recorded in it."""
+        wait_until(lambda: self.receiver.unregistered == 0 or getattr(self.database, "is_down", False))
+        return self.database
 
     @property
     def port(self) -> int:
@@ -29,19 +37,33 @@ class Reception:
 
     def stored(self) -> list[bytes]:
         """The data sets in the spool, as their bytes."""
-        return [self.dataset(digest) for digest in sorted(self.spool.digests())]
+        return [self.dataset(digest) for digest in sorted(self.digests())]
+
+    def digests(self) -> set[str]:
+        """The digests of the instances in the spool that are filed."""
+        assert self.store is not None
+        return set(self.spool.digests())
 
     def dataset(self, digest: str) -> bytes:
         """One data set in the spool, as its bytes."""
         return self.spool.path(digest).read_bytes()[self.spool.head(digest).length :]
 
     def files(self) -> list[Path]:
-        """Everything that lies in the spool."""
-        return [path for path in self.spool.folder.rglob("*") if path.is_file()]
+        """Everything that lies in the spool and has something in it, but for slots of what is filed."""
+        assert self.store is not None
+        return [path for path in self.spool.folder.rglob("*") if path.is_file() and has_content(path)]
 
     def endings(self) -> list[str]:
         """How each association in the store ended."""
         return [str(association.ending) for association in self.store.known.values()]
+
+
+def has_content(path: Path) -> bool:
+    """Whether a file is more than a lock, a slot that waits, or the other name of a filed instance."""
+    with suppress(FileNotFoundError):
+        found = path.stat()
+        return found.st_size > 0 and (path.suffix != ".slot" or found.st_nlink == 1)
+    return False
 
 
 @contextmanager
@@ -59,7 +81,7 @@ def receiving(
     store = store or FakeSeriesStore()
     spool = spool or Spool(folder / "spool")
     receiver = Receiver(
-        settings=DicomSettings(**{"port": 0, "min_free_bytes": 0} | settings),
+        settings=DicomSettings(**{"port": 0, "min_free_bytes": 0, "min_free_percent": 0} | settings),
         peers=peers,
         spool=spool,
         series=store,

@@ -106,7 +106,7 @@ def test_digests_with_a_row_are_told_from_those_without(database: Database) -> N
     there = [receipt(number).digest for number in (1, 2, 3)]
     assert database.series.registered_digests([*there[:2], "f" * 64]) == set(there[:2])
     assert database.series.registered_digests([]) == set()
-    assert database.series.all_digests() == set(there)
+    assert database.series.digests("") == set(there)
 
 
 def test_more_digests_than_a_statement_holds_can_be_asked_for(database: Database) -> None:
@@ -155,12 +155,12 @@ def test_associations_of_dead_receivers_are_lost_and_their_series_touched(databa
     database.series.end_association("a3", AssociationEnding.RELEASED, at(1))
     before = received(database)
     database.series.register(receipt(1, series="1.2.3.5", association_id="a2"))
-    assert database.series.lose_open_associations("alive", at(100)) == 1
+    assert database.series.lose_open_associations({"alive"}, at(100)) == 1
     assert [a.ending for a in database.series.associations(before.id)] == [AssociationEnding.LOST]
     touched = {one.series_uid: one.touched_at for one in database.series.receiving()}
     assert touched == {SERIES: at(100), "1.2.3.5": at(0)}
     assert not database.series.close(before, [1], WHOLE, [BUNDLE], at(105))
-    assert database.series.lose_open_associations("alive", at(101)) == 0
+    assert database.series.lose_open_associations({"alive"}, at(101)) == 0
 
 
 def test_receivers_that_store_the_same_series_at_once_do_not_disturb_each_other(

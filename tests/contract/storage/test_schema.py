@@ -154,7 +154,7 @@ def test_a_database_in_use_can_be_backed_up(database: Database, database_url: st
         return
     backup(database_url, target)
     copy = open_database(f"sqlite:///{target}", tmp_path)
-    assert copy.series.all_digests() == database.series.all_digests()
+    assert copy.series.digests("") == database.series.all_digests()
     copy.close()
     with pytest.raises(StorageError):
         backup(database_url, tmp_path / "no such folder" / "copy.db")

@@ -1,7 +1,6 @@
 """What senders do wrong and machines do not take, over real sockets."""
 
 import errno
-import os
 import socket
 import struct
 import threading
@@ -12,12 +11,12 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 from support.ct_factory import ct_series, ct_slice
 from support.datasets import encoded, nested, tiny
+from support.file_operations import WatchedFileOperations
 from support.raw_scu import SR, associated, store
 from support.reception import receiving
 from support.waiting import wait_until
 
 from hounsfield.daemon.errors import PortUnavailable
-from hounsfield.storage.durable import SystemFileOperations
 from hounsfield.storage.spool import Spool
 
 
@@ -71,38 +70,44 @@ def as_sent(dataset: Dataset) -> Dataset:
     return dataset
 
 
-class FullDisk(SystemFileOperations):
-    """Writes fail as on a full disk, when told."""
+@pytest.mark.parametrize("step", ["create", "write_at", "fsync", "fsync_directory"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+def test_a_disk_that_fails_is_a700_leaves_nothing_behind_and_recovers_by_itself(tmp_path, step, code):
+    disk = WatchedFileOperations()
+    with receiving(tmp_path, spool=Spool(tmp_path / "spool", disk)) as reception:
+        disk.fail_at, disk.error = step, code
+        with associated(reception.port) as association:
+            assert store(association, tiny()) == 0xA700
+            assert reception.files() == []
+            disk.fail_at = None
+            assert store(association, tiny()) == 0x0000
+            assert reception.stored() == [tiny()]
 
-    is_full = False
 
-    def write(self, *arguments):
-        if self.is_full:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return super().write(*arguments)
-
-
-def test_a_full_disk_is_a700_leaves_nothing_behind_and_recovers_by_itself(tmp_path):
-    disk = FullDisk()
+@pytest.mark.parametrize("step", ["link"])
+def test_a_disk_that_fails_behind_the_answer_stops_intake_and_recovers_by_itself(tmp_path, step):
+    disk = WatchedFileOperations()
     with (
         receiving(tmp_path, spool=Spool(tmp_path / "spool", disk)) as reception,
         associated(reception.port) as association,
     ):
+        disk.fail_at, disk.error = step, errno.ENOSPC
         assert store(association, tiny()) == 0x0000
-        disk.is_full = True
-        assert store(association, tiny(instance="1.2.3.6"), "1.2.3.6") == 0xA700
-        assert len(reception.files()) == 1
-        disk.is_full = False
-        assert store(association, tiny(instance="1.2.3.6"), "1.2.3.6") == 0x0000
-        assert len(reception.files()) == 2
+        wait_until(lambda: store(association, tiny(instance="1.2.3.6"), "1.2.3.6") == 0xA700)
+        disk.fail_at = None
+        wait_until(lambda: store(association, tiny(instance="1.2.3.6"), "1.2.3.6") == 0x0000, 30)
+        assert len(reception.stored()) == 2
 
 
-def test_a_database_that_is_down_is_a700(tmp_path):
+def test_a_database_that_is_down_is_a700_and_what_was_acknowledged_is_registered_when_it_is_back(tmp_path):
     with receiving(tmp_path) as reception, associated(reception.port) as association:
-        reception.store.is_down = True
-        assert store(association, tiny()) == 0xA700
-        reception.store.is_down = False
-        assert store(association, tiny()) == 0x0000
+        reception.database.is_down = True
+        assert store(association, tiny()) == 0x0000, "its file is durable"
+        wait_until(lambda: store(association, tiny(instance="1.2.3.6"), "1.2.3.6") == 0xA700)
+        assert reception.database.receipts == []
+        reception.database.is_down = False
+        wait_until(lambda: store(association, tiny(instance="1.2.3.6"), "1.2.3.6") == 0x0000, 30)
+        assert {receipt.sop_instance_uid for receipt in reception.store.receipts} == {"1.2.3.4", "1.2.3.6"}
 
 
 def test_one_more_association_than_allowed_is_rejected_as_transient(tmp_path):
@@ -170,16 +175,18 @@ def test_the_same_instance_from_many_senders_at_once_is_stored_once(tmp_path):
 
 
 def test_stopping_finishes_what_has_begun_and_then_ends_the_association(tmp_path):
-    with receiving(tmp_path) as reception, associated(reception.port) as association:
+    disk = WatchedFileOperations()
+    spool = Spool(tmp_path / "spool", disk)
+    with receiving(tmp_path, spool=spool) as reception, associated(reception.port) as association:
         gate, begun = threading.Event(), threading.Event()
-        register = reception.store.register
+        fsync = disk.fsync
 
-        def slow(receipt):
+        def slow(descriptor):
             begun.set()
             gate.wait(10)
-            return register(receipt)
+            fsync(descriptor)
 
-        reception.store.register = slow
+        disk.fsync = slow
         statuses: list[int] = []
         sender = threading.Thread(target=lambda: statuses.append(store(association, tiny())))
         sender.start()
@@ -220,16 +227,19 @@ def test_stopping_with_idle_associations_is_quick(tmp_path):
         assert [thread for thread in reception_threads() if thread not in before] == []
 
 
-def test_stopping_leaves_no_thread_behind_that_waits_for_a_silent_connection(tmp_path):
-    before = set(threading.enumerate())
-    with receiving(tmp_path) as reception:
-        silent = socket.create_connection(("127.0.0.1", reception.port))
-        wait_until(lambda: any(thread.name.startswith("Acceptor") for thread in set(threading.enumerate()) - before))
+def test_a_silent_connection_costs_no_thread_and_does_not_hold_up_the_end(tmp_path):
+    with receiving(tmp_path) as reception, socket.create_connection(("127.0.0.1", reception.port)) as silent:
+        with associated(reception.port) as association:
+            assert store(association, tiny()) == 0x0000
+        wait_until(lambda: acceptors() == [])
         begun = time.monotonic()
         reception.receiver.stop(10.0)
         assert time.monotonic() - begun < 3
-        wait_until(lambda: [t for t in set(threading.enumerate()) - before if not t.daemon] == [], 2)
-        silent.close()
+        assert silent.recv(1) == b"", "it was closed"
+
+
+def acceptors() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("Acceptor")]
 
 
 def accepts(port: int) -> bool:
@@ -253,7 +263,7 @@ def test_what_one_receiver_left_the_next_one_registers(tmp_path):
             assert association.send_c_store(as_sent(dataset)).Status == 0x0000
     with receiving(tmp_path, name="second") as again:  # with an empty database
         assert len(again.store.receipts) == 2
-        assert again.endings() == ["lost"]
+        assert set(again.endings()) == {"lost"}
 
 
 @pytest.mark.parametrize("host", ["::1", "localhost"])

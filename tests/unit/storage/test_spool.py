@@ -7,6 +7,8 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
 from support.file_operations import WatchedFileOperations
+from support.spooling import sealed_in, spooled
 from support.stored import CT, EXPLICIT, SERIES, STUDY, at
 
-from hounsfield.storage.durable import SystemFileOperations
 from hounsfield.storage.errors import SpoolError, SpoolFull
-from hounsfield.storage.spool import Provenance, Spool, digest_of
+from hounsfield.storage.spool import Intake, Provenance, Sealed, Spool, digest_of
 from hounsfield.storage.spool_format import decode_head, encode_head
 from hounsfield.storage.states import InstanceRole
 
@@ -52,37 +54,85 @@ def watched(spool: Spool, **options: object) -> tuple[Spool, WatchedFileOperatio
     return Spool(spool.folder, operations), operations
 
 
+@contextmanager
+def opened(spool: Spool, name: str = "writer") -> Iterator[Intake]:
+    intake = spool.open_intake(name)
+    try:
+        yield intake
+    finally:
+        intake.close()
+
+
+def file_and_settle(intake: Intake, sealed: Sealed) -> None:
+    intake.file(sealed)
+    intake.settle([sealed])
+
+
 def files(spool: Spool) -> list[Path]:
-    return [path for path in spool.folder.rglob("*") if path.is_file()]
+    """Every file but the locks of living processes."""
+    return [path for path in spool.folder.rglob("*") if path.is_file() and path.name != "lock"]
 
 
-def test_a_file_is_synced_before_its_name_and_its_name_before_the_answer(spool: Spool) -> None:
+def test_an_instance_is_synced_before_the_answer_under_a_name_that_was_synced_before_it_came(spool: Spool) -> None:
     spool, operations = watched(spool)
-    spool.write(SENT, DATASET)
-    assert operations.calls == ["create", "write", "write", "fsync", "close", "rename", "fsync_directory"]
+    with opened(spool) as intake:
+        slot = intake.begin(EXPLICIT)
+        ahead = operations.calls.count("create")
+        assert operations.calls[-ahead - 1 :] == ["create"] * ahead + ["fsync_directory"]
+        operations.calls.clear()
+        slot.write([DATASET[:20], DATASET[20:]])
+        sealed = slot.seal(SENT)
+        assert operations.calls == ["write_at", "write_at", "fsync", "close"]
+        operations.calls.clear()
+        intake.begin(EXPLICIT).abandon()
+        assert operations.calls == ["remove", "close"], "the next names are there already"
+        operations.calls.clear()
+        intake.file(sealed)
+        assert operations.calls == ["link"]
+        operations.calls.clear()
+        intake.settle([sealed])
+        assert operations.calls == ["fsync_directory", "remove"], "the first name goes when the second is durable"
 
 
 def test_the_system_calls_come_in_that_order_too(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[str, str]] = []
-    real_fsync, real_replace = os.fsync, Path.replace
+    real_fsync, real_link, real_unlink = os.fsync, os.link, Path.unlink
 
     def fsync(descriptor: int) -> None:
-        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
-        calls.append(("fsync", str(Path(f"/proc/self/fd/{descriptor}").readlink()) if is_folder else "file"))
+        target = Path(f"/proc/self/fd/{descriptor}").readlink()
+        calls.append(("fsync", target.name if target.suffix != ".slot" else "slot"))
         real_fsync(descriptor)
 
-    def rename(source: Path, target: Path) -> Path:
-        calls.append(("rename", target.parent.as_posix()))
-        return real_replace(source, target)
+    def link(source: Path, target: Path) -> None:
+        calls.append(("link", target.parent.name))
+        real_link(source, target)
 
-    monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(Path, "replace", rename)
-    shard = spool.path(spool.write(SENT, DATASET)).parent.as_posix()
-    assert calls == [("fsync", "file"), ("rename", shard), ("fsync", shard)]
+    def unlink(path: Path) -> None:
+        calls.append(("unlink", "slot" if path.suffix == ".slot" else path.name))
+        real_unlink(path)
+
+    with opened(spool) as intake:
+        monkeypatch.setattr(os, "fsync", fsync)
+        monkeypatch.setattr(os, "link", link)
+        monkeypatch.setattr(Path, "unlink", unlink)
+        sealed = sealed_in(intake, SENT, DATASET)
+        calls.append(("answer", ""))
+        intake.file(sealed)
+        intake.settle([sealed])
+        monkeypatch.undo()
+    shard = sealed.receipt.digest[:2]
+    assert calls == [
+        ("fsync", "writer"),
+        ("fsync", "slot"),
+        ("answer", ""),
+        ("link", shard),
+        ("fsync", shard),
+        ("unlink", "slot"),
+    ]
 
 
 def test_any_reader_of_dicom_reads_the_file(spool: Spool) -> None:
-    digest = spool.write(SENT, DATASET)
+    digest = spooled(spool, SENT, DATASET)
     path = spool.path(digest)
     found = dcmread(path)
     assert found.PatientID == "ID42"
@@ -96,7 +146,7 @@ def test_any_reader_of_dicom_reads_the_file(spool: Spool) -> None:
 
 
 def test_provenance_and_the_database_row_can_be_read_back(spool: Spool) -> None:
-    digest = spool.write(SENT, DATASET)
+    digest = spooled(spool, SENT, DATASET)
     assert spool.provenance(digest) == SENT
     receipt = spool.receipt(digest)
     assert (receipt.digest, receipt.size) == (digest, len(DATASET))
@@ -104,7 +154,7 @@ def test_provenance_and_the_database_row_can_be_read_back(spool: Spool) -> None:
 
 
 def test_a_file_is_named_by_the_digest_of_syntax_and_bytes(spool: Spool) -> None:
-    digest = spool.write(SENT, DATASET)
+    digest = spooled(spool, SENT, DATASET)
     assert digest == digest_of(EXPLICIT, DATASET)
     assert digest != digest_of("1.2.840.10008.1.2", DATASET)
     assert spool.path(digest) == spool.folder / "objects" / digest[:2] / f"{digest}.dcm"
@@ -116,7 +166,7 @@ def test_no_text_of_the_sender_becomes_a_name(spool: Spool) -> None:
     evil = replace(
         SENT, sop_instance_uid="../../../evil", series_uid="/etc", calling_ae="..\\evil\n", association_id="../"
     )
-    digest = spool.write(evil, DATASET)
+    digest = spooled(spool, evil, DATASET)
     assert [path.name for path in files(spool)] == [f"{digest}.dcm"]
     assert spool.provenance(digest) == evil
     assert not any("evil" in str(path) for path in spool.folder.parent.rglob("*"))
@@ -125,7 +175,7 @@ def test_no_text_of_the_sender_becomes_a_name(spool: Spool) -> None:
 def test_only_we_may_read_the_spool(spool: Spool) -> None:
     previous = os.umask(0)
     try:
-        digest = spool.write(SENT, DATASET)
+        digest = spooled(spool, SENT, DATASET)
         other = Spool(spool.folder.parent / "other")
         other.prepare()
     finally:
@@ -136,99 +186,201 @@ def test_only_we_may_read_the_spool(spool: Spool) -> None:
     assert len(folders) == 259
 
 
-@pytest.mark.parametrize("step", ["create", "write", "fsync", "rename", "fsync_directory"])
+@pytest.mark.parametrize("step", ["create", "write_at", "fsync", "fsync_directory"])
 @pytest.mark.parametrize(
     ("code", "kind"), [(errno.ENOSPC, SpoolFull), (errno.EDQUOT, SpoolFull), (errno.EIO, SpoolError)]
 )
-def test_a_failure_at_any_step_leaves_nothing_behind(
+def test_a_failure_at_any_step_before_the_answer_leaves_nothing_behind(
     spool: Spool, step: str, code: int, kind: type[SpoolError]
 ) -> None:
-    failing, _ = watched(spool, fail_at=step, error=code)
-    with pytest.raises(kind) as caught:
-        failing.write(SENT, DATASET)
-    assert type(caught.value) is kind
-    assert files(spool) == []
-    assert SERIES not in str(caught.value)
-    assert spool.verify(spool.write(SENT, DATASET))
+    failing, operations = watched(spool)
+    with opened(failing) as intake:
+        operations.fail_at, operations.error = step, code
+        with pytest.raises(kind) as caught:
+            sealed_in(intake, SENT, DATASET)
+        assert type(caught.value) is kind
+        assert SERIES not in str(caught.value)
+        assert [path for path in files(spool) if path.stat().st_size] == []
+        operations.fail_at = None
+        sealed = sealed_in(intake, SENT, DATASET)  # accepts again by itself
+        intake.file(sealed)
+        intake.settle([sealed])
+    assert spool.verify(sealed.receipt.digest)
+    assert len(files(spool)) == 1
+
+
+@pytest.mark.parametrize("step", ["link", "fsync_directory", "remove"])
+def test_a_failure_behind_the_answer_loses_nothing_and_can_be_repeated(spool: Spool, step: str) -> None:
+    failing, operations = watched(spool)
+    with opened(failing) as intake:
+        sealed = sealed_in(intake, SENT, DATASET)
+        operations.fail_at, operations.error = step, errno.EIO
+        with pytest.raises(SpoolError):
+            file_and_settle(intake, sealed)
+        assert sealed.slot.exists()
+        operations.fail_at = None
+        file_and_settle(intake, sealed)
+        assert not sealed.slot.exists()
+    assert spool.verify(sealed.receipt.digest)
 
 
 def test_a_failure_leaves_no_open_file(spool: Spool) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
-    for step in ("write", "fsync", "rename", "fsync_directory"):
-        with pytest.raises(SpoolError):
-            watched(spool, fail_at=step)[0].write(SENT, DATASET)
+    for step in ("create", "write_at", "fsync", "fsync_directory"):
+        failing, operations = watched(spool)
+        with opened(failing) as intake:
+            operations.fail_at = step
+            with pytest.raises(SpoolError):
+                sealed_in(intake, SENT, DATASET)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_system_that_writes_little_by_little_still_writes_everything(spool: Spool) -> None:
     slow, operations = watched(spool, most_bytes=7)
-    assert spool.verify(slow.write(SENT, DATASET))
-    assert operations.calls.count("write") > len(DATASET) // 7
+    digest = spooled(slow, SENT, DATASET)
+    assert spool.verify(digest)
+    assert operations.calls.count("write_at") > len(DATASET) // 7
 
 
-def test_the_same_bytes_again_keep_the_first_file_and_are_synced(spool: Spool) -> None:
-    digest = spool.write(SENT, DATASET)
-    again, operations = watched(spool)
-    assert again.write(replace(SENT, calling_ae="CT2", received_at=at(9)), DATASET) == digest
-    assert operations.calls == ["fsync_directory"]
+def test_the_data_set_can_be_read_in_place_while_it_is_in_its_slot(spool: Spool) -> None:
+    with opened(spool) as intake:
+        slot = intake.begin(EXPLICIT)
+        with slot.dataset() as data:
+            assert bytes(data) == b""
+        slot.write([DATASET])
+        with slot.dataset() as data:
+            assert bytes(data) == DATASET
+        slot.abandon()
+        slot.abandon()  # harmless
+
+
+def test_the_same_bytes_again_keep_the_first_file(spool: Spool) -> None:
+    digest = spooled(spool, SENT, DATASET)
+    assert spooled(spool, replace(SENT, calling_ae="CT2", received_at=at(9)), DATASET) == digest
     assert spool.provenance(digest) == SENT
+    assert len(files(spool)) == 1
 
 
 def test_a_truncated_file_is_replaced_by_the_same_bytes(spool: Spool) -> None:
-    digest = spool.write(SENT, DATASET)
+    digest = spooled(spool, SENT, DATASET)
     os.truncate(spool.path(digest), 40)
     assert not spool.verify(digest)
-    assert spool.write(SENT, DATASET) == digest
-    assert spool.verify(digest)
-
-
-def test_a_failed_sync_of_a_duplicate_keeps_the_file_that_was_acknowledged(spool: Spool) -> None:
-    digest = spool.write(SENT, DATASET)
-    with pytest.raises(SpoolError):
-        watched(spool, fail_at="fsync_directory", error=errno.EIO)[0].write(SENT, DATASET)
+    assert spooled(spool, SENT, DATASET) == digest
     assert spool.verify(digest)
 
 
 def test_threads_that_store_the_same_and_other_bytes_at_once_lose_nothing(spool: Spool) -> None:
     start = threading.Barrier(4)
-    digests: list[str] = []
+    stored: list[Sealed] = []
 
-    def store() -> None:
+    def store(intake: Intake) -> None:
         start.wait()
         for number in range(20):
-            digests.append(spool.write(SENT, DATASET + bytes([number])))
+            stored.append(sealed_in(intake, SENT, DATASET + bytes([number])))
 
-    threads = [threading.Thread(target=store) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert len(digests) == 80
-    assert sorted(spool.digests()) == sorted(set(digests))
-    assert all(spool.verify(digest) for digest in set(digests))
+    with opened(spool) as intake:
+        threads = [threading.Thread(target=store, args=(intake,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert len(stored) == 80
+        for sealed in stored:
+            intake.file(sealed)
+        intake.settle(stored)
+    digests = {sealed.receipt.digest for sealed in stored}
+    assert sorted(spool.digests()) == sorted(digests)
+    assert all(spool.verify(digest) for digest in digests)
+    assert len(files(spool)) == 20
 
 
-def test_what_a_killed_writer_left_is_deleted_at_the_next_start(spool: Spool) -> None:
-    digest = spool.write(SENT, DATASET)
-    program = (
-        "import os, sys; from pathlib import Path; from hounsfield.storage.durable import SystemFileOperations;"
-        "SystemFileOperations().create(Path(sys.argv[1])); os.kill(os.getpid(), 9)"
+KILLED = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from support.spooling import sealed_in
+from support.stored import EXPLICIT
+from hounsfield.storage.spool import Spool
+from tests_spool_values import DATASET, SENT
+intake = Spool(Path(sys.argv[1])).open_intake("dead")
+sealed_in(intake, SENT, DATASET)
+half = intake.begin(EXPLICIT)
+half.write([DATASET])
+os.kill(os.getpid(), 9)
+"""
+
+
+def killed_writer(spool: Spool, tmp_path: Path) -> None:
+    """Let a process seal one instance, begin another, and die."""
+    values = tmp_path / "tests_spool_values.py"
+    values.write_text(
+        "from datetime import datetime, timezone\nimport datetime as dt\n"
+        "from hounsfield.storage.spool import Provenance\nfrom hounsfield.storage.states import InstanceRole\n"
+        f"DATASET = {DATASET!r}\nSENT = Provenance(**{provenance_fields()!r}, role=InstanceRole.SOURCE,"
+        f" received_at=dt.datetime.fromisoformat({SENT.received_at.isoformat()!r}))\n"
     )
-    part = spool.folder / "incoming" / "0000.part"
-    subprocess.run([sys.executable, "-c", program, str(part)], check=False, timeout=60)
-    assert part.exists()
-    assert spool.prepare() == 1
-    assert not part.exists()
-    assert list(spool.digests()) == [digest]
+    tests = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", KILLED, str(spool.folder), str(tests)]
+    assert subprocess.run(command, check=False, timeout=60, env=environment).returncode == -9
 
 
-def test_what_a_living_writer_writes_is_not_deleted(spool: Spool) -> None:
-    part = spool.folder / "incoming" / "0000.part"
-    descriptor = SystemFileOperations().create(part)
-    assert spool.prepare() == 0
-    assert part.exists()
-    os.close(descriptor)
-    assert spool.prepare() == 1
+def provenance_fields() -> dict[str, str]:
+    return {name: str(getattr(SENT, name)) for name in SENT.__slots__ if name not in ("role", "received_at")}
+
+
+def test_what_a_killed_writer_had_made_durable_is_found_and_the_rest_goes(spool: Spool, tmp_path: Path) -> None:
+    killed_writer(spool, tmp_path)
+    assert spool.writers() == set()
+    (adopted,) = spool.abandoned_intakes()
+    (sealed,) = adopted.leftovers()
+    assert adopted.is_whole(sealed)
+    assert sealed.provenance == SENT
+    adopted.file(sealed)
+    adopted.settle([sealed])
+    adopted.close()
+    assert [path.name for path in files(spool)] == [f"{sealed.receipt.digest}.dcm"]
+    assert spool.verify(sealed.receipt.digest)
+    assert list(spool.abandoned_intakes()) == []
+
+
+def test_what_a_living_writer_writes_is_nobody_elses(spool: Spool) -> None:
+    with opened(spool) as intake:
+        sealed_in(intake, SENT, DATASET)
+        assert spool.writers() == {"writer"}
+        assert list(spool.abandoned_intakes()) == []
+    (adopted,) = spool.abandoned_intakes()  # it ended with something unsettled
+    assert len(list(adopted.leftovers())) == 1
+    adopted.close()
+
+
+def test_a_slot_whose_bytes_a_power_loss_took_is_no_instance(spool: Spool) -> None:
+    with opened(spool) as intake:
+        sealed = sealed_in(intake, SENT, DATASET)
+        content = bytearray(sealed.slot.read_bytes())
+        content[-5:] = bytes(5)
+        sealed.slot.write_bytes(content)
+        assert not intake.is_whole(sealed)
+        assert not sealed.slot.exists()
+
+
+@pytest.mark.parametrize("name", ["", "../evil", ".hidden", "a/b", "x" * 201])
+def test_a_process_has_a_name_that_is_a_name(spool: Spool, name: str) -> None:
+    with pytest.raises(SpoolError, match="named"):
+        spool.open_intake(name)
+
+
+def test_a_file_system_without_hard_links_is_refused_by_name_of_the_setting(spool: Spool) -> None:
+    failing, _ = watched(spool, fail_at="link", error=errno.EPERM)
+    with pytest.raises(SpoolError, match=r"storage\.spool"):
+        failing.open_intake("writer")
+    assert files(spool) == []
+
+
+def test_provenance_that_is_too_long_for_a_head_is_refused(spool: Spool) -> None:
+    with opened(spool) as intake, pytest.raises(SpoolError, match="fit"):
+        sealed_in(intake, replace(SENT, peer_address="x" * 5000), DATASET)
+    assert files(spool) == []
 
 
 def test_a_stray_file_is_no_instance(spool: Spool) -> None:
@@ -260,21 +412,22 @@ def test_a_spool_that_cannot_be_made_says_where_to_look(tmp_path: Path) -> None:
 
 
 def test_a_uid_that_no_uid_can_be_is_refused(spool: Spool) -> None:
-    with pytest.raises(SpoolError, match="UID"):
-        spool.write(replace(SENT, sop_instance_uid="1.2.\u00fc"), DATASET)
+    with opened(spool) as intake, pytest.raises(SpoolError, match="UID"):
+        sealed_in(intake, replace(SENT, sop_instance_uid="1.2.\u00fc"), DATASET)
     assert files(spool) == []
 
 
 def test_free_space_is_that_of_the_spools_disk(spool: Spool, tmp_path: Path) -> None:
-    assert 0 < spool.free_bytes() < 2**60
+    space = spool.space()
+    assert 0 < space.free < space.total < 2**60
     with pytest.raises(SpoolError):
-        Spool(tmp_path / "nowhere").free_bytes()
+        Spool(tmp_path / "nowhere").space()
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    calling=st.text(max_size=40),
-    called=st.text(max_size=40),
+    calling=st.text(max_size=16),
+    called=st.text(max_size=16),
     address=st.text(max_size=60),
     association=st.text(max_size=80),
     uid=st.text("0123456789.", max_size=80),
@@ -298,7 +451,7 @@ def test_a_head_gives_back_any_text_it_was_given(
 
 
 @settings(max_examples=100, deadline=None)
-@given(data=st.binary(max_size=400), cut=st.integers(0, 1200))
+@given(data=st.binary(max_size=400), cut=st.integers(0, 4200))
 def test_a_damaged_head_is_refused_and_never_a_crash(data: bytes, cut: int) -> None:
     whole = encode_head(SENT, "0" * 64, 4)
     damaged = whole[: min(cut, len(whole) - 1)] + data

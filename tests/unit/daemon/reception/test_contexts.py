@@ -5,8 +5,8 @@ from hounsfield.daemon.reception.contexts import (
     CT_CLASSES,
     IMAGE_SYNTAXES,
     NATIVE_SYNTAXES,
+    ContextOffer,
     accepted_classes,
-    contexts,
     role_of,
 )
 from hounsfield.storage.states import InstanceRole
@@ -23,10 +23,12 @@ COMPANIONS = {
     "Blending Softcopy PS": f"{ROOT}.11.4",
 }
 
+EVERYTHING = [*accepted_classes("all-storage"), "1.2.840.10008.1.1", "1.2.3.4"]
+
 
 @pytest.mark.parametrize("accept", ["ct", "ct+companions", "all-storage"])
 def test_ct_is_always_accepted_and_echo_always_answered(accept):
-    offered = {str(context.abstract_syntax): context for context in contexts(accept)}
+    offered = {str(context.abstract_syntax): context for context in ContextOffer(accept).of(EVERYTHING)}
     assert offered.keys() >= CT_CLASSES
     assert "1.2.840.10008.1.1" in offered
     assert {str(s) for s in offered[f"{ROOT}.2"].transfer_syntax} == {str(s) for s in IMAGE_SYNTAXES}
@@ -46,7 +48,7 @@ def test_other_modalities_are_accepted_only_on_request():
 
 @pytest.mark.parametrize("accept", ["ct", "ct+companions", "all-storage"])
 def test_deflated_is_never_offered(accept):
-    offered = {str(syntax) for context in contexts(accept) for syntax in context.transfer_syntax}
+    offered = {str(syntax) for context in ContextOffer(accept).of(EVERYTHING) for syntax in context.transfer_syntax}
     assert DeflatedExplicitVRLittleEndian not in offered
     assert offered == {str(syntax) for syntax in IMAGE_SYNTAXES}
 
@@ -75,3 +77,9 @@ def test_companions_are_not_sources(uid):
 )
 def test_images_are_sources_and_everything_else_is_not(uid, role):
     assert role_of(uid) is role
+
+
+def test_only_what_is_asked_for_is_built_and_each_class_once():
+    ct = f"{ROOT}.2"
+    built = ContextOffer("all-storage").of([ct, ct, "1.2.3.4"])
+    assert [str(context.abstract_syntax) for context in built] == [ct]

@@ -1,16 +1,20 @@
+import errno
+from pathlib import Path
+
 import pytest
 from support.ct_factory import ct_slice
 from support.datasets import encoded, nested, tiny
 from support.fake_series_store import FakeSeriesStore
 from support.fakes import ManualClock
+from support.file_operations import WatchedFileOperations
 
 from hounsfield.daemon.config.sections import DicomSettings
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.reception.associations import OpenAssociation, Parties
+from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.status import Status
-from hounsfield.daemon.reception.storage_handler import InboundInstance, InstanceAcceptor
-from hounsfield.storage.errors import SpoolError, SpoolFull
-from hounsfield.storage.spool import Spool
+from hounsfield.daemon.reception.storage_handler import InstanceAcceptor, StoreRequest
+from hounsfield.storage.spool import DiskSpace, Spool
 from hounsfield.storage.states import AssociationEnding, InstanceRole
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -19,49 +23,65 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 CLOCK = ManualClock()
 
 
-class TroubledSpool(Spool):
-    """A real spool whose disk fails when told."""
+class Disk(Spool):
+    """A real spool on a disk with as much space as told."""
 
-    trouble: Exception | None = None
     free: int = 10**12
 
-    def write(self, provenance, dataset):
-        if self.trouble is not None:
-            raise self.trouble
-        return super().write(provenance, dataset)
-
-    def free_bytes(self):
-        return self.free
+    def space(self):
+        return DiskSpace(free=self.free, total=10**13)
 
 
 class Bench:
+    """An acceptor with a real spool whose disk fails when told, and a store in memory."""
+
     def __init__(self, folder, **settings):
         self.store = FakeSeriesStore()
-        self.spool = TroubledSpool(folder / "spool")
+        self.disk = WatchedFileOperations()
+        self.spool = Disk(folder / "spool", self.disk)
         self.spool.prepare()
+        self.intake = self.spool.open_intake("receiver-1")
+        self.registrar = Registrar(self.store, self.intake, CLOCK)
         self.acceptor = InstanceAcceptor(
-            settings=DicomSettings(**settings),
+            settings=DicomSettings(**{"min_free_percent": 0} | settings),
             spool=self.spool,
-            series=self.store,
+            intake=self.intake,
+            registrar=self.registrar,
             own_results=self.store,
             clock=CLOCK,
             hasher=UidHasher(b"key"),
         )
         self.association = OpenAssociation(
-            Parties(calling_ae="CT1", called_ae="HOUNSFIELD", peer_address="10.1.2.3"), "receiver-1", self.store, CLOCK
+            Parties(calling_ae="CT1", called_ae="HOUNSFIELD", peer_address="10.1.2.3"),
+            "receiver-1",
+            self.registrar,
+            CLOCK,
         )
 
-    def send(self, data: bytes, sop_class=CT, instance="1.2.3.4", negotiated=None, syntax=EXPLICIT) -> Status:
-        return self.acceptor.accept_instance(
-            InboundInstance(
+    def begin(self, sop_class=CT, instance="1.2.3.4", negotiated=None, syntax=EXPLICIT):
+        return self.acceptor.begin(
+            StoreRequest(
                 sop_class_uid=sop_class,
                 sop_instance_uid=instance,
                 negotiated_class_uid=negotiated or sop_class,
                 transfer_syntax=syntax,
                 association=self.association,
-                data=data,
             )
         )
+
+    def send(self, data: bytes, **request) -> Status:
+        arrival = self.begin(**request)
+        arrival.write([memoryview(data)[:10], memoryview(data)[10:]])
+        return arrival.finish()
+
+    def register(self) -> FakeSeriesStore:
+        """Let the registrar do its work to the end; it cannot be used any more."""
+        self.registrar.start()
+        assert self.registrar.stop(10)
+        return self.store
+
+    def slots_in_use(self) -> list[Path]:
+        return [path for path in (self.spool.folder / "incoming").rglob("*.slot") if path.stat().st_size]
 
 
 @pytest.fixture
@@ -72,7 +92,8 @@ def bench(tmp_path):
 def test_a_stored_instance_is_durable_and_registered_with_its_provenance(bench):
     data = tiny()
     assert bench.send(data) is Status.STORED
-    (receipt,) = bench.store.receipts
+    assert len(bench.slots_in_use()) == 1, "durable before it is registered"
+    (receipt,) = bench.register().receipts
     head = bench.spool.head(receipt.digest)
     assert bench.spool.path(receipt.digest).read_bytes()[head.length :] == data
     assert bench.spool.receipt(receipt.digest) == receipt
@@ -85,23 +106,28 @@ def test_a_stored_instance_is_durable_and_registered_with_its_provenance(bench):
     assert receipt.size == len(data)
     assert receipt.transfer_syntax == EXPLICIT
     assert bench.store.known[receipt.association_id].receiver == "receiver-1"
+    assert bench.slots_in_use() == []
 
 
-def test_an_association_is_recorded_once_and_before_its_first_instance(bench):
+def test_the_association_and_its_instances_are_recorded_together(bench):
     bench.send(tiny())
     bench.send(tiny(instance="1.2.3.6"), instance="1.2.3.6")
-    assert bench.store.calls == ["open_association", "register", "register"]
+    assert bench.store.calls == []
+    assert bench.register().calls == ["record"]
+    assert (len(bench.store.known), len(bench.store.receipts)) == (1, 2)
     assert bench.association.stored == 2
 
 
 def test_the_same_bytes_again_are_a_success(bench):
     assert [bench.send(tiny()), bench.send(tiny())] == [Status.STORED, Status.STORED]
+    bench.register()
     assert len(list(bench.spool.digests())) == 1
 
 
 def test_other_bytes_of_the_same_instance_are_kept_too(bench):
     assert bench.send(tiny()) is Status.STORED
     assert bench.send(tiny(study="1.2.99")) is Status.STORED
+    bench.register()
     assert len(list(bench.spool.digests())) == 2
 
 
@@ -124,50 +150,90 @@ def test_what_cannot_be_stored_is_refused_and_leaves_nothing(bench, arguments, s
     answer = bench.send(**arguments)
     assert answer.code == code
     assert answer is status or status is Status.NOT_A_DATASET
-    assert list(bench.spool.digests()) == []
-    assert bench.store.calls == []
+    assert bench.slots_in_use() == []
     assert bench.association.refused == 1
+    assert bench.register().calls == []
 
 
-@pytest.mark.parametrize("trouble", [SpoolFull("full"), SpoolError("broken disk")])
-def test_a_full_or_broken_disk_is_a700_and_recovers_by_itself(bench, trouble):
-    bench.spool.trouble = trouble
-    assert bench.send(tiny()).code == 0xA700
-    assert bench.store.receipts == []
-    bench.spool.trouble = None
+@pytest.mark.parametrize("step", ["create", "write_at", "fsync", "fsync_directory"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+def test_a_full_or_broken_disk_is_a700_and_recovers_by_itself(bench, step, code):
+    bench.disk.fail_at, bench.disk.error = step, code
+    assert bench.send(tiny()) is Status.NO_SPACE
+    assert bench.slots_in_use() == []
+    bench.disk.fail_at = None
     assert bench.send(tiny()) is Status.STORED
+    assert len(bench.register().receipts) == 1
 
 
 def test_too_little_free_space_is_a700_before_anything_is_written(tmp_path):
     bench = Bench(tmp_path, min_free_bytes=1000)
-    bench.spool.free = 1000
+    bench.spool.free = 999
     assert bench.send(tiny()) is Status.NO_SPACE
-    bench.spool.free = 1000 + len(tiny())
+    assert bench.disk.calls.count("create") == 0
+    bench.spool.free = 1000
     assert bench.send(tiny()) is Status.STORED
 
 
-def test_a_database_that_is_down_is_a700_and_recovers_by_itself(bench):
-    bench.store.is_down = True
-    assert bench.send(tiny()).code == 0xA700
-    assert list(bench.spool.digests()) == []
-    bench.store.is_down = False
+def test_too_little_free_space_in_percent_is_a700(tmp_path):
+    bench = Bench(tmp_path, min_free_bytes=0, min_free_percent=2)
+    bench.spool.free = 10**13 // 50 - 1
+    assert bench.send(tiny()) is Status.NO_SPACE
+    bench.spool.free = 10**13 // 50
     assert bench.send(tiny()) is Status.STORED
+
+
+def test_space_that_runs_out_while_a_large_instance_comes_is_noticed(tmp_path):
+    bench = Bench(tmp_path, min_free_bytes=1000)
+    arrival = bench.begin()
+    bench.spool.free = 0
+    arrival.write([bytes(1024 * 1024)])
+    assert len(bench.slots_in_use()) == 1
+    for _ in range(16):
+        arrival.write([bytes(1024 * 1024)])
+    assert bench.slots_in_use() == []
+    assert arrival.finish() is Status.NO_SPACE
 
 
 def test_a_data_set_over_the_limit_is_a700_without_a_look_at_it(tmp_path):
     bench = Bench(tmp_path, max_instance_bytes=1048576)
-    assert bench.send(b"\xff" * 1048577) is Status.TOO_LARGE
+    arrival = bench.begin()
+    arrival.write([bytes(1048577)])
+    assert bench.slots_in_use() == [], "dropped before its end has come"
+    assert arrival.finish() is Status.TOO_LARGE
+
+
+def test_while_the_registrar_does_not_keep_up_instances_are_a700(bench):
+    bench.registrar = None
+    bench.acceptor._registrar = type("Behind", (), {"is_keeping_up": False})()
+    assert bench.send(tiny()) is Status.DATABASE_DOWN
+    assert Status.DATABASE_DOWN.code == 0xA700
+    assert bench.slots_in_use() == []
+
+
+def test_an_instance_that_begins_while_the_receiver_stops_is_a700(bench):
+    bench.association.is_stopping = True
+    assert bench.send(tiny()) is Status.STOPPING
 
 
 def test_an_error_of_ours_is_an_answer_and_no_crash(bench, monkeypatch):
-    monkeypatch.setattr(bench.store, "register", lambda receipt: 1 / 0)
+    monkeypatch.setattr(bench.association, "has_stored", lambda sealed: 1 / 0)
     assert bench.send(tiny()) is Status.INTERNAL
     assert Status.INTERNAL.code == 0xA700
 
 
+def test_an_instance_that_does_not_come_to_its_end_leaves_nothing(bench):
+    arrival = bench.begin()
+    arrival.write([tiny()])
+    assert bench.association.is_storing
+    arrival.abandon()
+    assert not bench.association.is_storing
+    assert bench.slots_in_use() == []
+
+
 def test_companions_are_stored_as_such(bench):
     assert bench.send(tiny(sop_class=SR), sop_class=SR) is Status.STORED
-    assert bench.store.receipts[0].role is InstanceRole.COMPANION
+    assert bench.register().receipts[0].role is InstanceRole.COMPANION
 
 
 def test_our_own_results_are_recognised_by_uid_and_by_manufacturer(bench):
@@ -175,33 +241,25 @@ def test_our_own_results_are_recognised_by_uid_and_by_manufacturer(bench):
     bench.send(tiny(sop_class=SR), sop_class=SR)
     ours = ct_slice(Manufacturer="Hounsfield project")
     bench.send(encoded(ours), instance=ours.SOPInstanceUID)
-    assert [receipt.role for receipt in bench.store.receipts] == [InstanceRole.OWN_RESULT] * 2
+    assert [receipt.role for receipt in bench.register().receipts] == [InstanceRole.OWN_RESULT] * 2
 
 
 def test_an_instance_that_outlives_its_connection_still_gets_its_ending_recorded(bench):
     bench.association.end(AssociationEnding.ABORTED)  # the network thread saw it first
-    assert bench.association.save_ending()
     assert bench.send(tiny()) is Status.STORED
-    assert bench.store.known[bench.association.id].ending is AssociationEnding.ABORTED
+    assert bench.register().known[bench.association.id].ending is AssociationEnding.ABORTED
 
 
-def test_an_ending_that_the_database_did_not_take_is_kept_for_later(bench):
+def test_only_the_first_ending_counts(bench):
     bench.send(tiny())
-    bench.store.is_down = True
     assert bench.association.end(AssociationEnding.RELEASED)
-    assert not bench.association.end(AssociationEnding.ABORTED), "only the first ending counts"
-    assert not bench.association.save_ending()
-    bench.store.is_down = False
-    assert bench.association.save_ending()
-    assert bench.store.known[bench.association.id].ending is AssociationEnding.RELEASED
-    assert bench.association.save_ending()
-    assert bench.store.calls.count("end_association") == 1
+    assert not bench.association.end(AssociationEnding.ABORTED)
+    assert bench.register().known[bench.association.id].ending is AssociationEnding.RELEASED
 
 
 def test_an_association_that_stored_nothing_never_enters_the_database(bench):
     bench.association.end(AssociationEnding.RELEASED)
-    assert bench.association.save_ending()
-    assert bench.store.calls == []
+    assert bench.register().calls == []
 
 
 def test_comments_fit_into_an_error_comment():

@@ -1,0 +1,219 @@
+"""The upper layer of an accepted association: C-STORE data take a short path, everything else the library's own.
+
+pynetdicom hands each PDU through two threads and a dozen objects; that, not Python, is what makes it slow. Here the
+thread of its upper layer reads P-DATA itself while the association is established (Sta6 of PS3.8 9.2), and sleeps in
+poll when there are none. All other states, PDUs and DIMSE messages are left to the library: docs/adr/0006-short-path.md
+lists the names of its inside that this rests on, and tests/unit/daemon/reception/test_library_names.py watches them.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from pynetdicom.association import Association
+from pynetdicom.dul import DULServiceProvider
+from pynetdicom.fsm import InvalidEventError
+from pynetdicom.pdu_primitives import P_DATA
+from pynetdicom.timer import Timer
+
+from hounsfield.daemon.reception.association_socket import BufferedAssociationSocket, TooLong, TooSlow
+from hounsfield.daemon.reception.messages import AcceptedContext, Arrival, MessageReader
+from hounsfield.daemon.reception.pdata import PDataReader, Stop
+from hounsfield.daemon.reception.wire import IS_COMMAND, IS_LAST, BrokenProtocol, Command
+
+_ESTABLISHED = "Sta6"
+_CLOSED, _INVALID_PDU = "Evt17", "Evt19"
+_LONGEST_SLEEP = 3600.0
+_ANY_LENGTH = 2**32
+
+StoreService = Callable[[Association, Command, AcceptedContext], Arrival]
+
+
+class MonotonicTimer(Timer):
+    """The library's timer on a clock that no administrator sets."""
+
+    def start(self) -> None:
+        """Begin anew."""
+        self._start_time = time.monotonic()
+        self._end_time = None
+
+    def stop(self) -> None:
+        """Stand still."""
+        self._end_time = time.monotonic()
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until it expires; 1 if it never does."""
+        if self.timeout is None:
+            return 1
+        if self._start_time is None:
+            return self.timeout
+        until = time.monotonic() if self._end_time is None else self._end_time
+        return self.timeout - (until - self._start_time)
+
+
+class GuardedUpperLayer(DULServiceProvider):
+    """The library's own way, on our socket and clock."""
+
+    def __init__(self, association: Association) -> None:
+        super().__init__(association)
+        self._idle_timer = MonotonicTimer(None)
+        self.artim_timer = MonotonicTimer(None)
+
+    @property
+    def wire(self) -> BufferedAssociationSocket:
+        """The socket, as what it is."""
+        assert isinstance(self.socket, BufferedAssociationSocket)
+        return self.socket
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a message has begun to arrive, or waits to be served."""
+        dimse = self.assoc.dimse
+        return dimse.message is not None or not dimse.msg_queue.empty()
+
+    def run_reactor(self) -> None:
+        """Run as the library does, and leave nothing open."""
+        try:
+            with suppress(InvalidEventError):  # the connection ended twice at once: it is over all the same
+                super().run_reactor()
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        self.wire.dispose()
+
+
+class ShortPathUpperLayer(GuardedUpperLayer):
+    """Sta6 is served here. Also the :class:`~hounsfield.daemon.reception.messages.MessageHandler` of its messages."""
+
+    def __init__(self, association: Association, store: StoreService) -> None:
+        super().__init__(association)
+        self._store = store
+        self._messages: MessageReader | None = None
+        self._pdus: PDataReader | None = None
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a message has begun to arrive, or waits to be served."""
+        begun = self._messages is not None and self._messages.has_begun
+        return begun or (self._pdus is not None and self._pdus.is_inside_pdu) or super().is_receiving
+
+    def send_pdu(self, primitive: Any) -> None:
+        """Queue a primitive for the peer, as the library does, and wake the thread that sends it."""
+        super().send_pdu(primitive)
+        self.wire.wake()
+
+    def kill_dul(self) -> None:
+        """End the thread, as the library does, and wake it for that."""
+        super().kill_dul()
+        self.wire.wake()
+
+    def begin_store(self, command: Command, context: AcceptedContext) -> Arrival:
+        """See :class:`~hounsfield.daemon.reception.messages.MessageHandler`."""
+        return self._store(self.assoc, command, context)
+
+    def answer(self, response: bytes) -> None:
+        """See :class:`~hounsfield.daemon.reception.messages.MessageHandler`."""
+        self.wire.send(response)
+        self._idle_timer.restart()
+
+    def pass_on(self, context_id: int, command: bytes, dataset: bytes | None) -> None:
+        """See :class:`~hounsfield.daemon.reception.messages.MessageHandler`."""
+        values: Any = [[context_id, bytes((IS_COMMAND | IS_LAST,)) + command]]
+        if dataset is not None:
+            values.append([context_id, bytes((IS_LAST,)) + dataset])
+        primitive = P_DATA()
+        primitive.presentation_data_value_list = values
+        self._idle_timer.restart()
+        self.assoc.dimse.receive_primitive(primitive)
+        self.assoc._reactor_checkpoint.set()
+
+    def _is_transport_event(self) -> bool:
+        if self.state_machine.current_state != _ESTABLISHED:
+            if self._pdus is not None and self._pdus.is_inside_pdu:
+                self._end(_CLOSED)  # we have asked for the release while a message was coming
+                return True
+            return bool(super()._is_transport_event())
+        try:
+            return self._serve()
+        except (BrokenProtocol, TooSlow, TooLong):
+            self._end(_INVALID_PDU)  # the library answers with A-ABORT
+            return True
+        except OSError:
+            self._end(_CLOSED)
+            return True
+        finally:
+            self.assoc._reactor_checkpoint.set()
+
+    def _serve(self) -> bool:
+        """Take in what comes until something else is to be done; whether an event has been queued."""
+        messages, pdus = self._readers()
+        wire = self.wire
+        while not (self._kill_thread or self.to_provider_queue.queue or self.event_queue.queue):
+            if not self.assoc.dimse.msg_queue.empty():
+                return False  # first what was passed on
+            wire.start, stop = pdus.consume(wire.view, wire.start, wire.end)
+            if stop is Stop.PAUSED:
+                return False
+            if stop is Stop.OTHER_PDU:
+                messages.drop()
+                self._read_pdu_data()
+                return True
+            if not wire.has_room:
+                messages.flush()
+                wire.compact()
+            count = wire.fill()
+            if count == 0:
+                self._end(_CLOSED)
+                return True
+            if count is not None:
+                wire.progress.moved(count)
+                self._idle_timer.restart()
+                continue
+            messages.flush()
+            wire.compact()
+            if not self._sleep(messages.has_begun or pdus.is_inside_pdu or wire.end > 0):
+                return False
+        return False
+
+    def _sleep(self, something_has_begun: bool) -> bool:
+        """Wait for more; False when the association's own thread has to look at the idle timer."""
+        wire = self.wire
+        if not something_has_begun:
+            wire.progress.rest()
+        due = wire.progress.seconds_left()
+        if due is None:
+            if self._idle_timer.expired:
+                return False
+            due = _LONGEST_SLEEP if self._idle_timer.timeout is None else self._idle_timer.remaining + 0.001
+        if self.assoc.dimse.msg_queue.empty() and self.to_user_queue.empty():
+            self.assoc._reactor_checkpoint.clear()  # its loop has nothing to do either, and would poll for it
+        wire.wait(due)
+        return True
+
+    def _readers(self) -> tuple[MessageReader, PDataReader]:
+        if self._messages is None or self._pdus is None:
+            contexts = {
+                int(context.context_id or 0): AcceptedContext(
+                    str(context.abstract_syntax), str(context.transfer_syntax[0])
+                )
+                for context in self.assoc.accepted_contexts
+            }
+            self._messages = MessageReader(contexts, self)
+            self._pdus = PDataReader(self.assoc.acceptor.maximum_length or _ANY_LENGTH, self._messages)
+        return self._messages, self._pdus
+
+    def _end(self, event: str) -> None:
+        if self._messages is not None:
+            self._messages.drop()
+        self.wire.start = self.wire.end
+        self._pdus = self._messages = None
+        self.event_queue.put(event)
+
+    def _leave(self) -> None:
+        if self._messages is not None:
+            self._messages.drop()
+        with suppress(BufferError):  # a piece that somebody still holds: freed with it
+            super()._leave()

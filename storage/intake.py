@@ -1,0 +1,366 @@
+"""Where received instances become durable: slots, whose names are durable before their bytes come.
+
+The order is the cheapest one that survives a power loss (docs/adr/0005-durable-before-acknowledged.md)::
+
+    slots are made ahead, their folder is synced once for all of them
+    bytes -> slot            head -> slot            fsync(slot)            the sender is told
+    ... behind the answer, in batches ...
+    hard link in objects/    database rows           fsync(objects/..)      the slot's name goes
+
+Until its last step an instance has a durable name in ``incoming/``, so that whatever ends the process or the machine,
+the next start finds it there (:meth:`Intake.adopt`), files it and registers it again without harm.
+"""
+
+import errno
+import fcntl
+import mmap
+import os
+import re
+import secrets
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from hounsfield.storage.durable import Buffer, FileOperations
+from hounsfield.storage.errors import SpoolError, SpoolFull
+from hounsfield.storage.records import InstanceReceipt
+from hounsfield.storage.spool_format import HEAD_BYTES, Provenance, decode_head, digest_of, encode_head, start_digest
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
+_LOCK = "lock"
+_SLOT = ".slot"
+_SLOTS_AHEAD = 32
+"""Made at once, with one sync of their folder."""
+_MOST_CHUNKS = 512
+"""In one system call; IOV_MAX is 1024."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A durable instance that still lies in its slot."""
+
+    slot: Path
+    provenance: Provenance
+    receipt: InstanceReceipt
+
+
+class Slot:
+    """One instance on its way in; used by one thread. Whatever happens, it ends with ``seal`` or ``abandon``."""
+
+    def __init__(self, operations: FileOperations, path: Path, descriptor: int, transfer_syntax: str) -> None:
+        self.size = 0
+        """Bytes of the data set so far."""
+        self._operations = operations
+        self._path = path
+        self._descriptor = descriptor
+        self._digest = start_digest(transfer_syntax)
+
+    def write(self, chunks: Sequence[Buffer]) -> None:
+        """Append to the data set. Raise SpoolFull or SpoolError; the slot can only be abandoned then."""
+        for first in range(0, len(chunks), _MOST_CHUNKS):
+            some = chunks[first : first + _MOST_CHUNKS]
+            for chunk in some:
+                self._digest.update(chunk)
+            self._write_all(some, HEAD_BYTES + self.size)
+            self.size += sum(map(len, some))
+
+    def _write_all(self, chunks: Sequence[Buffer], offset: int) -> None:
+        left = sum(map(len, chunks))
+        try:
+            written = self._operations.write_at(self._descriptor, chunks, offset)
+            if written == left:
+                return
+            rest = memoryview(b"".join(chunks))[written:]  # rare: a signal, or a disk that is nearly full
+            while rest:
+                offset += written
+                written = self._operations.write_at(self._descriptor, (rest,), offset)
+                rest = rest[written:]
+        except OSError as error:
+            raise spool_error(error) from error
+
+    @contextmanager
+    def dataset(self) -> Iterator[memoryview]:
+        """The data set as written so far, to be read in place; it costs only the pages that are looked at."""
+        if self.size == 0:
+            yield memoryview(b"")
+            return
+        mapped = mmap.mmap(self._descriptor, self.size, prot=mmap.PROT_READ, offset=HEAD_BYTES)
+        view = memoryview(mapped)
+        try:
+            yield view
+        finally:
+            with suppress(BufferError):  # an exception that is on its way still holds a piece: freed with it
+                view.release()
+                mapped.close()
+
+    def seal(self, provenance: Provenance) -> Sealed:
+        """Write the head and make the instance durable: when this returns it survives a power loss.
+
+        Raise SpoolFull or SpoolError; nothing is left behind then.
+        """
+        digest = self._digest.hexdigest()
+        try:
+            self._write_all((encode_head(provenance, digest, self.size),), 0)
+            try:
+                self._operations.fsync(self._descriptor)
+            except OSError as error:
+                raise spool_error(error) from error
+        except BaseException:
+            self.abandon()
+            raise
+        self._close()
+        return Sealed(self._path, provenance, provenance.receipt(digest, self.size))
+
+    def abandon(self) -> None:
+        """Leave nothing behind; harmless when repeated or after ``seal``."""
+        if self._descriptor < 0:
+            return
+        with suppress(OSError):
+            self._operations.remove(self._path)
+        self._close()
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        with suppress(OSError):  # what counts was synced before
+            self._operations.close(descriptor)
+
+
+class Intake:
+    """The part of the spool that one process writes: ``incoming/<name>/``, locked while it lives.
+
+    Any number of threads may hold slots; ``file`` and ``settle`` are called by one thread.
+    """
+
+    def __init__(self, folder: Path, objects: Path, operations: FileOperations, lock: int) -> None:
+        self._folder = folder
+        self._objects = objects
+        self._operations = operations
+        self._lock = lock
+        self._slots: deque[tuple[Path, int]] = deque()
+        self._made = 0
+        self._turn = threading.Lock()
+
+    @classmethod
+    def open(cls, incoming: Path, objects: Path, name: str, operations: FileOperations) -> "Intake":
+        """Make and lock the folder of the process ``name``. Raise SpoolError."""
+        if not _NAME.fullmatch(name) or name.startswith("."):
+            raise SpoolError("a process that writes to the spool is named by letters, digits, '.', '-' and '_'")
+        unborn = incoming / f".{secrets.token_hex(8)}"
+        folder = incoming / name
+        try:
+            unborn.mkdir(mode=0o700)
+            lock = os.open(unborn / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            unborn.rename(folder)  # locked before anybody can see it
+            operations.fsync_directory(incoming)
+        except OSError as error:
+            raise spool_error(error) from error
+        made = cls(folder, objects, operations, lock)
+        made._require_links()
+        return made
+
+    def _require_links(self) -> None:
+        second = self._folder / "link"
+        try:
+            self._operations.link(self._folder / _LOCK, second)
+            self._operations.remove(second)
+        except OSError as error:
+            self.close()
+            raise SpoolError(
+                f"the file system of the spool takes no hard links ({error.strerror}): set storage.spool to a folder"
+                " on a file system that does"
+            ) from error
+
+    @classmethod
+    def adopt(cls, incoming: Path, objects: Path, operations: FileOperations) -> Iterator["Intake"]:
+        """Yield the folders of processes that are dead, each locked until the caller closes it."""
+        for folder in _folders(incoming):
+            lock = _try_lock(folder)
+            if lock is not None:
+                yield cls(folder, objects, operations, lock)
+
+    @staticmethod
+    def living(incoming: Path) -> set[str]:
+        """Return the names of the processes that write to the spool now."""
+        return {folder.name for folder in _folders(incoming) if _is_locked(folder)}
+
+    def begin(self, transfer_syntax: str) -> Slot:
+        """Return a slot for one instance. Raise SpoolFull or SpoolError."""
+        with self._turn:
+            if not self._slots:
+                self._make_slots()
+            path, descriptor = self._slots.popleft()
+        return Slot(self._operations, path, descriptor, transfer_syntax)
+
+    def _make_slots(self) -> None:
+        made: list[tuple[Path, int]] = []
+        try:
+            for _ in range(_SLOTS_AHEAD):
+                self._made += 1
+                path = self._folder / f"{self._made:08d}{_SLOT}"
+                made.append((path, self._operations.create(path)))
+            self._operations.fsync_directory(self._folder)
+        except OSError as error:
+            self._discard(made)
+            raise spool_error(error) from error
+        self._slots.extend(made)
+
+    def _discard(self, slots: Sequence[tuple[Path, int]]) -> None:
+        for path, descriptor in slots:
+            with suppress(OSError):
+                self._operations.close(descriptor)
+            with suppress(OSError):
+                self._operations.remove(path)
+
+    def file(self, sealed: Sealed) -> None:
+        """Give a durable instance its place in ``objects/``; the same bytes again keep the first file.
+
+        Harmless when repeated. Raise SpoolFull or SpoolError.
+        """
+        target = place_of(self._objects, sealed.receipt.digest)
+        try:
+            try:
+                self._operations.link(sealed.slot, target)
+            except FileExistsError:
+                self._replace_if_damaged(sealed, target)
+        except OSError as error:
+            raise spool_error(error) from error
+
+    def _replace_if_damaged(self, sealed: Sealed, target: Path) -> None:
+        if target.stat().st_size > sealed.receipt.size:
+            return
+        beside = target.with_name(sealed.slot.name)
+        self._operations.link(sealed.slot, beside)
+        self._operations.rename(beside, target)
+
+    def settle(self, filed: Sequence[Sealed]) -> None:
+        """Let go of the slots of instances that are filed and registered: their other name becomes durable first.
+
+        Harmless when repeated. Raise SpoolError.
+        """
+        try:
+            for shard in sorted({place_of(self._objects, sealed.receipt.digest).parent for sealed in filed}):
+                self._operations.fsync_directory(shard)
+            for sealed in filed:
+                with suppress(FileNotFoundError):
+                    self._operations.remove(sealed.slot)
+        except OSError as error:
+            raise spool_error(error) from error
+
+    def leftovers(self) -> Iterator[Sealed]:
+        """Yield what look like instances in this folder, and delete what never became one.
+
+        Only for a folder that was adopted: what is not whole there was never acknowledged. Raise SpoolError.
+        """
+        for path in sorted(self._folder.glob("*" + _SLOT)):
+            try:
+                sealed = _read_sealed(path)
+                if sealed is None:
+                    self._operations.remove(path)
+                    continue
+            except OSError as error:
+                raise spool_error(error) from error
+            yield sealed
+
+    def is_filed(self, sealed: Sealed) -> bool:
+        """Whether a whole file of these bytes lies in ``objects/`` already."""
+        try:
+            return place_of(self._objects, sealed.receipt.digest).stat().st_size > sealed.receipt.size
+        except FileNotFoundError:
+            return False
+
+    def is_whole(self, sealed: Sealed) -> bool:
+        """Whether the bytes in a slot are those that its head names (a power loss may leave others); if not, it goes.
+
+        Raise SpoolError.
+        """
+        try:
+            if _has_its_digest(sealed):
+                return True
+            self._operations.remove(sealed.slot)
+        except OSError as error:
+            raise spool_error(error) from error
+        return False
+
+    def close(self) -> None:
+        """Remove what is not in use, and the lock; instances that are not settled stay for the next start.
+
+        Harmless when repeated.
+        """
+        with self._turn:
+            self._discard(self._slots)
+            self._slots.clear()
+            lock, self._lock = self._lock, -1
+        if lock < 0:
+            return
+        with suppress(OSError):  # not empty: that is the point
+            if not any(self._folder.glob("*" + _SLOT)):
+                (self._folder / _LOCK).unlink()
+                self._folder.rmdir()
+        os.close(lock)
+
+
+def place_of(objects: Path, digest: str) -> Path:
+    """Return where the file of a digest lies or would lie."""
+    return objects / digest[:2] / f"{digest}.dcm"
+
+
+def spool_error(error: OSError) -> SpoolError:
+    """Return what a failed system call means for who stores."""
+    kind = SpoolFull if error.errno in _NO_SPACE else SpoolError
+    why = error.strerror or type(error).__name__
+    return kind(f"a received file could not be written to the spool ({why})")
+
+
+def _read_sealed(path: Path) -> Sealed | None:
+    """Return a slot's instance if it is whole and has the digest that its head names."""
+    with path.open("rb") as file:
+        try:
+            head = decode_head(file.read(HEAD_BYTES))
+        except SpoolError:
+            return None
+        if file.seek(0, os.SEEK_END) != head.length + head.size:
+            return None
+        if head.size == 0:
+            return None  # no instance is empty
+    return Sealed(path, head.provenance, head.provenance.receipt(head.digest, head.size))
+
+
+def _has_its_digest(sealed: Sealed) -> bool:
+    with (
+        sealed.slot.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped,
+        memoryview(mapped)[-sealed.receipt.size :] as data,
+    ):
+        return digest_of(sealed.provenance.transfer_syntax, data) == sealed.receipt.digest
+
+
+def _folders(incoming: Path) -> list[Path]:
+    """Return the folders of processes, living and dead; one that begins with a dot is just being made."""
+    return sorted(path for path in incoming.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _try_lock(folder: Path) -> int | None:
+    """Lock a folder for this process; None when another one holds it, or has just removed it."""
+    try:
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _is_locked(folder: Path) -> bool:
+    descriptor = _try_lock(folder)
+    if descriptor is None:
+        return (folder / _LOCK).exists()
+    os.close(descriptor)
+    return False
