@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 # The lock is made for Python 3.11; a newer python3 is taken where there is no python3.11.
 PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 # The acceptance tests wait for quiet periods and restarts: three workers keep two cores busy.
 PYTEST_WORKERS ?= 3
 # --no-compile and one parallel compileall afterwards: 10 s less than pip's own compilation on two cores.
@@ -12,10 +13,10 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo run peers check test test-only demo-model benchmark dist lock clean
+.PHONY: help venv dev demo run peers check test test-only demo-model benchmark bench-reception dist lock clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -71,6 +72,9 @@ demo-model: dev ## train the demonstration bundle anew, from generated phantoms
 
 benchmark: dev ## run what lies in benchmarks/, one after the other
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+bench-reception: peers dev ## compare reception with Orthanc, DCMTK and pynetdicom: six minutes (BENCH_ARGS)
+	@$(BIN)/python benchmarks/reception/run.py $(BENCH_ARGS)
 
 dist: dev ## build sdist and wheel into dist/ and check them in a clean environment
 	@rm -rf build dist

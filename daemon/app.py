@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.pipeline.reporting import Reporter
     from hounsfield.daemon.pipeline.rescuer import Rescuer
     from hounsfield.daemon.pipeline.worker import Worker
-    from hounsfield.daemon.reception.scp import Receiver
+    from hounsfield.daemon.reception.scp import Receiver, TlsPort
 
 
 @dataclass(frozen=True)
@@ -92,14 +92,26 @@ class Application:
         return Receiver(
             settings=dicom.model_copy(update={"port": port}) if port else dicom,
             peers=self.settings.peer,
+            peer_store=self.database.peers,
             spool=self.spool,
             series=self.database.series,
             jobs=self.database.jobs,
             clock=self.clock,
             hasher=self.hasher,
             name=self.process_name,
+            tls=self._tls(),
             beat=beat,
         )
+
+    def _tls(self) -> "TlsPort | None":
+        settings = self.settings
+        if settings.tls.port is None:
+            return None
+        from hounsfield.daemon.reception.scp import TlsPort
+        from hounsfield.daemon.reception.tls import TlsIdentity, handshake_words
+
+        identity = TlsIdentity(settings.tls, self.clock)
+        return TlsPort(settings.tls_host, settings.tls.port, identity.context, handshake_words)
 
     def assembler(self) -> "Assembler":
         """Build the assembler."""

@@ -5,7 +5,8 @@
     DaemonError
     ├── ConfigurationError      a wrong key or value: exit code 3 (daemon/config)
     ├── ReceptionError          the receiver cannot start or go on (daemon/reception)
-    │   └── PortUnavailable     another program has the port, or the address is not ours
+    │   ├── PortUnavailable     another program has the port, or the address is not ours
+    │   └── TlsUnusable         a file that [tls] names cannot be used
     ├── ResultError             a result object cannot be built (daemon/results)
     ├── DeliveryError           a destination cannot be used (daemon/delivery)
     ├── IdentityUnavailable     copies of an image cannot be compared (daemon/assembly)
@@ -71,6 +72,16 @@ class PortUnavailable(ReceptionError):
     """The configured address and port cannot be listened on."""
 
     remedy = "stop the program that has the port, or set another dicom.host or dicom.port"
+
+
+class TlsUnusable(ReceptionError):
+    """A file that ``[tls]`` names cannot be used; without it there is no TLS, and plain DICOM goes on."""
+
+    remedy = "mend or replace it: that counts without a restart, and `hounsfield tls show` looks again"
+
+    def __init__(self, setting: str, problem: str, remedy: str | None = None) -> None:
+        self.setting = setting
+        super().__init__(f"{setting}: {problem}", remedy)
 
 
 class ResultError(DaemonError):

@@ -6,7 +6,8 @@ from pathlib import Path
 from hounsfield.storage import schema
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.job_store import SqlJobStore
-from hounsfield.storage.ports import JobStore, SeriesStore
+from hounsfield.storage.peer_store import SqlPeerStore
+from hounsfield.storage.ports import JobStore, PeerStore, SeriesStore
 from hounsfield.storage.schema import backup, check, upgrade
 from hounsfield.storage.series_store import SqlSeriesStore
 from hounsfield.storage.transactions import Transactions, make_engine, parse_url
@@ -16,10 +17,11 @@ __all__ = ["Database", "backup", "check", "default_url", "open_database", "upgra
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Both stores over one pool of connections. May be used from many threads; not across a fork."""
+    """All stores over one pool of connections. May be used from many threads; not across a fork."""
 
     series: SeriesStore
     jobs: JobStore
+    peers: PeerStore
     transactions: Transactions
 
     def close(self) -> None:
@@ -49,4 +51,9 @@ def open_database(url: str | None, home: Path) -> Database:
     except StorageError:
         transactions.close()
         raise
-    return Database(SqlSeriesStore(transactions), SqlJobStore(transactions), transactions)
+    return Database(
+        series=SqlSeriesStore(transactions),
+        jobs=SqlJobStore(transactions),
+        peers=SqlPeerStore(transactions),
+        transactions=transactions,
+    )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from hounsfield.storage.peer_records import Sighting, SightingRecord
 from hounsfield.storage.records import (
     AssociationEnd,
     AssociationRecord,
@@ -254,3 +255,16 @@ class JobStore(Protocol):
 
     def last_event_id(self) -> int:
         """Return the newest event's id, 0 if there is none."""
+
+
+class PeerStore(Protocol):
+    """Who asked for an association and what became of it; at most 1,000 rows, those seen longest ago go first."""
+
+    def saw(self, sightings: Sequence[Sighting]) -> None:
+        """Add to what is there: counts add up, times widen. Titles may be anything that came over the network."""
+
+    def sightings(self) -> list[SightingRecord]:
+        """Return all of them, the most frequent first."""
+
+    def forget(self) -> int:
+        """Remove all of them; return how many there were."""

@@ -270,3 +270,18 @@ event = Table(
     Column("detail", Json, nullable=False),
     sqlite_autoincrement=True,
 )
+
+sighting = Table(
+    "sighting",
+    metadata,
+    _id(),
+    Column("calling_ae", String(64), nullable=False),
+    Column("called_ae", String(64), nullable=False),
+    Column("address", String(255), nullable=False),
+    Column("reason", Word, nullable=False),
+    Column("admitted", Boolean, nullable=False),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    UniqueConstraint("calling_ae", "called_ae", "address", "reason", "admitted"),
+)

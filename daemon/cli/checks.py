@@ -15,6 +15,7 @@ from hounsfield.daemon.cli.context import database_file
 from hounsfield.daemon.cli.echo import peer_of
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.model_probe import ask
+from hounsfield.daemon.cli.tls_checks import check_tls
 from hounsfield.daemon.cli.waiting_checks import check_waiting
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.model.errors import BundleError
@@ -32,6 +33,7 @@ def all_checks(settings: Settings) -> Iterator[Check]:
     """Yield every check as it is done; the slow ones (model, network) last."""
     yield Check("configuration", Level.OK, "read and valid")
     yield check_port(settings)
+    yield from check_tls(settings, datetime.now(UTC))
     yield check_home(settings)
     yield from check_disk(settings)
     database = check_database(settings)

@@ -81,6 +81,11 @@ def warnings_of(settings: "Settings", manifests: "list[Manifest]") -> list[str]:
         warnings.append("there is no [[destination]]: results stay in storage.home and are sent nowhere")
     if settings.dicom.allow_any_peer:
         warnings.append("dicom.allow_any_peer = true: whoever reaches the port may store images")
+    if settings.dicom.learning:
+        warnings.append(
+            "dicom.learning = true: whoever reaches the port may store images. `hounsfield peers suggest` shows who "
+            "did, as [[peer]] tables to copy; set it back to false after the first days"
+        )
     warnings += [
         f"destination '{destination.name}' has send_not_analysed = false: nobody learns there that a series was not "
         "analysed, and silence may be taken for a result"

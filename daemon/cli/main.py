@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
-from hounsfield.daemon.cli import bundle, config, database, demo, doctor, echo, jobs, phantom, run, send, series
+from hounsfield.daemon.cli import (
+    bundle,
+    config,
+    database,
+    demo,
+    doctor,
+    echo,
+    jobs,
+    peers,
+    phantom,
+    run,
+    send,
+    series,
+    tls,
+)
 from hounsfield.daemon.cli.exits import EXIT_CODES_HELP
 from hounsfield.daemon.cli.group import FriendlyGroup
 
@@ -23,10 +37,12 @@ app.command("send")(send.send)
 app.command("echo")(echo.echo)
 app.add_typer(jobs.app)
 app.add_typer(series.app)
+app.add_typer(peers.app)
 app.add_typer(bundle.app)
 app.command("phantom")(phantom.phantom)
 app.add_typer(config.app)
 app.add_typer(database.app)
+app.add_typer(tls.app)
 app.command("doctor")(doctor.doctor)
 
 

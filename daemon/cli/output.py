@@ -23,6 +23,7 @@ FOLDING = frozenset(
         "value",
         "title",
         "folder",
+        "hosts",
     }
 )
 """Columns whose values may take several lines on a narrow terminal; all others are short."""

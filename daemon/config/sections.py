@@ -7,14 +7,16 @@ from hounsfield.daemon.config.fields import Section, setting
 from hounsfield.daemon.config.values import (
     AE_TITLE_ALLOWED,
     DEVICE_ALLOWED,
+    FINGERPRINT_ALLOWED,
     HOST_ALLOWED,
     PEER_HOST_ALLOWED,
     TIMEZONE_ALLOWED,
     AbsolutePath,
     AETitle,
     Device,
+    Fingerprint,
     Host,
-    PeerHost,
+    PeerHosts,
     Timezone,
 )
 
@@ -28,11 +30,19 @@ class DicomSettings(Section):
     ae_title: AETitle = setting("HOUNSFIELD", "Our AE title, which senders call.", allowed=AE_TITLE_ALLOWED)
     host: Host = setting(
         "127.0.0.1",
-        "Address to listen on. Another one than loopback needs a [[peer]] for each sender, or allow_any_peer.",
+        "Address to listen on. Another one than loopback needs a [[peer]] for each sender, or learning, or "
+        "allow_any_peer.",
         allowed=HOST_ALLOWED,
     )
     port: int = setting(
         11112, "TCP port to listen on; 0 takes any free one, and the ready line names it.", ge=0, le=65535
+    )
+    receivers: int = setting(
+        1,
+        "Processes that share the port; more use more cores. Each counts its own associations.",
+        unit="processes",
+        ge=1,
+        le=16,
     )
     accept: Accept = setting(
         "ct+companions",
@@ -42,7 +52,20 @@ class DicomSettings(Section):
     )
     check_called_ae: bool = setting(True, "Refuse associations that call another AE title than ours.")
     allow_any_peer: bool = setting(False, "Accept any sender from anywhere, whatever [[peer]] says.")
-    max_associations: int = setting(32, "Associations at the same time; more are refused as transient.", ge=1, le=1024)
+    learning: bool = setting(
+        False,
+        "Admit and list senders that no [[peer]] knows; for the first days of an installation. `hounsfield peers "
+        "suggest` shows them as [[peer]] tables to copy. Limits, certificates and user identity stay as strict as "
+        "ever.",
+    )
+    max_associations: int = setting(64, "Associations at the same time; more are refused as transient.", ge=1, le=1024)
+    max_associations_per_peer: int = setting(
+        16,
+        "Associations at the same time from one sender (calling AE title and address); more are refused as transient. "
+        "A [[peer]] may have its own max_associations.",
+        ge=1,
+        le=1024,
+    )
     max_pdu: int = setting(
         131072, "Largest PDU that senders may send; larger is faster.", unit="bytes", ge=4096, le=1048576
     )
@@ -51,7 +74,6 @@ class DicomSettings(Section):
         "Read stored images ourselves rather than through the network library: several times faster. The other way "
         "is there in case of doubt; both obey the same limits.",
     )
-    receivers: int = setting(1, "Processes that share the port; more use more cores.", ge=1, le=16)
     max_instance_bytes: int = setting(
         1073741824,
         "Largest data set; a larger one is answered A700 (out of resources).",
@@ -101,6 +123,53 @@ class DicomSettings(Section):
     )
     network_timeout_seconds: float = setting(
         60.0, "Silence after which an association is aborted.", unit="seconds", gt=0, le=86400
+    )
+
+
+class TlsSettings(Section):
+    """Reception over TLS 1.2 or newer (PS3.15 B.12), beside plain DICOM. Replaced files count without a restart."""
+
+    port: int | None = setting(
+        None,
+        "TCP port to listen on for DICOM over TLS, usually 2762; 0 takes any free one.",
+        allowed="a whole number from 0 to 65535, but not dicom.port",
+        example=2762,
+        default_text="no TLS",
+        ge=0,
+        le=65535,
+    )
+    host: Host | None = setting(
+        None,
+        "Address to listen on. Another one than loopback needs a [[peer]] for each sender, as dicom.host does.",
+        allowed=HOST_ALLOWED,
+        example="127.0.0.1",
+        default_text="dicom.host",
+    )
+    certificate: AbsolutePath | None = setting(
+        None,
+        "Our certificate, and after it those that lead to its authority. `hounsfield tls init` makes some for tests.",
+        allowed="a path of a PEM file",
+        example="/etc/hounsfield/tls/server.pem",
+        default_text="none; needed with tls.port",
+    )
+    key: AbsolutePath | None = setting(
+        None,
+        "The private key of our certificate, without a passphrase.",
+        allowed="a path of a PEM file",
+        example="/etc/hounsfield/tls/server.key",
+        default_text="none; needed with tls.port",
+    )
+    authority: AbsolutePath | None = setting(
+        None,
+        "Who signs the certificates of our peers: one or more authorities, or self-signed certificates of peers.",
+        allowed="a path of a PEM file",
+        example="/etc/hounsfield/tls/authority.pem",
+        default_text="none; needed where peers show certificates",
+    )
+    require_peer_certificate: bool = setting(
+        True,
+        "Refuse connections without a certificate that tls.authority signed (mutual authentication). With false a "
+        "peer may come without one, but a wrong one is refused all the same.",
     )
 
 
@@ -167,8 +236,27 @@ class Peer(Section):
     ae_title: AETitle = setting(
         ..., "AE title the sender calls itself.", allowed=AE_TITLE_ALLOWED, example="CT_SCANNER_1"
     )
-    host: PeerHost = setting(
-        ..., "Where it connects from: address, network or host name.", allowed=PEER_HOST_ALLOWED, example="10.1.2.3"
+    host: PeerHosts = setting(
+        ...,
+        "Where it connects from: address, network or host name, or a list of them.",
+        allowed=PEER_HOST_ALLOWED,
+        example="10.1.2.3",
+    )
+    certificate: Fingerprint | None = setting(
+        None,
+        "SHA-256 fingerprint of its certificate: it may come only over TLS and only with exactly this one.",
+        allowed=FINGERPRINT_ALLOWED,
+        example="00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+        default_text="none: with or without TLS, with any certificate that tls.authority signed",
+    )
+    max_associations: int | None = setting(
+        None,
+        "Associations at the same time from each of its addresses; more are refused as transient.",
+        allowed="a whole number from 1 to 1024",
+        example=16,
+        default_text="dicom.max_associations_per_peer",
+        ge=1,
+        le=1024,
     )
 
 

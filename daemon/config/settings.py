@@ -21,8 +21,10 @@ from hounsfield.daemon.config.sections import (
     Peer,
     SiteSettings,
     StorageSettings,
+    TlsSettings,
     WorkerSettings,
 )
+from hounsfield.daemon.config.tls_rules import broken_tls_rules
 from hounsfield.daemon.config.values import is_loopback
 from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
 
@@ -36,6 +38,7 @@ __all__ = [
     "Settings",
     "SiteSettings",
     "StorageSettings",
+    "TlsSettings",
     "WorkerSettings",
     "load_settings",
 ]
@@ -54,6 +57,7 @@ class Settings(BaseSettings):
     )
 
     dicom: DicomSettings = Field(default_factory=DicomSettings)
+    tls: TlsSettings = Field(default_factory=TlsSettings)
     storage: StorageSettings = Field(default_factory=StorageSettings)
     assembly: AssemblySettings = Field(default_factory=AssemblySettings)
     peer: tuple[Peer, ...] = ()
@@ -85,6 +89,11 @@ class Settings(BaseSettings):
         """Which keys came from the file and which from the environment."""
         return self._origin
 
+    @property
+    def tls_host(self) -> str:
+        """Address to listen on for TLS, with the default filled in."""
+        return self.tls.host or self.dicom.host
+
     @model_validator(mode="after")
     def _hang_together(self) -> "Settings":
         if self.rule:
@@ -94,13 +103,16 @@ class Settings(BaseSettings):
             if name in names[:index]:
                 key, text = f"destination[{index}].name", f'"{name}" is there twice'
                 raise _at(key, text, "each destination needs its own name")
-        if not (is_loopback(self.dicom.host) or self.peer or self.dicom.allow_any_peer):
+        if not (is_loopback(self.dicom.host) or self.peer or self.dicom.allow_any_peer or self.dicom.learning):
             raise _at(
                 "dicom.host",
                 f'"{self.dicom.host}" can be reached from other machines, and no [[peer]] says who may send',
                 "add a [[peer]] with ae_title and host for each sender, or listen on 127.0.0.1, "
-                "or set dicom.allow_any_peer = true to take images from anybody",
+                "or set dicom.learning = true for the first days (anybody is admitted and listed), "
+                "or dicom.allow_any_peer = true to take images from anybody",
             )
+        for broken in broken_tls_rules(self.dicom, self.tls, self.peer):
+            raise _at(broken.key, broken.wrong, broken.allowed)
         return self
 
 

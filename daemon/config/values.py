@@ -1,21 +1,32 @@
 """Values that are more than a type: AE titles, addresses, time zones."""
 
 import ipaddress
+import json
 import re
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?)*\.?")
+_SHA256 = re.compile(r"[0-9a-f]{64}|[0-9a-f]{2}(:[0-9a-f]{2}){31}")
 _DEVICE = re.compile(r"auto|cpu|gpu(:\d{1,2})?")
+_SHA256 = re.compile(r"[0-9a-f]{64}|[0-9a-f]{2}(:[0-9a-f]{2}){31}")
+_LONGEST_NAMED = 40
 
 AE_TITLE_ALLOWED = "an AE title: 1 to 16 characters of ASCII without backslash and control characters, not only spaces"
 HOST_ALLOWED = "an IPv4 or IPv6 address or a host name"
-PEER_HOST_ALLOWED = 'an IPv4 or IPv6 address, a network such as "10.1.0.0/16", or a host name'
+PEER_HOST_ALLOWED = (
+    'an IPv4 or IPv6 address, a network such as "10.1.0.0/16", a host name, or a list of them such as '
+    '["10.1.2.3", "10.2.0.0/16"]'
+)
+FINGERPRINT_ALLOWED = (
+    "64 hexadecimal digits, with or without colons; `openssl x509 -noout -fingerprint -sha256` shows it"
+)
 TIMEZONE_ALLOWED = 'a time zone of the tz database such as "Europe/Berlin", "Asia/Tokyo" or "UTC"'
+FINGERPRINT_ALLOWED = "64 hexadecimal digits, with or without colons: `openssl x509 -noout -fingerprint -sha256`"
 DEVICE_ALLOWED = '"auto", "cpu", "gpu" or "gpu:N" with the number of the GPU'
 
 
@@ -54,6 +65,26 @@ def check_peer_host(value: str) -> str:
     return check_host(host)
 
 
+def check_peer_hosts(value: object) -> tuple[str, ...]:
+    """Return the addresses, networks and host names of a sender, each once; one text counts as a list of one."""
+    entries = [value] if isinstance(value, str) else value
+    if not isinstance(entries, list | tuple) or not all(isinstance(entry, str) for entry in entries):
+        raise _fault("this is neither a text nor a list of texts")
+    if not entries:
+        raise _fault("the list is empty")
+    return tuple(dict.fromkeys(_named(entry, len(entries)) for entry in entries))
+
+
+def _named(entry: str, entries: int) -> str:
+    """Check one entry; of several, the fault says which."""
+    try:
+        return check_peer_host(entry)
+    except PydanticCustomError as fault:
+        if entries == 1:
+            raise
+        raise _fault(f"of {json.dumps(entry[:_LONGEST_NAMED])}: {fault.message()}") from None
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host can be reached from this machine only."""
     if host.rstrip(".").lower() == "localhost":
@@ -85,6 +116,14 @@ def check_device(value: str) -> str:
     return value
 
 
+def check_fingerprint(value: str) -> str:
+    """Return the SHA-256 fingerprint of a certificate as lowercase hexadecimal digits without colons."""
+    text = value.strip().lower()
+    if not _SHA256.fullmatch(text):
+        raise _fault("this is not a SHA-256 fingerprint")
+    return text.replace(":", "")
+
+
 def absolute(path: Path) -> Path:
     """Return a path with ``~`` expanded and made absolute against the working directory."""
     return path.expanduser().absolute()
@@ -92,7 +131,8 @@ def absolute(path: Path) -> Path:
 
 AETitle = Annotated[str, AfterValidator(check_ae_title)]
 Host = Annotated[str, AfterValidator(check_host)]
-PeerHost = Annotated[str, AfterValidator(check_peer_host)]
+PeerHosts = Annotated[tuple[str, ...], BeforeValidator(check_peer_hosts)]
 Timezone = Annotated[str, AfterValidator(check_timezone)]
 Device = Annotated[str, AfterValidator(check_device)]
+Fingerprint = Annotated[str, AfterValidator(check_fingerprint)]
 AbsolutePath = Annotated[Path, AfterValidator(absolute)]

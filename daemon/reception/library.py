@@ -72,6 +72,11 @@ class ReceivingServer(AssociationServer):
         )
 
     @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return int(self.server_address[1])
+
+    @property
     def listener(self) -> socket.socket:
         """The socket that is listened on."""
         assert self.socket is not None
@@ -131,8 +136,9 @@ class _AssociationMaker(RequestHandler):
 
 
 def peer_certificate(association: Association) -> bytes | None:
-    """Return the peer's certificate (DER) if it came over TLS with one."""
-    connection = association.dul.socket.socket if association.dul.socket is not None else None
+    """Return the certificate (DER) that the peer has shown, None without TLS or without a certificate."""
+    wire = association.dul.socket
+    connection = None if wire is None else wire.socket
     return connection.getpeercert(binary_form=True) if isinstance(connection, ssl.SSLSocket) else None
 
 

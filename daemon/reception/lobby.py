@@ -20,6 +20,7 @@ from typing import Any
 import structlog
 
 from hounsfield.daemon.clock import Clock
+from hounsfield.daemon.errors import TlsUnusable
 from hounsfield.daemon.reception.wire import A_ASSOCIATE_RQ, PDU_HEADER, abort_pdu
 
 log = structlog.get_logger("hounsfield.reception")
@@ -44,6 +45,8 @@ class Door:
     """Returns the context in force, None where connections come in the clear."""
     enter: Callable[["Visitor"], None]
     """Takes over a connection whose request is complete."""
+    explain: Callable[[OSError], str] = str
+    """Says for the log why a TLS handshake failed."""
 
 
 @dataclass(slots=True)
@@ -112,6 +115,7 @@ class Lobby:
             self._is_closing.set()
             os.eventfd_write(self._wakeup, 1)
             self._thread.join()
+            os.close(self._wakeup)
 
     def _run(self) -> None:
         try:
@@ -150,7 +154,7 @@ class Lobby:
             connection.setblocking(False)
             if door.tls is not None:
                 connection = door.tls().wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
-        except (OSError, ValueError):
+        except (OSError, ValueError, TlsUnusable):  # it is gone again, or our certificate cannot be used: told by then
             connection.close()
             return
         if len(self._visitors) >= self._most:
@@ -184,7 +188,8 @@ class Lobby:
             self._send_away(visitor, str(nonsense))
             return
         except OSError as error:
-            self._send_away(visitor, "the TLS handshake failed" if isinstance(error, ssl.SSLError) else "")
+            is_tls = isinstance(error, ssl.SSLError)
+            self._send_away(visitor, f"TLS: {visitor.door.explain(error)}" if is_tls else "")
             return
         self._forget(visitor)
         self._complete.append(visitor)
@@ -264,7 +269,6 @@ class Lobby:
         self._visitors.clear()
         self._complete.clear()
         self._epoll.close()
-        os.close(self._wakeup)
 
 
 class _Nonsense(Exception):

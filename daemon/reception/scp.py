@@ -1,32 +1,31 @@
-"""The Storage and Verification SCP: the library's associations with our lobby, admission and storage."""
+"""The Storage and Verification SCP of one process: built, started, and ended without losing what it has begun."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import structlog
-from pydicom.dataset import Dataset
-from pynetdicom import AE, evt
+from pynetdicom import AE
 from pynetdicom.association import Association
-from pynetdicom.pdu_primitives import A_RELEASE
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import DicomSettings, Peer
 from hounsfield.daemon.errors import PortUnavailable
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.reception import library
-from hounsfield.daemon.reception.admission import Admission, Rejection
-from hounsfield.daemon.reception.associations import Claim, OpenAssociation, Parties
+from hounsfield.daemon.reception.admission import Admission
+from hounsfield.daemon.reception.associations import OpenAssociation
 from hounsfield.daemon.reception.contexts import ContextOffer
+from hounsfield.daemon.reception.desk import Desk
 from hounsfield.daemon.reception.lobby import Door, Lobby
-from hounsfield.daemon.reception.messages import AcceptedContext, Arrival
 from hounsfield.daemon.reception.reconcile import Reconciliation, reconcile
 from hounsfield.daemon.reception.registrar import Registrar
-from hounsfield.daemon.reception.status import Status
-from hounsfield.daemon.reception.storage_handler import InstanceAcceptor, OwnResults, StoreRequest
-from hounsfield.daemon.reception.wire import Command
-from hounsfield.storage.ports import SeriesStore
+from hounsfield.daemon.reception.sightings import SightingBook
+from hounsfield.daemon.reception.storage_handler import InstanceAcceptor, OwnResults
+from hounsfield.storage.errors import StorageError
+from hounsfield.storage.ports import PeerStore, SeriesStore
 from hounsfield.storage.spool import Intake, Spool
 from hounsfield.storage.spool_format import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hounsfield.storage.states import AssociationEnding
@@ -43,8 +42,20 @@ _NEGOTIATING = 32
 """Associations beyond the most that may be open, which are being accepted, refused or ended."""
 
 
+@dataclass(frozen=True, slots=True)
+class TlsPort:
+    """Where TLS is spoken, and how."""
+
+    host: str
+    port: int
+    context: Callable[[], ssl.SSLContext]
+    """Returns the one in force."""
+    explain: Callable[[OSError], str]
+    """Says for the log why a handshake failed."""
+
+
 class Receiver:
-    """Listens, stores, and stops without losing what it has begun. One per process."""
+    """Listens, stores, and stops. One per process, and for one start."""
 
     def __init__(
         self,
@@ -54,40 +65,46 @@ class Receiver:
         spool: Spool,
         series: SeriesStore,
         jobs: OwnResults,
+        peer_store: PeerStore,
         clock: Clock,
         hasher: UidHasher,
         name: str,
+        tls: TlsPort | None = None,
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        """``beat`` is called at least once per second while connections are accepted."""
+        """``beat`` is called at least once per second while we listen."""
         self._settings = settings
+        self._peers = peers
         self._spool = spool
         self._series = series
         self._own_results = jobs
+        self._peer_store = peer_store
         self._clock = clock
         self._hasher = hasher
         self._name = name
+        self._tls = tls
         self._beat = beat
-        self._admission = Admission(settings, peers, clock)
-        self._offer = ContextOffer(settings.accept)
-        self._open: dict[Association, OpenAssociation] = {}
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._stopped = threading.Event()
-        self._stop_by = float("inf")
+        self._sightings = SightingBook(clock)
+        self._servers: list[library.ReceivingServer] = []
         self._intake: Intake | None = None
         self._registrar: Registrar | None = None
-        self._acceptor: InstanceAcceptor | None = None
-        self._server: library.ReceivingServer | None = None
+        self._desk: Desk | None = None
         self._lobby: Lobby | None = None
+        self._stop_by: float | None = None
+        """Monotonic seconds; set once we are asked to stop."""
+        self._stop_lock = threading.Lock()
+        self._stopped = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="reception-housekeeping", daemon=True)
 
     @property
     def port(self) -> int:
         """The port that is listened on; the real one where 0 was configured."""
-        if self._server is None:
-            raise RuntimeError("the receiver has not been started")
-        return int(self._server.server_address[1])
+        return self._servers[0].port
+
+    @property
+    def tls_port(self) -> int:
+        """The port for TLS; the real one where 0 was configured."""
+        return self._servers[1].port
 
     @property
     def unregistered(self) -> int:
@@ -100,38 +117,64 @@ class Receiver:
         Raises PortUnavailable and StorageError.
         """
         library.prepare_library()
-        self._server = self._listen()
+        found = reconcile(self._spool, self._series, self._clock)
+        self._intake = self._spool.open_intake(self._name)
         try:
-            found = reconcile(self._spool, self._series, self._clock)
-            self._intake = self._spool.open_intake(self._name)
+            self._open_desk(self._intake)
         except BaseException:
-            self._server.server_close()
+            for server in self._servers:
+                server.server_close()
+            self._intake.close()
             raise
-        self._registrar = Registrar(self._series, self._intake, self._clock)
-        self._acceptor = InstanceAcceptor(
-            settings=self._settings,
-            spool=self._spool,
-            intake=self._intake,
-            registrar=self._registrar,
-            own_results=self._own_results,
-            clock=self._clock,
-            hasher=self._hasher,
-        )
-        self._lobby = Lobby(
-            [Door(self._server.listener, None, self._server.enter)],
-            clock=self._clock,
-            seconds=self._settings.acse_timeout_seconds,
-            most=self._settings.max_waiting_connections,
-            has_room=self._has_room,
-            beat=self._beat,
-        )
-        self._registrar.start()
-        self._lobby.start()
-        self._housekeeper.start()
         log.info("accepting associations", host=self._settings.host, port=self.port, ae=self._settings.ae_title)
         return found
 
-    def _listen(self) -> library.ReceivingServer:
+    def _open_desk(self, intake: Intake) -> None:
+        settings, clock = self._settings, self._clock
+        registrar = Registrar(self._series, intake, clock)
+        acceptor = InstanceAcceptor(
+            settings=settings,
+            spool=self._spool,
+            intake=intake,
+            registrar=registrar,
+            own_results=self._own_results,
+            clock=clock,
+            hasher=self._hasher,
+        )
+        desk = Desk(
+            admission=Admission(settings, self._peers, clock),
+            offer=ContextOffer(settings.accept),
+            sightings=self._sightings,
+            acceptor=acceptor,
+            registrar=registrar,
+            clock=clock,
+            receiver=self._name,
+        )
+        doors = self._doors(desk)
+        self._lobby = Lobby(
+            doors,
+            clock=clock,
+            seconds=settings.acse_timeout_seconds,
+            most=settings.max_waiting_connections,
+            has_room=self._has_room,
+            beat=self._beat,
+        )
+        self._registrar, self._desk = registrar, desk
+        registrar.start()
+        self._lobby.start()
+        self._housekeeper.start()
+
+    def _doors(self, desk: Desk) -> list[Door]:
+        self._servers.append(self._listen(desk, self._settings.host, self._settings.port))
+        doors = [Door(self._servers[0].listener, None, self._servers[0].enter)]
+        if self._tls is not None:
+            server = self._listen(desk, self._tls.host, self._tls.port)
+            self._servers.append(server)
+            doors.append(Door(server.listener, self._tls.context, server.enter, self._tls.explain))
+            log.info("accepting associations over TLS", host=self._tls.host, port=server.port)
+        return doors
+
+    def _listen(self, desk: Desk, host: str, port: int) -> library.ReceivingServer:
         settings = self._settings
         entity = AE(ae_title=settings.ae_title)
         entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
@@ -141,76 +184,57 @@ class Receiver:
         entity.acse_timeout = settings.acse_timeout_seconds
         entity.dimse_timeout = settings.pdu_timeout_seconds
         entity.network_timeout = settings.network_timeout_seconds
-        handlers: list[Any] = [
-            (evt.EVT_REQUESTED, self._on_requested),
-            (evt.EVT_ACSE_RECV, self._on_acse),
-            (evt.EVT_DIMSE_RECV, self._on_message),
-            (evt.EVT_C_STORE, self._on_store),
-            (evt.EVT_RELEASED, self._on_released),
-            (evt.EVT_ABORTED, self._on_aborted),
-            (evt.EVT_CONN_CLOSE, self._on_closed),
-        ]
-        conduct = library.Conduct(settings=settings, monotonic=self._clock.monotonic, store=self._begin_store)
+        conduct = library.Conduct(settings=settings, monotonic=self._clock.monotonic, store=desk.begin_store)
         try:
-            address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][4]
-            return library.ReceivingServer(entity, (str(address[0]), int(address[1])), conduct, handlers)
+            address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4]
+            return library.ReceivingServer(entity, (str(address[0]), int(address[1])), conduct, desk.handlers())
         except OSError as error:
-            where = f"{settings.host}:{settings.port}"
-            raise PortUnavailable(f"cannot listen on {where}: {error.strerror or error}") from error
+            raise PortUnavailable(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
 
     def _has_room(self) -> bool:
-        with self._lock:
-            return self._busy() < self._settings.max_associations + _NEGOTIATING
+        return len(self._running()) < self._settings.max_associations + _NEGOTIATING
 
-    def _busy(self) -> int:
-        assert self._server is not None
-        return len(self._server.active_associations)
+    def _running(self) -> list[Association]:
+        return [association for server in self._servers for association in server.active_associations]
 
     def stop(self, seconds: float) -> None:
         """Take no new associations, let those in hand finish what has begun within ``seconds``, end all of them.
 
-        A second call, from another thread, may shorten the time: with 0 all associations are aborted at once.
+        Called again, also while it runs, it can only shorten the time.
         """
-        self._stop_by = min(self._stop_by, self._clock.monotonic() + seconds)
-        if self._stopping.is_set():
-            return
-        self._stopping.set()
-        if self._lobby is not None:
-            self._lobby.close()
+        with self._stop_lock:
+            is_first = self._stop_by is None
+            by = self._clock.monotonic() + seconds
+            self._stop_by = by if self._stop_by is None else min(self._stop_by, by)
+        if is_first and self._desk is not None and self._lobby is not None:
+            self._stop(self._desk, self._lobby)
+
+    def _stop(self, desk: Desk, lobby: Lobby) -> None:
+        desk.close()
+        lobby.close()
+        self._finish(desk)
+        for association, entry in desk.living().items():
+            self._dismiss(association, entry, library.abort)
+        self._hang_up(desk, self._clock.monotonic() + _POLITE_SECONDS)
+        self._stopped.set()
+        self._housekeeper.join()
+        self._sweep()
+        self._close_stores()
+        log.info("no longer accepting associations")
+
+    def _finish(self, desk: Desk) -> None:
         dismissed: set[Association] = set()
-        while self._clock.monotonic() < self._stop_by and (open_now := self._associations()):
-            for association, entry in open_now.items():
+        while not self._time_is_over() and (living := desk.living()):
+            for association, entry in living.items():
                 busy = entry.is_storing or library.has_message_in_flight(association)
                 if association not in dismissed and not busy:
                     dismissed.add(association)
                     self._dismiss(association, entry, library.end_politely)
             self._stopped.wait(_POLL_SECONDS)
-        for association, entry in self._associations().items():
-            self._dismiss(association, entry, library.abort)
-        self._hang_up(self._clock.monotonic() + _POLITE_SECONDS)
-        self._stopped.set()
-        if self._housekeeper.ident is not None:
-            self._housekeeper.join()
-        self._sweep()
-        self._close_stores()
-        log.info("no longer accepting associations")
 
-    def _close_stores(self) -> None:
-        if self._registrar is not None and not self._registrar.stop(_REGISTER_SECONDS):
-            log.warning("received images are not all registered; they will be at the next start")
-        if self._intake is not None:
-            self._intake.close()
-
-    def _hang_up(self, end: float) -> None:
-        """Let aborts go out until ``end``, then close whatever is still open: also who never said anything."""
-        while self._associations() and self._clock.monotonic() < end:
-            self._stopped.wait(_POLL_SECONDS)
-        while self._server is not None and (left := [a for a in self._server.active_associations if a.dul.is_alive()]):
-            for association in left:
-                library.hang_up(association)
-            self._stopped.wait(_POLL_SECONDS)
-            if self._clock.monotonic() > end + _POLITE_SECONDS:
-                return
+    def _time_is_over(self) -> bool:
+        with self._stop_lock:
+            return self._stop_by is not None and self._clock.monotonic() >= self._stop_by
 
     def _dismiss(
         self, association: Association, entry: OpenAssociation, how: Callable[[Association, float], None]
@@ -220,152 +244,31 @@ class Receiver:
         entry.is_stopping = True
         threading.Thread(target=how, args=(association, _POLITE_SECONDS), name="reception-end", daemon=True).start()
 
-    def _associations(self) -> dict[Association, OpenAssociation]:
-        with self._lock:
-            return {a: entry for a, entry in self._open.items() if a.is_alive()}
+    def _hang_up(self, desk: Desk, end: float) -> None:
+        """Let aborts go out until ``end``, then close whatever is still open: also who never said anything."""
+        while desk.living() and self._clock.monotonic() < end:
+            self._stopped.wait(_POLL_SECONDS)
+        while left := [association for association in self._running() if association.dul.is_alive()]:
+            for association in left:
+                library.hang_up(association)
+            self._stopped.wait(_POLL_SECONDS)
+            if self._clock.monotonic() > end + _POLITE_SECONDS:
+                return
+
+    def _close_stores(self) -> None:
+        if self._registrar is not None and not self._registrar.stop(_REGISTER_SECONDS):
+            log.warning("received images are not all registered; they will be at the next start")
+        if self._intake is not None:
+            self._intake.close()
 
     def _keep_house(self) -> None:
         while not self._stopped.wait(_HOUSEKEEPING_SECONDS):
             self._sweep()
 
     def _sweep(self) -> None:
-        """End associations whose thread died without an event."""
-        with self._lock:
-            dead = [association for association in self._open if not association.is_alive()]
-        for association in dead:
-            self._end(association, AssociationEnding.ABORTED)
-
-    def _end(self, association: Association, ending: AssociationEnding) -> None:
-        with self._lock:
-            entry = self._open.pop(association, None)
-        if entry is None:
-            return
-        entry.end(ending)
-        if entry.stored or entry.refused or ending is not AssociationEnding.RELEASED:
-            log.info(
-                "association ended",
-                calling_ae=entry.parties.calling_ae,
-                peer=entry.parties.peer_address,
-                ending=str(ending),
-                stored=entry.stored,
-                refused=entry.refused,
-            )
-
-    def _on_requested(self, event: Any) -> None:
-        association = event.assoc
-        request = association.requestor.primitive
-        parties = Parties(
-            calling_ae=request.calling_ae_title.strip(" "),
-            called_ae=request.called_ae_title.strip(" "),
-            peer_address=association.requestor.address,
-        )
-        with self._lock:
-            rejection = self._decide(parties)
-            if rejection is None and self._registrar is not None:
-                self._open[association] = OpenAssociation(parties, self._name, self._registrar, self._clock)
-        if rejection is None:
-            wanted = [str(context.abstract_syntax) for context in request.presentation_context_definition_list]
-            association.acceptor.supported_contexts = self._offer.of(wanted)
-        else:
-            log.warning(
-                "association refused",
-                calling_ae=parties.calling_ae,
-                called_ae=parties.called_ae,
-                peer=parties.peer_address,
-                reason=rejection.words,
-            )
-            library.reject(association, rejection)
-
-    def _decide(self, parties: Parties) -> Rejection | None:
-        if self._stopping.is_set():
-            return Rejection.STOPPING
-        return self._admission.decide(
-            calling_ae=parties.calling_ae,
-            called_ae=parties.called_ae,
-            address=parties.peer_address,
-            open_associations=sum(association.is_alive() for association in self._open),
-        )
-
-    def _on_acse(self, event: Any) -> None:
-        # Noted before our answer goes out: the peer may close the connection before the library says "released".
-        entry = self._open.get(event.assoc)
-        if entry is not None and isinstance(event.primitive, A_RELEASE):
-            entry.release_requested = True
-
-    def _on_message(self, event: Any) -> None:
-        entry = self._open.get(event.assoc)
-        if entry is not None:
-            library.mend_store_request(event.message, event.assoc, entry)
-
-    def _begin_store(self, association: Association, command: Command, context: AcceptedContext) -> Arrival:
-        """Begin to store what comes the short way."""
-        return self._begin(
-            association,
-            command.sop_class_uid,
-            command.sop_instance_uid,
-            context.abstract_syntax,
-            context.transfer_syntax,
-        )
-
-    def _on_store(self, event: Any) -> Dataset:
-        """Store what came the library's own way."""
-        request = event.request
-        negotiated = str(event.context.abstract_syntax)
-        entry = self._open.get(event.assoc)
-        claims = {} if entry is None else entry.claims
-        said = claims.pop(request.MessageID, Claim(negotiated, str(request.AffectedSOPInstanceUID)))
-        arrival = self._begin(
-            event.assoc, said.sop_class_uid, said.sop_instance_uid, negotiated, str(event.context.transfer_syntax)
-        )
-        arrival.write([memoryview(event.encoded_dataset(include_meta=False))])
-        return _answer(arrival.finish())
-
-    def _begin(
-        self, association: Association, sop_class: str, sop_instance: str, negotiated: str, transfer_syntax: str
-    ) -> Arrival:
-        entry = self._open.get(association)
-        if entry is None or self._acceptor is None:
-            return _NobodyHears()
-        return self._acceptor.begin(
-            StoreRequest(
-                sop_class_uid=sop_class,
-                sop_instance_uid=sop_instance,
-                negotiated_class_uid=negotiated,
-                transfer_syntax=transfer_syntax,
-                association=entry,
-            )
-        )
-
-    def _on_released(self, event: Any) -> None:
-        self._end(event.assoc, AssociationEnding.RELEASED)
-
-    def _on_aborted(self, event: Any) -> None:
-        self._end(event.assoc, AssociationEnding.ABORTED)
-
-    def _on_closed(self, event: Any) -> None:
-        entry = self._open.get(event.assoc)
-        if entry is not None:
-            released = entry.release_requested
-            self._end(event.assoc, AssociationEnding.RELEASED if released else AssociationEnding.ABORTED)
-
-
-class _NobodyHears:
-    """The arrival of an instance whose connection has ended meanwhile."""
-
-    def write(self, pieces: Sequence[Any]) -> None:
-        """Take nothing."""
-
-    def finish(self) -> Status:
-        """Answer nobody."""
-        return Status.STOPPING
-
-    def abandon(self) -> None:
-        """Nothing is there."""
-
-
-def _answer(status: Status) -> Dataset:
-    answer = Dataset()
-    answer.Status = status.code
-    if status.comment:
-        answer.ErrorComment = status.comment
-    return answer
+        if self._desk is not None:
+            self._desk.sweep()
+        try:
+            self._sightings.flush(self._peer_store)
+        except StorageError:
+            log.debug("the list of senders waits for the database")  # it keeps what was noted; the next sweep tries

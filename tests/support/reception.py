@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.fake_peer_store import FakePeerStore
 from support.fake_series_store import FakeSeriesStore
 from support.waiting import wait_until
 
@@ -72,6 +73,7 @@ def receiving(
     *,
     store: Any = None,
     own_results: Any = None,
+    peer_store: Any = None,
     spool: Spool | None = None,
     peers: tuple[Peer, ...] = (),
     name: str = "receiver-1",
@@ -83,6 +85,7 @@ def receiving(
     receiver = Receiver(
         settings=DicomSettings(**{"port": 0, "min_free_bytes": 0, "min_free_percent": 0} | settings),
         peers=peers,
+        peer_store=peer_store or FakePeerStore(),
         spool=spool,
         series=store,
         jobs=own_results or store,

@@ -9,10 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
 from support.peers import PostgreSQL, free_port
 from support.stored import receipt, received
 
@@ -99,18 +101,21 @@ def test_processes_that_start_at_once_make_one_database(tmp_path: Path) -> None:
     assert check(default_url(tmp_path)) == (schema.HEAD, schema.HEAD)
 
 
-def test_an_embedded_database_is_backed_up_before_its_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    database = open_database(None, tmp_path)
-    received(database)
-    database.close()
+def test_an_embedded_database_of_the_first_schema_upgrades_itself_after_a_backup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "HEAD", "0001")
+        database = open_database(None, tmp_path)
+        received(database)
+        database.close()
+    assert check(default_url(tmp_path)) == ("0001", schema.HEAD)
 
-    monkeypatch.setattr(schema, "HEAD", "0002")
-    monkeypatch.setattr(
-        schema,
-        "_run_migrations",
-        lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'"),
-    )
-    open_database(None, tmp_path).close()
+    upgraded = open_database(None, tmp_path)
+    assert len(upgraded.series.digests("")) == 3
+    assert upgraded.peers.sightings() == []
+    upgraded.close()
+    assert check(default_url(tmp_path)) == (schema.HEAD, schema.HEAD)
     kept = tmp_path / "hounsfield.db.backup-0001"
     with closing(sqlite3.connect(kept)) as copy:
         assert copy.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
@@ -118,9 +123,36 @@ def test_an_embedded_database_is_backed_up_before_its_upgrade(tmp_path: Path, mo
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
+def test_each_migration_can_be_undone_and_done_again_without_losing_what_was_received(
+    database: Database, database_url: str
+) -> None:
+    received(database)
+    digests = database.series.digests("")
+    engine = make_engine(parse_url(database_url))
+    try:
+        with engine.begin() as connection:
+            command.downgrade(migrations(connection), "0001")
+        with engine.connect() as connection:
+            assert not inspect(connection).has_table("sighting")
+        assert check(database_url) == ("0001", schema.HEAD)
+    finally:
+        upgrade(database_url)  # on PostgreSQL the next test gets the same database
+        engine.dispose()
+    assert database.series.digests("") == digests
+    assert database.peers.forget() == 0
+
+
+def migrations(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
 def test_a_failed_upgrade_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_database(None, tmp_path).close()
-    monkeypatch.setattr(schema, "HEAD", "0002")
+    monkeypatch.setattr(schema, "HEAD", "9998")
 
     def fail(connection: object) -> None:
         connection.exec_driver_sql("DROP TABLE event")  # type: ignore[attr-defined]
@@ -154,7 +186,7 @@ def test_a_database_in_use_can_be_backed_up(database: Database, database_url: st
         return
     backup(database_url, target)
     copy = open_database(f"sqlite:///{target}", tmp_path)
-    assert copy.series.digests("") == database.series.all_digests()
+    assert copy.series.digests("") == database.series.digests("")
     copy.close()
     with pytest.raises(StorageError):
         backup(database_url, tmp_path / "no such folder" / "copy.db")

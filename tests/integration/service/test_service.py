@@ -115,7 +115,7 @@ def test_two_receivers_share_the_port_and_their_work_and_are_announced_once(tmp_
         for pid in pids:
             assert f"Max open files            {hard} " in Path(f"/proc/{pid}/limits").read_text()
         idle = [sockets(pid) for pid in pids]
-        with many(daemon.port, 24):
+        with many(daemon.port, 16):  # as many as one sender may have
             assert all(now > before for before, now in zip(idle, map(sockets, pids), strict=True))
         for series in files:
             dcmsend(daemon.port, series)

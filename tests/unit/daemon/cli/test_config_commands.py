@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from hounsfield.daemon.cli.config import warnings_of
 from hounsfield.daemon.cli.main import app
-from hounsfield.daemon.config.settings import Settings, load_settings
+from hounsfield.daemon.config.settings import DicomSettings, Settings, load_settings
 
 runner = CliRunner(env={"NO_COLOR": "1", "HOUNSFIELD_CONFIG": None})
 
@@ -99,3 +99,10 @@ def test_a_destination_that_would_hide_unanalysed_series_is_explained() -> None:
 def test_without_a_destination_the_check_says_where_results_stay() -> None:
     (warning,) = warnings_of(Settings(), [FakeManifest(clinical=True)])  # type: ignore[list-item]
     assert "sent nowhere" in warning
+
+
+def test_learning_mode_is_explained_wherever_the_configuration_is_checked() -> None:
+    settings = settings_with({"host": "127.0.0.1"}).model_copy(update={"dicom": DicomSettings(learning=True)})
+    (warning,) = warnings_of(settings, [FakeManifest(clinical=True)])  # type: ignore[list-item]
+    assert "dicom.learning = true" in warning
+    assert "hounsfield peers suggest" in warning

@@ -15,8 +15,13 @@ from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem, D
 from hounsfield.model.errors import BundleError
 from hounsfield.storage.errors import StorageError
 
-HEAVY = ("tensorflow", "keras", "cv2", "highdicom", "pynetdicom", "pydicom", "sqlalchemy", "numpy", "pydantic")
-COMMANDS = {"run", "demo", "send", "echo", "jobs", "series", "bundle", "phantom", "config", "db", "doctor"}
+HEAVY = (
+    *("tensorflow", "keras", "cv2", "highdicom", "pynetdicom", "pydicom", "sqlalchemy", "numpy", "pydantic"),
+    "cryptography",
+)
+COMMANDS = {
+    *("run", "demo", "send", "echo", "jobs", "series", "peers", "bundle", "phantom", "config", "db", "tls", "doctor"),
+}
 
 
 @pytest.fixture
@@ -37,9 +42,11 @@ def test_all_promised_commands_are_there() -> None:
     for group, names in {
         "jobs": "list show tail retry cancel",
         "series": "list show release discard",
+        "peers": "list suggest forget",
         "bundle": "list show lint selftest",
         "config": "init check show",
         "db": "upgrade check backup",
+        "tls": "init show",
     }.items():
         assert {f"{group} {name}" for name in names.split()} <= paths
 

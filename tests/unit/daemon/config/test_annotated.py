@@ -41,6 +41,7 @@ def test_every_key_uncommented_loads(tmp_path):
     settings = load_settings(path)
     assert settings.destination[0].name == "pacs"
     assert settings.peer[0].ae_title == "CT_SCANNER_1"
+    assert settings.peer[0].host == ("10.1.2.3",)
     assert settings.dicom == load_settings().dicom
 
 

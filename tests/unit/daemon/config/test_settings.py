@@ -60,7 +60,7 @@ def test_the_file_is_read_and_the_environment_wins_key_by_key(toml, monkeypatch)
     monkeypatch.setenv("HOUNSFIELD_DICOM__PORT", "0")
     settings = load_settings(path)
     assert (settings.dicom.port, settings.dicom.ae_title) == (0, "FILE")
-    assert settings.peer[0].host == "10.0.0.0/8"
+    assert settings.peer[0].host == ("10.0.0.0/8",)
 
 
 def test_arrays_come_from_the_environment_as_json_and_replace_those_of_the_file(toml, monkeypatch):
@@ -74,6 +74,27 @@ def test_arrays_come_from_the_environment_as_json_and_replace_those_of_the_file(
     assert [(d.name, d.results, d.port) for d in settings.destination] == [("env", ("sr",), 4242)]
     assert [p.ae_title for p in settings.peer] == ["CT"]
     assert [str(b.path) for b in settings.bundle] == ["/bundles/a", "/bundles/b"]
+
+
+def test_a_peer_has_one_host_or_several_and_a_certificate_in_any_usual_form(toml):
+    colons = ":".join(["AB"] * 32)
+    path = toml(
+        '[tls]\nport = 2762\ncertificate = "a.pem"\nkey = "a.key"\nauthority = "b.pem"\n'
+        '[[peer]]\nae_title = "A"\nhost = "ct.example"\n'
+        f'[[peer]]\nae_title = "B"\nhost = ["10.1.2.3", "10.2.9.9/16", "10.1.2.3"]\ncertificate = "{colons}"\n'
+    )
+    one, several = load_settings(path).peer
+    assert one.host == ("ct.example",)
+    assert several.host == ("10.1.2.3", "10.2.0.0/16")
+    assert (one.certificate, several.certificate) == (None, "ab" * 32)
+    assert {row.key: row.value for row in describe(load_settings(path))}[
+        "peer[1].host"
+    ] == '["10.1.2.3", "10.2.0.0/16"]'
+
+
+def test_several_hosts_of_a_peer_can_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("HOUNSFIELD_PEER", '[{"ae_title": "CT", "host": ["10.1.2.3", "ct.example"]}]')
+    assert load_settings().peer[0].host == ("10.1.2.3", "ct.example")
 
 
 def test_settings_cannot_be_changed():
@@ -99,6 +120,15 @@ def test_settings_cannot_be_changed():
         ("[assembly]\nquiet_seconds = 0", ["assembly.quiet_seconds", "above 0"]),
         ('[[peer]]\nae_title = "A"', ["peer[0].host", "is missing"]),
         ('[[peer]]\nae_title = "A"\nhost = "10.0.0.0/99"', ["peer[0].host", "network"]),
+        (
+            '[[peer]]\nae_title = "A"\nhost = ["10.1.2.3", "10.0.0.0/99"]',
+            ["peer[0].host: given [", '"10.0.0.0/99"', "not a network", "a list of them"],
+        ),
+        ('[[peer]]\nae_title = "A"\nhost = []', ["peer[0].host", "the list is empty"]),
+        ('[[peer]]\nae_title = "A"\nhost = ["h", 3]', ["peer[0].host", "neither a text nor a list of texts"]),
+        ('[[peer]]\nae_title = "A"\nhost = {x = 1}', ["peer[0].host", "neither a text nor a list of texts"]),
+        ('[[peer]]\nae_title = "A"\nhost = "h"\nmax_associations = 0', ["peer[0].max_associations", "1 to 1024"]),
+        ('[[peer]]\nae_title = "A"\nhost = "h"\ncertificate = "ab"', ["peer[0].certificate", "SHA-256", "openssl"]),
         ('[peer]\nae_title = "A"', ["peer", "[[peer]]"]),
         ("dicom = 3", ["dicom", "[dicom]"]),
         ('[[rule]]\nname = "x"', ["rule", "no rules"]),
@@ -171,11 +201,14 @@ def test_another_address_than_loopback_needs_peers_or_consent(toml):
     (line,) = problems_of(path)
     assert "dicom.host" in line
     assert "[[peer]]" in line
+    assert "dicom.learning" in line
     assert "allow_any_peer" in line
     path.write_text('[dicom]\nhost = "0.0.0.0"\nallow_any_peer = true')
     assert load_settings(path).dicom.allow_any_peer
     path.write_text('[dicom]\nhost = "0.0.0.0"\n[[peer]]\nae_title = "A"\nhost = "ct.example"')
-    assert load_settings(path).peer[0].host == "ct.example"
+    assert load_settings(path).peer[0].host == ("ct.example",)
+    path.write_text('[dicom]\nhost = "0.0.0.0"\nlearning = true')
+    assert load_settings(path).dicom.learning
 
 
 @pytest.mark.parametrize(("content", "words"), [(b"[dicom\n", "is not TOML"), (b'a = "\xff"', "not UTF-8")])
@@ -201,7 +234,8 @@ def test_describe_names_the_source_of_every_value(toml, monkeypatch):
     assert rows["dicom.port"] == ("104", "file")
     assert rows["dicom.ae_title"] == ('"HOUNSFIELD"', "default")
     assert rows["assembly.quiet_seconds"] == ("3.0", "environment")
-    assert rows["peer[0].host"] == ('"10.1.2.3"', "environment")
+    assert rows["peer[0].host"] == ('["10.1.2.3"]', "environment")
+    assert rows["peer[0].max_associations"][0] == "(dicom.max_associations_per_peer)"
     assert rows["destination[0].port"] == ("1", "file")
     assert rows["destination[0].results"] == ('["sr", "sc"]', "default")
     assert rows["storage.database_url"] == ("(hounsfield.db in storage.home)", "default")

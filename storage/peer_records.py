@@ -1,0 +1,42 @@
+"""Who asked for an association, and what became of it: frozen rows of the peer store. All times are aware UTC."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class SightingReason(StrEnum):
+    """What admission found; a sighting is one sender, one finding, and whether it was admitted."""
+
+    KNOWN = "known"
+    """Nothing was wrong with it."""
+    UNKNOWN_PEER = "unknown-peer"
+    """No [[peer]] has its AE title and address; admitted all the same by learning mode."""
+    CALLED_AE = "called-ae"
+    """It called another AE title than ours; admitted all the same by learning mode."""
+    CERTIFICATE = "certificate"
+    USER_IDENTITY = "user-identity"
+    TOO_MANY = "too-many"
+    TOO_MANY_OF_PEER = "too-many-of-peer"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One sender seen ``count`` times with the same finding. AE titles are as they came: escape them at output."""
+
+    calling_ae: str
+    called_ae: str
+    address: str
+    reason: SightingReason
+    admitted: bool
+    first_seen_at: datetime
+    last_seen_at: datetime
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SightingRecord(Sighting):
+    """What the store knows of a sender and a finding, over all processes."""
+
+    id: int
