@@ -121,7 +121,7 @@ class ShortPathUpperLayer(GuardedUpperLayer):
 
     def pass_on(self, context_id: int, command: bytes, dataset: bytes | None) -> None:
         """See :class:`~hounsfield.daemon.reception.messages.MessageHandler`."""
-        values: Any = [[context_id, bytes((IS_COMMAND | IS_LAST,)) + command]]
+        values: list[Any] = [[context_id, bytes((IS_COMMAND | IS_LAST,)) + command]]  # tuples, its annotation says
         if dataset is not None:
             values.append([context_id, bytes((IS_LAST,)) + dataset])
         primitive = P_DATA()
