@@ -80,6 +80,8 @@ def _receive(settings: "Settings", around: Surroundings) -> "Application":
     with around.heartbeat.in_background():
         if settings.dicom.receivers > 1 and not around.port:
             refuse_taken_port(settings.dicom.host, settings.dicom.port)
+            if settings.tls.port is not None:
+                refuse_taken_port(settings.tls_host, settings.tls.port)
         application = _build(settings)
         receiver = application.receiver(around.heartbeat.beat, around.port)
         receiver.start()
