@@ -14,6 +14,7 @@ OWN_MANUFACTURER = b"Hounsfield project"
 _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 _MANUFACTURER = 0x00080070
 _WANTED = frozenset({_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES, _MANUFACTURER})
+_LEADING_ZERO = re.compile(r"(^|\.)0[0-9]")
 _USABLE_UID = re.compile(r"[0-9.]{1,64}")
 
 
@@ -32,7 +33,7 @@ class DatasetIdentity:
     def has_leading_zeros(self) -> bool:
         """Whether a component of a UID begins with 0: against PS3.5 9.1, but it occurs in the field."""
         uids = (self.sop_class_uid, self.sop_instance_uid, self.study_uid, self.series_uid)
-        return any(re.search(r"(^|\.)0[0-9]", uid) for uid in uids)
+        return any(_LEADING_ZERO.search(uid) for uid in uids)
 
 
 def identify(data: bytes | memoryview, transfer_syntax: str) -> DatasetIdentity:
