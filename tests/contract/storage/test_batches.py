@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from support.recording import end_association, open_association, register
 from support.single_registration import SingleRegistration
 from support.stored import SERIES, association, at, closed, present, receipt, received
 
@@ -155,9 +156,9 @@ def test_the_single_methods_are_batches_of_one(database: Database) -> None:
     single = SingleRegistration(database)
     single.open_association(association())
     assert [single.register(receipt(n)) for n in (1, 1)] == [NEW, DUPLICATE]
-    database.series.open_association(association("a2"))
-    assert [database.series.register(receipt(n, association_id="a2")) for n in (1, 2)] == [DUPLICATE, NEW]
-    database.series.end_association("a2", AssociationEnding.RELEASED, at(9))
+    open_association(database.series, association("a2"))
+    assert [register(database.series, receipt(n, association_id="a2")) for n in (1, 2)] == [DUPLICATE, NEW]
+    end_association(database.series, "a2", AssociationEnding.RELEASED, at(9))
     endings = {one.id: one.ending for one in database.series.associations(1)}
     assert endings == {"a1": AssociationEnding.OPEN, "a2": AssociationEnding.RELEASED}
 
