@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 from typing import Protocol, Self, TypeVar
 
 from support.vitals import Vitals
@@ -159,13 +160,29 @@ class ReceiverProcess(ServerProcess):
     def spool(self) -> Spool:
         return Spool(self.folder / "spool")
 
-    def spool_files(self) -> list[Path]:
-        """Everything in the spool, whole or not."""
-        return sorted(path for path in self.spool.folder.rglob("*") if path.is_file())
+    def instances(self) -> set[int]:
+        """What the spool holds, whole or not, filed or not: inode numbers. Empty slots made ahead do not count.
+
+        An instance is filed by a hard link a moment after it was acknowledged, so its inode is what stays the same.
+        """
+        found = set()
+        for pattern in ("incoming/**/*", "objects/**/*"):  # in the order that they go
+            for path in self.spool.folder.glob(pattern):
+                with suppress(FileNotFoundError):
+                    status = path.stat()
+                    if S_ISREG(status.st_mode) and status.st_size > 0:
+                        found.add(status.st_ino)
+        return found
+
+    def wait_until_filed(self) -> None:
+        """Wait until nothing lies in the spool but whole instances in their final places, and empty slots."""
+        incoming = self.spool.folder / "incoming"
+        wait_until(lambda: not any(path.is_file() and path.stat().st_size for path in incoming.glob("**/*.slot")))
 
     def data_sets(self) -> list[bytes]:
         """The data sets in the spool, as their bytes."""
         spool = self.spool
+        self.wait_until_filed()
         return [spool.path(digest).read_bytes()[spool.head(digest).length :] for digest in sorted(spool.digests())]
 
 

@@ -97,15 +97,20 @@ def release_rp() -> bytes:
     return pdu(RELEASE_RP, bytes(4))
 
 
-def status_of(body: bytes) -> int:
-    """Return the status in a P-DATA-TF PDU that holds a whole response (0000,0900)."""
+def command_values(body: bytes) -> dict[int, bytes]:
+    """Return the values of the command set in a P-DATA-TF PDU that holds a whole one, by element number."""
+    values = {}
     at = 6
     while at + 8 <= len(body):
-        group, element, length = struct.unpack_from("<HHI", body, at)
-        if (group, element) == (0, 0x0900):
-            return int(struct.unpack_from("<H", body, at + 8)[0])
+        _, element, length = struct.unpack_from("<HHI", body, at)
+        values[element] = body[at + 8 : at + 8 + length]
         at += 8 + length
-    raise AssertionError("a response without a status")
+    return values
+
+
+def status_of(body: bytes) -> int:
+    """Return the status in a P-DATA-TF PDU that holds a whole response (0000,0900)."""
+    return int.from_bytes(command_values(body)[0x0900], "little")
 
 
 class Closed(Exception):

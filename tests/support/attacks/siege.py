@@ -10,6 +10,9 @@ from support.wire import ABORT, ATTACKER, COMMAND, LAST, P_DATA, Connection, ass
 _REQUEST = associate_rq(calling="ATTACKER")
 _BEGUN_STORE = p_data(1, COMMAND | LAST, c_store_rq("1.2.3.4"))
 
+_BEGUN_FRAGMENT = b"\0\0\x3e\x7c\x01\0"
+"""A PDV of 15996 bytes in context 1, not the last one."""
+
 SILENT = Script()
 ONE_BYTE = Script(b"\x01")
 HALF_HEADER = Script(_REQUEST[:3])
@@ -19,9 +22,9 @@ DRIPPING_REQUEST = Script(_REQUEST[:8], drip=b"\0", drip_seconds=0.1)
 IDLE_ASSOCIATION = Script(_REQUEST)
 HALF_MESSAGE = Script(_REQUEST, after_answer=_BEGUN_STORE)
 """A command set whose data set never comes."""
-HALF_PDU = Script(_REQUEST, after_answer=_BEGUN_STORE + pdu(P_DATA, bytes(100), length=16000))
+HALF_PDU = Script(_REQUEST, after_answer=_BEGUN_STORE + pdu(P_DATA, _BEGUN_FRAGMENT + bytes(100), length=16000))
 DRIPPING_STORE = Script(
-    _REQUEST, after_answer=_BEGUN_STORE + pdu(P_DATA, b"\0\0\x3e\x7c\x01\0", length=16000), drip=b"\0", drip_seconds=0.1
+    _REQUEST, after_answer=_BEGUN_STORE + pdu(P_DATA, _BEGUN_FRAGMENT, length=16000), drip=b"\0", drip_seconds=0.1
 )
 """One byte at a time inside one P-DATA-TF PDU."""
 DRIPPING_FRAGMENTS = Script(_REQUEST, after_answer=_BEGUN_STORE, drip=p_data(1, 0, bytes(50)), drip_seconds=0.1)
