@@ -135,6 +135,10 @@ class ServerProcess:
     def files(self) -> list[Path]:
         return sorted(path for path in self.folder.rglob("*") if path.is_file())
 
+    def instances(self) -> set[int]:
+        """The files that hold instances, whole or not, as inode numbers."""
+        return {path.stat().st_ino for path in self.files()}
+
 
 @dataclass
 class ReceiverProcess(ServerProcess):

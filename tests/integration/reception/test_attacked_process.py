@@ -1,89 +1,45 @@
 """What hits the receiver's process as a whole: signals, the clock, descriptors, a full disk, a silent TLS client."""
 
-import signal
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from support.attacks import siege, stores
-from support.attacks.limits import DEADLINE_SECONDS, SHORT_DEADLINES, SLACK_SECONDS, STALL_SECONDS, shortcomings
-from support.attacks.watch import observe, store_one, warm_up
+from support.attacks.limits import DEADLINE_SECONDS, SHORT_DEADLINES, SLACK_SECONDS, shortcomings
+from support.attacks.upheavals import fill_disk, sigterm_in_flight, step_clock
+from support.attacks.watch import SERVED_SECONDS, observe, store_one, warm_up
 from support.certificates import self_signed
 from support.launcher import OPTION
 from support.peers import free_port
 from support.receiver_process import ReceiverProcess, running
-from support.waiting import wait_until
-from support.wire import (
-    ABORT,
-    ALLOWED,
-    P_DATA,
-    RELEASE_RQ,
-    Closed,
-    Connection,
-    connected,
-    new_uid,
-    release_rp,
-    status_of,
-    store_pdus,
-)
+from support.wire import ABORT, RELEASE_RQ, new_uid
 
 LAUNCHER = "support.launcher"
 
 
 def test_at_sigterm_what_is_in_flight_is_answered_associations_are_ended_and_the_exit_status_is_0(tmp_path):
-    with running(ReceiverProcess(tmp_path / "home")) as receiver, connected(receiver.port) as idle:
-        idle.associate()
-        instance = new_uid()
-        data = stores.image(instance)
-        pdus = store_pdus(data, instance, fragment=16000)
-        with connected(receiver.port, ALLOWED) as busy, connected(receiver.port):  # and one that says nothing
-            busy.associate()
-            busy.send(b"".join(pdus[:10]))
-            begun = time.monotonic()
-            receiver.send_signal(signal.SIGTERM)
-            assert farewell(idle) in (RELEASE_RQ, ABORT), "the idle one is not left waiting"
-            busy.send(b"".join(pdus[10:]))
-            kind, body = busy.receive()
-            assert kind == P_DATA, "what was in flight is answered"
-            status = status_of(body)
-            assert status in (0x0000, 0xA700)
-            assert farewell(busy) in (RELEASE_RQ, ABORT)
-            assert receiver.wait(20) == 0
-            assert time.monotonic() - begun < 20
-        assert (data in receiver.data_sets()) == (status == 0x0000)
-        assert len(receiver.instances()) == (status == 0x0000)
-
-
-def farewell(connection: Connection) -> int:
-    """Take the server's wish to end the association, and agree; return what PDU it was."""
-    kind, _ = connection.receive()
-    with suppress(Closed, OSError):
-        if kind == RELEASE_RQ:
-            connection.send(release_rp())
-    return kind
+    instance = new_uid()
+    data = stores.image(instance)
+    with running(ReceiverProcess(tmp_path / "home")) as receiver:
+        stopped = sigterm_in_flight(receiver, data, instance)
+        assert stopped.status in (0x0000, 0xA700), "what was in flight is answered"
+        assert stopped.idle_farewell in (RELEASE_RQ, ABORT), "the idle one is not left waiting"
+        assert stopped.busy_farewell in (RELEASE_RQ, ABORT)
+        assert stopped.exit_status == 0
+        assert stopped.seconds < 20
+        assert (data in receiver.data_sets()) == (stopped.status == 0x0000)
+        assert len(receiver.instances()) == (stopped.status == 0x0000)
 
 
 def test_a_wall_clock_that_steps_ends_no_association_and_stops_no_deadline(tmp_path):
     receiver = ReceiverProcess(tmp_path / "home", prefix=[LAUNCHER], settings=SHORT_DEADLINES)
-    with running(receiver), connected(receiver.port) as association:
-        association.associate()
-        instance = new_uid()
-        stepped = new_uid()
-        assert association.store(stores.image(instance, 1000), instance) == 0x0000
-        receiver.send_signal(signal.SIGUSR1)
-        assert not association.is_ended_within(1.5), "two hours forward: an idle association goes on"
-        association.socket.settimeout(10)
-        assert association.store(stores.image(stepped, 1000), stepped) == 0x0000
-        receiver.send_signal(signal.SIGUSR2)
-        with connected(receiver.port) as silent, connected(receiver.port) as stuck:
-            stuck.associate()
-            stuck.send(store_pdus(stores.image(new_uid()), new_uid())[0])
-            assert stuck.is_ended_within(STALL_SECONDS + SLACK_SECONDS), "an hour back: a stall still ends"
-            assert silent.is_ended_within(DEADLINE_SECONDS + SLACK_SECONDS), "an hour back: silence still ends"
-        assert association.store(stores.image(stepped, 1000), stepped) == 0x0000
+    with running(receiver):
+        stepped = step_clock(receiver, look_seconds=1.5, deadline_seconds=DEADLINE_SECONDS + SLACK_SECONDS)
+    assert stepped.idle_goes_on, "two hours forward"
+    assert stepped.stall_ends, "an hour back"
+    assert stepped.silence_ends, "an hour back"
 
 
 def test_with_more_than_1024_descriptors_senders_are_served(tmp_path):
@@ -94,17 +50,24 @@ def test_with_more_than_1024_descriptors_senders_are_served(tmp_path):
 
 
 def test_a_full_disk_is_a700_leaves_nothing_behind_and_accepts_again_once_there_is_room(tmp_path):
-    with running(ReceiverProcess(tmp_path / "home")) as receiver, connected(receiver.port, seconds=15) as sender:
-        sender.associate()
-        first, second = new_uid(), new_uid()
-        assert sender.store(stores.image(first), first) == 0x0000
-        before = receiver.instances()
-        receiver.limit_files(300_000)
-        assert sender.store(stores.image(second), second) == 0xA700
-        assert receiver.instances() == before
-        receiver.limit_files(-1)
-        wait_until(lambda: sender.store(stores.image(second), second) == 0x0000, 30, 0.2)
-        assert len(receiver.instances()) == len(before) + 1
+    with running(ReceiverProcess(tmp_path / "home")) as receiver:
+        store_one(receiver.port)
+        filled = fill_disk(receiver)
+        assert filled.status == 0xA700
+        assert filled.left_behind == 0
+        assert filled.recovered
+        assert len(receiver.data_sets()) == 2
+
+
+def test_requests_that_cannot_be_read_hold_no_place(tmp_path):
+    with running(ReceiverProcess(tmp_path / "home")) as receiver:
+        warm_up(receiver)
+        # The deadline for associations is longer than what may be left behind is waited for.
+        _, seen = observe(receiver, lambda _: siege.unreadable_and_gone(receiver.port, 120), settle_seconds=4)
+        assert shortcomings(seen) == []
+        begun = time.monotonic()
+        store_one(receiver.port)
+        assert time.monotonic() - begun < SERVED_SECONDS
 
 
 @pytest.fixture(scope="module")
