@@ -179,15 +179,22 @@ class ReceiverProcess(ServerProcess):
         return found
 
     def wait_until_filed(self) -> None:
-        """Wait until nothing lies in the spool but whole instances in their final places, and empty slots."""
-        incoming = self.spool.folder / "incoming"
-        wait_until(lambda: not any(path.is_file() and path.stat().st_size for path in incoming.glob("**/*.slot")))
+        """Wait until every instance that lies in the spool now lies in its final place."""
+        waiting = {path for path in self.spool.folder.glob("incoming/**/*.slot") if _size(path)}
+        wait_until(lambda: not any(_size(path) for path in waiting))
 
     def data_sets(self) -> list[bytes]:
         """The data sets in the spool, as their bytes."""
         spool = self.spool
         self.wait_until_filed()
         return [spool.path(digest).read_bytes()[spool.head(digest).length :] for digest in sorted(spool.digests())]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 @dataclass

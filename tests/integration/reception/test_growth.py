@@ -1,18 +1,15 @@
 """What thousands of associations, and a long series, leave behind in the receiver."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.attacks.growth import MB_PER_THOUSAND, grow
 from support.attacks.limits import Limits, shortcomings
-from support.attacks.stores import negotiate_only, send_series
-from support.attacks.watch import observe, steady, warm_up
+from support.attacks.stores import send_series
+from support.attacks.watch import observe, warm_up
 from support.receiver_process import ReceiverProcess, running
-from support.waiting import wait_until
-from support.wire import associate_rq
 
-ASSOCIATIONS, AT_ONCE = 2000, 4
-MB_PER_THOUSAND = 1.0
+ASSOCIATIONS = 2000
 SLICES, SLICE_BYTES = 150, 525_000
 MOST_RSS_MB = 300
 
@@ -25,20 +22,11 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReceiverProce
         yield process
 
 
-def associate_often(port: int, count: int) -> None:
-    request = associate_rq()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lambda _: negotiate_only(port, count // AT_ONCE, request), range(AT_ONCE)))
-
-
 def test_two_thousand_associations_leave_no_memory_thread_or_descriptor_behind(receiver):
-    associate_often(receiver.port, ASSOCIATIONS // 2)  # until the allocator has what it needs
-    before = steady(receiver)
-    associate_often(receiver.port, ASSOCIATIONS // 2)
-    wait_until(lambda: receiver.vitals().threads <= before.threads, 5)
-    after = steady(receiver)
-    assert after.descriptors <= before.descriptors
-    assert after.rss_mb - before.rss_mb <= MB_PER_THOUSAND * ASSOCIATIONS / 2 / 1000
+    growth = grow(receiver, ASSOCIATIONS)
+    assert growth.mb_per_thousand <= MB_PER_THOUSAND
+    assert growth.threads <= 0
+    assert growth.descriptors <= 0
 
 
 def test_a_long_series_does_not_pile_up_in_memory(receiver):

@@ -105,26 +105,29 @@ def send_canaries(port: int) -> Said:
     """Send every canary stored, refused for every reason, cut off, in commands, and in the association request."""
     said = Said()
     for canary in CANARIES:
-        with connected(port) as connection:
+        with suppress(Closed, OSError), connected(port) as connection:
             connection.associate()
-            instance = new_uid()
-            data = _data_set(canary, instance)
-            text = "x" + canary.value.decode("latin-1")  # a date alone would be a good UID
-            _store(connection, data, instance, said)
-            _store(connection, data[:-3], instance, said)
-            _store(connection, data, new_uid(), said)
-            _store(connection, data, instance, said, sop_class="1.2.840.10008.5.1.4.1.1.4")
-            _store(connection, _data_set(canary, text), instance, said)
-            _store(connection, _data_set(canary, instance, more=nested(100)), instance, said)
-            _store(connection, data + b"\xff\xfe", instance, said)
-            _store(connection, _data_set(canary, text), text[:64], said)
-            with suppress(Closed):
-                _store(connection, data, instance, said, sop_class=text[:64])
+            _store_and_be_refused(connection, canary, said)
             connection.release()
         for attack in (_unknown_command, _broken_command, _cut_off, _in_the_request):
-            with suppress(Closed, TimeoutError, OSError):
+            with suppress(Closed, OSError):
                 attack(port, canary)
     return said
+
+
+def _store_and_be_refused(connection: Connection, canary: Canary, said: Said) -> None:
+    instance = new_uid()
+    data = _data_set(canary, instance)
+    text = "x" + canary.value.decode("latin-1")  # a date alone would be a good UID
+    _store(connection, data, instance, said)
+    _store(connection, data[:-3], instance, said)
+    _store(connection, data, new_uid(), said)
+    _store(connection, data, instance, said, sop_class="1.2.840.10008.5.1.4.1.1.4")
+    _store(connection, _data_set(canary, text), instance, said)
+    _store(connection, _data_set(canary, instance, more=nested(100)), instance, said)
+    _store(connection, data + b"\xff\xfe", instance, said)
+    _store(connection, _data_set(canary, text), text[:64], said)
+    _store(connection, data, instance, said, sop_class=text[:64])
 
 
 def _unknown_command(port: int, canary: Canary) -> None:
@@ -184,7 +187,7 @@ def call_with_forging_titles(port: int) -> None:
     """Associate under names that try to begin a new line, and call nobody by such names."""
     for title in FORGING_TITLES:
         for request in (associate_rq(calling=title), associate_rq(called=title)):
-            with suppress(Closed, TimeoutError, OSError), connected(port, seconds=2) as connection:
+            with suppress(Closed, OSError), connected(port, seconds=2) as connection:
                 connection.associate(request)
                 connection.store(b"", "1.2.3")
                 connection.release()

@@ -4,6 +4,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Self, TypeVar
@@ -119,11 +120,8 @@ class Watch:
 
 def warm_up(target: Target) -> None:
     """Let the server load what it loads at first use, and open what it keeps open."""
-    senders = [threading.Thread(target=store_one, args=(target.port,)) for _ in range(_WARM_UP)]
-    for sender in senders:
-        sender.start()
-    for sender in senders:
-        sender.join()
+    with ThreadPoolExecutor(_WARM_UP) as pool:
+        list(pool.map(store_one, [target.port] * _WARM_UP))
     steady(target)
 
 
