@@ -29,6 +29,7 @@ _ESTABLISHED, _AWAITS_CLOSE = "Sta6", "Sta13"
 _CLOSED, _INVALID_PDU = "Evt17", "Evt19"
 _LONGEST_SLEEP = 3600.0
 _ANY_LENGTH = 2**32
+_MOST_DROPPED = 1024 * 1024
 _NO_REASON = 0
 """Of an A-ABORT (PS3.8 9.3.8)."""
 
@@ -64,6 +65,8 @@ class GuardedUpperLayer(DULServiceProvider):
     def __init__(self, association: Association, longest_message: int) -> None:
         super().__init__(association)
         self._longest_message = longest_message
+        self._dropped = 0
+        """Bytes that came after the end."""
         self._idle_timer = MonotonicTimer(None)
         self.artim_timer = MonotonicTimer(None)
 
@@ -113,17 +116,19 @@ class GuardedUpperLayer(DULServiceProvider):
             raise TooLong("a message is longer than it may be")
 
     def _drop_the_rest(self) -> None:
-        """We are through with the peer: drop what still comes, close once nothing does (or the ARTIM timer says so).
+        """We are through with the peer: drop what has come behind, or a part of it, and close.
 
-        The library takes it for PDUs, and would answer, log and wait for each.
+        The library would take it for PDUs, and answer, log and wait for each. Closing with all of it unread would
+        be a reset, which may overtake our last words.
         """
         wire = self.wire
         wire.start = wire.end = 0
         try:
-            is_over = not wire.fill()
+            count = wire.fill() or 0
         except OSError:
-            is_over = True
-        if is_over:
+            count = 0
+        self._dropped += count
+        if count == 0 or self._dropped > _MOST_DROPPED:
             wire.close()
 
     def _leave(self) -> None:

@@ -1,4 +1,4 @@
-"""A Storage SCU without any library: what goes over the wire is exactly what a test says, byte by byte."""
+"""Messages cut into PDVs and PDUs anywhere, and a connection that tells what comes back; on top of support.wire."""
 
 import socket
 import ssl
@@ -9,20 +9,27 @@ from dataclasses import dataclass
 from itertools import pairwise
 from types import TracebackType
 
-from support.raw_scu import CT, command_set
+from support.wire import (
+    ABORT,
+    ASSOCIATE_AC,
+    COMMAND,
+    CT,
+    LAST,
+    P_DATA,
+    RELEASE_RP,
+    VERIFICATION,
+    Proposal,
+    associate_rq,
+    c_store_rq,
+    command_element,
+    command_values,
+    pdu,
+    release_rq,
+)
 
-EXPLICIT = "1.2.840.10008.1.2.1"
-VERIFICATION = "1.2.840.10008.1.1"
-CONTEXTS = {1: CT, 3: "1.2.840.10008.5.1.4.1.1.88.34", 5: VERIFICATION}
-"""What :func:`connected` proposes, by presentation context id; CT, SR and Verification."""
-
-RELEASE_RQ, ABORT = b"\5\0\0\0\0\4\0\0\0\0", b"\7\0\0\0\0\4\0\0\0\0"
-COMMAND, LAST = 0x01, 0x02
-_AC, _RJ, _P_DATA, _RELEASE_RP, _ABORT = 0x02, 0x03, 0x04, 0x06, 0x07
-
-
-def pdu(kind: int, body: bytes) -> bytes:
-    return struct.pack(">BxI", kind, len(body)) + body
+SR = "1.2.840.10008.5.1.4.1.1.88.34"
+CONTEXTS = (CT, SR, VERIFICATION)
+"""What :func:`connected` proposes: presentation contexts 1, 3 and 5."""
 
 
 def pdv(context: int, control: int, fragment: bytes) -> bytes:
@@ -31,7 +38,7 @@ def pdv(context: int, control: int, fragment: bytes) -> bytes:
 
 def p_data(*pdvs: bytes) -> bytes:
     """Return one P-DATA-TF PDU."""
-    return pdu(_P_DATA, b"".join(pdvs))
+    return pdu(P_DATA, b"".join(pdvs))
 
 
 def cut(data: bytes, size: int) -> list[bytes]:
@@ -45,9 +52,9 @@ def fragments(data: bytes, size: int, context: int = 1, control: int = 0) -> lis
     return [pdv(context, control | LAST * (n == len(parts)), part) for n, part in enumerate(parts, start=1)]
 
 
-def store_command(instance: str | None, message_id: int = 7, sop_class: str | None = CT, context: int = 1) -> bytes:
+def store_command(instance: str, message_id: int = 7, sop_class: str = CT, context: int = 1) -> bytes:
     """Return the PDV of a C-STORE command."""
-    return pdv(context, COMMAND | LAST, command_set(instance, sop_class, message_id))
+    return pdv(context, COMMAND | LAST, c_store_rq(instance, sop_class, message_id))
 
 
 def store_pdus(
@@ -64,14 +71,10 @@ def store_message(data: bytes, instance: str = "1.2.3.4", message_id: int = 7, *
 
 def command_of(field: int, message_id: int = 7, *, sop_class: str = VERIFICATION, dataset: bool = False) -> bytes:
     """Return a command set of any kind without a SOP instance."""
-    elements = [
-        (0x0002, sop_class.encode() + b"\0" * (len(sop_class) % 2)),
-        (0x0100, struct.pack("<H", field)),
-        (0x0110, struct.pack("<H", message_id)),
-        (0x0800, struct.pack("<H", 0 if dataset else 0x0101)),
-    ]
-    body = b"".join(struct.pack("<HHI", 0, element, len(value)) + value for element, value in elements)
-    return struct.pack("<HHII", 0, 0, 4, len(body)) + body
+    body = command_element(0x0002, sop_class.encode()) + command_element(0x0100, struct.pack("<H", field))
+    body += command_element(0x0110, struct.pack("<H", message_id))
+    body += command_element(0x0800, struct.pack("<H", 0 if dataset else 0x0101))
+    return command_element(0x0000, struct.pack("<I", len(body))) + body
 
 
 def echo(message_id: int = 7, context: int = 5) -> bytes:
@@ -79,21 +82,9 @@ def echo(message_id: int = 7, context: int = 5) -> bytes:
     return p_data(pdv(context, COMMAND | LAST, command_of(0x0030, message_id)))
 
 
-def associate_request(
-    contexts: dict[int, str] | None = None, *, called: str = "HOUNSFIELD", calling: str = "SCANNER"
-) -> bytes:
-    """Return an A-ASSOCIATE-RQ (PS3.8 9.3.2) for one transfer syntax, Explicit VR Little Endian."""
-
-    def item(kind: int, body: bytes) -> bytes:
-        return struct.pack(">BxH", kind, len(body)) + body
-
-    proposed = b"".join(
-        item(0x20, bytes((identifier, 0, 0, 0)) + item(0x30, uid.encode()) + item(0x40, EXPLICIT.encode()))
-        for identifier, uid in (contexts or CONTEXTS).items()
-    )
-    user = item(0x50, item(0x51, struct.pack(">I", 65536)) + item(0x52, b"1.2.3") + item(0x55, b"TEST"))
-    titles = f"{called:16}{calling:16}".encode() + bytes(32)
-    return pdu(0x01, b"\0\1\0\0" + titles + item(0x10, b"1.2.840.10008.3.1.1.1") + proposed + user)
+def associate_request(*sop_classes: str, calling: str = "SCANNER") -> bytes:
+    """Return an A-ASSOCIATE-RQ for one transfer syntax, Explicit VR Little Endian."""
+    return associate_rq(*map(Proposal, sop_classes or CONTEXTS), calling=calling)
 
 
 @dataclass(frozen=True)
@@ -112,8 +103,6 @@ class Wire:
 
     def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
-        self.longest_pdu = 0
-        """Of what the receiver takes, once the association is accepted."""
         self._received = b""
 
     def __enter__(self) -> "Wire":
@@ -147,22 +136,22 @@ class Wire:
         length = 6 + int(struct.unpack_from(">I", self._received, 2)[0])
         return length if length <= len(self._received) else None
 
-    def associate(self, contexts: dict[int, str] | None = None, **titles: str) -> None:
+    def associate(self, *sop_classes: str, calling: str = "SCANNER") -> None:
         """Open an association; the test fails unless it is accepted."""
-        self.send(associate_request(contexts, **titles))
-        kind, body = self.read()
-        assert kind == _AC, f"answered by a PDU of type {kind}"
-        at = body.index(b"\x51\0\0\4")
-        self.longest_pdu = int(struct.unpack_from(">I", body, at + 4)[0])
+        self.send(associate_request(*sop_classes, calling=calling))
+        kind, _ = self.read()
+        assert kind == ASSOCIATE_AC, f"answered by a PDU of type {kind}"
 
     def answer(self, seconds: float = 10.0) -> Answer:
         """Return the next DIMSE response; the test fails when something else comes."""
         kind, body = self.read(seconds)
-        assert kind == _P_DATA, f"a PDU of type {kind} came instead of an answer"
+        assert kind == P_DATA, f"a PDU of type {kind} came instead of an answer"
         length, context, control = struct.unpack_from(">IBB", body)
         assert control == COMMAND | LAST, "a response comes in one fragment"
         assert length == len(body) - 4, "and alone in its PDU"
-        return _answer(body[6:], context)
+        values = command_values(body)
+        field, message_id, status = (int.from_bytes(values[one], "little") for one in (0x0100, 0x0120, 0x0900))
+        return Answer(field, message_id, status, context)
 
     def statuses(self, count: int) -> list[tuple[int, int]]:
         """Return message id and status of so many responses."""
@@ -175,28 +164,17 @@ class Wire:
             kind, _ = self.read(seconds)
             if kind == 0:
                 return ending
-            ending = {_ABORT: "abort", _RELEASE_RP: "release"}.get(kind, ending)
+            ending = {ABORT: "abort", RELEASE_RP: "release"}.get(kind, ending)
 
     def release(self) -> None:
         """End the association politely; the test fails unless it is answered."""
-        self.send(RELEASE_RQ)
+        self.send(release_rq())
         assert self.ending() == "release"
 
     def reset(self) -> None:
         """Close without waiting for anything: the receiver gets a TCP reset."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
-
-
-def _answer(command: bytes, context: int) -> Answer:
-    values: dict[int, int] = {}
-    at = 0
-    while at < len(command):
-        _, element, length = struct.unpack_from("<HHI", command, at)
-        if length == 2:
-            values[element] = int(struct.unpack_from("<H", command, at + 8)[0])
-        at += 8 + length
-    return Answer(values[0x0100], values[0x0120], values[0x0900], context)
 
 
 def dial(port: int, tls: ssl.SSLContext | None = None, *, receive_buffer: int | None = None) -> Wire:
@@ -212,14 +190,14 @@ def dial(port: int, tls: ssl.SSLContext | None = None, *, receive_buffer: int | 
 
 @contextmanager
 def connected(
-    port: int, contexts: dict[int, str] | None = None, tls: ssl.SSLContext | None = None, **titles: str
+    port: int, *sop_classes: str, tls: ssl.SSLContext | None = None, calling: str = "SCANNER"
 ) -> Iterator[Wire]:
     """Open an association; it is released with the block, unless the test has ended it."""
     with dial(port, tls) as wire:
-        wire.associate(contexts, **titles)
+        wire.associate(*sop_classes, calling=calling)
         yield wire
         with suppress(OSError):
-            wire.socket.sendall(RELEASE_RQ)
+            wire.socket.sendall(release_rq())
             wire.ending()
 
 

@@ -52,13 +52,13 @@ def store(
     return -1 if response is None else int(response.Status)
 
 
-def command_set(instance: str | None, sop_class: str | None, message_id: int = 7) -> bytes:
+def command_set(instance: str | None, sop_class: str | None) -> bytes:
     def value(element: int, data: bytes) -> bytes:
         data += b"\0" * (len(data) % 2)
         return struct.pack("<HHI", 0, element, len(data)) + data
 
     body = value(0x0002, sop_class.encode()) if sop_class is not None else b""
-    body += value(0x0100, struct.pack("<H", 1)) + value(0x0110, struct.pack("<H", message_id))
+    body += value(0x0100, struct.pack("<H", 1)) + value(0x0110, struct.pack("<H", 7))
     body += value(0x0700, struct.pack("<H", 0)) + value(0x0800, struct.pack("<H", 0))
     body += value(0x1000, instance.encode()) if instance is not None else b""
     return value(0x0000, struct.pack("<I", len(body))) + body

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import pytest
 from support.datasets import element, tiny
 from support.pdu_wire import (
-    COMMAND,
-    LAST,
+    SR,
     Wire,
     connected,
     echo,
@@ -20,8 +19,8 @@ from support.pdu_wire import (
     store_command,
     store_message,
 )
-from support.raw_scu import CT, command_set
 from support.reception import Reception
+from support.wire import COMMAND, LAST, c_store_rq
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -123,7 +122,7 @@ def test_fragments_may_have_any_length(reception: Reception, wire: Wire) -> None
 def test_a_command_may_come_in_fragments_too(reception: Reception, wire: Wire, size: int) -> None:
     name = Names.next()
     data = small(name)
-    command = fragments(command_set(name, CT), size, control=COMMAND)
+    command = fragments(c_store_rq(name, message_id=7), size, control=COMMAND)
     wire.send(b"".join(p_data(one) for one in command) + p_data(pdv(1, LAST, data)))
     assert wire.statuses(1) == [(7, 0)]
     assert stored(reception, name) == data
@@ -140,7 +139,7 @@ def test_command_and_data_may_share_a_pdu(reception: Reception, wire: Wire) -> N
 def test_a_last_fragment_may_be_empty(reception: Reception, wire: Wire) -> None:
     name = Names.next()
     data = small(name, 3000)
-    wire.send(p_data(pdv(1, COMMAND, command_set(name, CT)), pdv(1, COMMAND | LAST, b"")))
+    wire.send(p_data(pdv(1, COMMAND, c_store_rq(name, message_id=7)), pdv(1, COMMAND | LAST, b"")))
     wire.send(p_data(pdv(1, 0, data)), p_data(pdv(1, 0, b""), pdv(1, LAST, b"")))
     assert wire.statuses(1) == [(7, 0)]
     assert stored(reception, name) == data
@@ -157,8 +156,8 @@ def test_many_stores_in_one_write_are_answered_in_order(reception: Reception, wi
 
 def test_messages_of_two_contexts_may_follow_each_other(reception: Reception, wire: Wire) -> None:
     image_name, report_name = Names.next(), Names.next()
-    report = tiny(sop_class="1.2.840.10008.5.1.4.1.1.88.34", instance=report_name)
-    command = command_set(report_name, "1.2.840.10008.5.1.4.1.1.88.34", 8)
+    report = tiny(sop_class=SR, instance=report_name)
+    command = c_store_rq(report_name, SR, 8)
     wire.send(store_message(small(image_name), image_name, 7))
     wire.send(p_data(pdv(3, COMMAND | LAST, command), pdv(3, LAST, report)))
     answers = [wire.answer(), wire.answer()]

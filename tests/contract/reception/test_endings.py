@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from support.datasets import element, tiny
-from support.pdu_wire import ABORT, RELEASE_RQ, Wire, connected, dial, echo, store_message, store_pdus
+from support.pdu_wire import Wire, connected, dial, echo, store_message, store_pdus
 from support.reception import Reception
 from support.waiting import wait_until
+from support.wire import abort, release_rq
 
 DATA = tiny(more=element(0x7FE00010, b"OW", b"picture " * 200))
 PDUS = store_pdus(DATA, longest_pdu=700)
@@ -26,12 +27,12 @@ def is_quiet(reception: Reception) -> bool:
 
 
 def released(wire: Wire) -> None:
-    wire.send(RELEASE_RQ)
+    wire.send(release_rq())
     assert wire.ending() == "release"
 
 
 def aborted(wire: Wire) -> None:
-    wire.send(ABORT)
+    wire.send(abort())
     assert wire.ending() == "closed", "an abort is not answered"
 
 
@@ -100,7 +101,7 @@ def test_a_sender_may_stop_writing_before_it_reads_the_answers(reception: Recept
 def test_stores_in_front_of_a_release_are_answered_before_it(reception: Reception) -> None:
     with dial(reception.port) as wire:
         wire.associate()
-        wire.send(store_message(DATA, message_id=1) + store_message(DATA, message_id=2) + RELEASE_RQ)
+        wire.send(store_message(DATA, message_id=1) + store_message(DATA, message_id=2) + release_rq())
         assert wire.statuses(2) == [(1, 0), (2, 0)]
         assert wire.ending() == "release"
 
