@@ -13,7 +13,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo run peers check test test-only demo-model benchmark bench-reception dist lock clean
+.PHONY: help venv dev demo run peers check test test-only demo-model torture benchmark bench-reception dist lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,12 @@ test: ## set up what is missing, check, run the whole suite
 
 test-only: dev
 	$(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+# Each part is a module of tests/torture with the option --minutes; its exit status says whether all was kept.
+TORTURE ?= network
+torture: dev ## attack reception at full size and show before and after: 30 minutes (MINUTES=, TORTURE=part)
+	@status=0; for part in $(TORTURE); do \
+	  PYTHONPATH=tests $(BIN)/python -m torture.$$part $(if $(MINUTES),--minutes $(MINUTES)) || status=1; done; exit $$status
 
 demo-model: dev ## train the demonstration bundle anew, from generated phantoms
 	$(BIN)/python -m hounsfield.model.train.demo --out model/bundled/ich-demo --seed 1

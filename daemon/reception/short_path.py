@@ -127,7 +127,10 @@ class ShortPathUpperLayer(GuardedUpperLayer):
         primitive = P_DATA()
         primitive.presentation_data_value_list = values
         self._idle_timer.restart()
-        self.assoc.dimse.receive_primitive(primitive)
+        try:
+            self.assoc.dimse.receive_primitive(primitive)
+        except Exception as error:  # whatever the library stumbles over in bytes that a peer has made up
+            raise BrokenProtocol("the library cannot read a message") from error
         self.assoc._reactor_checkpoint.set()
 
     def _is_transport_event(self) -> bool:
