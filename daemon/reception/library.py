@@ -137,10 +137,11 @@ class _AssociationMaker(RequestHandler):
     def _create_association(self) -> Association:
         association = super()._create_association()
         conduct = self._server.conduct
+        longest = conduct.settings.max_instance_bytes
         upper_layer = (
-            ShortPathUpperLayer(association, conduct.store)
+            ShortPathUpperLayer(association, longest, conduct.store)
             if conduct.settings.short_path
-            else GuardedUpperLayer(association)
+            else GuardedUpperLayer(association, longest)
         )
         association.dul = upper_layer
         association.set_socket(
