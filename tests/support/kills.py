@@ -128,6 +128,12 @@ class Ledger:
     refused: int = 0
 
 
+def image(choice: random.Random, series: str, size: int) -> tuple[str, bytes]:
+    """Return SOP Instance UID and data set of a new image with ``size`` bytes of pixels."""
+    instance = f"2.25.{choice.getrandbits(100)}"
+    return instance, tiny(instance=instance, series=series, more=element(0x7FE00010, b"OW", choice.randbytes(size)))
+
+
 class Senders:
     """Senders that store images until the receiver ends, or they are told to."""
 
@@ -182,9 +188,8 @@ class Senders:
         ledger = self._ledger
         with suppress(KeyError):
             return ledger.unanswered.popitem()
-        instance = f"2.25.{choice.getrandbits(100)}"
         size = 500_000 if choice.random() < self._large else choice.randrange(2, 600, 2)
-        data = tiny(instance=instance, series=series, more=element(0x7FE00010, b"OW", os.urandom(size)))
+        instance, data = image(choice, series, size)
         ledger.sha256[instance] = hashlib.sha256(data).hexdigest()
         return instance, data
 
