@@ -110,6 +110,8 @@ class Registrar:
                 continue
             if self._settling and (len(self._settling) >= _SETTLE_AT or not batch or self._is_stopping):
                 self._settle()
+                if self._settling and self._is_stopping and not self._news:
+                    return  # they are found at the next start
 
     def _wait(self) -> bool:
         """Wait until there is something to do; False when all is done and we are to stop."""
@@ -125,23 +127,42 @@ class Registrar:
             return [self._news[index] for index in range(min(_BATCH, len(self._news)))]
 
     def _take(self, batch: list[_News]) -> bool:
-        """File and record a batch; False if that is to be tried again."""
+        """File and record a batch; False if some of it is to be tried again."""
         try:
             self._record(batch)
         except (DatabaseUnavailable, SpoolError) as error:
-            if not self._is_failing:
-                log.error("received images cannot be registered; new ones are refused until they can", error=str(error))
-            self._is_failing = True
+            self._has_failed(error)
             return False
         except StorageError:
-            self._record_singly(batch)
+            return self._take_singly(batch)
+        self._has_taken(len(batch))
+        return True
+
+    def _take_singly(self, batch: list[_News]) -> bool:
+        """One entry contradicts what is there: the others must not suffer. Its file stays in the spool."""
+        for news in batch:
+            try:
+                self._record([news])
+            except (DatabaseUnavailable, SpoolError) as error:
+                self._has_failed(error)
+                return False
+            except StorageError as error:
+                log.error("a received image cannot be registered; its file is kept", error=str(error))
+            self._has_taken(1)
+        return True
+
+    def _has_failed(self, error: StorageError) -> None:
+        if not self._is_failing:
+            log.error("received images cannot be registered; new ones are refused until they can", error=str(error))
+        self._is_failing = True
+
+    def _has_taken(self, count: int) -> None:
         if self._is_failing:
             log.info("received images are registered again")
         with self._condition:
             self._is_failing = False
-            for _ in batch:
+            for _ in range(count):
                 self._news.popleft()
-        return True
 
     def _record(self, batch: list[_News]) -> None:
         found = [news.what for news in batch]
@@ -154,16 +175,6 @@ class Registrar:
             [what for what in found if isinstance(what, AssociationEnd)],
         )
         self._settling += sealed
-
-    def _record_singly(self, batch: list[_News]) -> None:
-        """One entry contradicts what is there: the others must not suffer. Its file stays in the spool."""
-        for news in batch:
-            try:
-                self._record([news])
-            except DatabaseUnavailable:
-                return  # the whole batch is tried again; what was recorded by then is only counted twice
-            except StorageError as error:
-                log.error("a received image cannot be registered; its file is kept", error=str(error))
 
     def _settle(self) -> None:
         try:
