@@ -125,23 +125,46 @@ class Registrar:
             return [self._news[index] for index in range(min(_BATCH, len(self._news)))]
 
     def _take(self, batch: list[_News]) -> bool:
-        """File and record a batch; False if that is to be tried again."""
+        """File and record a batch; False if that, or the rest of it, is to be tried again."""
         try:
-            self._record(batch)
+            self._record_all(batch)
         except (DatabaseUnavailable, SpoolError) as error:
             if not self._is_failing:
                 log.error("received images cannot be registered; new ones are refused until they can", error=str(error))
             self._is_failing = True
             return False
-        except StorageError:
-            self._record_singly(batch)
         if self._is_failing:
             log.info("received images are registered again")
         with self._condition:
             self._is_failing = False
-            for _ in batch:
-                self._news.popleft()
         return True
+
+    def _record_all(self, batch: list[_News]) -> None:
+        """Take off the queue what is recorded. Raise DatabaseUnavailable and SpoolError: the rest has to wait."""
+        try:
+            self._record(batch)
+        except (DatabaseUnavailable, SpoolError):
+            raise
+        except StorageError:
+            self._record_singly(batch)
+        else:
+            self._done(len(batch))
+
+    def _record_singly(self, batch: list[_News]) -> None:
+        """One entry contradicts what is there: the others must not suffer. Its file stays in the spool."""
+        for news in batch:
+            try:
+                self._record([news])
+            except (DatabaseUnavailable, SpoolError):
+                raise
+            except StorageError as error:
+                log.error("a received image cannot be registered; its file is kept", error=str(error))
+            self._done(1)
+
+    def _done(self, count: int) -> None:
+        with self._condition:
+            for _ in range(count):
+                self._news.popleft()
 
     def _record(self, batch: list[_News]) -> None:
         found = [news.what for news in batch]
@@ -155,20 +178,11 @@ class Registrar:
         )
         self._settling += sealed
 
-    def _record_singly(self, batch: list[_News]) -> None:
-        """One entry contradicts what is there: the others must not suffer. Its file stays in the spool."""
-        for news in batch:
-            try:
-                self._record([news])
-            except DatabaseUnavailable:
-                return  # the whole batch is tried again; what was recorded by then is only counted twice
-            except StorageError as error:
-                log.error("a received image cannot be registered; its file is kept", error=str(error))
-
     def _settle(self) -> None:
         try:
             self._intake.settle(self._settling)
         except SpoolError as error:
-            log.warning("files in the spool could not be tidied up; trying again", error=str(error))
-            return
+            log.warning("files in the spool could not be tidied up; that is done later", error=str(error))
+            if not self._is_stopping:  # else it is the next start that does it
+                return
         self._settling = []
