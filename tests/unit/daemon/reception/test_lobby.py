@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def test_who_asks_for_an_association_gets_in_with_the_whole_request_and_not_a_by
 def test_a_request_may_come_in_parts(house: House, cuts: tuple[int, ...]) -> None:
     places = [0, *cuts, len(REQUEST)]
     client = house.client()
-    for begin, end in zip(places, places[1:], strict=False):
+    for begin, end in pairwise(places):
         client.sendall(REQUEST[begin:end])
         wait_until(lambda end=end: house.inside or sum(len(v.received) for v in heard(house)) == end)
     (visitor,) = wait_until(lambda: house.inside)
