@@ -5,6 +5,7 @@ The heart beats before anything heavy is imported: starting slowly is not hangin
 
 import argparse
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -80,10 +81,13 @@ def _receive(settings: "Settings", around: Surroundings) -> "Application":
     with around.heartbeat.in_background():
         if settings.dicom.receivers > 1 and not around.port:
             refuse_taken_port(settings.dicom.host, settings.dicom.port)
+            if settings.tls.port is not None:
+                refuse_taken_port(settings.tls_host, settings.tls.port)
         application = _build(settings)
         receiver = application.receiver(around.heartbeat.beat, around.port)
         receiver.start()
     # From here on the receiver itself beats: a thread of ours would go on when it hangs.
+    gc.freeze()  # what was made by now lives as long as the process: the collector need not look at it again
     around.on_ready(receiver.port)
     around.signals.on_hurry(lambda: receiver.stop(0.0))
     around.signals.stop.wait()

@@ -25,7 +25,7 @@ from hounsfield.storage.records import (
     StoredResultSet,
     Verdict,
 )
-from hounsfield.storage.states import AssociationEnding, JobKind, Reason
+from hounsfield.storage.states import JobKind, Reason
 
 
 class SeriesStore(Protocol):
@@ -51,15 +51,6 @@ class SeriesStore(Protocol):
         means that a receipt contradicts what is registered (the same bytes as another instance) or cannot be stored:
         nothing of the batch was written, and recording its receipts one by one finds the one that is refused.
         """
-
-    def open_association(self, association: AssociationRecord) -> None:
-        """:meth:`record` with nothing but an association."""
-
-    def register(self, receipt: InstanceReceipt) -> str:
-        """:meth:`record` with nothing but an instance."""
-
-    def end_association(self, association_id: str, ending: AssociationEnding, now: datetime) -> None:
-        """:meth:`record` with nothing but an ending."""
 
     def lose_open_associations(self, alive: Collection[str], now: datetime) -> int:
         """Mark open associations of receivers that are not ``alive`` LOST; return how many.

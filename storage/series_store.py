@@ -46,18 +46,6 @@ class SqlSeriesStore:
                 name = type(error).__name__
                 raise StorageError(f"a receipt contradicts what is registered, or does not fit ({name})") from None
 
-    def open_association(self, association: AssociationRecord) -> None:
-        """Record an association."""
-        self.record([association], [], [])
-
-    def register(self, receipt: InstanceReceipt) -> str:
-        """Add a durable instance."""
-        return self.record([], [receipt], [])[0]
-
-    def end_association(self, association_id: str, ending: AssociationEnding, now: datetime) -> None:
-        """Record how it ended."""
-        self.record([], [], [AssociationEnd(id=association_id, ending=ending, at=now)])
-
     def lose_open_associations(self, alive: Collection[str], now: datetime) -> int:
         """Mark associations of dead receivers LOST and touch their series."""
         dead = (tables.association.c.ending == AssociationEnding.OPEN) & tables.association.c.receiver.not_in(

@@ -7,7 +7,7 @@ that a database row can be rebuilt from the file alone.
 import hashlib
 import json
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hounsfield.storage.durable import Buffer
@@ -51,9 +51,21 @@ class Provenance:
 
     def receipt(self, digest: str, size: int) -> InstanceReceipt:
         """Return what :meth:`SeriesStore.register` takes. ``size``: bytes of the data set."""
-        fields = asdict(self)
-        del fields["receiver"]
-        return InstanceReceipt(digest=digest, size=size, **fields)
+        return InstanceReceipt(
+            digest=digest,
+            size=size,
+            sop_instance_uid=self.sop_instance_uid,
+            sop_class_uid=self.sop_class_uid,
+            series_uid=self.series_uid,
+            study_uid=self.study_uid,
+            transfer_syntax=self.transfer_syntax,
+            role=self.role,
+            calling_ae=self.calling_ae,
+            called_ae=self.called_ae,
+            peer_address=self.peer_address,
+            association_id=self.association_id,
+            received_at=self.received_at,
+        )
 
 
 def start_digest(transfer_syntax: str) -> "hashlib._Hash":
@@ -74,7 +86,8 @@ def encode_head(provenance: Provenance, digest: str, size: int) -> bytes:
     Raise SpoolError on a non-ASCII UID, or where the provenance is too long for a head.
     """
     fields = {name: getattr(provenance, name) for name in Provenance.__slots__}
-    private = json.dumps(fields | {"received_at": provenance.received_at.astimezone(UTC).isoformat()}).encode("ascii")
+    fields["received_at"] = provenance.received_at.astimezone(UTC).isoformat()
+    private = json.dumps(fields).encode("ascii")
     try:
         public = b"".join(
             (

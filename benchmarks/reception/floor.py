@@ -3,10 +3,11 @@
     python benchmarks/reception/floor.py [--folder FOLDER]      FOLDER lies on the file system to be measured
 
 An *order* is how an image becomes durable, a *row policy* what the job database does for each. Every combination runs
-with 1 and with 8 threads. Which orders survive a power loss is not decided here: see ``ORDERS``.
+with 1, 8 and 32 threads. Which orders survive a power loss is not decided here: see ``ORDERS``.
 """
 
 import argparse
+import ctypes
 import itertools
 import os
 import queue
@@ -25,16 +26,18 @@ from pathlib import Path
 from statistics import median
 from typing import Protocol
 
-THREADS = (1, 8)
-HEAD_BYTES = 600
-"""About what a receiver writes in front of the data set: preamble, file meta, provenance."""
+THREADS = (1, 8, 32)
+HEAD_BYTES = 4096
+"""What a receiver writes in front of the data set: preamble, file meta, provenance."""
 IMAGE_BYTES = 525_086
-_SLOTS = 64
+_SLOTS = 32
+_SETTLE_AT = 512
+_LIBC = ctypes.CDLL(None)
 _SHARDS = 256
 
 
 class Writer(Protocol):
-    """Makes images durable, one thread's worth. Returns from ``write`` when the image may be acknowledged."""
+    """Makes images durable, for any number of threads. Returns from ``write`` when the image may be acknowledged."""
 
     def write(self, parts: Sequence[bytes]) -> None:
         """Write one image that consists of these parts."""
@@ -87,38 +90,80 @@ class NameThenFile:
 
 
 class Slots:
-    """A file that was made earlier under a durable name: write and fsync only; final names follow in batches."""
+    """A file that was made earlier under a durable name: write and fsync only; final names follow in batches.
 
-    def __init__(self, root: Path) -> None:
+    One pool for all threads, as a receiver has.
+    """
+
+    def __init__(self, root: Path, sync: Callable[[int], None] = os.fsync) -> None:
         self._folders = _Folders(root)
+        self._sync = sync
+        self._turn = threading.Lock()
         self._free: list[Path] = []
         self._written: list[Path] = []
 
     def write(self, parts: Sequence[bytes]) -> None:
-        if not self._free:
-            self._turn_over()
-        slot = self._free.pop()
+        with self._turn:
+            if not self._free:
+                self._make_slots()
+            slot = self._free.pop()
         with _open(slot, 0) as file:
             os.writev(file, parts)
-            os.fsync(file)
-        self._written.append(slot)
+            self._sync(file)
+        with self._turn:
+            self._written.append(slot)
+            written = self._take() if len(self._written) >= _SETTLE_AT else []
+        self._settle(written)
 
-    def _turn_over(self) -> None:
-        """Give what was written its final name, make new slots, and bring both to the disk."""
+    def _make_slots(self) -> None:
+        self._free = [self._folders.part() for _ in range(_SLOTS)]
+        for slot in self._free:
+            slot.touch()
+        _sync_folder(self._folders.incoming)
+
+    def _take(self) -> list[Path]:
+        written, self._written = self._written, []
+        return written
+
+    def _settle(self, written: Sequence[Path]) -> None:
+        """Give what was written its final name, and bring that to the disk before the first one goes."""
         touched = set()
-        for slot in self._written:
+        for slot in written:
             final = self._folders.final()
             os.link(slot, final)
             touched.add(final.parent)
         for folder in touched:
             _sync_folder(folder)
-        for slot in self._written:
+        for slot in written:
             slot.unlink()
-        self._written = []
-        self._free = [self._folders.part() for _ in range(_SLOTS)]
-        for slot in self._free:
-            slot.touch()
-        _sync_folder(self._folders.incoming)
+
+
+class SharedSync:
+    """Slots again, but one sync of the file system serves all that wait for it: whoever comes first leads."""
+
+    def __init__(self, root: Path) -> None:
+        self._slots = Slots(root, sync=self._share)
+        self._turn = threading.Condition()
+        self._is_syncing = False
+        self._begun = self._done = 0
+        """Counts of syncs."""
+
+    def write(self, parts: Sequence[bytes]) -> None:
+        self._slots.write(parts)
+
+    def _share(self, descriptor: int) -> None:
+        with self._turn:
+            wanted = self._begun + 1  # one that begins from now on takes everything that we wrote
+            while self._is_syncing and self._done < wanted:
+                self._turn.wait()
+            if self._done >= wanted:
+                return
+            self._is_syncing = True
+            self._begun = wanted
+        _LIBC.syncfs(descriptor)
+        with self._turn:
+            self._is_syncing, self._done = False, wanted
+            self._turn.notify_all()
 
 
 @dataclass(frozen=True)
@@ -134,9 +179,8 @@ class Order:
 ORDERS: tuple[Order, ...] = (
     Order("file, rename, folder", FileThenName, passes_power_loss=True),
     Order("rename, file", NameThenFile, passes_power_loss=False),
-    Order("slot, names in batches", Slots, passes_power_loss=False),
-    # The product's own spool belongs here as a further order, wrapped in a Writer of a few lines, for example
-    # Order("hounsfield's spool", HounsfieldSpool, passes_power_loss=True).
+    Order("slot, names in batches", Slots, passes_power_loss=True),
+    Order("slot, one sync for all", SharedSync, passes_power_loss=True),
 )
 
 
@@ -202,13 +246,13 @@ def images_per_second(folder: Path, order: Order, rows: Rows, threads: int, *, i
     root = Path(tempfile.mkdtemp(prefix="floor-", dir=folder))
     database = Database(root / "rows.db", rows)
     try:
-        writers = [order.writer(root) for _ in range(threads)]
+        writer = order.writer(root)
         parts = (os.urandom(HEAD_BYTES), os.urandom(IMAGE_BYTES))
         os.sync()
         tickets = itertools.count()
         started = time.perf_counter()
 
-        def work(writer: Writer) -> int:
+        def work(_: int) -> int:
             done = 0
             while next(tickets) < images and time.perf_counter() - started < seconds:
                 writer.write(parts)
@@ -217,7 +261,7 @@ def images_per_second(folder: Path, order: Order, rows: Rows, threads: int, *, i
             return done
 
         with ThreadPoolExecutor(threads) as pool:
-            done = sum(pool.map(work, writers))
+            done = sum(pool.map(work, range(threads)))
         return done / (time.perf_counter() - started)
     finally:
         database.close()

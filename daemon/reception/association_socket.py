@@ -62,6 +62,11 @@ class Progress:
         self._last = now
         self._bytes += count
 
+    def begin(self, count: int) -> None:
+        """Something is begun, of which so many bytes have come; nothing changes if that is known."""
+        if not self._is_running:
+            self.moved(count)
+
     def rest(self) -> None:
         """Nothing is begun any more."""
         self._is_running = False
@@ -174,7 +179,10 @@ class BufferedAssociationSocket(AssociationSocket):
         return any(descriptor != self._wakeup for descriptor, _ in self._poll.poll(0))
 
     def recv(self, nr_bytes: int) -> bytearray:
-        """Return so many bytes, fewer if the peer closes; blocks. Raise TooLong or TooSlow."""
+        """Return so many bytes, fewer if the peer closes; blocks. Raise TooLong or TooSlow.
+
+        What is begun with them may go on behind them: the caller says when it is over (``progress.rest``).
+        """
         if nr_bytes > self._longest_pdu:
             raise TooLong("a PDU is longer than was agreed")
         data = bytearray()
@@ -192,17 +200,18 @@ class BufferedAssociationSocket(AssociationSocket):
                 break
             if count is None:
                 self.wait(self.progress.seconds_left() or 0.0)
-        self.progress.rest()
         return data
 
     def send(self, bytestream: bytes) -> None:
         """Send all of it, or end the connection (Evt17) when the peer does not read."""
         try:
-            self._send_all(memoryview(bytestream))
+            self.send_all(bytestream)
         except OSError:
             self.event_queue.put("Evt17")
 
-    def _send_all(self, rest: memoryview) -> None:
+    def send_all(self, data: bytes) -> None:
+        """Send all of it. Raise OSError when the peer does not read, or is gone: part of it may be sent then."""
+        rest = memoryview(data)
         connection = self._connection()
         deadline = self._monotonic() + self._pace.stall_seconds
         while rest:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydicom.uid import UID
 
@@ -14,6 +15,7 @@ OWN_MANUFACTURER = b"Hounsfield project"
 _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 _MANUFACTURER = 0x00080070
 _WANTED = frozenset({_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES, _MANUFACTURER})
+_LEADING_ZERO = re.compile(r"(^|\.)0[0-9]")
 _USABLE_UID = re.compile(r"[0-9.]{1,64}")
 
 
@@ -32,14 +34,13 @@ class DatasetIdentity:
     def has_leading_zeros(self) -> bool:
         """Whether a component of a UID begins with 0: against PS3.5 9.1, but it occurs in the field."""
         uids = (self.sop_class_uid, self.sop_instance_uid, self.study_uid, self.series_uid)
-        return any(re.search(r"(^|\.)0[0-9]", uid) for uid in uids)
+        return _LEADING_ZERO.search(".".join(uids)) is not None
 
 
 def identify(data: bytes | memoryview, transfer_syntax: str) -> DatasetIdentity:
     """Walk a data set and return its identity; raise :class:`InstanceRefused` where it cannot be stored."""
-    syntax = UID(transfer_syntax)
-    walk = DatasetWalk(data, implicit=syntax.is_implicit_VR, big_endian=not syntax.is_little_endian, wanted=_WANTED)
-    found = walk.run()
+    implicit, big_endian = _encoding(transfer_syntax)
+    found = DatasetWalk(data, implicit=implicit, big_endian=big_endian, wanted=_WANTED).run()
     return DatasetIdentity(
         sop_class_uid=usable_uid(_text(found.get(_SOP_CLASS))),
         sop_instance_uid=usable_uid(_text(found.get(_SOP_INSTANCE))),
@@ -47,6 +48,13 @@ def identify(data: bytes | memoryview, transfer_syntax: str) -> DatasetIdentity:
         series_uid=usable_uid(_text(found.get(_SERIES))),
         is_marked_ours=found.get(_MANUFACTURER, b"").strip(b" \0") == OWN_MANUFACTURER,
     )
+
+
+@lru_cache(maxsize=64)
+def _encoding(transfer_syntax: str) -> tuple[bool, bool]:
+    """Return whether a transfer syntax is of implicit VR, and whether it is big endian."""
+    syntax = UID(transfer_syntax)
+    return syntax.is_implicit_VR, not syntax.is_little_endian
 
 
 def usable_uid(uid: str) -> str:

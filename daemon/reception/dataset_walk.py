@@ -18,8 +18,10 @@ _PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _FIRST_GROUP = 0x0008
 """Groups below are command, file meta and directory elements: no data set of a C-STORE has them, and behind our own
 file meta they would be read as part of it."""
+_DELIMITER_GROUP = 0xFFFE
 _LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 _SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+_PLAIN_LONG_VRS = _LONG_VRS - {b"SQ"}
 _VRS = _LONG_VRS | _SHORT_VRS
 _MAX_VALUE = 1024
 """A wanted value that is longer is cut; no UID or manufacturer is."""
@@ -52,6 +54,7 @@ class DatasetWalk:
         self._stack = [_Level(limit=len(self._data), is_open=False, implicit=implicit, order=order)]
         self._header = {order: struct.Struct(f"{order}HHI") for order in "<>"}
         self._short = {order: struct.Struct(f"{order}H") for order in "<>"}
+        self._explicit_header = {order: struct.Struct(f"{order}HH2sH") for order in "<>"}
         self._long = {order: struct.Struct(f"{order}I") for order in "<>"}
 
     def run(self) -> dict[int, bytes]:
@@ -64,8 +67,27 @@ class DatasetWalk:
             elif level.holds_items:
                 at = self._item(at, level)
             else:
-                at = self._element(at, level)
+                passed = at if level.implicit else self._pass_plain(at, level)
+                at = self._element(at, level) if passed == at else passed
         return self._found
+
+    def _pass_plain(self, at: int, level: _Level) -> int:
+        """Pass explicit elements that ask for no decision (nine of ten), and stop at the first that does."""
+        data, limit, wanted = self._data, level.limit, self._wanted
+        head, long = self._explicit_header[level.order].unpack_from, self._long[level.order].unpack_from
+        while at + 12 <= limit:
+            group, element, vr, length = head(data, at)
+            if vr in _SHORT_VRS:
+                end = at + 8 + length
+            elif vr in _PLAIN_LONG_VRS:
+                end = at + 12 + long(data, at + 8)[0]
+            else:
+                break
+            tag = group << 16 | element
+            if end > limit or tag in wanted or tag in _PIXELS or not _FIRST_GROUP <= group < _DELIMITER_GROUP:
+                break
+            at = end
+        return at
 
     def _item(self, at: int, level: _Level) -> int:
         group, element, length = self._read_header(at, level)
@@ -89,7 +111,7 @@ class DatasetWalk:
     def _element(self, at: int, level: _Level) -> int:
         group, element, length = self._read_header(at, level)
         tag = group << 16 | element
-        if group == 0xFFFE:
+        if group == _DELIMITER_GROUP:
             if tag == _ITEM_END and level.is_open:
                 self._stack.pop()
                 return at + 8

@@ -7,7 +7,9 @@ are mended just far enough that they reach our handler, which answers them with 
 
 import socket
 import ssl
+import struct
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,7 @@ import structlog
 from pynetdicom import AE, _config
 from pynetdicom.association import Association
 from pynetdicom.dimse_messages import C_STORE_RQ
+from pynetdicom.pdu import A_ASSOCIATE_RQ
 from pynetdicom.transport import AssociationServer, RequestHandler
 
 from hounsfield.daemon.config.sections import DicomSettings
@@ -23,6 +26,7 @@ from hounsfield.daemon.reception.association_socket import BufferedAssociationSo
 from hounsfield.daemon.reception.associations import Claim, OpenAssociation
 from hounsfield.daemon.reception.lobby import LONGEST_REQUEST, Visitor
 from hounsfield.daemon.reception.short_path import GuardedUpperLayer, ShortPathUpperLayer, StoreService
+from hounsfield.daemon.reception.wire import INVALID_PARAMETER, abort_pdu
 
 log = structlog.get_logger("hounsfield.reception")
 
@@ -31,6 +35,8 @@ _NO_INSTANCE = "0"
 """Stands for an empty SOP Instance UID, which the library would not hand on; the answer echoes it."""
 _UNUSED_COMMAND_ELEMENTS = ("MoveOriginatorApplicationEntityTitle", "MoveOriginatorMessageID")
 _BACKLOG = 1024
+_STUMBLES = (AssertionError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError, struct.error)
+"""What the library's decoders raise on bytes that somebody has made up."""
 
 
 def prepare_library() -> None:
@@ -95,12 +101,29 @@ class ReceivingServer(AssociationServer):
         self.listener.listen(_BACKLOG)
 
     def enter(self, visitor: Visitor) -> None:
-        """Make an association of a connection whose request is complete."""
+        """Make an association of a connection whose request is complete, if it can be read."""
+        if not _can_be_read(visitor.request):
+            with suppress(OSError):
+                visitor.connection.send(abort_pdu(INVALID_PARAMETER))
+            visitor.connection.close()
+            log.info("connection closed", peer=visitor.address[0], reason="its association request cannot be read")
+            return
         try:
             _AssociationMaker(visitor, visitor.address, self)
         except (OSError, RuntimeError) as error:  # no descriptors, no threads
             log.error("an association could not be begun", peer=visitor.address[0], error=type(error).__name__)
             visitor.connection.close()
+
+
+def _can_be_read(request: bytes) -> bool:
+    """Whether the library can read an A-ASSOCIATE-RQ: one that it cannot would hold two threads until its deadline."""
+    try:
+        pdu = A_ASSOCIATE_RQ()
+        pdu.decode(request)
+        pdu.to_primitive()
+    except _STUMBLES:
+        return False
+    return True
 
 
 class _AssociationMaker(RequestHandler):
@@ -114,10 +137,11 @@ class _AssociationMaker(RequestHandler):
     def _create_association(self) -> Association:
         association = super()._create_association()
         conduct = self._server.conduct
+        longest = conduct.settings.max_instance_bytes
         upper_layer = (
-            ShortPathUpperLayer(association, conduct.store)
+            ShortPathUpperLayer(association, longest, conduct.store)
             if conduct.settings.short_path
-            else GuardedUpperLayer(association)
+            else GuardedUpperLayer(association, longest)
         )
         association.dul = upper_layer
         association.set_socket(

@@ -21,7 +21,13 @@ import structlog
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.errors import TlsUnusable
-from hounsfield.daemon.reception.wire import A_ASSOCIATE_RQ, PDU_HEADER, abort_pdu
+from hounsfield.daemon.reception.wire import (
+    A_ASSOCIATE_RQ,
+    PDU_HEADER,
+    UNEXPECTED_PDU,
+    UNRECOGNISED_PDU,
+    abort_pdu,
+)
 
 log = structlog.get_logger("hounsfield.reception")
 
@@ -32,8 +38,6 @@ _ACCEPTS_AT_ONCE = 64
 _REPORT_SECONDS = 5.0
 _MOST_REASONS = 100
 _OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_UNEXPECTED_PDU, _UNRECOGNISED_PDU = 2, 1
-"""Reasons of A-ABORT (PS3.8 9.3.8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +214,12 @@ class Lobby:
         """Return how many bytes are missing; not one more is read, for it belongs to what comes later."""
         received = visitor.received
         if received and received[0] != A_ASSOCIATE_RQ:
-            raise _Nonsense("its first PDU is no association request", _UNEXPECTED_PDU)
+            raise _Nonsense("its first PDU is no association request", UNEXPECTED_PDU)
         if len(received) < PDU_HEADER.size:
             return PDU_HEADER.size - len(received)
         _, length = PDU_HEADER.unpack_from(received)
         if length > LONGEST_REQUEST:
-            raise _Nonsense("its association request is too long", _UNRECOGNISED_PDU)
+            raise _Nonsense("its association request is too long", UNRECOGNISED_PDU)
         return int(PDU_HEADER.size + length - len(received))
 
     def _let_in(self) -> None:

@@ -61,6 +61,8 @@ class MessageReader:
         self._arrival: Arrival | None = None
         self._pieces: list[memoryview] = []
         self._other = bytearray()
+        self.received = 0
+        """Bytes so far of the message that has begun."""
 
     @property
     def has_begun(self) -> bool:
@@ -72,6 +74,7 @@ class MessageReader:
         if self._command is not None:
             raise BrokenProtocol("a command set came where a data set was due")
         self._same_context(context_id)
+        self.received += len(piece)
         self._command_bytes += piece
         if len(self._command_bytes) > _LONGEST_COMMAND:
             raise BrokenProtocol("a command set is too long")
@@ -100,6 +103,7 @@ class MessageReader:
         if self._command is None:
             raise BrokenProtocol("a data set came without its command set")
         self._same_context(context_id)
+        self.received += len(piece)
         if self._arrival is None:
             self._other += piece
             if len(self._other) > _LONGEST_OTHER_DATASET:
@@ -149,3 +153,4 @@ class MessageReader:
         self._context_id = None
         self._pieces = []
         self._other = bytearray()
+        self.received = 0

@@ -48,7 +48,8 @@ def reconcile(spool: Spool, series: SeriesStore, clock: Clock, *, alive: Collect
         _register(series, [(head.provenance, head.receipt) for head in heads])
         registered += len(heads)
         unreadable += len(files - rows) - len(heads)
-        missing += len(rows - files)
+        # A living receiver may have filed and registered one since the folder was read.
+        missing += sum(not spool.path(digest).exists() for digest in rows - files)
     found = Reconciliation(
         adopted=adopted,
         registered=registered,

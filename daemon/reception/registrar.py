@@ -25,8 +25,8 @@ MOST_WAITING = 4096
 STALE_SECONDS = 5.0
 """A database that has not taken an instance for so long counts as down."""
 _BATCH = 256
-_LINGER_SECONDS = 0.05
-"""How long the first of a batch waits for others: a transaction costs the same for one as for fifty."""
+_LINGER_SECONDS = 0.1
+"""How long the first of a batch waits for others: a transaction costs the same for one as for a hundred."""
 _TROUBLE_SECONDS = 1.0
 _SETTLE_AT = 4096
 """Slots are let go in bulk, for each of the folders they were filed in is synced then; or when nothing else comes."""

@@ -14,12 +14,14 @@ from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import DicomSettings, Peer
 from hounsfield.daemon.errors import PortUnavailable
 from hounsfield.daemon.logs import UidHasher
+from hounsfield.daemon.notify import notify
 from hounsfield.daemon.reception import library
 from hounsfield.daemon.reception.admission import Admission
 from hounsfield.daemon.reception.associations import OpenAssociation
 from hounsfield.daemon.reception.contexts import ContextOffer
 from hounsfield.daemon.reception.desk import Desk
 from hounsfield.daemon.reception.lobby import Door, Lobby
+from hounsfield.daemon.reception.readiness import Readiness
 from hounsfield.daemon.reception.reconcile import Reconciliation, reconcile
 from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.sightings import SightingBook
@@ -93,6 +95,7 @@ class Receiver:
         self._stop_by: float | None = None
         """Monotonic seconds; set once we are asked to stop."""
         self._stop_lock = threading.Lock()
+        self._readiness: Readiness | None = None
         self._stopped = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="reception-housekeeping", daemon=True)
 
@@ -160,6 +163,7 @@ class Receiver:
             beat=self._beat,
         )
         self._registrar, self._desk = registrar, desk
+        self._readiness = Readiness(acceptor, notify)
         registrar.start()
         self._lobby.start()
         self._housekeeper.start()
@@ -268,6 +272,8 @@ class Receiver:
     def _sweep(self) -> None:
         if self._desk is not None:
             self._desk.sweep()
+        if self._readiness is not None:
+            self._readiness.look()
         try:
             self._sightings.flush(self._peer_store)
         except StorageError:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import structlog
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.fsm import InvalidEventError
@@ -20,12 +21,17 @@ from pynetdicom.timer import Timer
 from hounsfield.daemon.reception.association_socket import BufferedAssociationSocket, TooLong, TooSlow
 from hounsfield.daemon.reception.messages import AcceptedContext, Arrival, MessageReader
 from hounsfield.daemon.reception.pdata import PDataReader, Stop
-from hounsfield.daemon.reception.wire import IS_COMMAND, IS_LAST, BrokenProtocol, Command
+from hounsfield.daemon.reception.wire import IS_COMMAND, IS_LAST, BrokenProtocol, Command, abort_pdu
 
-_ESTABLISHED = "Sta6"
+log = structlog.get_logger("hounsfield.reception")
+
+_ESTABLISHED, _AWAITS_CLOSE = "Sta6", "Sta13"
 _CLOSED, _INVALID_PDU = "Evt17", "Evt19"
 _LONGEST_SLEEP = 3600.0
 _ANY_LENGTH = 2**32
+_MOST_DROPPED = 1024 * 1024
+_NO_REASON = 0
+"""Of an A-ABORT (PS3.8 9.3.8)."""
 
 StoreService = Callable[[Association, Command, AcceptedContext], Arrival]
 
@@ -56,8 +62,11 @@ class MonotonicTimer(Timer):
 class GuardedUpperLayer(DULServiceProvider):
     """The library's own way, on our socket and clock."""
 
-    def __init__(self, association: Association) -> None:
+    def __init__(self, association: Association, longest_message: int) -> None:
         super().__init__(association)
+        self._longest_message = longest_message
+        self._dropped = 0
+        """Bytes that came after the end."""
         self._idle_timer = MonotonicTimer(None)
         self.artim_timer = MonotonicTimer(None)
 
@@ -78,8 +87,49 @@ class GuardedUpperLayer(DULServiceProvider):
         try:
             with suppress(InvalidEventError):  # the connection ended twice at once: it is over all the same
                 super().run_reactor()
+        except Exception as error:  # noqa: BLE001 - the library raises whatever broken bytes make it raise
+            log.warning("an association is aborted: the library cannot read it", error=type(error).__name__)
+            self.wire.send(abort_pdu(_NO_REASON))
         finally:
+            self.to_user_queue.put(None)  # ends the wait for a request that cannot be read
             self._leave()
+
+    def _is_transport_event(self) -> bool:
+        if self.state_machine.current_state == _AWAITS_CLOSE:
+            self._drop_the_rest()
+            return True
+        try:
+            self._watch_message()
+        except OSError:
+            self.event_queue.put(_INVALID_PDU)
+            return True
+        return bool(super()._is_transport_event())
+
+    def _watch_message(self) -> None:
+        """Raise TooSlow or TooLong for the message that the library puts together."""
+        message = self.assoc.dimse.message
+        if message is None:
+            self.wire.progress.rest()
+            return
+        self.wire.progress.seconds_left()
+        if sum(part.tell() for part in (message.data_set, message.encoded_command_set) if part) > self._longest_message:
+            raise TooLong("a message is longer than it may be")
+
+    def _drop_the_rest(self) -> None:
+        """We are through with the peer: drop what has come behind, or a part of it, and close.
+
+        The library would take it for PDUs, and answer, log and wait for each. Closing with all of it unread would
+        be a reset, which may overtake our last words.
+        """
+        wire = self.wire
+        wire.start = wire.end = 0
+        try:
+            count = wire.fill() or 0
+        except OSError:
+            count = 0
+        self._dropped += count
+        if count == 0 or self._dropped > _MOST_DROPPED:
+            wire.close()
 
     def _leave(self) -> None:
         self.wire.dispose()
@@ -88,8 +138,8 @@ class GuardedUpperLayer(DULServiceProvider):
 class ShortPathUpperLayer(GuardedUpperLayer):
     """Sta6 is served here. Also the :class:`~hounsfield.daemon.reception.messages.MessageHandler` of its messages."""
 
-    def __init__(self, association: Association, store: StoreService) -> None:
-        super().__init__(association)
+    def __init__(self, association: Association, longest_message: int, store: StoreService) -> None:
+        super().__init__(association, longest_message)
         self._store = store
         self._messages: MessageReader | None = None
         self._pdus: PDataReader | None = None
@@ -116,7 +166,8 @@ class ShortPathUpperLayer(GuardedUpperLayer):
 
     def answer(self, response: bytes) -> None:
         """See :class:`~hounsfield.daemon.reception.messages.MessageHandler`."""
-        self.wire.send(response)
+        self.wire.progress.rest()
+        self.wire.send_all(response)
         self._idle_timer.restart()
 
     def pass_on(self, context_id: int, command: bytes, dataset: bytes | None) -> None:
@@ -126,16 +177,21 @@ class ShortPathUpperLayer(GuardedUpperLayer):
             values.append([context_id, bytes((IS_LAST,)) + dataset])
         primitive = P_DATA()
         primitive.presentation_data_value_list = values
+        self.wire.progress.rest()
         self._idle_timer.restart()
-        self.assoc.dimse.receive_primitive(primitive)
+        try:
+            self.assoc.dimse.receive_primitive(primitive)
+        except Exception as error:  # whatever the library stumbles over in bytes that a peer has made up
+            raise BrokenProtocol("the library cannot read a message") from error
         self.assoc._reactor_checkpoint.set()
 
     def _is_transport_event(self) -> bool:
-        if self.state_machine.current_state != _ESTABLISHED:
-            if self._pdus is not None and self._pdus.is_inside_pdu:
+        state = self.state_machine.current_state
+        if state != _ESTABLISHED:
+            if state != _AWAITS_CLOSE and self._pdus is not None and self._pdus.is_inside_pdu:
                 self._end(_CLOSED)  # we have asked for the release while a message was coming
                 return True
-            return bool(super()._is_transport_event())
+            return super()._is_transport_event()
         try:
             return self._serve()
         except (BrokenProtocol, TooSlow, TooLong):
@@ -174,14 +230,16 @@ class ShortPathUpperLayer(GuardedUpperLayer):
                 continue
             messages.flush()
             wire.compact()
-            if not self._sleep(messages.has_begun or pdus.is_inside_pdu or wire.end > 0):
+            if not self._sleep(messages.has_begun or pdus.is_inside_pdu or wire.end > 0, messages.received):
                 return False
         return False
 
-    def _sleep(self, something_has_begun: bool) -> bool:
+    def _sleep(self, something_has_begun: bool, received: int) -> bool:
         """Wait for more; False when the association's own thread has to look at the idle timer."""
         wire = self.wire
-        if not something_has_begun:
+        if something_has_begun:
+            wire.progress.begin(received)
+        else:
             wire.progress.rest()
         due = wire.progress.seconds_left()
         if due is None:
@@ -201,6 +259,7 @@ class ShortPathUpperLayer(GuardedUpperLayer):
                 )
                 for context in self.assoc.accepted_contexts
             }
+            self.wire.progress.rest()
             self._messages = MessageReader(contexts, self)
             self._pdus = PDataReader(self.assoc.acceptor.maximum_length or _ANY_LENGTH, self._messages)
         return self._messages, self._pdus

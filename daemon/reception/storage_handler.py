@@ -78,10 +78,14 @@ class InstanceAcceptor:
         usable_uid(request.sop_instance_uid)
         if request.sop_class_uid != request.negotiated_class_uid:
             raise InstanceRefused(Status.CLASS_MISMATCH)
+        self.check_ready()
+        return self._intake.begin(request.transfer_syntax)
+
+    def check_ready(self) -> None:
+        """Raise :class:`InstanceRefused` or SpoolError when no image could be accepted now, whatever it is."""
         if not self._registrar.is_keeping_up:
             raise InstanceRefused(Status.DATABASE_DOWN)
         self.check_room()
-        return self._intake.begin(request.transfer_syntax)
 
     def check_room(self) -> None:
         """Raise :class:`InstanceRefused` when the spool's disk is too full, SpoolError when it cannot be asked."""

@@ -12,6 +12,8 @@ PDV_OVERHEAD = 2
 
 A_ASSOCIATE_RQ, P_DATA_TF, A_ABORT = 0x01, 0x04, 0x07
 PDU_TYPES = range(0x01, 0x08)
+UNRECOGNISED_PDU, UNEXPECTED_PDU, INVALID_PARAMETER = 1, 2, 6
+"""Reasons of A-ABORT (PS3.8 9.3.8)."""
 IS_COMMAND, IS_LAST = 0x01, 0x02
 """Bits of the message control header (PS3.8 E.2)."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from pydicom import dcmread
 from support.bundles import keras_archive, manifest_fields
 from support.fakes import ManualClock
+from support.recording import end_association, open_association, register
 from support.spooling import spooled
 
 from hounsfield.daemon.app import Application
@@ -75,7 +76,8 @@ class Bench:
         """Store files as one association would; return its id."""
         self._associations += 1
         association = f"association-{self._associations}"
-        self.app.database.series.open_association(
+        open_association(
+            self.app.database.series,
             AssociationRecord(
                 id=association,
                 receiver="receiver-1",
@@ -83,12 +85,12 @@ class Bench:
                 called_ae="HOUNSFIELD",
                 peer_address="127.0.0.1",
                 opened_at=self.clock.now(),
-            )
+            ),
         )
         for path in files:
             self._store(path, association)
         if ending is not AssociationEnding.OPEN:
-            self.app.database.series.end_association(association, ending, self.clock.now())
+            end_association(self.app.database.series, association, ending, self.clock.now())
         return association
 
     def _store(self, path: Path, association: str) -> None:
@@ -111,7 +113,7 @@ class Bench:
             received_at=self.clock.now(),
         )
         digest = spooled(self.app.spool, provenance, raw[start:])
-        self.app.database.series.register(self.app.spool.receipt(digest))
+        register(self.app.database.series, self.app.spool.receipt(digest))
 
     def settle(self, seconds: float = 3600.0) -> None:
         """Let the quiet period (and the wait for missing slices) pass and decide."""

@@ -41,21 +41,6 @@ class FakeSeriesStore:
                 self.receipts, self.known = before
                 raise
 
-    def open_association(self, association: AssociationRecord) -> None:
-        with self._lock:
-            self._call("open_association")
-            self._record([association], [], [])
-
-    def register(self, receipt: InstanceReceipt) -> str:
-        with self._lock:
-            self._call("register")
-            return self._record([], [receipt], [])[0]
-
-    def end_association(self, association_id: str, ending: AssociationEnding, now: datetime) -> None:
-        with self._lock:
-            self._call("end_association")
-            self._record([], [], [AssociationEnd(id=association_id, ending=ending, at=now)])
-
     def _record(
         self,
         opened: Sequence[AssociationRecord],

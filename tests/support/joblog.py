@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from support.recording import open_association, register
+
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.records import (
     AssociationRecord,
@@ -58,7 +60,8 @@ def fill(home: Path) -> Seen:
 
 def _received(database: Database, series_uid: str, start: float) -> SeriesRecord:
     association = f"association-{series_uid[-3:]}"
-    database.series.open_association(
+    open_association(
+        database.series,
         AssociationRecord(
             id=association,
             receiver="receiver-1",
@@ -66,10 +69,11 @@ def _received(database: Database, series_uid: str, start: float) -> SeriesRecord
             called_ae="HOUNSFIELD",
             peer_address="127.0.0.1",
             opened_at=at(start),
-        )
+        ),
     )
     for number in range(3):
-        database.series.register(
+        register(
+            database.series,
             InstanceReceipt(
                 digest=f"{series_uid[-3:]}{number}".rjust(64, "0"),
                 sop_instance_uid=f"{series_uid}.{number}",
@@ -84,7 +88,7 @@ def _received(database: Database, series_uid: str, start: float) -> SeriesRecord
                 association_id=association,
                 received_at=at(start + number / 10),
                 size=1000,
-            )
+            ),
         )
     record = database.series.find(series_uid)
     assert record is not None

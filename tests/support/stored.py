@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from support.recording import register
+
 from hounsfield.storage.engine import Database
 from hounsfield.storage.records import (
     AssociationRecord,
@@ -94,7 +96,7 @@ def to(*destinations: str) -> tuple[DeliveryRequest, ...]:
 def received(database: Database, count: int = 3, series: str = SERIES) -> SeriesRecord:
     """Register ``count`` images of a series and return it."""
     for number in range(1, count + 1):
-        database.series.register(receipt(number, series=series))
+        register(database.series, receipt(number, series=series))
     return present(database.series.find(series))
 
 

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 from sqlalchemy import Engine
+from support.recording import register
 from support.stored import LEASE, SERIES, WHOLE, at, closed, present, received
 
 from hounsfield.storage.engine import Database, open_database
@@ -19,9 +20,10 @@ import sys
 from pathlib import Path
 from hounsfield.storage.engine import open_database
 from support.stored import receipt
+from support.recording import register
 database = open_database(sys.argv[1], Path("unused"))
 for number in range(100_000):
-    database.series.register(receipt(number))
+    register(database.series, receipt(number))
     print(number, flush=True)
 """
 
@@ -122,7 +124,7 @@ def test_a_receiver_that_is_killed_loses_nothing_it_has_acknowledged(database_ur
     instances = again.series.instances(series.id)
     assert acknowledged <= series.instances <= acknowledged + 1
     assert len(instances) == series.instances
-    assert again.series.register(instances[0]) == Registration.DUPLICATE
+    assert register(again.series, instances[0]) == Registration.DUPLICATE
     again.close()
 
 

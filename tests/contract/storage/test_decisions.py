@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from support.recording import open_association, register
 from support.stored import (
     BUNDLE,
     SERIES,
@@ -69,7 +70,7 @@ def test_closing_writes_an_event_for_the_series_and_one_for_each_job(database: D
 def test_a_series_is_not_closed_when_an_instance_came_after_it_was_read(database: Database) -> None:
     series = received(database)
     ids = primary(database, series.id)
-    database.series.register(receipt(9, received_at=at(19)))
+    register(database.series, receipt(9, received_at=at(19)))
     events = database.jobs.last_event_id()
     assert not database.series.close(series, ids, WHOLE, [BUNDLE], at(20))
     assert not database.series.skip(series, Reason.MODALITY, at(20))
@@ -90,7 +91,7 @@ def test_a_decision_is_taken_once(database: Database) -> None:
 
 def test_each_revision_keeps_its_own_snapshot(database: Database) -> None:
     series = closed(database, 2)
-    database.series.register(receipt(9, received_at=at(40)))
+    register(database.series, receipt(9, received_at=at(40)))
     reopened = present(database.series.get(series.id))
     assert database.series.close(reopened, primary(database, series.id), SHORT, [BUNDLE], at(60))
     assert [i.sop_instance_uid for i in database.series.instances(series.id, 1)] == [f"{SERIES}.1", f"{SERIES}.2"]
@@ -102,7 +103,7 @@ def test_each_revision_keeps_its_own_snapshot(database: Database) -> None:
 
 def test_a_snapshot_gives_back_only_primary_instances(database: Database) -> None:
     series = received(database, 1)
-    database.series.register(receipt(1, content="other header"))
+    register(database.series, receipt(1, content="other header"))
     series = present(database.series.get(series.id))
     everything = [i.id for i in database.series.instances(series.id)]
     assert database.series.close(series, everything, WHOLE, [BUNDLE], at(20))
@@ -130,7 +131,7 @@ def test_the_same_bundle_twice_in_one_revision_is_refused_as_a_whole(database: D
 
 def test_a_series_reopened_by_variants_goes_back_to_what_it_was(database: Database) -> None:
     series = closed(database)
-    database.series.register(receipt(1, content="other header", received_at=at(40)))
+    register(database.series, receipt(1, content="other header", received_at=at(40)))
     reopened = present(database.series.get(series.id))
     waiting = [i.id for i in database.series.instances(series.id) if i.revision == 0]
     assert database.series.close_unchanged(reopened, waiting, at(60))
@@ -173,7 +174,7 @@ def test_holding_cancels_what_has_not_started(database: Database) -> None:
 
 def test_a_hold_stands_even_if_another_instance_came(database: Database) -> None:
     series = received(database)
-    database.series.register(receipt(9))
+    register(database.series, receipt(9))
     assert database.series.hold(series, Reason.TWO_PATIENTS, at(20))
     assert not database.series.hold(series, Reason.TWO_PATIENTS, at(20))
 
@@ -252,4 +253,4 @@ def test_series_are_listed_page_by_page(database: Database) -> None:
 def test_a_time_without_a_zone_is_refused(database: Database) -> None:
     naive = replace(association(), opened_at=datetime(2026, 11, 22))  # noqa: DTZ001 - the point of the test
     with pytest.raises(StorageError, match="time zone"):
-        database.series.open_association(naive)
+        open_association(database.series, naive)

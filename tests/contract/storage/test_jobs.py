@@ -4,6 +4,7 @@ import math
 from datetime import timedelta
 
 import pytest
+from support.recording import register
 from support.stored import (
     BUNDLE,
     GIVE_UP,
@@ -371,7 +372,7 @@ def test_our_own_results_are_known_by_their_uid(database: Database) -> None:
 
 def test_a_later_revision_finds_the_results_before_it(database: Database) -> None:
     series = analysed(database)
-    database.series.register(receipt(9, received_at=at(40)))
+    register(database.series, receipt(9, received_at=at(40)))
     reopened = present(database.series.get(series.id))
     ids = [i.id for i in database.series.instances(series.id)]
     assert database.series.close(reopened, ids, WHOLE, [BUNDLE], at(60))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
 
+from support.recording import end_association, open_association, register
 from support.stored import (
     BUNDLE,
     SERIES,
@@ -24,7 +25,7 @@ from hounsfield.storage.states import AssociationEnding, InstanceRole, Reason, S
 
 
 def test_the_first_instance_makes_a_series_that_is_receiving(database: Database) -> None:
-    assert database.series.register(receipt()) == Registration.NEW
+    assert register(database.series, receipt()) == Registration.NEW
     series = present(database.series.find(SERIES))
     assert (series.state, series.revision, series.instances) == (SeriesState.RECEIVING, 0, 1)
     assert series.first_received_at == series.last_received_at == T0
@@ -36,7 +37,7 @@ def test_the_first_instance_makes_a_series_that_is_receiving(database: Database)
 
 def test_an_instance_comes_back_as_it_was_registered(database: Database) -> None:
     there = receipt(role=InstanceRole.COMPANION, received_at=at(1.5).astimezone(timezone(timedelta(hours=9))))
-    database.series.register(there)
+    register(database.series, there)
     (found,) = database.series.instances(1)
     fields = {name: getattr(found, name) for name in there.__slots__}
     assert fields == {name: getattr(there, name) for name in there.__slots__}
@@ -46,7 +47,7 @@ def test_an_instance_comes_back_as_it_was_registered(database: Database) -> None
 def test_the_same_bytes_again_are_counted_and_change_no_state(database: Database) -> None:
     series = closed(database)
     events = database.jobs.last_event_id()
-    assert database.series.register(receipt(1, received_at=at(40))) == Registration.DUPLICATE
+    assert register(database.series, receipt(1, received_at=at(40))) == Registration.DUPLICATE
     after = present(database.series.get(series.id))
     assert (after.state, after.duplicates, after.instances) == (SeriesState.CLOSED, 1, 3)
     assert [i.copies for i in database.series.instances(series.id)] == [2, 1, 1]
@@ -54,24 +55,24 @@ def test_the_same_bytes_again_are_counted_and_change_no_state(database: Database
 
 
 def test_a_copy_with_other_bytes_is_kept_beside_the_first(database: Database) -> None:
-    database.series.register(receipt(1))
-    assert database.series.register(receipt(1, content="other header")) == Registration.VARIANT
+    register(database.series, receipt(1))
+    assert register(database.series, receipt(1, content="other header")) == Registration.VARIANT
     series = present(database.series.find(SERIES))
     assert (series.instances, series.variants) == (1, 1)
     assert [i.is_primary for i in database.series.instances(series.id)] == [True, False]
 
 
 def test_the_same_instance_under_another_series_is_another_series(database: Database) -> None:
-    database.series.register(receipt(1))
+    register(database.series, receipt(1))
     elsewhere = receipt(1, series="1.2.3.5", sop_instance_uid=f"{SERIES}.1")
-    assert database.series.register(elsewhere) == Registration.NEW
+    assert register(database.series, elsewhere) == Registration.NEW
     assert [s.series_uid for s in database.series.page()] == [SERIES, "1.2.3.5"]
     assert all(i.is_primary for s in database.series.page() for i in database.series.instances(s.id))
 
 
 def test_a_late_instance_reopens_a_closed_series(database: Database) -> None:
     series = closed(database)
-    assert database.series.register(receipt(9, received_at=at(40))) == Registration.NEW
+    assert register(database.series, receipt(9, received_at=at(40))) == Registration.NEW
     after = present(database.series.get(series.id))
     assert (after.state, after.revision, after.instances) == (SeriesState.RECEIVING, 1, 4)
     event = database.jobs.events()[-1]
@@ -81,7 +82,7 @@ def test_a_late_instance_reopens_a_closed_series(database: Database) -> None:
 def test_a_variant_reopens_a_skipped_series_and_clears_its_reason(database: Database) -> None:
     series = received(database)
     assert database.series.skip(series, Reason.MODALITY, at(20))
-    database.series.register(receipt(1, content="other header", received_at=at(40)))
+    register(database.series, receipt(1, content="other header", received_at=at(40)))
     after = present(database.series.get(series.id))
     assert (after.state, after.reason) == (SeriesState.RECEIVING, None)
 
@@ -89,14 +90,14 @@ def test_a_variant_reopens_a_skipped_series_and_clears_its_reason(database: Data
 def test_a_held_series_records_what_comes_and_stays_held(database: Database) -> None:
     series = received(database)
     assert database.series.hold(series, Reason.TWO_PATIENTS, at(20))
-    assert database.series.register(receipt(9, received_at=at(30))) == Registration.NEW
+    assert register(database.series, receipt(9, received_at=at(30))) == Registration.NEW
     after = present(database.series.get(series.id))
     assert (after.state, after.reason, after.instances) == (SeriesState.HELD, Reason.TWO_PATIENTS, 4)
 
 
 def test_own_results_and_companions_are_registered_like_any_other(database: Database) -> None:
     for number, role in enumerate((InstanceRole.OWN_RESULT, InstanceRole.COMPANION)):
-        assert database.series.register(receipt(1, series=f"1.2.{number}", role=role)) == Registration.NEW
+        assert register(database.series, receipt(1, series=f"1.2.{number}", role=role)) == Registration.NEW
     roles = [i.role for s in database.series.page() for i in database.series.instances(s.id)]
     assert roles == [InstanceRole.OWN_RESULT, InstanceRole.COMPANION]
 
@@ -117,9 +118,9 @@ def test_more_digests_than_a_statement_holds_can_be_asked_for(database: Database
 
 def test_every_instance_touches_its_series_even_a_duplicate(database: Database) -> None:
     first = received(database)
-    database.series.register(receipt(4, received_at=at(5)))
+    register(database.series, receipt(4, received_at=at(5)))
     (second,) = database.series.receiving()
-    database.series.register(receipt(4, received_at=at(9)))
+    register(database.series, receipt(4, received_at=at(9)))
     (third,) = database.series.receiving()
     assert [one.touched_at for one in (first, second, third)] == [at(0), at(5), at(9)]
     assert first.version < second.version < third.version
@@ -128,7 +129,7 @@ def test_every_instance_touches_its_series_even_a_duplicate(database: Database) 
 
 def test_a_reopened_series_receives_since_its_reopening(database: Database) -> None:
     closed(database)
-    database.series.register(receipt(9, received_at=at(9000)))
+    register(database.series, receipt(9, received_at=at(9000)))
     (series,) = database.series.receiving()
     assert (series.receiving_since, series.first_received_at) == (at(9000), at(0))
 
@@ -140,21 +141,21 @@ def test_only_receiving_series_are_open(database: Database) -> None:
 
 
 def test_an_association_is_remembered_with_its_ending(database: Database) -> None:
-    database.series.open_association(association())
-    database.series.open_association(association())
+    open_association(database.series, association())
+    open_association(database.series, association())
     series = received(database)
-    database.series.end_association("a1", AssociationEnding.ABORTED, at(3))
-    database.series.end_association("unknown", AssociationEnding.RELEASED, at(3))
+    end_association(database.series, "a1", AssociationEnding.ABORTED, at(3))
+    end_association(database.series, "unknown", AssociationEnding.RELEASED, at(3))
     expected = replace(association(), ending=AssociationEnding.ABORTED, ended_at=at(3))
     assert database.series.associations(series.id) == [expected]
 
 
 def test_associations_of_dead_receivers_are_lost_and_their_series_touched(database: Database) -> None:
     for name, receiver in (("a1", "dead"), ("a2", "alive"), ("a3", "dead")):
-        database.series.open_association(association(name, receiver))
-    database.series.end_association("a3", AssociationEnding.RELEASED, at(1))
+        open_association(database.series, association(name, receiver))
+    end_association(database.series, "a3", AssociationEnding.RELEASED, at(1))
     before = received(database)
-    database.series.register(receipt(1, series="1.2.3.5", association_id="a2"))
+    register(database.series, receipt(1, series="1.2.3.5", association_id="a2"))
     assert database.series.lose_open_associations({"alive"}, at(100)) == 1
     assert [a.ending for a in database.series.associations(before.id)] == [AssociationEnding.LOST]
     touched = {one.series_uid: one.touched_at for one in database.series.receiving()}
@@ -173,7 +174,7 @@ def test_receivers_that_store_the_same_series_at_once_do_not_disturb_each_other(
         own = open_database(database_url, Path("unused"))
         start.wait()
         for number in range(10):
-            answers.append(own.series.register(receipt(number, association_id=name)))
+            answers.append(register(own.series, receipt(number, association_id=name)))
         own.close()
 
     threads = [threading.Thread(target=receive, args=(f"a{n}",)) for n in range(4)]

@@ -16,6 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 from support.peers import PostgreSQL, free_port
+from support.recording import register
 from support.stored import receipt, received
 
 from hounsfield.storage import schema
@@ -209,9 +210,9 @@ def test_a_database_that_is_down_says_so_without_values(tmp_path: Path) -> None:
 
 
 def test_a_refused_row_does_not_show_its_values(database: Database) -> None:
-    database.series.register(receipt(1))
+    register(database.series, receipt(1))
     with pytest.raises(StorageError) as caught:
-        database.series.register(receipt(1, series="1.2.77", digest=receipt(1).digest))
+        register(database.series, receipt(1, series="1.2.77", digest=receipt(1).digest))
     assert "1.2." not in str(caught.value)
     assert caught.value.__cause__ is None
 

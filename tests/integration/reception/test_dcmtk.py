@@ -49,7 +49,7 @@ def reception(tmp_path_factory):
 
 def test_echo_is_answered(reception):
     done = run_tool("echoscu", "-v", "-aec", "HOUNSFIELD", "127.0.0.1", str(reception.port))
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, "Received Echo Response (Success)" in done.stderr + done.stdout) == (0, True), done.stderr
 
 
 @pytest.mark.parametrize("syntax", PROPOSE, ids=lambda uid: uid.keyword)

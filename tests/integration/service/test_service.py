@@ -115,14 +115,15 @@ def test_two_receivers_share_the_port_and_their_work_and_are_announced_once(tmp_
         for pid in pids:
             assert f"Max open files            {hard} " in Path(f"/proc/{pid}/limits").read_text()
         idle = [sockets(pid) for pid in pids]
-        with many(daemon.port, 24):
+        with many(daemon.port, 16):  # as many as one sender may have
             assert all(now > before for before, now in zip(idle, map(sockets, pids), strict=True))
         for series in files:
             dcmsend(daemon.port, series)
         os.kill(pids[0], signal.SIGKILL)
         wait_until(lambda: echo(daemon.port) == 0, 20)
         wait_until(lambda: len(daemon.children("receiver")) == 2, 20)
-        assert [row["instances"] for row in daemon.hounsfield("series", "list")] == [6, 6]
+        # What the dead one had acknowledged and not yet registered is found by its successor.
+        wait_until(lambda: [row["instances"] for row in daemon.hounsfield("series", "list")] == [6, 6], 20)
         assert daemon.stop() == 0
         assert len([line for line in daemon.lines if "ready" in line]) == 1
 
