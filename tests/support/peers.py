@@ -5,6 +5,7 @@ A missing program skips the test, or fails it where ``HOUNSFIELD_REQUIRE_ALL=1``
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import pytest
 from support.waiting import wait_until
 
 DEBIAN_LINE = "sudo apt-get install --no-install-recommends -y dcmtk dicom3tools orthanc postgresql"
+_PORTS = (12_000, 32_000)
 _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 
 
@@ -53,10 +55,15 @@ def _postgres_folders() -> list[str]:
 
 
 def free_port() -> int:
-    """Return a TCP port on 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port on 127.0.0.1 that was free a moment ago.
+
+    It is none that the system gives to connections by itself: tests beside this one make thousands of them.
+    """
+    while True:
+        port = random.randrange(*_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def run_tool(name: str, *arguments: str | Path, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
