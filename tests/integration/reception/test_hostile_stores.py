@@ -11,7 +11,7 @@ from support.attacks.limits import SHORT_DEADLINES, Limits, shortcomings
 from support.attacks.watch import observe, warm_up
 from support.datasets import element, nested, tiny
 from support.receiver_process import ReceiverProcess, running
-from support.wire import CT, Proposal, associate_rq, associated, new_uid
+from support.wire import ABORT, ASSOCIATE_AC, ASSOCIATE_RJ, CT, Proposal, associate_rq, associated, connected, new_uid
 
 PIPELINED = 150
 ABORTED = 21
@@ -47,6 +47,20 @@ def test_deflated_is_refused_in_negotiation_and_a_bomb_sent_all_the_same_is_not_
 def stored_since(receiver: ReceiverProcess, before: set[int], *, but_for: int) -> int:
     """How many files have come, besides those of the honest sender."""
     return len(receiver.instances() - before) - but_for
+
+
+def test_a_context_proposed_without_any_transfer_syntax_is_answered_and_ends_no_thread(receiver):
+    request = associate_rq(Proposal("1.2.3", ()), Proposal(), calling="ATTACKER")
+
+    def attack(_):
+        with connected(receiver.port) as connection:
+            connection.send(request)
+            return connection.receive()[0]
+
+    kind, seen = observe(receiver, attack)
+    assert kind in (ASSOCIATE_AC, ASSOCIATE_RJ, ABORT)
+    assert "Traceback" not in receiver.log()
+    assert shortcomings(seen) == []
 
 
 @pytest.mark.parametrize(
