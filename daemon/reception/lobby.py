@@ -34,6 +34,7 @@ log = structlog.get_logger("hounsfield.reception")
 LONGEST_REQUEST = 128 * 1024
 """Bytes of an A-ASSOCIATE-RQ; one with 128 presentation contexts of many transfer syntaxes has about 20,000."""
 _TICK_SECONDS = 0.5
+_PAUSE_SECONDS = 0.1
 _ACCEPTS_AT_ONCE = 64
 _REPORT_SECONDS = 5.0
 _MOST_REASONS = 100
@@ -148,9 +149,12 @@ class Lobby:
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno in _OUT_OF_DESCRIPTORS and self._send_away_the_oldest("no descriptors are left"):
+                if error.errno not in _OUT_OF_DESCRIPTORS:
+                    return  # the peer was gone before we came
+                if self._send_away_the_oldest("no descriptors are left"):
                     continue
-                return  # the peer was gone before we came, or we are out of everything: the next tick tries again
+                self._is_closing.wait(_PAUSE_SECONDS)  # out of everything; the listener would wake us again at once
+                return
             self._welcome(door, connection, address)
 
     def _welcome(self, door: Door, connection: socket.socket, address: Any) -> None:
@@ -161,7 +165,7 @@ class Lobby:
         except (OSError, ValueError, TlsUnusable):  # it is gone again, or our certificate cannot be used: told by then
             connection.close()
             return
-        if len(self._visitors) >= self._most:
+        if len(self._visitors) + len(self._complete) >= self._most:
             self._send_away_the_oldest("dicom.max_waiting_connections are waiting")
         deadline = self._clock.monotonic() + self._seconds
         visitor = Visitor(connection, address, door, deadline, is_shaking_hands=door.tls is not None)
@@ -249,9 +253,12 @@ class Lobby:
         self._report_at = now + _REPORT_SECONDS
 
     def _send_away_the_oldest(self, why: str) -> bool:
-        if not self._visitors:
+        if self._visitors:
+            self._send_away(next(iter(self._visitors.values())), why)
+        elif self._complete:
+            self._send_away(self._complete.pop(0), why)
+        else:
             return False
-        self._send_away(next(iter(self._visitors.values())), why)
         return True
 
     def _send_away(self, visitor: Visitor, why: str = "") -> None:
