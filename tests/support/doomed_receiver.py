@@ -21,10 +21,16 @@ from typing import Any
 TIMES = ("before", "after")
 FILE_CALLS = ("create", "write_at", "fsync", "close", "link", "fsync_directory", "remove")
 STORE_CALLS = ("record", "registered_digests", "digests", "lose_open_associations")
-NEEDED = ("hounsfield.daemon.reception.scp", "hounsfield.storage.engine", "support.fake_peer_store")
-"""What every life imports."""
 HALF = "write_at:half"
 """Some of the bytes are written."""
+IN_START = tuple(
+    f"{call}:{when}" for call in ("link", "fsync", "fsync_directory", "remove", *STORE_CALLS) for when in TIMES
+)
+"""The points that every start passes after a receiver that was killed with something unsettled."""
+AFTERWARDS = (*(f"{call}:{when}" for call in (*FILE_CALLS, "record", "answer") for when in TIMES), HALF)
+"""Those that every receiver passes to which enough is sent."""
+NEEDED = ("hounsfield.daemon.reception.scp", "hounsfield.storage.engine", "support.fake_peer_store")
+"""What every life imports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

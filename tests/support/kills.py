@@ -1,6 +1,7 @@
 """Receivers that are killed, again and again, on one folder, and what their senders know of it."""
 
 import hashlib
+import itertools
 import os
 import random
 import select
@@ -137,11 +138,21 @@ def image(choice: random.Random, series: str, size: int) -> tuple[str, bytes]:
 class Senders:
     """Senders that store images until the receiver ends, or they are told to."""
 
-    def __init__(self, ledger: Ledger, port: int, count: int, choice: random.Random, *, large: float = 0.0) -> None:
-        """``large``: the share of images of half a megabyte; the others are of some hundred bytes."""
+    def __init__(
+        self,
+        ledger: Ledger,
+        port: int,
+        count: int,
+        choice: random.Random,
+        *,
+        large: float = 0.0,
+        images: int | None = None,
+    ) -> None:
+        """``large``: the share of images of half a megabyte, others have some hundred bytes; ``images``: of each."""
         self._ledger = ledger
         self._port = port
         self._large = large
+        self._images = images
         self._stop = threading.Event()
         self.stored = 0
         self._threads = [
@@ -172,15 +183,16 @@ class Senders:
         with suppress(Closed, OSError):
             connection = Connection.open(self._port, ALLOWED, seconds=_SECONDS)
             connection.associate()
-            while not self._stop.is_set():
+            for number in itertools.count():
+                if self._stop.is_set() or number == self._images:
+                    connection.release()
+                    break
                 instance, data = self._next(choice, series)
                 try:
                     self._note(instance, connection.store(data, instance))
                 except (Closed, OSError):
                     self._ledger.unanswered[instance] = data
                     break
-            else:
-                connection.release()
         if connection is not None:
             connection.close()
 
@@ -209,7 +221,7 @@ class Audit:
     lost: frozenset[str]
     """Acknowledged, but not there."""
     changed: frozenset[str]
-    """There, but not as it was sent, or by nobody."""
+    """Registered, but not there as it was sent, or sent by nobody."""
     orphans: tuple[Path, ...]
     """Files that are neither filed and registered nor wait in a slot."""
     incoming: int

@@ -6,15 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.doomed_receiver import FILE_CALLS, HALF, STORE_CALLS, TIMES, Doom, Life
+from support.doomed_receiver import AFTERWARDS, IN_START, Doom, Life
 from support.kills import KILLED, Ledger, Nursery, Process, Senders, audit, nursery
+from support.memory import memory_folder
 
 SENDERS = 2
-IN_START = [
-    *(f"{call}:{when}" for call in ("link", "fsync", "fsync_directory", "remove") for when in TIMES),
-    *(f"{call}:{when}" for call in STORE_CALLS for when in TIMES),
-]
-AFTERWARDS = [f"{call}:{when}" for call in (*FILE_CALLS, "record", "answer") for when in TIMES] + [HALF]
 
 
 class Ward:
@@ -35,9 +31,9 @@ class Ward:
             assert found.incoming == 2, "its own folder with its lock, and nothing of the dead"
         return process
 
-    def send(self, process: Process) -> Senders:
+    def send(self, process: Process, images: int | None = None) -> Senders:
         assert process.port is not None
-        return Senders(self.ledger, process.port, SENDERS, self.choice)
+        return Senders(self.ledger, process.port, SENDERS, self.choice, images=images)
 
     def leave_something(self) -> None:
         """Have a receiver killed that has just acknowledged what it has not registered."""
@@ -58,8 +54,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
 
 
 @pytest.fixture
-def ward(tmp_path: Path, shared: Nursery, request: pytest.FixtureRequest) -> Ward:
-    return Ward(tmp_path, shared, seed=len(request.node.name))
+def ward(shared: Nursery, request: pytest.FixtureRequest) -> Iterator[Ward]:
+    with memory_folder() as folder:
+        yield Ward(folder, shared, seed=len(request.node.name))
 
 
 def test_a_receiver_that_kills_itself_at_any_named_point_loses_nothing(ward: Ward) -> None:
@@ -91,3 +88,17 @@ def test_a_receiver_that_is_killed_at_random_times_loses_nothing(ward: Ward) -> 
         assert process.wait() == KILLED
     ward.end()
     assert ward.ledger.acknowledged
+
+
+def test_what_is_lost_or_changed_or_left_would_be_noticed(ward: Ward) -> None:
+    process = ward.start()
+    ward.send(process, images=4).wait()
+    assert process.stop() == 0
+    paths = sorted((ward.folder / "spool" / "objects").rglob("*.dcm"))
+    before = audit(ward.folder, ward.ledger)
+    assert (len(paths), before.lost, before.changed, before.orphans) == (4 * SENDERS, frozenset(), frozenset(), ())
+    paths[0].unlink()
+    paths[1].write_bytes(paths[1].read_bytes()[:-1] + b"?")
+    paths[2].with_suffix(".old").write_bytes(b"")
+    after = audit(ward.folder, ward.ledger)
+    assert (len(after.lost), len(after.changed), len(after.orphans)) == (2, 2, 1)

@@ -2,7 +2,6 @@
 
 import random
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.fake_series_store import FakeSeriesStore
+from support.memory import memory_folder
 from support.power_loss import Killed, PowerLoss
 from support.spool_story import (
     CLOCK,
@@ -33,11 +33,8 @@ from hounsfield.storage.spool import Spool
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Return a folder on a disk in memory, if there is one: syncs are only counted here, and files are many."""
-    memory = Path("/dev/shm")
-    made = Path(tempfile.mkdtemp(prefix="hounsfield-", dir=memory if memory.is_dir() else None))
-    yield made
-    shutil.rmtree(made)
+    with memory_folder() as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
