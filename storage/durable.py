@@ -129,6 +129,18 @@ def make_folder(path: Path, operations: FileOperations) -> None:
         operations.fsync_directory(folder.parent)
 
 
+def sync_way_to(folder: Path, operations: FileOperations) -> None:
+    """Bring the names of a folder and of those it lies in to the disk, as far up as its file system goes.
+
+    Whoever made them may have died before it did so. Folders that we may not read are their owner's affair.
+    """
+    for above in folder.absolute().parents:
+        if above.stat().st_dev != folder.stat().st_dev:
+            return
+        with suppress(PermissionError):
+            operations.fsync_directory(above)
+
+
 def remove_abandoned_parts(folder: Path) -> int:
     """Delete the temporary files in ``folder`` whose writer is dead; return how many.
 

@@ -44,7 +44,7 @@ def open_database(url: str | None, home: Path) -> Database:
     path = schema.sqlite_path(chosen)
     if path is not None:
         schema.prepare_sqlite(chosen, path)
-    transactions = Transactions(make_engine(parse_url(chosen)))
+    transactions = Transactions(make_engine(parse_url(chosen), may_create=False))
     try:
         with transactions.read() as connection:
             schema.require_head(connection)

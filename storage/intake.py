@@ -12,11 +12,9 @@ the next start finds it there (:meth:`Intake.adopt`), files it and registers it 
 """
 
 import errno
-import fcntl
 import mmap
 import os
 import re
-import secrets
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -24,6 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hounsfield.storage import writer_folders
 from hounsfield.storage.durable import Buffer, FileOperations
 from hounsfield.storage.errors import SpoolError, SpoolFull
 from hounsfield.storage.records import InstanceReceipt
@@ -31,8 +30,9 @@ from hounsfield.storage.spool_format import HEAD_BYTES, Provenance, decode_head,
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
-_LOCK = "lock"
 _SLOT = ".slot"
+_TRIAL = "trial"
+_REPLACEMENT = "replacement"
 _SLOTS_AHEAD = 32
 """Made at once, with one sync of their folder."""
 _MOST_CHUNKS = 512
@@ -149,24 +149,26 @@ class Intake:
         """Make and lock the folder of the process ``name``. Raise SpoolError."""
         if not _NAME.fullmatch(name) or name.startswith("."):
             raise SpoolError("a process that writes to the spool is named by letters, digits, '.', '-' and '_'")
-        unborn = incoming / f".{secrets.token_hex(8)}"
-        folder = incoming / name
         try:
-            unborn.mkdir(mode=0o700)
-            lock = os.open(unborn / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            unborn.rename(folder)  # locked before anybody can see it
-            operations.fsync_directory(incoming)
+            folder, lock = writer_folders.make(incoming, name)
         except OSError as error:
             raise spool_error(error) from error
         made = cls(folder, objects, operations, lock)
-        made._require_links()
+        made._begin()
         return made
 
-    def _require_links(self) -> None:
-        second = self._folder / "link"
+    def _begin(self) -> None:
         try:
-            self._operations.link(self._folder / _LOCK, second)
+            self._operations.fsync_directory(self._folder.parent)
+        except OSError as error:
+            self.close()
+            raise spool_error(error) from error
+        self._require_links()
+
+    def _require_links(self) -> None:
+        second = self._folder / _TRIAL
+        try:
+            self._operations.link(self._folder / writer_folders.LOCK, second)
             self._operations.remove(second)
         except OSError as error:
             self.close()
@@ -178,15 +180,15 @@ class Intake:
     @classmethod
     def adopt(cls, incoming: Path, objects: Path, operations: FileOperations) -> Iterator["Intake"]:
         """Yield the folders of processes that are dead, each locked until the caller closes it."""
-        for folder in _folders(incoming):
-            lock = _try_lock(folder)
+        for folder in writer_folders.all_of(incoming):
+            lock = writer_folders.take_over(folder)
             if lock is not None:
                 yield cls(folder, objects, operations, lock)
 
     @staticmethod
     def living(incoming: Path) -> set[str]:
         """Return the names of the processes that write to the spool now."""
-        return {folder.name for folder in _folders(incoming) if _is_locked(folder)}
+        return writer_folders.living(incoming)
 
     def begin(self, transfer_syntax: str) -> Slot:
         """Return a slot for one instance. Raise SpoolFull or SpoolError."""
@@ -233,9 +235,12 @@ class Intake:
     def _replace_if_damaged(self, sealed: Sealed, target: Path) -> None:
         if target.stat().st_size > sealed.receipt.size:
             return
-        beside = target.with_name(sealed.slot.name)
-        self._operations.link(sealed.slot, beside)
-        self._operations.rename(beside, target)
+        # Not beside the target: what a crash leaves of it is found in our own folder.
+        replacement = self._folder / _REPLACEMENT
+        with suppress(FileNotFoundError):
+            self._operations.remove(replacement)
+        self._operations.link(sealed.slot, replacement)
+        self._operations.rename(replacement, target)
 
     def settle(self, filed: Sequence[Sealed]) -> None:
         """Let go of the slots of instances that are filed and registered: their other name becomes durable first.
@@ -256,6 +261,12 @@ class Intake:
 
         Only for a folder that was adopted: what is not whole there was never acknowledged. Raise SpoolError.
         """
+        try:
+            for name in (_TRIAL, _REPLACEMENT):
+                with suppress(FileNotFoundError):
+                    self._operations.remove(self._folder / name)
+        except OSError as error:
+            raise spool_error(error) from error
         for path in sorted(self._folder.glob("*" + _SLOT)):
             try:
                 sealed = _read_sealed(path)
@@ -276,11 +287,13 @@ class Intake:
     def is_whole(self, sealed: Sealed) -> bool:
         """Whether the bytes in a slot are those that its head names (a power loss may leave others); if not, it goes.
 
-        Raise SpoolError.
+        If they are, they are durable from here on: a writer that was killed may not have synced them. Raise SpoolError.
         """
         try:
-            if _has_its_digest(sealed):
-                return True
+            with sealed.slot.open("rb") as file:
+                if _has_its_digest(sealed, file.fileno()):
+                    self._operations.fsync(file.fileno())
+                    return True
             self._operations.remove(sealed.slot)
         except OSError as error:
             raise spool_error(error) from error
@@ -297,11 +310,7 @@ class Intake:
             lock, self._lock = self._lock, -1
         if lock < 0:
             return
-        with suppress(OSError):  # not empty: that is the point
-            if not any(self._folder.glob("*" + _SLOT)):
-                (self._folder / _LOCK).unlink()
-                self._folder.rmdir()
-        os.close(lock)
+        writer_folders.give_up(self._folder, lock, remove=not any(self._folder.glob("*" + _SLOT)))
 
 
 def place_of(objects: Path, digest: str) -> Path:
@@ -330,37 +339,9 @@ def _read_sealed(path: Path) -> Sealed | None:
     return Sealed(path, head.provenance, head.provenance.receipt(head.digest, head.size))
 
 
-def _has_its_digest(sealed: Sealed) -> bool:
+def _has_its_digest(sealed: Sealed, descriptor: int) -> bool:
     with (
-        sealed.slot.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped,
+        mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as mapped,
         memoryview(mapped)[-sealed.receipt.size :] as data,
     ):
         return digest_of(sealed.provenance.transfer_syntax, data) == sealed.receipt.digest
-
-
-def _folders(incoming: Path) -> list[Path]:
-    """Return the folders of processes, living and dead; one that begins with a dot is just being made."""
-    return sorted(path for path in incoming.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _try_lock(folder: Path) -> int | None:
-    """Lock a folder for this process; None when another one holds it, or has just removed it."""
-    try:
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _is_locked(folder: Path) -> bool:
-    descriptor = _try_lock(folder)
-    if descriptor is None:
-        return (folder / _LOCK).exists()
-    os.close(descriptor)
-    return False

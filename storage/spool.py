@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hounsfield.storage.durable import FileOperations, SystemFileOperations, make_folder
+from hounsfield.storage.durable import FileOperations, SystemFileOperations, make_folder, sync_way_to
 from hounsfield.storage.errors import SpoolError
 from hounsfield.storage.intake import Intake, Sealed, Slot, place_of
 from hounsfield.storage.records import InstanceReceipt
@@ -43,13 +43,14 @@ class Spool:
         self._incoming = folder / "incoming"
 
     def prepare(self) -> None:
-        """Create the folders. Raise SpoolError where that cannot be done."""
+        """Create the folders and make them durable, whoever made them. Raise SpoolError where that cannot be done."""
         try:
             for folder in (self._objects, self._incoming):
                 make_folder(folder, self._operations)
             for shard in self.shards():
                 (self._objects / shard).mkdir(mode=0o700, exist_ok=True)
             self._operations.fsync_directory(self._objects)
+            sync_way_to(self._objects, self._operations)
         except OSError as error:
             raise SpoolError(f"the spool folder cannot be prepared ({_why(error)}): check storage.spool") from error
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError, SQLAlchemyError
 
 from hounsfield.storage.errors import DatabaseUnavailable, StorageError
 
@@ -16,6 +16,7 @@ _LOCK_WAIT_SECONDS = 15
 """How long a transaction waits for another process before it is refused."""
 
 _BEGIN = "hounsfield_begin"
+_FILE = "hounsfield_file"
 
 
 def parse_url(url: str) -> URL:
@@ -32,8 +33,11 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def make_engine(url: URL) -> Engine:
-    """Return an engine with our pragmas, transaction control and JSON rules. Opens no connection."""
+def make_engine(url: URL, *, may_create: bool = True) -> Engine:
+    """Return an engine with our pragmas, transaction control and JSON rules. Opens no connection.
+
+    ``may_create``: whether a SQLite file that is not there is made; if not, the database is unavailable.
+    """
     if url.get_backend_name() == "sqlite":
         engine = create_engine(
             url,
@@ -43,8 +47,9 @@ def make_engine(url: URL) -> Engine:
             hide_parameters=True,
             json_serializer=_json,
         )
-        event.listen(engine, "do_connect", _create_private_file)
+        event.listen(engine, "do_connect", _create_private_file if may_create else _require_file)
         event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "checkout", _refuse_moved_file)
         event.listen(engine, "begin", _begin)
         return engine
     try:
@@ -72,6 +77,21 @@ def _json(value: Any) -> str:
 def _create_private_file(_dialect: Any, _record: Any, arguments: list[Any], _parameters: dict[str, Any]) -> None:
     # SQLite would create it by the umask; the journal and shared memory take the mode of the database.
     os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _require_file(_dialect: Any, record: Any, arguments: list[Any], _parameters: dict[str, Any]) -> None:
+    record.info[_FILE] = _identity(arguments[0])
+
+
+def _refuse_moved_file(_connection: Any, record: Any, _proxy: Any) -> None:
+    # SQLite goes on with a file that was moved away or replaced: what it commits there is gone with the last process.
+    if _FILE in record.info and record.info[_FILE] != _identity(record.info[_FILE][0]):
+        raise DisconnectionError("the database file is another one now")
+
+
+def _identity(path: str) -> tuple[str, int, int]:
+    found = os.stat(path)  # noqa: PTH116 - once per transaction
+    return path, found.st_dev, found.st_ino
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:

@@ -110,6 +110,8 @@ class Registrar:
                 continue
             if self._settling and (len(self._settling) >= _SETTLE_AT or not batch or self._is_stopping):
                 self._settle()
+                if self._settling and self._is_stopping and not self._news:
+                    return  # they are found at the next start
 
     def _wait(self) -> bool:
         """Wait until there is something to do; False when all is done and we are to stop."""
@@ -125,44 +127,40 @@ class Registrar:
             return [self._news[index] for index in range(min(_BATCH, len(self._news)))]
 
     def _take(self, batch: list[_News]) -> bool:
-        """File and record a batch; False if that, or the rest of it, is to be tried again."""
-        try:
-            self._record_all(batch)
-        except (DatabaseUnavailable, SpoolError) as error:
-            if not self._is_failing:
-                log.error("received images cannot be registered; new ones are refused until they can", error=str(error))
-            self._is_failing = True
-            return False
-        if self._is_failing:
-            log.info("received images are registered again")
-        with self._condition:
-            self._is_failing = False
-        return True
-
-    def _record_all(self, batch: list[_News]) -> None:
-        """Take off the queue what is recorded. Raise DatabaseUnavailable and SpoolError: the rest has to wait."""
+        """File and record a batch; False if some of it is to be tried again."""
         try:
             self._record(batch)
-        except (DatabaseUnavailable, SpoolError):
-            raise
+        except (DatabaseUnavailable, SpoolError) as error:
+            self._has_failed(error)
+            return False
         except StorageError:
-            self._record_singly(batch)
-        else:
-            self._done(len(batch))
+            return self._take_singly(batch)
+        self._has_taken(len(batch))
+        return True
 
-    def _record_singly(self, batch: list[_News]) -> None:
+    def _take_singly(self, batch: list[_News]) -> bool:
         """One entry contradicts what is there: the others must not suffer. Its file stays in the spool."""
         for news in batch:
             try:
                 self._record([news])
-            except (DatabaseUnavailable, SpoolError):
-                raise
+            except (DatabaseUnavailable, SpoolError) as error:
+                self._has_failed(error)
+                return False
             except StorageError as error:
                 log.error("a received image cannot be registered; its file is kept", error=str(error))
-            self._done(1)
+            self._has_taken(1)
+        return True
 
-    def _done(self, count: int) -> None:
+    def _has_failed(self, error: StorageError) -> None:
+        if not self._is_failing:
+            log.error("received images cannot be registered; new ones are refused until they can", error=str(error))
+        self._is_failing = True
+
+    def _has_taken(self, count: int) -> None:
+        if self._is_failing:
+            log.info("received images are registered again")
         with self._condition:
+            self._is_failing = False
             for _ in range(count):
                 self._news.popleft()
 
@@ -182,7 +180,6 @@ class Registrar:
         try:
             self._intake.settle(self._settling)
         except SpoolError as error:
-            log.warning("files in the spool could not be tidied up; that is done later", error=str(error))
-            if not self._is_stopping:  # else it is the next start that does it
-                return
+            log.warning("files in the spool could not be tidied up; trying again", error=str(error))
+            return
         self._settling = []

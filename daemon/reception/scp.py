@@ -95,6 +95,7 @@ class Receiver:
         self._stop_by: float | None = None
         """Monotonic seconds; set once we are asked to stop."""
         self._stop_lock = threading.Lock()
+        self._endings: list[threading.Thread] = []
         self._readiness: Readiness | None = None
         self._stopped = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="reception-housekeeping", daemon=True)
@@ -220,6 +221,8 @@ class Receiver:
         for association, entry in desk.living().items():
             self._dismiss(association, entry, library.abort)
         self._hang_up(desk, self._clock.monotonic() + _POLITE_SECONDS)
+        for ending in self._endings:
+            ending.join(_POLITE_SECONDS)
         self._stopped.set()
         self._housekeeper.join()
         self._sweep()
@@ -246,7 +249,9 @@ class Receiver:
         # The sender may have had more to send: for the series this counts as an abort, however politely it is done.
         entry.end(AssociationEnding.ABORTED)
         entry.is_stopping = True
-        threading.Thread(target=how, args=(association, _POLITE_SECONDS), name="reception-end", daemon=True).start()
+        ending = threading.Thread(target=how, args=(association, _POLITE_SECONDS), name="reception-end", daemon=True)
+        ending.start()
+        self._endings.append(ending)
 
     def _hang_up(self, desk: Desk, end: float) -> None:
         """Let aborts go out until ``end``, then close whatever is still open: also who never said anything."""

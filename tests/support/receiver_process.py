@@ -17,7 +17,9 @@ from typing import Protocol, Self, TypeVar
 from support.vitals import Vitals
 from support.waiting import wait_until
 
+from hounsfield.storage.errors import SpoolError
 from hounsfield.storage.spool import Spool
+from hounsfield.storage.spool_format import HEAD_BYTES, decode_head
 
 READY = re.compile(r"^ready dicom=\S+:(\d+) ae=\S+$", re.MULTILINE)
 _TESTS = Path(__file__).resolve().parent.parent
@@ -178,23 +180,17 @@ class ReceiverProcess(ServerProcess):
                         found.add(status.st_ino)
         return found
 
-    def wait_until_filed(self) -> None:
-        """Wait until every instance that lies in the spool now lies in its final place."""
-        waiting = {path for path in self.spool.folder.glob("incoming/**/*.slot") if _size(path)}
-        wait_until(lambda: not any(_size(path) for path in waiting))
-
     def data_sets(self) -> list[bytes]:
-        """The data sets in the spool, as their bytes."""
-        spool = self.spool
-        self.wait_until_filed()
-        return [spool.path(digest).read_bytes()[spool.head(digest).length :] for digest in sorted(spool.digests())]
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
+        """The data sets of whole instances, filed or still in their slots, as their bytes."""
+        found = {}
+        for pattern in ("incoming/**/*.slot", "objects/*/*"):  # in the order that they go
+            for path in self.spool.folder.glob(pattern):
+                with suppress(FileNotFoundError, SpoolError):  # gone meanwhile, or on its way in
+                    whole = path.read_bytes()
+                    head = decode_head(whole[:HEAD_BYTES])
+                    if len(whole) == head.length + head.size:
+                        found[head.digest] = whole[head.length :]
+        return [found[digest] for digest in sorted(found)]
 
 
 @dataclass

@@ -42,8 +42,10 @@ def claim(port: int, header: bytes, most_mb: int, *, associated: bool, patience:
             connection.send(header)
             while sent < most_mb << 20:
                 sent += connection.socket.send(_BLOCK)
-        except (OSError, Closed) as error:
-            is_ended = not isinstance(error, TimeoutError)
+        except TimeoutError:
+            is_ended = connection.is_ended_within(patience)  # it takes no more: has it said why?
+        except (OSError, Closed):
+            is_ended = True
         else:
             is_ended = connection.is_ended_within(patience)
         return Claimed(sent / (1 << 20), is_ended, time.monotonic() - begun)

@@ -269,6 +269,33 @@ def test_a_truncated_file_is_replaced_by_the_same_bytes(spool: Spool) -> None:
     assert spool.verify(digest)
 
 
+def test_a_replacement_that_was_interrupted_is_done_again(spool: Spool) -> None:
+    digest = spooled(spool, SENT, DATASET)
+    os.truncate(spool.path(digest), 40)
+    failing, _ = watched(spool, fail_at="rename")
+    with opened(failing) as intake:
+        sealed = sealed_in(intake, SENT, DATASET)
+        with pytest.raises(SpoolError):
+            intake.file(sealed)
+    assert not spool.verify(digest)
+    (adopted,) = spool.abandoned_intakes()
+    (sealed,) = adopted.leftovers()
+    file_and_settle(adopted, sealed)
+    adopted.close()
+    assert spool.verify(digest)
+    assert [path.name for path in files(spool)] == [f"{digest}.dcm"]
+
+
+def test_a_folder_whose_lock_a_power_loss_took_is_taken_over_too(spool: Spool) -> None:
+    with opened(spool) as intake:
+        sealed = sealed_in(intake, SENT, DATASET)
+    (sealed.slot.parent / "lock").unlink()
+    assert spool.writers() == set()
+    (adopted,) = spool.abandoned_intakes()
+    assert [found.receipt for found in adopted.leftovers()] == [sealed.receipt]
+    adopted.close()
+
+
 def test_threads_that_store_the_same_and_other_bytes_at_once_lose_nothing(spool: Spool) -> None:
     start = threading.Barrier(4)
     stored: list[Sealed] = []
