@@ -9,10 +9,10 @@ import select
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from pynetdicom.association import Association
 from pynetdicom.transport import AssociationSocket
@@ -110,8 +110,10 @@ class BufferedAssociationSocket(AssociationSocket):
         self._pace = pace
         self._longest_pdu = longest_pdu
         self._monotonic = monotonic
+        self._opened = connection
         self._is_tls = isinstance(connection, ssl.SSLSocket)
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._close_wakeup = weakref.finalize(self, os.close, self._wakeup)  # also where no thread could be started
         self._wakeup_lock = threading.Lock()
         """Or another thread could write to a descriptor that was just closed, and is something else by now."""
         self._poll = select.poll()
@@ -228,17 +230,17 @@ class BufferedAssociationSocket(AssociationSocket):
     def dispose(self) -> None:
         """Give back what the connection held; the last call of the thread that reads."""
         with self._wakeup_lock:
-            wakeup, self._wakeup = self._wakeup, -1
-            if wakeup >= 0:
-                os.close(wakeup)
+            self._wakeup = -1
+            self._close_wakeup()
         self._shutdown_socket()
+        self._opened.close()
         self.view.release()
         self.buffer.close()
 
     def _shutdown_socket(self) -> None:
-        connection: Any = self.socket
-        if connection is None:
-            return
-        with suppress(OSError):  # the peer was faster
-            connection.shutdown(socket.SHUT_RDWR)
-        connection.close()
+        """End the connection, in any thread. Its descriptor stays ours until ``dispose``.
+
+        Or the thread that reads could find another connection under its number.
+        """
+        with suppress(OSError):  # the peer was faster, or it is closed already
+            socket.socket.shutdown(self._opened, socket.SHUT_RDWR)

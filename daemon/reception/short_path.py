@@ -147,8 +147,9 @@ class ShortPathUpperLayer(GuardedUpperLayer):
     @property
     def is_receiving(self) -> bool:
         """Whether a message has begun to arrive, or waits to be served."""
-        begun = self._messages is not None and self._messages.has_begun
-        return begun or (self._pdus is not None and self._pdus.is_inside_pdu) or super().is_receiving
+        messages, pdus = self._messages, self._pdus  # the thread that asks is another: they may be gone a moment later
+        begun = messages is not None and messages.has_begun
+        return begun or (pdus is not None and pdus.is_inside_pdu) or super().is_receiving
 
     def send_pdu(self, primitive: Any) -> None:
         """Queue a primitive for the peer, as the library does, and wake the thread that sends it."""

@@ -11,9 +11,10 @@ from support.fake_series_store import FakeSeriesStore
 from support.waiting import wait_until
 
 from hounsfield.daemon.clock import SystemClock
-from hounsfield.daemon.config.sections import DicomSettings, Peer
+from hounsfield.daemon.config.sections import DicomSettings, Peer, TlsSettings
 from hounsfield.daemon.logs import UidHasher
-from hounsfield.daemon.reception.scp import Receiver
+from hounsfield.daemon.reception.scp import Receiver, TlsPort
+from hounsfield.daemon.reception.tls import TlsIdentity, handshake_words
 from hounsfield.storage.spool import Spool
 
 
@@ -35,6 +36,10 @@ class Reception:
     @property
     def port(self) -> int:
         return self.receiver.port
+
+    @property
+    def tls_port(self) -> int:
+        return self.receiver.tls_port
 
     def stored(self) -> list[bytes]:
         """The data sets in the spool, as their bytes."""
@@ -77,11 +82,13 @@ def receiving(
     spool: Spool | None = None,
     peers: tuple[Peer, ...] = (),
     name: str = "receiver-1",
+    tls: TlsSettings | None = None,
     **settings: Any,
 ) -> Iterator[Reception]:
     """Run a receiver on a free port of 127.0.0.1; it is stopped with the block."""
     store = store or FakeSeriesStore()
     spool = spool or Spool(folder / "spool")
+    clock = SystemClock()
     receiver = Receiver(
         settings=DicomSettings(**{"port": 0, "min_free_bytes": 0, "min_free_percent": 0} | settings),
         peers=peers,
@@ -89,9 +96,10 @@ def receiving(
         spool=spool,
         series=store,
         jobs=own_results or store,
-        clock=SystemClock(),
+        clock=clock,
         hasher=UidHasher(b"key"),
         name=name,
+        tls=None if tls is None else TlsPort("127.0.0.1", 0, TlsIdentity(tls, clock).context, handshake_words),
     )
     receiver.start()
     try:

@@ -124,6 +124,34 @@ def test_who_keeps_the_minimum_rate_may_take_longer_than_any_deadline(reception:
     assert time.monotonic() - begun > STALL + GRACE
 
 
+def test_steps_of_the_wall_clock_end_no_association_and_extend_no_deadline(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time
+    for step in (3600, -3600):
+        monkeypatch.setattr(time, "time", lambda step=step: now() + step)
+        wire.send(MESSAGE, echo(9))
+        assert sorted(wire.statuses(2)) == [(7, 0), (9, 0)]
+    begun = time.monotonic()
+    wire.send(MESSAGE[:3000])
+    assert_ended(wire, begun)
+
+
+def test_silence_of_an_association_has_an_end_whatever_the_wall_clock_says(
+    tmp_path: Path, short_path: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time
+    with (
+        receiving(tmp_path, short_path=short_path, network_timeout_seconds=0.5) as reception,
+        dial(reception.port) as wire,
+    ):
+        wire.associate()
+        monkeypatch.setattr(time, "time", lambda: now() - 3600)
+        begun = time.monotonic()
+        assert wire.ending(5) == "abort"
+        assert 0.4 < time.monotonic() - begun < 4
+
+
 def test_who_does_not_read_our_answers_is_ended_and_holds_up_nobody(reception: Reception) -> None:
     listener: Any = reception.receiver._servers[0].listener
     before = listener.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 2
