@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Mapping, MutableMapping
@@ -124,6 +125,14 @@ def configure(
     # pydicom's warnings quote values of the data set; what matters of them is checked and told by our own gates.
     warnings.filterwarnings("ignore", module="pydicom")
     _route_standard_logging(output, [*shared], renderer, level)
+    threading.excepthook = _log_failed_thread
+
+
+def _log_failed_thread(failure: threading.ExceptHookArgs) -> None:
+    """Instead of a traceback on standard error, whose last line may quote a data set."""
+    if failure.exc_value is not None and failure.exc_type is not SystemExit:
+        name = failure.thread.name if failure.thread is not None else "unknown"
+        structlog.get_logger("hounsfield").error("a thread failed", thread=name, exc_info=failure.exc_value)
 
 
 def _adder(context: dict[str, str]) -> structlog.typing.Processor:

@@ -9,8 +9,8 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -26,7 +26,6 @@ from hounsfield.daemon.reception.association_socket import BufferedAssociationSo
 from hounsfield.daemon.reception.associations import Claim, OpenAssociation
 from hounsfield.daemon.reception.lobby import LONGEST_REQUEST, Visitor
 from hounsfield.daemon.reception.short_path import GuardedUpperLayer, ShortPathUpperLayer, StoreService
-from hounsfield.daemon.reception.wire import INVALID_PARAMETER, abort_pdu
 
 log = structlog.get_logger("hounsfield.reception")
 
@@ -100,30 +99,37 @@ class ReceivingServer(AssociationServer):
         """Listen, with room for a crowd."""
         self.listener.listen(_BACKLOG)
 
-    def enter(self, visitor: Visitor) -> None:
-        """Make an association of a connection whose request is complete, if it can be read."""
+    def enter(self, visitor: Visitor) -> str | None:
+        """Make an association of a connection whose request is complete; return why not, if so."""
         if not _can_be_read(visitor.request):
-            with suppress(OSError):
-                visitor.connection.send(abort_pdu(INVALID_PARAMETER))
-            visitor.connection.close()
-            log.info("connection closed", peer=visitor.address[0], reason="its association request cannot be read")
-            return
+            return "its association request cannot be read"
         try:
             _AssociationMaker(visitor, visitor.address, self)
-        except (OSError, RuntimeError) as error:  # no descriptors, no threads
-            log.error("an association could not be begun", peer=visitor.address[0], error=type(error).__name__)
-            visitor.connection.close()
+        except (OSError, RuntimeError):
+            return "no descriptors or threads are left"
+        return None
 
 
 def _can_be_read(request: bytes) -> bool:
-    """Whether the library can read an A-ASSOCIATE-RQ: one that it cannot would hold two threads until its deadline."""
+    """Whether the library can go on with an A-ASSOCIATE-RQ: if not, two threads would be held until a deadline."""
     try:
         pdu = A_ASSOCIATE_RQ()
         pdu.decode(request)
-        pdu.to_primitive()
+        contexts = pdu.to_primitive().presentation_context_definition_list
     except _STUMBLES:
         return False
-    return True
+    return all(context.abstract_syntax and context.transfer_syntax for context in contexts)
+
+
+def _run_guarded(association: Association) -> None:
+    """Run an association's own thread; whatever the library fails at, the connection ends with it."""
+    try:
+        Association.run(association)
+    except Exception as error:
+        log.exception("an association failed in the library", error=type(error).__name__)
+    finally:
+        if association.dul.is_alive():
+            hang_up(association)
 
 
 class _AssociationMaker(RequestHandler):
@@ -154,6 +160,7 @@ class _AssociationMaker(RequestHandler):
                 monotonic=conduct.monotonic,
             )
         )
+        association.run = partial(_run_guarded, association)  # type: ignore[method-assign]
         association.acse_timeout = association.acse_timeout  # to the timers of the new upper layer
         association.network_timeout = association.network_timeout
         return association
@@ -226,4 +233,4 @@ def hang_up(association: Association) -> None:
     if isinstance(wire, BufferedAssociationSocket):
         wire.close()
         wire.wake()
-    association.dul.stop_dul()
+    association.dul.kill_dul()

@@ -23,6 +23,7 @@ from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.errors import TlsUnusable
 from hounsfield.daemon.reception.wire import (
     A_ASSOCIATE_RQ,
+    INVALID_PARAMETER,
     PDU_HEADER,
     UNEXPECTED_PDU,
     UNRECOGNISED_PDU,
@@ -48,8 +49,8 @@ class Door:
     listener: socket.socket
     tls: Callable[[], ssl.SSLContext] | None
     """Returns the context in force, None where connections come in the clear."""
-    enter: Callable[["Visitor"], None]
-    """Takes over a connection whose request is complete."""
+    enter: Callable[["Visitor"], str | None]
+    """Takes over a connection whose request is complete, or says why not."""
     explain: Callable[[OSError], str] = str
     """Says for the log why a TLS handshake failed."""
 
@@ -191,8 +192,7 @@ class Lobby:
             self._wait_for(visitor, select.EPOLLOUT)
             return
         except _Nonsense as nonsense:
-            with suppress(OSError):
-                visitor.connection.send(abort_pdu(nonsense.reason))
+            self._abort(visitor, nonsense.reason)
             self._send_away(visitor, str(nonsense))
             return
         except OSError as error:
@@ -229,7 +229,10 @@ class Lobby:
     def _let_in(self) -> None:
         while self._complete and self._has_room():
             visitor = self._complete.pop(0)
-            visitor.door.enter(visitor)
+            refused = visitor.door.enter(visitor)
+            if refused is not None:
+                self._abort(visitor, INVALID_PARAMETER)
+                self._send_away(visitor, refused)
 
     def _send_away_the_late(self) -> None:
         now = self._clock.monotonic()
@@ -260,6 +263,10 @@ class Lobby:
         else:
             return False
         return True
+
+    def _abort(self, visitor: Visitor, reason: int) -> None:
+        with suppress(OSError):
+            visitor.connection.send(abort_pdu(reason))
 
     def _send_away(self, visitor: Visitor, why: str = "") -> None:
         self._forget(visitor)

@@ -2,6 +2,7 @@ import io
 import json
 import logging
 import stat
+import threading
 import warnings
 
 import pytest
@@ -90,3 +91,23 @@ def test_uid_hashes_depend_on_the_key_and_the_key_is_private(tmp_path):
     assert "1.2.3" not in first("1.2.3")
     assert stat.S_IMODE((tmp_path / "a" / "log.key").stat().st_mode) == 0o600
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["log.key"]
+
+
+def test_a_thread_that_fails_is_a_line_of_the_log_and_no_traceback(stream, capsys):
+    configure(LoggingSettings(format="json"), stream)
+
+    def fail() -> None:
+        raise ValueError("DOE^JANE")
+
+    thread = threading.Thread(target=fail, name="some-thread")
+    try:
+        thread.start()
+        thread.join()
+    finally:
+        threading.excepthook = threading.__excepthook__
+    (line,) = stream.getvalue().splitlines()
+    said = json.loads(line)
+    assert (said["event"], said["thread"]) == ("a thread failed", "some-thread")
+    assert said["failed"].startswith("ValueError at ")
+    assert said["failed"].endswith(" fail")
+    assert "JANE" not in stream.getvalue() + capsys.readouterr().err
