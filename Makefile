@@ -68,10 +68,12 @@ test-only: dev
 	$(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 # Each part is a module of tests/torture with the option --minutes; its exit status says whether all was kept.
-TORTURE ?= network
-torture: dev ## attack reception at full size and show before and after: 30 minutes (MINUTES=, TORTURE=part)
+TORTURE ?= network kill
+torture: dev ## attack reception at full size, then kill it 1,000 times: an hour (MINUTES=, TORTURE=part, STATE=file)
 	@status=0; for part in $(TORTURE); do \
-	  PYTHONPATH=tests $(BIN)/python -m torture.$$part $(if $(MINUTES),--minutes $(MINUTES)) || status=1; done; exit $$status
+	  state=""; [ $$part = kill ] && state="$(if $(STATE),--state $(STATE))"; \
+	  PYTHONPATH=tests $(BIN)/python -m torture.$$part $(if $(MINUTES),--minutes $(MINUTES)) $$state || status=1; \
+	done; exit $$status
 
 demo-model: dev ## train the demonstration bundle anew, from generated phantoms
 	$(BIN)/python -m hounsfield.model.train.demo --out model/bundled/ich-demo --seed 1
