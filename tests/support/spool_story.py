@@ -63,9 +63,9 @@ def check_after_power_loss(folder: Path, store: FakeSeriesStore, truth: Truth) -
     _require(truth.acknowledged <= rows, "an acknowledged instance is not registered")
     _require(len(rows) == len(store.receipts), "an instance is registered twice")
     for digest in rows:
+        _require(spool.verify(digest), "an instance is not whole")
         content = spool.path(digest).read_bytes()
         _require(content[spool.head(digest).length :] == truth.sent[digest], "an instance has other bytes")
-        _require(spool.verify(digest), "an instance is not whole")
     files = {path for path in folder.rglob("*") if not path.is_dir()} - {folder / "lock"}
     _require(files == {spool.path(digest) for digest in rows}, "a file is neither an instance nor waits to be one")
     _require(list((folder / "incoming").iterdir()) == [], "a folder of a dead process is left")

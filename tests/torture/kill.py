@@ -92,7 +92,7 @@ class Ward:
             until = time.monotonic() + longest
             while senders.are_sending and time.monotonic() < until:
                 time.sleep(0.005)
-            if not senders.are_sending and doom is not None:
+            if not senders.are_sending and doom is not None and not doom.error:
                 _count(self.totals.points, doom.point)
             process.kill()
             senders.wait()

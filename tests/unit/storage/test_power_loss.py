@@ -23,6 +23,7 @@ from support.spool_story import (
     new_image,
     provenance,
 )
+from support.spooling import sealed_in
 
 from hounsfield.daemon.reception.reconcile import reconcile
 from hounsfield.storage import intake as intake_module
@@ -88,6 +89,27 @@ def live_and_fail(
 @pytest.mark.parametrize("seed", range(6))
 def test_power_that_fails_at_any_moment_takes_nothing_that_was_acknowledged(folder: Path, seed: int) -> None:
     assert live_and_fail(folder, seed, actions=80) > 150
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_folders_that_a_killed_receiver_had_made_are_durable_before_the_next_one_acknowledges(
+    folder: Path, step: int
+) -> None:
+    (folder / "home").mkdir()
+    with PowerLoss(folder / "home") as disk:
+        spool, store, truth = Spool(folder / "home" / "spool", disk), FakeSeriesStore(), Truth()
+        disk.dies_at = step
+        with pytest.raises(Killed):
+            reconcile(spool, store, CLOCK)
+        disk.bury()
+        reconcile(spool, store, CLOCK)
+        instance, data = new_image(random.Random(1), 1)
+        sealed = sealed_in(spool.open_intake("receiver-2"), provenance(instance, "receiver-2"), data)
+        truth.sent[sealed.receipt.digest] = data
+        truth.acknowledged.add(sealed.receipt.digest)
+        failures = Failures(folder, random.Random(step))
+        for _ in range(20):
+            failures.look(disk, store, truth)
 
 
 def test_what_a_killed_receiver_had_not_synced_yet_is_synced_before_it_is_registered(folder: Path) -> None:
