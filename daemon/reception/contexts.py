@@ -32,6 +32,9 @@ _ROOT = "1.2.840.10008.5.1.4.1.1"
 CT_CLASSES = frozenset({f"{_ROOT}.2", f"{_ROOT}.2.1", f"{_ROOT}.2.2"})
 """CT Image, Enhanced CT Image, Legacy Converted Enhanced CT Image."""
 
+VERIFICATION = "1.2.840.10008.1.1"
+"""The one SOP class that is agreed to and that nothing can be stored in."""
+
 _SECONDARY_CAPTURE = (f"{_ROOT}.7",)
 _DOCUMENTS = (f"{_ROOT}.88", f"{_ROOT}.11")
 """Structured reports with dose reports and key objects; presentation states."""

@@ -25,7 +25,7 @@ from support.pdu_wire import (
 )
 from support.reception import Reception
 from support.waiting import wait_until
-from support.wire import COMMAND, LAST, pdu
+from support.wire import COMMAND, LAST, VERIFICATION, pdu
 
 UID, OTHER_UID, ECHO = "1.2.3.66", "1.2.3.67", command_of(0x0030)
 DATA = tiny(instance=UID, more=element(0x7FE00010, b"OW", bytes(1000)))
@@ -152,6 +152,18 @@ def test_what_comes_behind_the_fault_is_neither_read_as_pdus_nor_logged(
     wire.ending()
     wait_until(lambda: not reception.receiver._running())
     assert len(caplog.records) < 20
+
+
+def test_nothing_is_stored_as_an_instance_of_verification(reception: Reception, wire: Wire, short_path: bool) -> None:
+    before = set(reception.files())
+    wire.send(p_data(store_command(UID, sop_class=VERIFICATION, context=5)))
+    wire.send(p_data(pdv(5, LAST, tiny(sop_class=VERIFICATION, instance=UID))))
+    answer = wire.answer()
+    if short_path:
+        assert (answer.field, answer.status) == (0x8001, 0xA900)
+    else:  # the library chooses the service by the SOP class alone
+        assert (answer.field, answer.status) == (0x8030, 0x0000)
+    assert set(reception.files()) <= before
 
 
 def test_requests_that_cannot_be_read_hold_no_place(
