@@ -195,7 +195,8 @@ class ShortPathUpperLayer(GuardedUpperLayer):
             return super()._is_transport_event()
         try:
             return self._serve()
-        except (BrokenProtocol, TooSlow, TooLong):
+        except (BrokenProtocol, TooSlow, TooLong) as error:
+            log.warning("an association is aborted", peer=self.assoc.requestor.address, reason=str(error))
             self._end(_INVALID_PDU)  # the library answers with A-ABORT
             return True
         except OSError:
