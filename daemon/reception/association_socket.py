@@ -81,7 +81,7 @@ class Progress:
             self._began + max(self._pace.grace_seconds, self._bytes / self._pace.bytes_per_second),
         )
         if now > due:
-            raise TooSlow("the peer sends nothing (dicom.pdu_timeout_seconds) or too slowly (dicom.min_bytes_per_second)")
+            raise TooSlow("the peer sends nothing (dicom.pdu_timeout_seconds), or too slowly (min_bytes_per_second)")
         return due - now
 
 
