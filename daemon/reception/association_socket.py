@@ -52,28 +52,29 @@ class Progress:
         self._monotonic = monotonic
         self._began = self._last = 0.0
         self._bytes = 0
-        self._is_running = False
+        self.is_running = False
+        """Whether something is begun."""
 
     def moved(self, count: int) -> None:
         """So many bytes came of what is begun, or just begins."""
         now = self._monotonic()
-        if not self._is_running:
-            self._is_running, self._began, self._bytes = True, now, 0
+        if not self.is_running:
+            self.is_running, self._began, self._bytes = True, now, 0
         self._last = now
         self._bytes += count
 
     def begin(self, count: int) -> None:
         """Something is begun, of which so many bytes have come; nothing changes if that is known."""
-        if not self._is_running:
+        if not self.is_running:
             self.moved(count)
 
     def rest(self) -> None:
         """Nothing is begun any more."""
-        self._is_running = False
+        self.is_running = False
 
     def seconds_left(self) -> float | None:
         """Return how long more bytes may take to come, None if nothing has begun. Raise :class:`TooSlow`."""
-        if not self._is_running:
+        if not self.is_running:
             return None
         now = self._monotonic()
         due = min(
@@ -131,6 +132,16 @@ class BufferedAssociationSocket(AssociationSocket):
         for descriptor, _ in self._poll.poll(max(0.0, seconds) * 1000):
             if descriptor == self._wakeup:
                 os.eventfd_read(self._wakeup)
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether something has come that is not consumed; for any thread."""
+        descriptor = self._opened.fileno()
+        if descriptor < 0 or self.start < self.end:
+            return descriptor >= 0
+        look = select.poll()
+        look.register(descriptor, select.POLLIN)
+        return bool(look.poll(0))
 
     @property
     def has_room(self) -> bool:

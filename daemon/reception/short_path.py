@@ -79,8 +79,9 @@ class GuardedUpperLayer(DULServiceProvider):
     @property
     def is_receiving(self) -> bool:
         """Whether a message has begun to arrive, or waits to be served."""
-        dimse = self.assoc.dimse
-        return dimse.message is not None or not dimse.msg_queue.empty()
+        dimse, wire = self.assoc.dimse, self.wire
+        is_read = wire.progress.is_running or wire.has_unread
+        return is_read or dimse.message is not None or not dimse.msg_queue.empty()
 
     def run_reactor(self) -> None:
         """Run as the library does, and leave nothing open."""

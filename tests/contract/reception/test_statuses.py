@@ -10,8 +10,9 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 from support.ct_factory import ct_slice
-from support.datasets import encoded, nested, tiny
+from support.datasets import element, encoded, nested, tiny
 from support.file_operations import WatchedFileOperations
+from support.pdu_wire import dial, echo, store_message
 from support.peers import accepts_connections
 from support.raw_scu import SR, associated, store
 from support.reception import receiving
@@ -177,6 +178,24 @@ def test_stopping_finishes_what_has_begun_and_then_ends_the_association(tmp_path
         assert not stopper.is_alive()
         assert len(reception.stored()) == 1
         assert reception.endings() == ["aborted"]  # the sender may have had more to send
+
+
+@pytest.mark.parametrize("sent", [1, 100, 300])
+def test_what_was_sent_before_we_stop_is_served_though_nobody_has_read_it_yet(tmp_path, short_path, sent):
+    data = tiny(more=element(0x7FE00010, b"OW", bytes(1000)))
+    message = store_message(data, longest_pdu=200)
+    with receiving(tmp_path, short_path=short_path) as reception, dial(reception.port) as wire:
+        wire.associate()
+        wire.send(echo())
+        assert wire.statuses(1) == [(7, 0)]
+        wire.send(message[:sent])
+        stopper = threading.Thread(target=reception.receiver.stop, args=(10.0,))
+        stopper.start()
+        wait_until(lambda: not accepts_connections(reception.port))
+        wire.send(message[sent:])
+        assert wire.statuses(1) in ([(7, 0x0000)], [(7, 0xA700)])
+        stopper.join(10)
+        assert not stopper.is_alive()
 
 
 def test_stopping_does_not_wait_for_a_sender_that_never_ends(tmp_path, short_path):

@@ -161,6 +161,18 @@ def test_filling_appends_to_the_buffer_and_says_what_came(line: Line) -> None:
     assert fill(line) == 0
 
 
+def test_what_nobody_has_read_yet_is_seen_from_outside(line: Line) -> None:
+    assert line.wire.has_unread
+    line.wire.recv(5)
+    assert not line.wire.has_unread
+    line.peer.sendall(b"more")
+    wait_until(lambda: line.wire.has_unread)
+    line.wire.recv(4)
+    assert not line.wire.has_unread
+    line.wire.dispose()
+    assert not line.wire.has_unread
+
+
 def test_compacting_keeps_what_is_not_consumed(line: Line) -> None:
     line.wire.start = 3
     line.wire.compact()
