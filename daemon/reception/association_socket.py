@@ -107,6 +107,7 @@ class BufferedAssociationSocket(AssociationSocket):
         self.view[: len(first_bytes)] = first_bytes
         self.start, self.end = 0, len(first_bytes)
         """What is in the buffer and not yet consumed."""
+        self._is_filling = False
         self.progress = Progress(pace, monotonic)
         self._pace = pace
         self._longest_pdu = longest_pdu
@@ -137,11 +138,12 @@ class BufferedAssociationSocket(AssociationSocket):
     def has_unread(self) -> bool:
         """Whether something has come that is not consumed; for any thread."""
         descriptor = self._opened.fileno()
-        if descriptor < 0 or self.start < self.end:
-            return descriptor >= 0
+        if descriptor < 0:
+            return False
         look = select.poll()
         look.register(descriptor, select.POLLIN)
-        return bool(look.poll(0))
+        # In this order, which is that of the bytes: none can slip past on its way.
+        return bool(look.poll(0)) or self._is_filling or self.start < self.end
 
     @property
     def has_room(self) -> bool:
@@ -162,15 +164,18 @@ class BufferedAssociationSocket(AssociationSocket):
         Raises OSError.
         """
         connection = self._connection()
+        self._is_filling = True
         try:
             count = connection.recv_into(self.view[self.end :])
+            # Or our acknowledgement waits 40 ms while the Nagle algorithm of a stock sender waits for it.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            self.end += count
         except (BlockingIOError, ssl.SSLWantReadError):
             return None
         except ssl.SSLEOFError:
             return 0
-        # Or our acknowledgement waits 40 ms while the Nagle algorithm of a stock sender waits for it.
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        self.end += count
+        finally:
+            self._is_filling = False
         return count
 
     def _connection(self) -> socket.socket:

@@ -233,7 +233,7 @@ class Receiver:
         dismissed: set[Association] = set()
         while not self._time_is_over() and (living := desk.living()):
             for association, entry in living.items():
-                busy = entry.is_storing or library.has_message_in_flight(association)
+                busy = library.has_message_in_flight(association) or entry.is_storing  # in this order
                 if association not in dismissed and not busy:
                     dismissed.add(association)
                     self._dismiss(association, entry, library.end_politely)

@@ -80,8 +80,8 @@ class GuardedUpperLayer(DULServiceProvider):
     def is_receiving(self) -> bool:
         """Whether a message has begun to arrive, or waits to be served."""
         dimse, wire = self.assoc.dimse, self.wire
-        is_read = wire.progress.is_running or wire.has_unread
-        return is_read or dimse.message is not None or not dimse.msg_queue.empty()
+        is_coming = wire.has_unread or wire.progress.is_running  # in the order of the bytes, as all that follows
+        return is_coming or dimse.message is not None or not dimse.msg_queue.empty()
 
     def run_reactor(self) -> None:
         """Run as the library does, and leave nothing open."""
@@ -148,9 +148,10 @@ class ShortPathUpperLayer(GuardedUpperLayer):
     @property
     def is_receiving(self) -> bool:
         """Whether a message has begun to arrive, or waits to be served."""
+        if super().is_receiving:
+            return True
         messages, pdus = self._messages, self._pdus  # the thread that asks is another: they may be gone a moment later
-        begun = messages is not None and messages.has_begun
-        return begun or (pdus is not None and pdus.is_inside_pdu) or super().is_receiving
+        return (pdus is not None and pdus.is_inside_pdu) or (messages is not None and messages.has_begun)
 
     def send_pdu(self, primitive: Any) -> None:
         """Queue a primitive for the peer, as the library does, and wake the thread that sends it."""

@@ -17,6 +17,7 @@ from support.peers import accepts_connections
 from support.raw_scu import SR, associated, store
 from support.reception import receiving
 from support.waiting import wait_until
+from support.wire import RELEASE_RQ, release_rp
 
 from hounsfield.storage.spool import Spool
 
@@ -194,6 +195,8 @@ def test_what_was_sent_before_we_stop_is_served_though_nobody_has_read_it_yet(tm
         wait_until(lambda: not accepts_connections(reception.port))
         wire.send(message[sent:])
         assert wire.statuses(1) in ([(7, 0x0000)], [(7, 0xA700)])
+        assert wire.read()[0] == RELEASE_RQ
+        wire.send(release_rp())
         stopper.join(10)
         assert not stopper.is_alive()
 
