@@ -108,6 +108,7 @@ PEERS = (
 
 VARIANTS: Sequence[Server] = (
     hounsfield(),
+    hounsfield("hounsfield, 2 receivers", {"HOUNSFIELD_DICOM__RECEIVERS": "2"}),
     # Further ways to configure our receiver, to be compared in the same run; or from the command line:
     # --variant "two receivers" HOUNSFIELD_DICOM__RECEIVERS=2
 )

@@ -77,8 +77,11 @@ def _costs(results: Results, ours: str) -> Iterator[Target]:
 
 def _idle(results: Results, ours: str) -> Iterator[Target]:
     seen = {(sample.what, sample.count): sample.cores for sample in results.idle.get(ours, [])}
+    alone = next((cores for (_, count), cores in seen.items() if count == 0), 0.0)
     for what, count, goal in (("idle associations", 50, _IDLE_CORES), ("idle connections", 500, 0.3)):
-        yield Target(ours, f"cores for {count} {what}", seen.get((what, count)), goal, at_most=True)
+        cores = seen.get((what, count))
+        more = None if cores is None else cores - alone
+        yield Target(ours, f"cores for {count} {what}, more than for nobody", more, goal, at_most=True)
 
 
 def _ratio(results: Results, attribute: str, ours: str, peer: str, sender: Sender, associations: int) -> float | None:
