@@ -105,6 +105,7 @@ def _configuration(folder: Path, fingerprints: dict[str, str]) -> str:
     from hounsfield.daemon.config.annotated import toml_value
 
     lines = [
+        "# For the configuration. Where it has a [tls] table already, these keys go there: TOML takes no table twice.",
         "[tls]",
         f"port = {TLS_PORT}",
         f"certificate = {toml_value(folder / 'server.pem')}",

@@ -4,6 +4,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -12,7 +13,7 @@ from pynetdicom.association import Association
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import DicomSettings, Peer
-from hounsfield.daemon.errors import PortUnavailable
+from hounsfield.daemon.errors import PortUnavailable, TlsUnusable
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.notify import notify
 from hounsfield.daemon.reception import library
@@ -173,6 +174,8 @@ class Receiver:
         self._servers.append(self._listen(desk, self._settings.host, self._settings.port))
         doors = [Door(self._servers[0].listener, None, self._servers[0].enter)]
         if self._tls is not None:
+            with suppress(TlsUnusable):  # the log has told; plain DICOM goes on, and TLS too once the files are mended
+                self._tls.context()
             server = self._listen(desk, self._tls.host, self._tls.port)
             self._servers.append(server)
             doors.append(Door(server.listener, self._tls.context, server.enter, self._tls.explain))

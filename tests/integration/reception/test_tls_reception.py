@@ -215,3 +215,13 @@ def test_stopping_ends_associations_over_tls_too(place: Place, tmp_path: Path) -
         assert wire.ending() in ("abort", "closed")
         silent.close()
     wait_until(lambda: threading.active_count() <= threads)
+
+
+def test_tls_files_that_cannot_be_used_are_told_at_the_start_and_plain_dicom_goes_on(tmp_path, capsys):
+    files = Files(tmp_path / "nothing")
+    with receiving(tmp_path, tls=files.settings()) as reception, connected(reception.port) as wire:
+        wire.send(store_message(tiny(), "1.2.3.4"))
+        assert wire.answer().status == 0x0000
+        said = capsys.readouterr().out
+    assert "TLS files cannot be used" in said
+    assert "tls.certificate" in said
