@@ -81,6 +81,11 @@ class Registrar:
             return not self._news or self._clock.monotonic() - self._news[0].since < STALE_SECONDS
 
     @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
+    @property
     def waiting(self) -> int:
         """How much is still to be recorded."""
         return len(self._news)

@@ -162,13 +162,13 @@ class Receiver:
             seconds=settings.acse_timeout_seconds,
             most=settings.max_waiting_connections,
             has_room=self._has_room,
-            beat=self._beat,
+            beat=self._beat_while_well,
         )
         self._registrar, self._desk = registrar, desk
         self._readiness = Readiness(acceptor, notify)
         registrar.start()
-        self._lobby.start()
         self._housekeeper.start()
+        self._lobby.start()
 
     def _doors(self, desk: Desk) -> list[Door]:
         self._servers.append(self._listen(desk, self._settings.host, self._settings.port))
@@ -198,6 +198,11 @@ class Receiver:
             return library.ReceivingServer(entity, (str(address[0]), int(address[1])), conduct, desk.handlers())
         except OSError as error:
             raise PortUnavailable(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+
+    def _beat_while_well(self) -> None:
+        """The lobby calls this. A thread of ours that is gone is as good as a hang: we are started again."""
+        if self._registrar is not None and self._registrar.is_alive and self._housekeeper.is_alive():
+            self._beat()
 
     def _has_room(self) -> bool:
         return len(self._running()) < self._settings.max_associations + _NEGOTIATING

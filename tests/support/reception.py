@@ -1,6 +1,6 @@
 """Receivers for tests: a real spool, and a store that is in memory unless a real one is given."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,7 @@ def receiving(
     peers: tuple[Peer, ...] = (),
     name: str = "receiver-1",
     tls: TlsSettings | None = None,
+    beat: Callable[[], None] = lambda: None,
     **settings: Any,
 ) -> Iterator[Reception]:
     """Run a receiver on a free port of 127.0.0.1; it is stopped with the block."""
@@ -100,6 +101,7 @@ def receiving(
         hasher=UidHasher(b"key"),
         name=name,
         tls=None if tls is None else TlsPort("127.0.0.1", 0, TlsIdentity(tls, clock).context, handshake_words),
+        beat=beat,
     )
     receiver.start()
     try:

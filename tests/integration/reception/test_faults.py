@@ -93,3 +93,22 @@ def test_other_loopback_addresses_can_be_listened_on(tmp_path, host):
 def test_an_address_of_another_machine_is_named_with_a_remedy(tmp_path):
     with pytest.raises(PortUnavailable, match=r"192\.0\.2\.1"), receiving(tmp_path, host="192.0.2.1"):
         pass
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_receiver_whose_registrar_is_gone_beats_no_more_so_that_it_is_started_again(tmp_path):
+    beats: list[float] = []
+    with receiving(tmp_path, beat=lambda: beats.append(time.monotonic())) as reception:
+        wait_until(lambda: len(beats) > 1)
+        reception.database.record = lambda *_: 1 / 0  # what nobody thought of
+        with associated(reception.port) as association:
+            assert store(association, tiny()) == 0x0000
+        registrar = next(thread for thread in threading.enumerate() if thread.name == "reception-registrar")
+        registrar.join(10)
+        assert not registrar.is_alive()
+        last = len(beats)
+        time_of_silence = time.monotonic()
+        wait_until(lambda: time.monotonic() - time_of_silence > 1.5)
+        assert len(beats) <= last + 1
+    with receiving(tmp_path) as again:
+        assert len(again.store.receipts) == 1, "nothing is lost by it"
