@@ -123,7 +123,7 @@ class Registrar:
         with self._condition:
             if not self._news and not self._is_stopping:
                 self._condition.wait(_SETTLE_SECONDS if self._settling else None)
-            if self._news and not self._is_stopping:
+            if 0 < len(self._news) < _BATCH and not self._is_stopping:
                 self._condition.wait(_LINGER_SECONDS)
             return bool(self._news or self._settling or not self._is_stopping)
 

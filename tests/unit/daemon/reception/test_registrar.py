@@ -137,6 +137,15 @@ def test_many_entries_are_taken_in_batches_of_bounded_size(bench: Bench, monkeyp
     assert bench.store.batches == [(1, 3, 0), (0, 4, 0), (0, 3, 1)]
 
 
+def test_a_whole_batch_waits_for_no_other_entries(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LINGER_SECONDS", 60)
+    monkeypatch.setattr(module, "_BATCH", 4)
+    bench.send(*(f"1.{number}" for number in range(10)))
+    bench.registrar.start()
+    wait_until(lambda: len(bench.store.batches) == 3)
+    assert bench.registrar.waiting == 0
+
+
 def test_instances_are_filed_before_they_are_registered_and_settled_when_nothing_else_comes(bench: Bench) -> None:
     bench.registrar.start()
     (sealed,) = bench.send("1.1")
