@@ -68,14 +68,14 @@ def _all_of(work: Callable[[Item], Fuzzed], items: Iterable[Item]) -> Fuzzed:
 def fuzz_pdus(port: int, count: int, seed: int) -> Fuzzed:
     """Hold ``count`` conversations, each with one PDU mutated, missing, repeated or out of order."""
     mutator = Mutator(seed)
-    conversations = [_conversation(mutator) for _ in range(count)]
+    image = rich_slice()
+    data = b"".join(elements_of(image, ExplicitVRLittleEndian))
+    conversations = [_conversation(mutator, data, str(image.SOPInstanceUID)) for _ in range(count)]
     return _all_of(lambda conversation: _converse(port, *conversation), conversations)
 
 
-def _conversation(mutator: Mutator) -> tuple[bytes, bytes]:
+def _conversation(mutator: Mutator, data: bytes, instance: str) -> tuple[bytes, bytes]:
     """Return a request, and what is sent when it has been answered."""
-    data = b"".join(elements_of(rich_slice(), ExplicitVRLittleEndian))
-    instance = str(rich_slice().SOPInstanceUID)
     pdus = [
         *store_pdus(data, instance, fragment=400),
         p_data(_ECHO_CONTEXT, COMMAND | LAST, _echo_rq()),
