@@ -85,8 +85,21 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path):
-    return Bench(tmp_path)
+def make_bench(tmp_path):
+    made: list[Bench] = []
+
+    def make(**settings) -> Bench:
+        made.append(Bench(tmp_path, **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.intake.close()
+
+
+@pytest.fixture
+def bench(make_bench):
+    return make_bench()
 
 
 def test_a_stored_instance_is_durable_and_registered_with_its_provenance(bench):
@@ -166,8 +179,8 @@ def test_a_full_or_broken_disk_is_a700_and_recovers_by_itself(bench, step, code)
     assert len(bench.register().receipts) == 1
 
 
-def test_too_little_free_space_is_a700_before_anything_is_written(tmp_path):
-    bench = Bench(tmp_path, min_free_bytes=1000)
+def test_too_little_free_space_is_a700_before_anything_is_written(make_bench):
+    bench = make_bench(min_free_bytes=1000)
     bench.spool.free = 999
     assert bench.send(tiny()) is Status.NO_SPACE
     assert bench.disk.calls.count("create") == 0
@@ -175,16 +188,16 @@ def test_too_little_free_space_is_a700_before_anything_is_written(tmp_path):
     assert bench.send(tiny()) is Status.STORED
 
 
-def test_too_little_free_space_in_percent_is_a700(tmp_path):
-    bench = Bench(tmp_path, min_free_bytes=0, min_free_percent=2)
+def test_too_little_free_space_in_percent_is_a700(make_bench):
+    bench = make_bench(min_free_bytes=0, min_free_percent=2)
     bench.spool.free = 10**13 // 50 - 1
     assert bench.send(tiny()) is Status.NO_SPACE
     bench.spool.free = 10**13 // 50
     assert bench.send(tiny()) is Status.STORED
 
 
-def test_space_that_runs_out_while_a_large_instance_comes_is_noticed(tmp_path):
-    bench = Bench(tmp_path, min_free_bytes=1000)
+def test_space_that_runs_out_while_a_large_instance_comes_is_noticed(make_bench):
+    bench = make_bench(min_free_bytes=1000)
     arrival = bench.begin()
     bench.spool.free = 0
     arrival.write([bytes(1024 * 1024)])
@@ -195,8 +208,8 @@ def test_space_that_runs_out_while_a_large_instance_comes_is_noticed(tmp_path):
     assert arrival.finish() is Status.NO_SPACE
 
 
-def test_a_data_set_over_the_limit_is_a700_without_a_look_at_it(tmp_path):
-    bench = Bench(tmp_path, max_instance_bytes=1048576)
+def test_a_data_set_over_the_limit_is_a700_without_a_look_at_it(make_bench):
+    bench = make_bench(max_instance_bytes=1048576)
     arrival = bench.begin()
     arrival.write([bytes(1048577)])
     assert bench.slots_in_use() == [], "dropped before its end has come"
