@@ -18,6 +18,11 @@ class Rejection(StrEnum):
     IMPLAUSIBLE_HU = "implausible-hu"
     NO_GEOMETRY = "no-geometry"
     AMBIGUOUS_GEOMETRY = "ambiguous-geometry"
+    COVERAGE = "coverage"
+    IRREGULAR_SPACING = "irregular-spacing"
+    BURNED_IN = "burned-in"
+    MULTI_FRAME = "multi-frame"
+    BODY_PART = "body-part"
     UNREADABLE_PIXELS = "unreadable-pixels"
     UNREADABLE = "unreadable"
 
@@ -37,6 +42,8 @@ class SliceScore:
 
     sop_instance_uid: str
     score: float
+    frame: int | None = None
+    """Frame number from 1 in a multi-frame instance; None in a single-frame one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,7 @@ _TAGS = {
     "padding": 0x00280120,
     "padding_limit": 0x00280121,
     "quality_control": 0x00280300,
+    "burned_in": 0x00280301,
     "intercept": 0x00281052,
     "slope": 0x00281053,
     "rescale_type": 0x00281054,
@@ -115,6 +116,9 @@ class SliceHeader:
     rows: int
     columns: int
     frames: int
+    """Number of Frames of the instance."""
+    frame: int | None
+    """Which of them this slice is, from 1; None where the instance is no multi-frame object."""
     samples: int
     bits_allocated: int
     bits_stored: int
@@ -141,6 +145,8 @@ class SliceHeader:
     acquisition_number: int | None
     images_in_acquisition: int | None
     quality_control_image: bool
+    burned_in: bool
+    """Burned In Annotation (0028,0301) is YES."""
     pixel_offset: int | None
     """Where the value of Pixel Data starts in the file; None if there is none."""
     pixel_bytes: int | None
@@ -192,6 +198,7 @@ def _header(path: Path, walked: Walked) -> SliceHeader:
         rows=get.short(tag["rows"]) or 0,
         columns=get.short(tag["columns"]) or 0,
         frames=_frames(get),
+        frame=None,
         samples=get.short(tag["samples"]) or 0,
         bits_allocated=get.short(tag["bits_allocated"]) or 0,
         bits_stored=get.short(tag["bits_stored"]) or 0,
@@ -213,6 +220,7 @@ def _header(path: Path, walked: Walked) -> SliceHeader:
         acquisition_number=get.integer(tag["acquisition_number"]),
         images_in_acquisition=get.integer(tag["images_in_acquisition"]),
         quality_control_image=get.code(tag["quality_control"]) == "YES",
+        burned_in=get.code(tag["burned_in"]) == "YES",
         pixel_offset=walked.pixel_offset,
         pixel_bytes=walked.pixel_length if syntax in NATIVE else None,
     )

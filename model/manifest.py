@@ -80,13 +80,36 @@ class Scope(_Section):
     thickness_mm: Annotated[tuple[Millimetres, Millimetres], AfterValidator(_ascending)] = (0.0, 10.0)
     slices: Annotated[tuple[int, int], AfterValidator(_ascending)] = (1, 3000)
     max_step_mm: Annotated[float, Field(gt=0.0, le=1000.0)] = 10.0
-    tilt: Literal["per-slice", "refuse"] = "per-slice"
-    """``per-slice``: a tilted gantry is allowed and noted, since the model sees one slice at a time."""
+    min_coverage_mm: Annotated[float, Field(ge=0.0, le=3000.0)] = 0.0
+    """From the first to the last slice centre; less is not analysed."""
+    kernel: Regex | None = None
+    """Searched in Convolution Kernel (0018,1210); a series with another kernel is outside the scope."""
+    exclude_kernel: Regex | None = None
+    """A series whose kernel matches is outside the scope."""
+    derived: bool = False
+    """Whether axial images that are DERIVED (Image Type, value 1) are taken."""
+    tilt: Literal["per-slice", "resample", "refuse"] = "per-slice"
+    """``per-slice``: a tilted gantry is allowed and noted, since the model sees one slice at a time.
+    ``resample``: slices are moved in their planes until they lie straight above each other."""
     max_tilt_degrees: Annotated[float, Field(ge=0.0, le=90.0)] = 35.0
     contrast: bool = False
     lossy: bool = False
-    irregular_spacing: Literal["per-slice", "refuse"] = "per-slice"
+    irregular_spacing: Literal["per-slice", "resample", "refuse"] = "per-slice"
+    """``resample``: interpolated along the slice normal to regular steps of the median width."""
     allow_sparse: bool = False
+
+
+class Preference(_Section):
+    """Which of several series of a study, or of several reconstructions in one series, is the best.
+
+    Compared in this order: kernel, thickness, coverage.
+    """
+
+    kernel: tuple[Regex, ...] = ()
+    """The first that is found in the kernel counts; a kernel that none matches comes last."""
+    thickness_mm: Annotated[float, Field(gt=0.0, le=100.0)] | None = None
+    """The nearest is the best; None: thickness does not count."""
+    coverage: Literal["most", "ignore"] = "most"
 
 
 class InputSpec(_Section):
@@ -177,6 +200,7 @@ class Manifest(_Section):
     files: dict[RelativeFile, Sha256] = Field(min_length=1)
     """sha256 of every other file in the folder."""
     scope: Scope
+    preference: Preference = Preference()
     preprocessing: PreprocessingSpec
     input: InputSpec
     output: OutputSpec

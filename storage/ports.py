@@ -92,12 +92,19 @@ class SeriesStore(Protocol):
         verdict: Verdict,
         requests: Sequence[InferRequest],
         now: datetime,
+        *,
+        variants: Sequence[int] = (),
+        rule: str | None = None,
     ) -> bool:
         """Freeze the next revision over the instance ids of ``snapshot`` and insert its INFER jobs.
 
-        The series goes RECEIVING -> CLOSED with revision + 1. Returns False, and writes nothing, when an instance
+        The series goes RECEIVING -> CLOSED with revision + 1; the instance ids in ``variants`` are counted into the
+        revision without being in its snapshot. Returns False, and writes nothing, when an instance
         arrived that is newer than ``series`` as it was read (the assembler looks again later).
         """
+
+    def of_study(self, study_uid: str) -> list[SeriesRecord]:
+        """Return the series that were first seen under this Study Instance UID, in the order of their ids."""
 
     def close_unchanged(self, series: SeriesRecord, variants: Sequence[int], now: datetime) -> bool:
         """Put a reopened series back to what it was (CLOSED, same revision): only same-identity variants came.
@@ -106,20 +113,52 @@ class SeriesStore(Protocol):
         revision that a hold had cancelled are AVAILABLE again. Returns False as :meth:`close`.
         """
 
-    def skip(self, series: SeriesRecord, reason: Reason, now: datetime) -> bool:
+    def skip(
+        self,
+        series: SeriesRecord,
+        reason: Reason,
+        now: datetime,
+        *,
+        remarks: Sequence[str] = (),
+        rule: str | None = None,
+    ) -> bool:
         """RECEIVING -> SKIPPED(reason); False as for :meth:`close`."""
 
-    def hold(self, series: SeriesRecord, reason: Reason, now: datetime, remarks: Sequence[str] = ()) -> bool:
+    def hold(
+        self,
+        series: SeriesRecord,
+        reason: Reason,
+        now: datetime,
+        remarks: Sequence[str] = (),
+        *,
+        rule: str | None = None,
+    ) -> bool:
         """RECEIVING or CLOSED -> HELD(reason); its jobs that have not started are CANCELLED in the same transaction.
 
         While it is held none of its jobs can be claimed, and results that end meanwhile get CANCELLED deliveries.
         """
 
-    def discard(self, series_id: int, reason: Reason, now: datetime) -> bool:
-        """HELD -> SKIPPED(reason), by a person; whatever of its jobs has not ended is CANCELLED."""
+    def hold_claimed(self, claim: Claim, reason: Reason, now: datetime, remarks: Sequence[str] = ()) -> bool:
+        """CLOSED -> HELD(reason) because of what the worker saw in the pixels; the claimed job is CANCELLED(reason).
 
-    def release(self, series_id: int, now: datetime) -> bool:
-        """HELD -> RECEIVING, by a person; the assembler looks at it again."""
+        The same as :meth:`hold` for the other jobs of the series, all in one transaction. False, and nothing is
+        written, when the claim is lost or the series is no longer CLOSED at the job's revision.
+        """
+
+    def discard(self, series_id: int, reason: Reason, now: datetime, by: str = "") -> bool:
+        """HELD -> SKIPPED(reason), by a person; whatever of its jobs has not ended is CANCELLED.
+
+        ``by`` is who did it, and stands in the event's detail.
+        """
+
+    def release(self, series_id: int, now: datetime, by: str = "") -> bool:
+        """HELD -> RECEIVING, by a person; the assembler looks at it again, and the hold's reason is waived.
+
+        It stays waived (``SeriesRecord.waived``) until another image comes: only what was looked at was released.
+        """
+
+    def replay(self, series_id: int, now: datetime, by: str = "") -> bool:
+        """SKIPPED -> RECEIVING, by a person: the rules are asked again. False for a series in another state."""
 
 
 class JobStore(Protocol):
@@ -136,7 +175,7 @@ class JobStore(Protocol):
         """Take the due job of highest priority, oldest first; attempts + 1, fence + 1, event written.
 
         Due: AVAILABLE or RETRYABLE with ``available_at`` <= now. ``destinations`` limits DELIVER jobs. An INFER job
-        waits until those of earlier revisions of its series, with the same bundle, have ended.
+        waits until earlier ones with the same subject and bundle have ended.
         """
 
     def heartbeat(self, claim: Claim, until: datetime) -> bool:
@@ -206,7 +245,8 @@ class JobStore(Protocol):
     def requeue(self, job_id: int, now: datetime) -> bool:
         """DISCARDED or CANCELLED -> AVAILABLE with attempts 0, by a person; False while its series is HELD.
 
-        False too for an INFER job whose series has a later revision: its report would come after the newer one.
+        False too for an INFER job that a later one with the same subject and bundle has overtaken: its report would
+        come after the newer one.
         A DELIVER job gets as long until ``give_up_at`` as it had at first.
         """
 
@@ -222,10 +262,10 @@ class JobStore(Protocol):
     def result_set(self, result_set_id: int) -> StoredResultSet | None:
         """Return a result set with its objects."""
 
-    def predecessors(self, series_id: int, revision: int, bundle: str) -> list[StoredResultSet]:
-        """Return the result sets of this series and bundle up to ``revision``, newest first (any bundle version).
+    def predecessors(self, job: JobRecord) -> list[StoredResultSet]:
+        """Return the earlier result sets of this INFER job's subject and bundle, newest first (any bundle version).
 
-        Those of the same revision count: another bundle version's, or the first try's of a job sent round again.
+        Earlier are those of jobs with a smaller id, and of the job itself when it was sent round again.
         """
 
     def delivered_objects(self, job_id: int) -> list[ObjectDelivery]:

@@ -94,6 +94,9 @@ class Verdict:
     reasons: tuple[Reason, ...] = ()
     remarks: tuple[str, ...] = ()
     """Sentences for the report; never patient data."""
+    evidence: dict[str, object] = field(default_factory=dict)
+    """JSON: what the verdict rests on, for ``series show``: counts, seconds quiet, associations by ending, steps,
+    coverage. No patient data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +128,10 @@ class SeriesRecord:
     closed_at: datetime | None
     version: int
     """Grows with every change and every instance: by it a decision on an older look at the series is refused."""
+    rule: str | None = None
+    """Name of the [[rule]] that decided on it last."""
+    waived: tuple[Reason, ...] = ()
+    """Holds that a person released; a new image brings them back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +143,17 @@ class InferRequest:
     bundle_sha256: str
     priority: int = 0
     max_attempts: int = 3
+    part: str = ""
+    """Key of the reconstruction it is about (``hounsfield.model.parts``); empty where the series is one."""
+    subject: str = ""
+    """Hex SHA-256 of what its results are about: they follow each other as predecessors. Empty: the series itself."""
+    rule: str | None = None
+    shadow: bool = False
+    """Analyse and keep the result, send nothing."""
+    destinations: tuple[str, ...] | None = None
+    """Names of the only destinations its results go to; None: all."""
+    verdict: Verdict | None = None
+    """Completeness of its part; None: that of the revision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +249,13 @@ class JobRecord:
     updated_at: datetime
     timings: dict[str, float]
     """Seconds per stage, of the last attempt."""
+    part: str = ""
+    subject: str = ""
+    rule: str | None = None
+    shadow: bool = False
+    destinations: tuple[str, ...] | None = None
+    verdict: Verdict | None = None
+    """Completeness of what an INFER job analyses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

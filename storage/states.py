@@ -150,6 +150,12 @@ class Reason(StrEnum):
     PHANTOM = "phantom"
     TOO_FEW_SLICES = "too-few-slices"
     NO_BUNDLE = "no-bundle"
+    NO_RULE = "no-rule"
+    """No [[rule]] matches; kept, so that a corrected rule can be tried with `series replay`."""
+    RULE = "rule"
+    """The first [[rule]] that matches says skip, or hold."""
+    ANOTHER_SERIES = "another-series-analysed"
+    """The rule takes the best series of a study, and this is not it."""
     # why a series is HELD
     CONFLICT = "conflict"
     TWO_PATIENTS = "two-patients"
@@ -162,6 +168,10 @@ class Reason(StrEnum):
     FEWER_THAN_ANNOUNCED = "fewer-than-announced"
     ASSOCIATION_ABORTED = "association-aborted"
     MAX_AGE = "max-age"
+    FEWER_THAN_KNOWN = "fewer-than-known"
+    """The PACS holds more images of this series (C-FIND) than came here."""
+    REQUIRED_MISSING = "required-series-missing"
+    """The rule asks for other series of the study, and they did not come within its time."""
     # why an INFER job ends not analysed
     INCOMPLETE = "incomplete"
     SCOPE = "scope"
@@ -172,12 +182,17 @@ class Reason(StrEnum):
     LOSSY = "lossy"
     IMPLAUSIBLE_HU = "implausible-hu"
     NO_GEOMETRY = "no-geometry"
+    COVERAGE = "coverage"
+    IRREGULAR_SPACING = "irregular-spacing"
+    BURNED_IN = "burned-in"
     UNREADABLE_PIXELS = "unreadable-pixels"
     UNREADABLE = "unreadable"
     MODEL_FAILED = "model-failed"
     MODEL_CRASHED = "model-crashed"
     BUNDLE_GONE = "bundle-gone"
     # why a DELIVER job waits or ends
+    SHADOW = "shadow"
+    """The rule says: analyse and keep the result, send nothing."""
     UNREACHABLE = "unreachable"
     REJECTED = "rejected"
     REFUSED_STATUS = "refused-status"
@@ -204,6 +219,11 @@ REASON_WORDS: dict[Reason, str] = {
     Reason.LOSSY: "lossy compression",
     Reason.IMPLAUSIBLE_HU: "implausible HU values",
     Reason.NO_GEOMETRY: "image geometry missing or contradictory",
+    Reason.COVERAGE: "too little of the head covered",
+    Reason.IRREGULAR_SPACING: "irregular slice spacing",
+    Reason.BURNED_IN: "text burned into the images",
+    Reason.MULTI_FRAME: "multi-frame images the model does not take",
+    Reason.BODY_PART: "another body part than the model is for",
     Reason.UNREADABLE_PIXELS: "pixel data cannot be read",
     Reason.UNREADABLE: "an image cannot be read",
     Reason.MODEL_FAILED: "the analysis failed",
