@@ -1,7 +1,7 @@
 """A series as a candidate for analysis: each of its reconstructions with verdict and rank, for each bundle."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hounsfield.daemon.assembly.completeness import Evidence, ended_badly, judge
@@ -152,28 +152,21 @@ def _option(bundle: Bundle, one: Reconstruction, rule: Rule) -> Option:
     )
 
 
-def _with_remarks(verdict: Verdict, images: SeriesImages, part: Part, dropped: int) -> Verdict:
+def _with_remarks(verdict: Verdict, images: SeriesImages, part: Part, twins: int) -> Verdict:
     """Say what of the series the reconstruction is, where it is not all of it."""
-    remarks: list[str] = []
-    parts = len(images.split.parts)
-    if parts > 1:
-        others = sum(len(one.indices) for one in images.split.parts) - len(part.indices)
-        remarks.append(
-            f"The series holds {parts} reconstructions; this result is about the {len(part.indices)} images with "
-            f"{part.words}, not about the other {others}."
-        )
-    if dropped:
-        remarks.append(f"{dropped} image{'' if dropped == 1 else 's'} left out: the same picture came twice.")
+    remarks = [*verdict.remarks, *images.split.remarks(part.key)]
+    if twins:
+        remarks.append(f"{_images(twins)} left out: the same picture came twice.")
     if Reason.CONFLICT in images.series.waived and images.new_variants:
-        count = len({one.sop_instance_uid for one in images.new_variants})
+        again = len({one.sop_instance_uid for one in images.new_variants})
         remarks.append(
-            f"{count} image{'' if count == 1 else 's'} came again with other content under the same identifier; "
-            "what came first is used, as an administrator decided."
+            f"{_images(again)} came again with other content under the same identifier; what came first is used, "
+            "as an administrator decided."
         )
-    evidence = {**verdict.evidence, "parts": parts, "left_out": len(images.headers) - len(part.indices) + dropped}
-    return Verdict(
-        completeness=verdict.completeness,
-        reasons=verdict.reasons,
-        remarks=(*verdict.remarks, *remarks),
-        evidence=evidence,
-    )
+    left_out = len(images.headers) - len(part.indices) + twins
+    evidence = {**verdict.evidence, "reconstructions": len(images.split.parts), "left_out": left_out}
+    return replace(verdict, remarks=tuple(remarks), evidence=evidence)
+
+
+def _images(count: int) -> str:
+    return f"{count} image" if count == 1 else f"{count} images"
