@@ -6,11 +6,10 @@ from pathlib import Path
 
 from hounsfield.daemon.assembly.predicates import AGE_KEYWORDS, PredicateValue, predicates_of
 from hounsfield.model.attributes import Values
+from hounsfield.model.geometry import is_localizer
 from hounsfield.model.headers import SliceHeader
 from hounsfield.storage.records import InstanceRecord
 from hounsfield.storage.states import InstanceRole
-
-_LOCALIZERS = frozenset({"LOCALIZER", "SCOUT"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,7 @@ def gather_facts(
     """
     paths = list(dict.fromkeys(header.path for header in headers))
     by_path: dict[Path, Mapping[str, Values]] = dict(zip(paths, attributes, strict=True)) if attributes else {}
-    images = [header for header in headers if not _LOCALIZERS & set(header.image_type)] or list(headers)
+    images = [header for header in headers if not is_localizer(header)] or list(headers)
     kept = [by_path[path] for path in dict.fromkeys(header.path for header in images) if path in by_path]
     senders = [one for one in instances if one.role is InstanceRole.SOURCE and one.is_primary]
     ages = [{keyword: one[keyword] for keyword in AGE_KEYWORDS if keyword in one} for one in kept]

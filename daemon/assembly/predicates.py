@@ -10,7 +10,8 @@ from typing import Final
 
 from hounsfield.model.attributes import Values
 from hounsfield.model.fitness import _is_phantom as is_phantom
-from hounsfield.model.headers import SliceHeader
+from hounsfield.model.geometry import is_axial
+from hounsfield.model.headers import ENHANCED_CT, SliceHeader
 from hounsfield.storage.records import InstanceRecord
 
 LONGEST_TEXT: Final = 256
@@ -21,7 +22,6 @@ AGE_KEYWORDS: Final = ("PatientAge", "PatientBirthDate", "StudyDate")
 """Attributes that ``patient_age_years`` is worked out from."""
 
 PredicateValue = str | float | bool | tuple[str, ...] | None
-_ENHANCED = frozenset({"1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"})
 _DAYS_PER_UNIT = {"Y": 365.25, "M": 365.25 / 12, "W": 7.0, "D": 1.0}
 
 
@@ -97,7 +97,7 @@ def predicates_of(
             "axial": _axial(images),
             "contrast": any(header.contrast for header in images),
             "lossy": any(header.lossy for header in images),
-            "enhanced": any(header.sop_class_uid in _ENHANCED for header in images),
+            "enhanced": any(header.sop_class_uid in ENHANCED_CT for header in images),
             "manufacturer": _usual(header.manufacturer for header in images),
             "model": _usual(header.model_name for header in images),
             "station": _usual(header.station_name for header in images),
@@ -120,8 +120,7 @@ def _axial(images: Sequence[SliceHeader]) -> bool:
     planes = [header.orientation for header in images if header.orientation is not None]
     if not planes:
         return bool(images) and all("AXIAL" in header.image_type for header in images)
-    flat = sum(1 for plane in planes if abs(plane[0] * plane[4] - plane[1] * plane[3]) > 0.7071)
-    return 2 * flat > len(planes)
+    return 2 * sum(map(is_axial, planes)) > len(planes)
 
 
 def _age(attributes: Mapping[str, Values]) -> float | None:

@@ -76,6 +76,20 @@ class RuleBook:
         self._rules = tuple(_compile(rule) for rule in rules) or (_Compiled(self.IMPLICIT, {}, None, ()),)
 
     @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of the configuration in their order; the implicit one is none of them."""
+        return tuple(one.rule for one in self._rules if not one.rule.implicit)
+
+    def without_holds(self) -> "RuleBook":
+        """Return the book for series that a person released: rules that hold are passed over.
+
+        A book of such rules only leaves one that takes nothing, which is not the same as having no rules.
+        """
+        book = RuleBook([])
+        book._rules = tuple(one for one in self._rules if not one.rule.hold)
+        return book
+
+    @property
     def keywords(self) -> frozenset[str]:
         """Every attribute that a rule looks at, to be read by ``hounsfield.model.attributes.read_attributes``."""
         wanted: set[str] = set()

@@ -49,6 +49,24 @@ def test_without_rules_every_series_meets_the_implicit_one(tmp_path: Path) -> No
     assert RuleBook([]).keywords == frozenset()
 
 
+def test_once_released_a_series_passes_over_rules_that_hold(tmp_path: Path) -> None:
+    rules = book({"name": "hold", "hold": True}, {"name": "ct", "bundle": "b"})
+    facts = facts_of(tmp_path, ct_series(2))
+    (held, analysed) = rules.match(facts).rule, rules.without_holds().match(facts).rule
+    assert held is not None
+    assert held.hold
+    assert analysed is not None
+    assert analysed.name == "ct"
+    only_holds = book({"name": "hold", "hold": True})
+    assert only_holds.without_holds().match(facts).rule is None
+    assert RuleBook([]).without_holds().match(facts).rule is RuleBook.IMPLICIT
+
+
+def test_a_book_gives_back_the_rules_it_was_made_of() -> None:
+    assert [rule.name for rule in book({"name": "a", "skip": True}, {"name": "b", "bundle": "x"}).rules] == ["a", "b"]
+    assert RuleBook([]).rules == ()
+
+
 def test_every_image_has_to_meet_a_condition(tmp_path: Path) -> None:
     series = [ct_slice(z=float(z), SliceThickness=thickness) for z, thickness in enumerate(["4", "7", "4"])]
     assert asked(tmp_path / "a", series, where={"SliceThickness": {"from": 3, "to": 8}}) == [
