@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.pipeline.reporting import Reporter
     from hounsfield.daemon.pipeline.rescuer import Rescuer
     from hounsfield.daemon.pipeline.worker import Worker
+    from hounsfield.daemon.query.series_counts import SeriesCounts
     from hounsfield.daemon.reception.scp import Receiver, TlsPort
 
 
@@ -112,6 +113,13 @@ class Application:
 
         identity = TlsIdentity(settings.tls, self.clock)
         return TlsPort(settings.tls_host, settings.tls.port, identity.context, handshake_words)
+
+    @cached_property
+    def counts(self) -> "SeriesCounts":
+        """What the configured archive knows of a series; asked from the first question on."""
+        from hounsfield.daemon.query.series_counts import open_counts
+
+        return open_counts(self.settings, self.clock, self.hasher)
 
     def assembler(self) -> "Assembler":
         """Build the assembler."""
