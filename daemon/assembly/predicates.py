@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Final
 
 from hounsfield.model.attributes import Values
-from hounsfield.model.fitness import _is_phantom as is_phantom
 from hounsfield.model.geometry import is_axial
 from hounsfield.model.headers import ENHANCED_CT, SliceHeader
+from hounsfield.model.scope import is_phantom
 from hounsfield.storage.records import InstanceRecord
 
 LONGEST_TEXT: Final = 256

@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
 from hounsfield.daemon.config.fields import Section, setting
 from hounsfield.daemon.config.values import (
     AE_TITLE_ALLOWED,
@@ -265,6 +268,57 @@ class AssemblySettings(Section):
     max_revisions: int = setting(
         3, "How often a series may change after it was analysed before a person has to look.", ge=1, le=100
     )
+
+
+class QuerySettings(Section):
+    """The archive that is asked (C-FIND) how many images a series has. Without a host nobody is asked."""
+
+    host: Host | None = setting(
+        None, "Address of the archive.", allowed=HOST_ALLOWED, example="127.0.0.1", default_text="nobody is asked"
+    )
+    port: int | None = setting(
+        None,
+        "TCP port of the archive.",
+        allowed="a whole number from 1 to 65535",
+        example=104,
+        default_text="none; needed with query.host",
+        ge=1,
+        le=65535,
+    )
+    ae_title: AETitle | None = setting(
+        None,
+        "AE title of the archive.",
+        allowed=AE_TITLE_ALLOWED,
+        example="PACS",
+        default_text="none; needed with query.host",
+    )
+    calling_ae: AETitle | None = setting(
+        None,
+        "AE title we call ourselves there.",
+        allowed=AE_TITLE_ALLOWED,
+        example="HOUNSFIELD",
+        default_text="dicom.ae_title",
+    )
+    timeout_seconds: float = setting(
+        3.0,
+        "Longest exchange with it, from the connection to the answer. Without an answer a series is judged by the "
+        "other evidence; an archive that gives none is left alone for half a minute.",
+        unit="seconds",
+        gt=0,
+        le=60,
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> "QuerySettings":
+        for key in ("port", "ae_title"):
+            if self.host is not None and getattr(self, key) is None:
+                context = {
+                    "text": "is missing: query.host alone does not say how to reach the archive",
+                    "key": f"query.{key}",
+                    "allowed": "give query.host, query.port and query.ae_title, or none of them",
+                }
+                raise PydanticCustomError("setting", "{text}", context)
+        return self
 
 
 class Peer(Section):

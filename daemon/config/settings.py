@@ -19,6 +19,7 @@ from hounsfield.daemon.config.sections import (
     DicomSettings,
     LoggingSettings,
     Peer,
+    QuerySettings,
     SiteSettings,
     StorageSettings,
     TlsSettings,
@@ -35,6 +36,7 @@ __all__ = [
     "DicomSettings",
     "LoggingSettings",
     "Peer",
+    "QuerySettings",
     "Rule",
     "Settings",
     "SiteSettings",
@@ -61,6 +63,7 @@ class Settings(BaseSettings):
     tls: TlsSettings = Field(default_factory=TlsSettings)
     storage: StorageSettings = Field(default_factory=StorageSettings)
     assembly: AssemblySettings = Field(default_factory=AssemblySettings)
+    query: QuerySettings = Field(default_factory=QuerySettings)
     peer: tuple[Peer, ...] = ()
     destination: tuple[Destination, ...] = ()
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
