@@ -54,7 +54,7 @@ class Decider:
         self._jobs = jobs
         self._reader = reader
         self._book = book
-        self._without_holds = RuleBook([rule for rule in book.rules if not rule.hold])
+        self._without_holds = book.without_holds()
         self._examiner = examiner
         self._counts = counts
         self._identities = identities

@@ -218,12 +218,49 @@ class AssemblySettings(Section):
     quiet_seconds: float = setting(
         10.0, "A series is closed when nothing new came for so long.", unit="seconds", gt=0, le=86400
     )
+    released_seconds: float = setting(
+        5.0,
+        "The same, where every association that brought images of it has ended in a release; never longer than "
+        "quiet_seconds.",
+        unit="seconds",
+        ge=0,
+        le=86400,
+    )
+    wait_seconds: float = setting(
+        0.0,
+        "A series that is whole waits so long for better ones of its study, of which only the best is analysed. A "
+        "better one that comes later is analysed all the same, and its result names the former.",
+        unit="seconds",
+        ge=0,
+        le=604800,
+    )
     incomplete_wait_seconds: float = setting(
         60.0,
         "A series with missing slices waits so long for them before it is reported as not analysed.",
         unit="seconds",
         ge=0,
         le=604800,
+    )
+    incomplete: Literal["report", "hold"] = setting(
+        "report",
+        'A series that stays incomplete: "report" it as not analysed, or "hold" it for a person. Until the person '
+        "comes nobody learns in the PACS that it was not analysed.",
+    )
+    phantom: Literal["skip", "hold"] = setting(
+        "skip", 'Series of phantoms and of quality control: "skip" them, or "hold" them for a person.'
+    )
+    implausible_hu: Literal["hold", "report"] = setting(
+        "hold",
+        'A series whose values cannot be HU: "hold" it for a person, since a scanner or a converter is at fault, or '
+        '"report" it as not analysed.',
+    )
+    keep_unmatched_days: float = setting(
+        14.0,
+        "How long the images of a series are kept that no [[rule]] takes, so that `series replay` can ask corrected "
+        "rules again.",
+        unit="days",
+        gt=0,
+        le=3650,
     )
     max_age_seconds: float = setting(
         3600.0, "A series is closed at the latest so long after its first image.", unit="seconds", gt=0, le=604800
