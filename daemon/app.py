@@ -117,13 +117,6 @@ class Application:
         identity = TlsIdentity(settings.tls, self.clock)
         return TlsPort(settings.tls_host, settings.tls.port, identity.context, handshake_words)
 
-    @cached_property
-    def counts(self) -> "SeriesCounts":
-        """What the configured archive knows of a series; asked from the first question on."""
-        from hounsfield.daemon.query.series_counts import open_counts
-
-        return open_counts(self.settings, self.clock, self.hasher)
-
     def assembler(self) -> "Assembler":
         """Build the assembler."""
         from hounsfield.daemon.assembly.assembler import Assembler
