@@ -135,8 +135,12 @@ class Decider:
         """Whether a series was closed and then could not be analysed: the next best one may have its place."""
         if record.state is not SeriesState.CLOSED:
             return False
-        last = [job for job in self._jobs.of_series(record.id) if job.kind is JobKind.INFER and job.outcome is not None]
-        return bool(last) and last[-1].outcome is Outcome.NOT_ANALYSED
+        analyses = [
+            job
+            for job in self._jobs.of_series(record.id)
+            if job.kind is JobKind.INFER and job.revision == record.revision
+        ]
+        return bool(analyses) and all(job.outcome is Outcome.NOT_ANALYSED for job in analyses)
 
     def _analyse(self, images: SeriesImages, rule: Rule, study: Study, standings: Mapping[int, Quiet]) -> Decision:
         standing = standings[images.series.id]
