@@ -59,7 +59,7 @@ class Bench:
     destinations: Sequence[dict[str, object]] = (LOOPBACK_PACS,)
     clock: ManualClock = field(default_factory=ManualClock)
     more: dict[str, Any] = field(default_factory=dict)
-    """Further sections of the configuration."""
+    """Further sections of the configuration. A release does not shorten the quiet period unless it says so."""
 
     def __post_init__(self) -> None:
         folder = self.home.with_name("bundle")
@@ -69,7 +69,7 @@ class Bench:
             storage={"home": self.home},
             destination=list(self.destinations),
             bundle=[{"path": str(folder)}],
-            **self.more,
+            **{**self.more, "assembly": {"released_seconds": 10.0, **self.more.get("assembly", {})}},
         )
         self.app = Application(settings, self.clock)
         self.app.spool.prepare()
