@@ -24,12 +24,16 @@ from hounsfield.storage.spool import Spool
 
 if TYPE_CHECKING:
     from hounsfield.daemon.assembly.assembler import Assembler
+    from hounsfield.daemon.assembly.decider import Decider
+    from hounsfield.daemon.assembly.images import SeriesReader
+    from hounsfield.daemon.assembly.rules import RuleBook
     from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.courier import Courier
     from hounsfield.daemon.pipeline.leases import LeaseKeeper
     from hounsfield.daemon.pipeline.reporting import Reporter
     from hounsfield.daemon.pipeline.rescuer import Rescuer
     from hounsfield.daemon.pipeline.worker import Worker
+    from hounsfield.daemon.query.series_counts import SeriesCounts
     from hounsfield.daemon.reception.scp import Receiver, TlsPort
 
 
@@ -116,20 +120,63 @@ class Application:
     def assembler(self) -> "Assembler":
         """Build the assembler."""
         from hounsfield.daemon.assembly.assembler import Assembler
-        from hounsfield.daemon.assembly.identities import IsolatedIdentityReader
 
+        assembly, book = self.settings.assembly, self.rule_book
+        reader = self.series_reader()
         return Assembler(
             series=self.database.series,
-            spool=self.spool,
-            bundles=self.shelf.bundles,
-            settings=self.settings.assembly,
-            identities=IsolatedIdentityReader(
-                seconds=self.settings.worker.decode_timeout_seconds,
-                memory_mb=self.settings.worker.decode_memory_bytes // 2**20,
+            reader=reader,
+            decider=self.decider(reader, self.series_counts),
+            earliest=book.fastest_quiet(assembly),
+            max_age=min(
+                [assembly.max_age_seconds, *(rule.max_age_seconds or assembly.max_age_seconds for rule in book.rules)]
             ),
             hasher=self.hasher,
             clock=self.clock,
         )
+
+    @cached_property
+    def rule_book(self) -> "RuleBook":
+        """The rules of the site."""
+        from hounsfield.daemon.assembly.rules import RuleBook
+
+        return RuleBook(self.settings.rule)
+
+    def series_reader(self) -> "SeriesReader":
+        """Build what reads the headers of received series."""
+        from hounsfield.daemon.assembly.images import SeriesReader
+
+        return SeriesReader(self.database.series, self.spool, sorted(self.rule_book.keywords))
+
+    def decider(self, reader: "SeriesReader", counts: "SeriesCounts") -> "Decider":
+        """Build what decides on series; it changes nothing."""
+        from hounsfield.daemon.assembly.candidates import Examiner
+        from hounsfield.daemon.assembly.decider import Decider
+        from hounsfield.daemon.assembly.identities import IsolatedIdentityReader
+
+        identities = IsolatedIdentityReader(
+            seconds=self.settings.worker.decode_timeout_seconds,
+            memory_mb=self.settings.worker.decode_memory_bytes // 2**20,
+        )
+        return Decider(
+            series=self.database.series,
+            jobs=self.database.jobs,
+            reader=reader,
+            book=self.rule_book,
+            examiner=Examiner(self.shelf.bundles, identities),
+            counts=counts,
+            identities=identities,
+            spool=self.spool,
+            settings=self.settings.assembly,
+            max_attempts=self.settings.worker.max_attempts,
+        )
+
+    @cached_property
+    def series_counts(self) -> "SeriesCounts":
+        """What asks the PACS how many images a series has."""
+        from hounsfield.daemon.query.series_counts import open_counts
+
+        return open_counts(self.settings, self.clock, self.hasher)
 
     def reporter(self) -> "Reporter":
         """Build what writes result objects."""

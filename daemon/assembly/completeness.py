@@ -1,5 +1,7 @@
-"""Whether a series is whole: a verdict from evidence (geometry, announced counts, association ends). Pure."""
+"""Whether a series is whole: a verdict from evidence (geometry, known counts, association ends, time). Pure."""
 
+import statistics
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,54 +11,105 @@ from hounsfield.storage.records import AssociationRecord, Verdict
 from hounsfield.storage.states import AssociationEnding, Completeness, Reason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What the headers and associations do not say."""
+    """What is known of a series besides the geometry of the part that is judged."""
 
+    headers: Sequence[SliceHeader]
+    """Of all its slices, those of other parts and localizers included."""
+    associations: Sequence[AssociationRecord] = ()
+    """That brought images of it."""
     unreadable: int = 0
     """Images whose header cannot be read."""
+    received: int | None = None
+    """SOP instances of the series that came; None: as many as there are headers."""
+    known: int | None = None
+    """SOP instances of the series in the PACS that was asked (C-FIND, Number of Series Related Instances)."""
     still_receiving: bool = False
     """The series is closed because of its age, not because it fell quiet."""
+    missing_series: int = 0
+    """Series of the study that the rule asks for and that did not come in time."""
+    quiet_seconds: float = 0.0
 
 
-def judge(
-    headers: Sequence[SliceHeader],
-    geometry: SeriesGeometry,
-    associations: Sequence[AssociationRecord],
-    evidence: Evidence,
-) -> Verdict:
+def judge(geometry: SeriesGeometry, thing: Evidence) -> Verdict:
     """Return the verdict with every reason that speaks against COMPLETE.
 
     INCOMPLETE means images are known to be missing; SUSPECT means they may be.
     """
-    missing: dict[Reason, str] = {}
-    doubtful: dict[Reason, str] = {}
-    if evidence.unreadable:
-        missing[Reason.UNREADABLE] = f"{_count(evidence.unreadable, 'image')} of the series cannot be read."
-    if geometry.gaps:
-        widest = max(gap.step_mm for gap in geometry.gaps)
-        missing[Reason.GAP] = f"Slices are missing at {_count(len(geometry.gaps), 'place')}: a step of {widest:.1f} mm."
-    announced = _announced(headers)
-    if announced is not None and announced > len(headers):
-        missing[Reason.FEWER_THAN_ANNOUNCED] = (
-            f"{len(headers)} images received, the scanner announced {announced} in this acquisition."
-        )
-    if geometry.sparse:
-        doubtful[Reason.SPARSE] = "Regular steps wider than the slices are thick: every second slice may be missing."
-    if ended_badly(associations):
-        doubtful[Reason.ASSOCIATION_ABORTED] = (
-            "A transfer was cut off; images at the ends of the series may be missing."
-        )
-    if evidence.still_receiving:
-        doubtful[Reason.MAX_AGE] = "Images were still coming when the series was closed because of its age."
+    missing = _missing(geometry, thing)
+    doubtful = _doubtful(geometry, thing)
     reasons = {**missing, **doubtful}
     doubt = Completeness.SUSPECT if doubtful else Completeness.COMPLETE
     completeness = Completeness.INCOMPLETE if missing else doubt
-    return Verdict(completeness=completeness, reasons=tuple(reasons), remarks=tuple(reasons.values()))
+    return Verdict(
+        completeness=completeness,
+        reasons=tuple(reasons),
+        remarks=tuple(reasons.values()),
+        evidence=_evidence(geometry, thing),
+    )
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+def _missing(geometry: SeriesGeometry, thing: Evidence) -> dict[Reason, str]:
+    found: dict[Reason, str] = {}
+    if thing.unreadable:
+        found[Reason.UNREADABLE] = f"{_count(thing.unreadable, 'image')} of the series cannot be read."
+    if geometry.gaps:
+        widest = max(gap.step_mm for gap in geometry.gaps)
+        found[Reason.GAP] = f"Slices are missing at {_count(len(geometry.gaps), 'place')}: a step of {widest:.1f} mm."
+    announced = _announced(thing.headers)
+    if announced is not None and announced > len(thing.headers):
+        found[Reason.FEWER_THAN_ANNOUNCED] = (
+            f"{len(thing.headers)} images received, the scanner announced {announced} in this acquisition."
+        )
+    received = _received(thing)
+    if thing.known is not None and thing.known > received:
+        found[Reason.FEWER_THAN_KNOWN] = f"{received} images received, the PACS holds {thing.known} of this series."
+    return found
+
+
+def _doubtful(geometry: SeriesGeometry, thing: Evidence) -> dict[Reason, str]:
+    found: dict[Reason, str] = {}
+    if geometry.sparse:
+        found[Reason.SPARSE] = "Regular steps wider than the slices are thick: every second slice may be missing."
+    if ended_badly(thing.associations):
+        found[Reason.ASSOCIATION_ABORTED] = "A transfer was cut off; images at the ends of the series may be missing."
+    if thing.still_receiving:
+        found[Reason.MAX_AGE] = "Images were still coming when the series was closed because of its age."
+    if thing.missing_series:
+        found[Reason.REQUIRED_MISSING] = (
+            f"{_count(thing.missing_series, 'other series', 'other series')} of the study that should come with it "
+            "did not come in time."
+        )
+    return found
+
+
+def _evidence(geometry: SeriesGeometry, thing: Evidence) -> dict[str, object]:
+    steps = geometry.steps_mm
+    return {
+        "slices": len(geometry.order),
+        "received": _received(thing),
+        "announced": _announced(thing.headers),
+        "known_to_pacs": thing.known,
+        "associations": dict(Counter(str(one.ending) for one in thing.associations)),
+        "quiet_seconds": round(thing.quiet_seconds, 1),
+        "step_mm": round(statistics.median(steps), 3) if steps else None,
+        "widest_step_mm": round(max(steps), 3) if steps else None,
+        "gaps": len(geometry.gaps),
+        "thickness_mm": list(geometry.thickness_mm),
+        "coverage_mm": round(geometry.coverage_mm, 1),
+        "tilt_degrees": round(geometry.tilt_degrees, 1),
+        "orientation": "constant" if geometry.consistent_orientation else "mixed",
+        "left_out": len(thing.headers) - len(geometry.order),
+    }
+
+
+def _received(thing: Evidence) -> int:
+    return len(thing.headers) if thing.received is None else thing.received
+
+
+def _count(number: int, thing: str, things: str = "") -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {things or thing + 's'}"
 
 
 def _announced(headers: Sequence[SliceHeader]) -> int | None:

@@ -58,13 +58,18 @@ class Bench:
     home: Path
     destinations: Sequence[dict[str, object]] = (LOOPBACK_PACS,)
     clock: ManualClock = field(default_factory=ManualClock)
+    more: dict[str, Any] = field(default_factory=dict)
+    """Further sections of the configuration."""
 
     def __post_init__(self) -> None:
         folder = self.home.with_name("bundle")
         if not folder.exists():
             write_bundle(folder, bundle_fields(), {"model.keras": keras_archive()})
         settings = Settings(
-            storage={"home": self.home}, destination=list(self.destinations), bundle=[{"path": str(folder)}]
+            storage={"home": self.home},
+            destination=list(self.destinations),
+            bundle=[{"path": str(folder)}],
+            **self.more,
         )
         self.app = Application(settings, self.clock)
         self.app.spool.prepare()

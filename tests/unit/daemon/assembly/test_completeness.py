@@ -36,7 +36,7 @@ def headers(tmp_path: Path) -> list[SliceHeader]:
 
 
 def verdict(headers: list[SliceHeader], *associations: AssociationRecord, unreadable: int = 0) -> Verdict:
-    return judge(headers, measure(headers), associations, Evidence(unreadable))
+    return judge(measure(headers), Evidence(headers=headers, associations=associations, unreadable=unreadable))
 
 
 def test_an_even_series_over_a_released_association_is_complete(headers: list[SliceHeader]) -> None:
@@ -79,3 +79,44 @@ def test_every_second_slice_missing_is_suspect(tmp_path: Path) -> None:
     series = ct_series(12, spacing=10.0, SliceThickness="5", SpacingBetweenSlices="5")
     found = verdict([read_header(path) for path in write_series(tmp_path, series)])
     assert (found.completeness, found.reasons) == (Completeness.SUSPECT, (Reason.SPARSE,))
+
+
+def test_fewer_images_than_the_pacs_holds_make_it_incomplete(headers: list[SliceHeader]) -> None:
+    found = judge(measure(headers), Evidence(headers=headers, received=12, known=15))
+    assert (found.completeness, found.reasons) == (Completeness.INCOMPLETE, (Reason.FEWER_THAN_KNOWN,))
+    assert "the PACS holds 15" in found.remarks[0]
+
+
+@pytest.mark.parametrize("known", [None, 0, 5, 12])
+def test_a_pacs_that_holds_no_more_than_came_says_nothing_against_it(
+    headers: list[SliceHeader], known: int | None
+) -> None:
+    assert judge(measure(headers), Evidence(headers=headers, received=12, known=known)).reasons == ()
+
+
+def test_series_that_the_rule_requires_and_that_did_not_come_make_it_suspect(headers: list[SliceHeader]) -> None:
+    found = judge(measure(headers), Evidence(headers=headers, missing_series=1))
+    assert (found.completeness, found.reasons) == (Completeness.SUSPECT, (Reason.REQUIRED_MISSING,))
+
+
+def test_the_verdict_carries_the_numbers_it_rests_on(headers: list[SliceHeader]) -> None:
+    endings = [association(AssociationEnding.RELEASED, 0), association(AssociationEnding.OPEN, 1)]
+    found = judge(
+        measure(headers), Evidence(headers=headers, associations=endings, received=13, known=12, quiet_seconds=10.04)
+    )
+    assert found.evidence == {
+        "slices": 12,
+        "received": 13,
+        "announced": None,
+        "known_to_pacs": 12,
+        "associations": {"released": 1, "open": 1},
+        "quiet_seconds": 10.0,
+        "step_mm": 5.0,
+        "widest_step_mm": 5.0,
+        "gaps": 0,
+        "thickness_mm": [5.0],
+        "coverage_mm": 55.0,
+        "tilt_degrees": 0.0,
+        "orientation": "constant",
+        "left_out": 0,
+    }

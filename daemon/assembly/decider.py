@@ -1,0 +1,279 @@
+"""Decides what becomes of a series, from what the spool and the database hold. Reads only; changes nothing.
+
+The order of the questions is the order of safety: copies that contradict each other, two patients, what the rules
+say, time, what no model may see, other series of the study, completeness.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from hounsfield.daemon.assembly.candidates import Candidate, Examiner, Option
+from hounsfield.daemon.assembly.completeness import Evidence
+from hounsfield.daemon.assembly.decision import Close, Decision, Hold, Skip, Unchanged, Wait
+from hounsfield.daemon.assembly.identities import IdentityReader
+from hounsfield.daemon.assembly.images import SeriesImages, SeriesReader
+from hounsfield.daemon.assembly.quiet import Quiet
+from hounsfield.daemon.assembly.rules import RuleBook
+from hounsfield.daemon.assembly.study import Study
+from hounsfield.daemon.assembly.timing import Timing
+from hounsfield.daemon.config.rules import Rule
+from hounsfield.daemon.config.sections import AssemblySettings
+from hounsfield.daemon.errors import IdentityUnavailable
+from hounsfield.daemon.query.series_counts import PENDING, Known, SeriesCounts
+from hounsfield.model.scope import is_phantom
+from hounsfield.storage.ports import JobStore, SeriesStore
+from hounsfield.storage.records import InferRequest, SeriesRecord
+from hounsfield.storage.spool import Spool
+from hounsfield.storage.states import Completeness, InstanceRole, JobKind, Outcome, Reason, SeriesState
+
+PRIORITIES = {"routine": 0, "stat": 100}
+_SOON = 1.0
+"""Seconds until an answer that is on its way, or another series' turn, is asked for again."""
+
+
+class Decider:
+    """Answers what shall become of a series."""
+
+    def __init__(
+        self,
+        *,
+        series: SeriesStore,
+        jobs: JobStore,
+        reader: SeriesReader,
+        book: RuleBook,
+        examiner: Examiner,
+        counts: SeriesCounts,
+        identities: IdentityReader,
+        spool: Spool,
+        settings: AssemblySettings,
+        max_attempts: int,
+    ) -> None:
+        self._series = series
+        self._jobs = jobs
+        self._reader = reader
+        self._book = book
+        self._without_holds = book.without_holds()
+        self._examiner = examiner
+        self._counts = counts
+        self._identities = identities
+        self._spool = spool
+        self._settings = settings
+        self._max_attempts = max_attempts
+
+    def decide(self, record: SeriesRecord, standings: Mapping[int, Quiet]) -> Decision:
+        """Return what to do with a RECEIVING series; ``standings`` are those of all open series, by id."""
+        images = self._reader.read(record)
+        if not images.sources:
+            own = any(one.role is InstanceRole.OWN_RESULT for one in images.instances)
+            return Skip(reason=Reason.OWN_RESULT if own else Reason.NOT_AN_IMAGE)
+        standing = standings[record.id]
+        rule = self._rule(images)
+        timing = Timing.of(rule or RuleBook.IMPLICIT, self._settings)
+        left = timing.until_quiet(standing, images.associations)
+        if left > 0 and not timing.is_too_old(standing):
+            return Wait(seconds=left, why="its quiet period")
+        return self._contradiction(images) or self._by_rule(images, rule, standings)
+
+    def _rule(self, images: SeriesImages) -> Rule | None:
+        """The first rule that matches; one that says hold is passed over once a person has released the series."""
+        released = Reason.RULE in images.series.waived
+        return (self._without_holds if released else self._book).match(images.facts).rule
+
+    def _contradiction(self, images: SeriesImages) -> Decision | None:
+        """What forbids any result, or needs none: copies that differ, two patients, nothing new."""
+        record = images.series
+        if Reason.CONFLICT not in record.waived and self._conflicts(images):
+            return Hold(reason=Reason.CONFLICT)
+        if record.revision > 0 and not any(one.is_primary and one.revision == 0 for one in images.sources):
+            return Unchanged(variants=tuple(one.id for one in images.instances if one.revision == 0))
+        if not images.headers:
+            return Hold(reason=Reason.UNREADABLE)
+        two_patients, two_studies = images.mixed
+        if two_patients or two_studies:
+            return Hold(reason=Reason.TWO_PATIENTS if two_patients else Reason.TWO_STUDIES)
+        return None
+
+    def _conflicts(self, images: SeriesImages) -> bool:
+        """Compare new copies of known SOP instances with the first copy by analysis identity."""
+        variants = images.new_variants
+        if not variants:
+            return False
+        first = {one.sop_instance_uid: one for one in images.primaries}
+        if any(one.sop_instance_uid not in first for one in variants):
+            return True  # the UID came first with something that is no image
+        path = self._spool.path
+        pairs = [(path(one.digest), path(first[one.sop_instance_uid].digest)) for one in variants]
+        try:
+            found = self._identities.read(sorted({path for pair in pairs for path in pair}))
+        except IdentityUnavailable:
+            return True  # what cannot be compared is not known to be the same
+        return any(found[a].identity != found[b].identity for a, b in pairs)
+
+    def _by_rule(self, images: SeriesImages, rule: Rule | None, standings: Mapping[int, Quiet]) -> Decision:
+        if rule is None:
+            return Skip(reason=Reason.NO_RULE)
+        if rule.skip:
+            return Skip(reason=Reason.RULE, rule=rule.name)
+        if rule.hold:
+            return Hold(reason=Reason.RULE, rule=rule.name)
+        if Reason.PHANTOM not in images.series.waived and any(is_phantom(header) for header in images.headers):
+            held = self._settings.phantom == "hold"
+            return Hold(reason=Reason.PHANTOM, rule=rule.name) if held else Skip(reason=Reason.PHANTOM, rule=rule.name)
+        study = Study(
+            images,
+            rule,
+            [one for one in self._series.of_study(images.series.study_uid) if not self._came_to_nothing(one)],
+            self._reader,
+            self._rule,
+        )
+        return self._analyse(images, rule, study, standings)
+
+    def _came_to_nothing(self, record: SeriesRecord) -> bool:
+        """Whether a series was closed and then could not be analysed: the next best one may have its place."""
+        if record.state is not SeriesState.CLOSED:
+            return False
+        last = [job for job in self._jobs.of_series(record.id) if job.kind is JobKind.INFER and job.outcome is not None]
+        return bool(last) and last[-1].outcome is Outcome.NOT_ANALYSED
+
+    def _analyse(self, images: SeriesImages, rule: Rule, study: Study, standings: Mapping[int, Quiet]) -> Decision:
+        standing = standings[images.series.id]
+        evidence = self._evidence(images, rule, standing)
+        if isinstance(evidence, Wait):
+            return evidence
+        candidate = self._examiner.examine(images, rule, evidence)
+        if candidate.skipped is not None:
+            return Skip(reason=candidate.skipped, rule=rule.name)
+        if candidate.held is not None:
+            return Hold(reason=candidate.held, rule=rule.name)
+        if not candidate.options:
+            return Skip(reason=Reason.IMAGE_TYPE, rule=rule.name)
+        timing = Timing.of(rule, self._settings)
+        missing = study.missing(standings, timing)
+        if missing and standing.age < timing.force:
+            return Wait(seconds=min(timing.force - standing.age, _SOON), why="other series that its rule requires")
+        if missing:
+            evidence = replace(evidence, missing_series=missing)
+            candidate = self._examiner.examine(images, rule, evidence)
+        options = self._chosen(candidate, rule, study, standings)
+        if isinstance(options, Wait | Skip):
+            return options
+        return self._close(candidate, rule, options, standing)
+
+    def _evidence(self, images: SeriesImages, rule: Rule, standing: Quiet | None) -> Evidence | Wait:
+        """Gather what is known; ``standing`` is None for a series that was closed before."""
+        record = images.series
+        evidence = Evidence(
+            headers=images.headers,
+            associations=images.associations,
+            unreadable=images.unreadable,
+            received=record.instances,
+        )
+        if standing is None:
+            return evidence
+        known = self._counts.ask(images.headers[0].study_uid, record.series_uid, record.version)
+        if known is PENDING:
+            return Wait(seconds=_SOON / 4, why="the number of images from the PACS")
+        left = Timing.of(rule, self._settings).until_quiet(standing, images.associations)
+        return replace(
+            evidence,
+            known=known.images if isinstance(known, Known) else None,
+            still_receiving=left > 0,
+            quiet_seconds=standing.quiet,
+        )
+
+    def _chosen(
+        self, candidate: Candidate, rule: Rule, study: Study, standings: Mapping[int, Quiet]
+    ) -> tuple[Option, ...] | Wait | Skip:
+        """All its reconstructions, or those that are the best their study has for a bundle."""
+        if rule.per_study == "all":
+            return candidate.options
+        timing = Timing.of(rule, self._settings)
+        standing = standings[candidate.images.series.id]
+        patience = max(timing.wait, timing.incomplete_wait) - standing.quiet
+        if not timing.is_too_old(standing):
+            if standing.quiet < timing.wait:
+                return Wait(seconds=timing.wait - standing.quiet, why="better series of the study")
+            if patience > 0 and study.is_moving(standings, timing):
+                return Wait(seconds=min(patience, _SOON), why="other series of the study that the rule takes")
+        rivals: list[Candidate] = []
+        for images in study.settled_rivals(standings, timing):
+            evidence = self._evidence(images, rule, standings.get(images.series.id))
+            if isinstance(evidence, Wait):
+                return evidence
+            rivals.append(self._examiner.examine(images, rule, evidence))
+        return _best_of(candidate, rivals, rule)
+
+    def _close(self, candidate: Candidate, rule: Rule, options: Sequence[Option], standing: Quiet) -> Decision:
+        images = candidate.images
+        record, waived = images.series, images.series.waived
+        if record.revision >= self._settings.max_revisions and Reason.TOO_MANY_REVISIONS not in waived:
+            return Hold(reason=Reason.TOO_MANY_REVISIONS, rule=rule.name)
+        verdicts = [option.reconstruction.verdict for option in options]
+        worst = next((one for one in verdicts if one.completeness is Completeness.INCOMPLETE), verdicts[0])
+        if worst.completeness is Completeness.INCOMPLETE:
+            wait = Timing.of(rule, self._settings).incomplete_wait - standing.quiet
+            if wait > 0:
+                return Wait(seconds=wait, why="missing slices")
+            if (rule.incomplete or self._settings.incomplete) == "hold" and Reason.INCOMPLETE not in waived:
+                return Hold(reason=Reason.INCOMPLETE, rule=rule.name, remarks=worst.remarks)
+        return Close(
+            snapshot=tuple(one.id for one in images.primaries if one.id not in candidate.twins),
+            verdict=worst,
+            requests=tuple(self._request(images, rule, option) for option in options),
+            variants=(*(one.id for one in images.new_variants), *sorted(candidate.twins)),
+            rule=rule.name,
+        )
+
+    def _request(self, images: SeriesImages, rule: Rule, option: Option) -> InferRequest:
+        manifest = option.bundle.manifest
+        verdict = option.reconstruction.verdict
+        return InferRequest(
+            bundle=manifest.name,
+            bundle_version=manifest.version,
+            bundle_sha256=option.bundle.sha256,
+            priority=PRIORITIES[rule.priority],
+            max_attempts=self._max_attempts,
+            part=option.reconstruction.part.key,
+            subject=subject(images, rule, option.reconstruction.part.key),
+            rule=None if rule.implicit else rule.name,
+            shadow=rule.shadow,
+            destinations=rule.destinations,
+            verdict=replace(verdict, evidence={**verdict.evidence, "chosen_for": option.rank.words}),
+        )
+
+
+def subject(images: SeriesImages, rule: Rule, part: str) -> str:
+    """Return what results are about, hex SHA-256: those with the same subject follow each other as predecessors.
+
+    A rule that takes the best series speaks of the study of one patient, any other of one reconstruction.
+    """
+    header = images.headers[0]
+    about = (
+        ["best", header.study_uid, rule.name, header.patient.id, header.patient.issuer]
+        if rule.per_study == "best"
+        else ["all", images.series.series_uid, part]
+    )
+    return hashlib.sha256(json.dumps(about, ensure_ascii=True).encode()).hexdigest()
+
+
+def _best_of(candidate: Candidate, rivals: Sequence[Candidate], rule: Rule) -> tuple[Option, ...] | Wait | Skip:
+    best: list[Option] = []
+    beaten_by_open = False
+    for bundle in {option.bundle.sha256: option.bundle for option in candidate.options}.values():
+        own = candidate.best(bundle)
+        better = [rival for rival in rivals if _is_better(rival.best(bundle), own)]
+        if own is not None and not better:
+            best.append(own)
+        beaten_by_open |= any(rival.images.series.state is SeriesState.RECEIVING for rival in better)
+    if best:
+        return tuple(best)
+    if beaten_by_open:  # skipped only when the better one is really analysed: it may yet be held
+        return Wait(seconds=_SOON / 4, why="a better series of the study, which is decided on first")
+    words = "The rule takes the best series of a study, and another one was analysed."
+    return Skip(reason=Reason.ANOTHER_SERIES, rule=rule.name, remarks=(words,))
+
+
+def _is_better(rival: Option | None, own: Option | None) -> bool:
+    return rival is not None and (own is None or rival.rank < own.rank)

@@ -1,0 +1,121 @@
+"""What lies in the spool of a series: its instances, the headers of its slices, its reconstructions."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from hounsfield.daemon.assembly.facts import SeriesFacts, gather_facts
+from hounsfield.model.attributes import read_attributes
+from hounsfield.model.errors import UnreadableInstance
+from hounsfield.model.headers import SliceHeader, read_slices
+from hounsfield.model.parts import Split, split
+from hounsfield.storage.ports import SeriesStore
+from hounsfield.storage.records import AssociationRecord, InstanceRecord, SeriesRecord
+from hounsfield.storage.spool import Spool
+from hounsfield.storage.states import InstanceRole
+
+_KEPT = 16
+"""Series whose headers are remembered: those that wait for each other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesImages:
+    """A series as it lay in the spool when it was read."""
+
+    series: SeriesRecord
+    instances: tuple[InstanceRecord, ...]
+    """Every copy, whatever it is."""
+    associations: tuple[AssociationRecord, ...]
+    headers: tuple[SliceHeader, ...]
+    """Of every slice of every primary source instance that can be read; several of a multi-frame instance."""
+    owners: tuple[int, ...]
+    """The instance id of each header."""
+    unreadable: int
+    """Primary source instances that cannot be read."""
+    facts: SeriesFacts
+
+    @cached_property
+    def sources(self) -> tuple[InstanceRecord, ...]:
+        """Instances that hold images, every copy."""
+        return tuple(one for one in self.instances if one.role is InstanceRole.SOURCE)
+
+    @cached_property
+    def primaries(self) -> tuple[InstanceRecord, ...]:
+        """The first copy of each SOP instance that holds images."""
+        return tuple(one for one in self.sources if one.is_primary)
+
+    @cached_property
+    def new_variants(self) -> tuple[InstanceRecord, ...]:
+        """Later copies with other bytes that no decision has looked at."""
+        return tuple(one for one in self.sources if not one.is_primary and one.revision == 0)
+
+    @cached_property
+    def split(self) -> Split:
+        """The reconstructions it holds."""
+        return split(self.headers)
+
+    @cached_property
+    def mixed(self) -> tuple[bool, bool]:
+        """Whether the slices name more than one patient, and more than one study."""
+        patients = {header.patient for header in self.headers}
+        studies = {header.study_uid for header in self.headers}
+        return len(patients) > 1, len(studies) > 1
+
+    def part_headers(self, indices: Sequence[int]) -> tuple[SliceHeader, ...]:
+        """Return the headers at these places."""
+        return tuple(self.headers[i] for i in indices)
+
+
+class SeriesReader:
+    """Reads series, and remembers those it read last as long as nothing new comes for them."""
+
+    def __init__(self, series: SeriesStore, spool: Spool, keywords: Sequence[str] = ()) -> None:
+        self._series = series
+        self._spool = spool
+        self._keywords = frozenset(keywords)
+        self._kept: OrderedDict[int, SeriesImages] = OrderedDict()
+
+    def read(self, record: SeriesRecord) -> SeriesImages:
+        """Return what is there of a series; the same object as long as its version is the same."""
+        known = self._kept.get(record.id)
+        if known is None or known.series.version != record.version:
+            known = self._read(record)
+            self._kept[record.id] = known
+        self._kept.move_to_end(record.id)
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return known
+
+    def forget(self, series_id: int) -> None:
+        """Drop what is remembered of a series that has been decided on."""
+        self._kept.pop(series_id, None)
+
+    def _read(self, record: SeriesRecord) -> SeriesImages:
+        instances = tuple(self._series.instances(record.id))
+        headers: list[SliceHeader] = []
+        owners: list[int] = []
+        attributes: list[Mapping[str, tuple[str | float, ...]]] = []
+        unreadable = 0
+        for one in instances:
+            if one.role is not InstanceRole.SOURCE or not one.is_primary:
+                continue
+            path = self._spool.path(one.digest)
+            try:
+                slices = read_slices(path)
+                if self._keywords:
+                    attributes.append(read_attributes(path, self._keywords))
+            except UnreadableInstance:
+                unreadable += 1
+                continue
+            headers.extend(slices)
+            owners.extend([one.id] * len(slices))
+        return SeriesImages(
+            series=record,
+            instances=instances,
+            associations=tuple(self._series.associations(record.id)),
+            headers=tuple(headers),
+            owners=tuple(owners),
+            unreadable=unreadable,
+            facts=gather_facts(headers, attributes, instances),
+        )
