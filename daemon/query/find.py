@@ -216,7 +216,10 @@ class _Line:
             raise wire.Malformed
         data = bytearray()
         while len(data) < count:
-            piece = self._timed().recv(count - len(data))
+            line = self._timed()
+            # Archives send an answer in pieces, and many wait with the second one until the first is acknowledged.
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            piece = line.recv(count - len(data))
             if not piece:
                 raise ConnectionResetError
             data += piece
