@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, and_, select, update
 
 from hounsfield.storage.events import STAGE_OF_KIND, NewEvent, append_events
 from hounsfield.storage.records import Claim
 from hounsfield.storage.registration import lock_series
 from hounsfield.storage.rows import AnyRow, reason_or_none, seconds_between
 from hounsfield.storage.states import TRANSITIONS, JobAction, JobKind, JobState, Reason, SeriesState, Stage, next_state
+from hounsfield.storage.subjects import is_overtaken, lock_subjects
 from hounsfield.storage.tables import job
 
 NO_LEASE: dict[str, Any] = {"lease_until": None, "claimed_at": None}
@@ -75,14 +76,19 @@ def cancel_jobs_of_series(
 
 
 def requeue_held_jobs(connection: Connection, series_id: int, revision: int, now: datetime) -> list[NewEvent]:
-    """Bring back the jobs of a revision that a hold cancelled; what a person cancelled stays so."""
-    query = (
-        _locked()
-        .where(job.c.series_id == series_id, job.c.revision == revision, job.c.state == JobState.CANCELLED)
-        .where(job.c.reason != Reason.OPERATOR)
-        .order_by(job.c.id)
+    """Bring back the jobs of a revision that a hold cancelled.
+
+    What a person cancelled stays so, and an analysis that was overtaken while the series was held.
+    """
+    held = and_(
+        job.c.series_id == series_id,
+        job.c.revision == revision,
+        job.c.state == JobState.CANCELLED,
+        job.c.reason != Reason.OPERATOR,
     )
-    return [_requeued(connection, row, now) for row in connection.execute(query).all()]
+    lock_subjects(connection, connection.scalars(select(job.c.subject).where(held)).all())
+    rows = connection.execute(_locked().where(held).order_by(job.c.id)).all()
+    return [_requeued(connection, row, now) for row in rows if not is_overtaken(connection, row.id)]
 
 
 def cancel(connection: Connection, job_id: int, now: datetime) -> bool:
@@ -97,14 +103,12 @@ def cancel(connection: Connection, job_id: int, now: datetime) -> bool:
 
 def requeue(connection: Connection, job_id: int, now: datetime) -> bool:
     """Give an ended job another try, by a person; not while its series is HELD, nor an overtaken analysis."""
-    series_id = connection.scalar(select(job.c.series_id).where(job.c.id == job_id))
-    series_row = None if series_id is None else lock_series(connection, series_id)
+    known = connection.execute(select(job.c.series_id, job.c.subject).where(job.c.id == job_id)).one_or_none()
+    if known is None or _hold_of(lock_series(connection, known.series_id)) is not None:
+        return False
+    lock_subjects(connection, [known.subject])
     row = lock_job(connection, job_id)
-    if row is None or series_row is None or series_row.state == SeriesState.HELD:
-        return False
-    if (JobState(row.state), JobAction.REQUEUE) not in TRANSITIONS:
-        return False
-    if row.kind == JobKind.INFER and row.revision < series_row.revision:
+    if row is None or (JobState(row.state), JobAction.REQUEUE) not in TRANSITIONS or is_overtaken(connection, job_id):
         return False
     append_events(connection, [_requeued(connection, row, now)])
     return True
@@ -120,20 +124,44 @@ def _requeued(connection: Connection, row: AnyRow, now: datetime) -> NewEvent:
     return change_job(connection, row, JobChange(JobAction.REQUEUE, now), **values)
 
 
+def _hold_of(series_row: AnyRow | None) -> Reason | None:
+    """Return why a series is HELD, None if it is not."""
+    if series_row is None or series_row.state != SeriesState.HELD:
+        return None
+    return Reason(series_row.reason)
+
+
+def _hold_over(connection: Connection, claim: Claim) -> Reason | None:
+    """Return why the series of a claimed INFER job is HELD by now; the series is locked then, before the job.
+
+    Such a job does not go on: others with its subject, in other series, would wait for it as long as for a person.
+    """
+    if claim.job.kind is not JobKind.INFER:
+        return None
+    return _hold_of(lock_series(connection, claim.job.series_id))
+
+
 def retry_later(connection: Connection, claim: Claim, change: JobChange, available_at: datetime) -> NewEvent | None:
-    """RUNNING -> RETRYABLE; the caller appends the event. None when the claim is lost."""
+    """RUNNING -> RETRYABLE, or CANCELLED by a hold; the caller appends the event. None when the claim is lost."""
+    hold = _hold_over(connection, claim)
     row = lock_claimed(connection, claim)
     if row is None:
         return None
+    if hold is not None:
+        held = JobChange(JobAction.CANCEL, change.now, hold, change.detail)
+        return change_job(connection, row, held, **NO_LEASE)
     return change_job(connection, row, change, available_at=available_at, **NO_LEASE)
 
 
 def give_back(connection: Connection, claim: Claim, now: datetime) -> bool:
-    """RUNNING -> AVAILABLE at a clean shutdown; the attempt is uncounted."""
+    """RUNNING -> AVAILABLE at a clean shutdown, or CANCELLED by a hold; the attempt is uncounted."""
+    hold = _hold_over(connection, claim)
     row = lock_claimed(connection, claim)
     if row is None:
         return False
     change = JobChange(JobAction.RELEASE, now, Reason.SHUTDOWN)
+    if hold is not None:
+        change = JobChange(JobAction.CANCEL, now, hold)
     append_events(
         connection, [change_job(connection, row, change, attempts=row.attempts - 1, available_at=now, **NO_LEASE)]
     )

@@ -10,6 +10,7 @@ from hounsfield.storage.job_changes import JobChange, change_job
 from hounsfield.storage.job_queries import job_by_id
 from hounsfield.storage.records import Claim
 from hounsfield.storage.states import JobAction, JobKind, JobState, SeriesState
+from hounsfield.storage.subjects import waits_for_another
 from hounsfield.storage.tables import job, series
 
 RESCUE_LEASE = timedelta(seconds=120)
@@ -19,25 +20,15 @@ RESCUE_LEASE = timedelta(seconds=120)
 def due(kinds: Sequence[JobKind], now: datetime, destinations: Sequence[str] | None) -> ColumnElement[bool]:
     """Return the condition for jobs that may start.
 
-    Nothing of a series that is HELD starts, and no later revision while the same bundle is still at an earlier one: a
-    report on fewer images must not be made after, and without a word of, the report on more.
+    Nothing of a series that is HELD starts, and no analysis while one that it follows has not ended.
     """
-    earlier = job.alias()
-    is_early = exists().where(
-        job.c.kind == JobKind.INFER,
-        earlier.c.kind == JobKind.INFER,
-        earlier.c.series_id == job.c.series_id,
-        earlier.c.bundle == job.c.bundle,
-        earlier.c.revision < job.c.revision,
-        earlier.c.state.in_((JobState.AVAILABLE, JobState.RETRYABLE, JobState.RUNNING)),
-    )
     is_held = exists().where(series.c.id == job.c.series_id, series.c.state == SeriesState.HELD)
     condition = (
         job.c.state.in_((JobState.AVAILABLE, JobState.RETRYABLE))
         & job.c.kind.in_(kinds)
         & (job.c.available_at <= now)
         & ~is_held
-        & ~is_early
+        & ~waits_for_another()
     )
     if destinations is not None:
         condition &= (job.c.kind != JobKind.DELIVER) | job.c.destination.in_(destinations)

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, or_, select
 
 from hounsfield.storage.records import JobFilter, JobRecord, ObjectDelivery, StoredResultSet
 from hounsfield.storage.rows import AnyRow, job_record, result_object_record, result_set_record
+from hounsfield.storage.subjects import precedes
 from hounsfield.storage.tables import delivered_object, job, result_object, result_set, series
 
 
@@ -42,15 +43,18 @@ def result_set_by_id(connection: Connection, result_set_id: int) -> StoredResult
     return None if row is None else _with_objects(connection, row)
 
 
-def predecessors(connection: Connection, series_id: int, revision: int, bundle: str) -> list[StoredResultSet]:
-    """Return the result sets of a series and bundle up to ``revision``, newest first.
+def predecessors(connection: Connection, job_id: int) -> list[StoredResultSet]:
+    """Return the result sets that stand before the one an INFER job makes now, newest first.
 
-    The same revision counts: another bundle version, or the first try of a job that was sent round again, stands
-    before the result that is made now.
+    Its own count, of a try before it was sent round again. Those of shadow jobs do not, since nobody was sent them,
+    unless it is one itself.
     """
+    earlier, this = job.alias(), job.alias()
     query = (
         select(result_set)
-        .where(result_set.c.series_id == series_id, result_set.c.bundle == bundle, result_set.c.revision <= revision)
+        .join(earlier, earlier.c.id == result_set.c.job_id)
+        .join(this, or_(earlier.c.id == this.c.id, precedes(earlier.c, this.c)))
+        .where(this.c.id == job_id, or_(this.c.shadow, ~earlier.c.shadow))
         .order_by(result_set.c.id.desc())
     )
     return [_with_objects(connection, row) for row in connection.execute(query).all()]

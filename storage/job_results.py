@@ -153,7 +153,7 @@ def put_off(
     available_at: datetime,
     objects: Sequence[ObjectDelivery],
 ) -> bool:
-    """RUNNING -> RETRYABLE, for any kind."""
+    """RUNNING -> RETRYABLE, for any kind; CANCELLED where an INFER job's series is HELD by now."""
     event = retry_later(connection, claim, change, available_at)
     if event is None:
         return False

@@ -151,10 +151,10 @@ class SqlJobStore:
         with self._transactions.read() as connection:
             return job_queries.result_set_by_id(connection, result_set_id)
 
-    def predecessors(self, series_id: int, revision: int, bundle: str) -> list[StoredResultSet]:
-        """Return earlier result sets of this series and bundle, newest first."""
+    def predecessors(self, job: JobRecord) -> list[StoredResultSet]:
+        """Return the earlier result sets of this INFER job's subject and bundle, newest first."""
         with self._transactions.read() as connection:
-            return job_queries.predecessors(connection, series_id, revision, bundle)
+            return job_queries.predecessors(connection, job.id)
 
     def delivered_objects(self, job_id: int) -> list[ObjectDelivery]:
         """Return what a DELIVER job has sent so far."""

@@ -110,7 +110,8 @@ class SeriesStore(Protocol):
         """Put a reopened series back to what it was (CLOSED, same revision): only same-identity variants came.
 
         The instance ids in ``variants`` are counted into the current revision; none becomes primary. Jobs of this
-        revision that a hold had cancelled are AVAILABLE again. Returns False as :meth:`close`.
+        revision that a hold had cancelled are AVAILABLE again, but for INFER jobs that were overtaken
+        (:meth:`JobStore.requeue`). Returns False as :meth:`close`.
         """
 
     def skip(
@@ -221,7 +222,7 @@ class JobStore(Protocol):
         detail: dict[str, object] | None = None,
         objects: Sequence[ObjectDelivery] = (),
     ) -> bool:
-        """RUNNING -> RETRYABLE."""
+        """RUNNING -> RETRYABLE; an INFER job whose series is HELD by now is CANCELLED for the reason of the hold."""
 
     def discard(
         self,
@@ -234,7 +235,7 @@ class JobStore(Protocol):
         """RUNNING -> DISCARDED for a DELIVER job."""
 
     def give_back(self, claim: Claim, now: datetime) -> bool:
-        """RUNNING -> AVAILABLE at a clean shutdown; the attempt is uncounted."""
+        """RUNNING -> AVAILABLE at a clean shutdown, or as :meth:`retry_later`; the attempt is uncounted."""
 
     def expired(self, now: datetime) -> list[Claim]:
         """Return RUNNING jobs whose lease is over, each as a fresh claim of the caller (fence + 1, short lease)."""
@@ -246,7 +247,7 @@ class JobStore(Protocol):
         """DISCARDED or CANCELLED -> AVAILABLE with attempts 0, by a person; False while its series is HELD.
 
         False too for an INFER job that a later one with the same subject and bundle has overtaken: its report would
-        come after the newer one.
+        come after the newer one. A later one that was cancelled before it left a result has overtaken nothing.
         A DELIVER job gets as long until ``give_up_at`` as it had at first.
         """
 
@@ -265,7 +266,9 @@ class JobStore(Protocol):
     def predecessors(self, job: JobRecord) -> list[StoredResultSet]:
         """Return the earlier result sets of this INFER job's subject and bundle, newest first (any bundle version).
 
-        Earlier are those of jobs with a smaller id, and of the job itself when it was sent round again.
+        Earlier are those of jobs with a smaller id, and of the job itself when it was sent round again. Those of
+        earlier revisions of its part of the series count under whatever subject. Those of shadow jobs, which
+        nobody was sent, are left out unless the job is one itself.
         """
 
     def delivered_objects(self, job_id: int) -> list[ObjectDelivery]:

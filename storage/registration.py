@@ -39,6 +39,7 @@ _SERIES_COLUMNS = (
     series.c.touched_at,
     series.c.receiving_since,
     series.c.version,
+    series.c.waived,
 )
 _SERIES = select(*_SERIES_COLUMNS).where(series.c.series_uid.in_(bindparam("some", expanding=True)))
 # By id, as whoever else locks several series does, so that two of them do not wait for each other for ever.
@@ -121,6 +122,7 @@ class _Series:
     touched_at: datetime
     receiving_since: datetime
     version: int
+    waived: list[str]
     is_new: bool
 
     def count_duplicate(self, at: datetime) -> None:
@@ -135,6 +137,7 @@ class _Series:
         else:
             self.instances += 1
         self.first_received_at = min(self.first_received_at, at)
+        self.waived = []  # a person had looked at less than there is now
         self._touch(at)
         if not self.is_new and self.state not in _REOPENED:
             return None
@@ -172,6 +175,7 @@ class _Series:
             "touched_at": self.touched_at,
             "receiving_since": self.receiving_since,
             "version": self.version,
+            "waived": self.waived,
         }
 
 

@@ -75,6 +75,8 @@ def series_record(row: AnyRow) -> SeriesRecord:
         receiving_since=row.receiving_since,
         closed_at=row.closed_at,
         version=row.version,
+        rule=row.rule,
+        waived=tuple(Reason(reason) for reason in row.waived),
     )
 
 
@@ -108,6 +110,28 @@ def verdict_record(row: AnyRow) -> Verdict:
         completeness=Completeness(row.completeness),
         reasons=tuple(Reason(reason) for reason in row.reasons),
         remarks=tuple(row.remarks),
+        evidence=dict(row.evidence),
+    )
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """Return what the column ``verdict`` of ``job`` holds."""
+    return {
+        "completeness": str(verdict.completeness),
+        "reasons": [str(reason) for reason in verdict.reasons],
+        "remarks": list(verdict.remarks),
+        "evidence": verdict.evidence,
+    }
+
+
+def _verdict_of_part(stored: dict[str, Any] | None) -> Verdict | None:
+    if stored is None:
+        return None
+    return Verdict(
+        completeness=Completeness(stored["completeness"]),
+        reasons=tuple(Reason(reason) for reason in stored["reasons"]),
+        remarks=tuple(stored["remarks"]),
+        evidence=stored["evidence"],
     )
 
 
@@ -140,6 +164,12 @@ def job_record(row: AnyRow) -> JobRecord:
         created_at=row.created_at,
         updated_at=row.updated_at,
         timings=dict(row.timings),
+        part=row.part,
+        subject=row.subject,
+        rule=row.rule,
+        shadow=row.shadow,
+        destinations=None if row.destinations is None else tuple(row.destinations),
+        verdict=_verdict_of_part(row.verdict),
     )
 
 

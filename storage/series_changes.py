@@ -9,12 +9,33 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.events import NewEvent, append_events
-from hounsfield.storage.job_changes import cancel_jobs_of_series, requeue_held_jobs
-from hounsfield.storage.records import InferRequest, SeriesRecord, Verdict
+from hounsfield.storage.job_changes import (
+    NO_LEASE,
+    JobChange,
+    cancel_jobs_of_series,
+    change_job,
+    lock_claimed,
+    requeue_held_jobs,
+)
+from hounsfield.storage.records import Claim, InferRequest, SeriesRecord, Verdict
 from hounsfield.storage.registration import lock_series
-from hounsfield.storage.rows import AnyRow, seconds_between
-from hounsfield.storage.states import JobKind, JobState, Proof, Reason, SeriesState, Stage
+from hounsfield.storage.rows import AnyRow, seconds_between, verdict_json
+from hounsfield.storage.states import (
+    NEVER_WAIVED,
+    JobAction,
+    JobKind,
+    JobState,
+    Proof,
+    Reason,
+    SeriesState,
+    Stage,
+)
+from hounsfield.storage.subjects import lock_subjects, subject_of
 from hounsfield.storage.tables import instance, job, revision, series, snapshot
+
+_NOT_STARTED = (JobState.AVAILABLE, JobState.RETRYABLE)
+_MOST_OF_A_NAME = 128
+"""Characters kept of who did it."""
 
 
 def close(
@@ -24,6 +45,9 @@ def close(
     verdict: Verdict,
     requests: Sequence[InferRequest],
     now: datetime,
+    *,
+    variants: Sequence[int] = (),
+    rule: str | None = None,
 ) -> bool:
     """Freeze the next revision and insert its INFER jobs; False when ``record`` is no longer the newest look."""
     row = _unchanged(connection, record)
@@ -31,6 +55,7 @@ def close(
         return False
     number = row.revision + 1
     _freeze(connection, row.id, number, instance_ids)
+    _mark(connection, row.id, number, variants)
     reasons = [str(reason) for reason in verdict.reasons]
     remarks = list(verdict.remarks)
     connection.execute(
@@ -40,11 +65,14 @@ def close(
             completeness=verdict.completeness,
             reasons=reasons,
             remarks=remarks,
+            evidence=verdict.evidence,
             closed_at=now,
         )
     )
-    events = [_change(row, SeriesState.CLOSED, now, None, {"revision": number, "instances": len(set(instance_ids))})]
-    events += [_insert_infer(connection, row.id, number, request, now) for request in requests]
+    detail: dict[str, object] = {"revision": number, "instances": len(set(instance_ids))}
+    events = [_change(row, SeriesState.CLOSED, now, None, detail | _by_rule(rule))]
+    lock_subjects(connection, [subject_of(request, row.series_uid) for request in requests])
+    events += [_insert_infer(connection, row, number, request, now) for request in requests]
     _update(
         connection,
         row,
@@ -54,6 +82,7 @@ def close(
         reason=reasons[0] if reasons else None,
         remarks=remarks,
         closed_at=now,
+        rule=rule,
     )
     append_events(connection, events)
     return True
@@ -80,13 +109,14 @@ def _mark(connection: Connection, series_id: int, number: int, instance_ids: Seq
     connection.execute(statement, [{"instance_id": one} for one in instance_ids])
 
 
-def _insert_infer(
-    connection: Connection, series_id: int, number: int, request: InferRequest, now: datetime
-) -> NewEvent:
+def _insert_infer(connection: Connection, row: AnyRow, number: int, request: InferRequest, now: datetime) -> NewEvent:
     values = asdict(request) | {
+        "subject": subject_of(request, row.series_uid),
+        "destinations": None if request.destinations is None else list(request.destinations),
+        "verdict": None if request.verdict is None else verdict_json(request.verdict),
         "kind": JobKind.INFER,
         "state": JobState.AVAILABLE,
-        "series_id": series_id,
+        "series_id": row.id,
         "revision": number,
         "proof": Proof.NONE,
         "available_at": now,
@@ -96,7 +126,7 @@ def _insert_infer(
     key = connection.execute(insert(job).values(values)).inserted_primary_key
     return NewEvent(
         at=now,
-        series_id=series_id,
+        series_id=row.id,
         job_id=key[0] if key else None,
         kind=JobKind.INFER,
         stage=Stage.INFER,
@@ -121,52 +151,106 @@ def close_unchanged(connection: Connection, record: SeriesRecord, instance_ids: 
     return True
 
 
-def skip(connection: Connection, record: SeriesRecord, reason: Reason, now: datetime) -> bool:
+def skip(
+    connection: Connection,
+    record: SeriesRecord,
+    reason: Reason,
+    now: datetime,
+    *,
+    remarks: Sequence[str] = (),
+    rule: str | None = None,
+) -> bool:
     """RECEIVING -> SKIPPED(reason)."""
     row = _unchanged(connection, record)
     if row is None:
         return False
-    _update(connection, row, state=SeriesState.SKIPPED, reason=reason)
-    append_events(connection, [_change(row, SeriesState.SKIPPED, now, reason)])
+    detail: dict[str, object] = {"remarks": list(remarks)} if remarks else {}
+    _update(connection, row, state=SeriesState.SKIPPED, reason=reason, remarks=list(remarks), rule=rule)
+    append_events(connection, [_change(row, SeriesState.SKIPPED, now, reason, detail | _by_rule(rule))])
     return True
 
 
 def hold(
-    connection: Connection, record: SeriesRecord, reason: Reason, now: datetime, remarks: Sequence[str] = ()
+    connection: Connection,
+    record: SeriesRecord,
+    reason: Reason,
+    now: datetime,
+    remarks: Sequence[str] = (),
+    *,
+    rule: str | None = None,
 ) -> bool:
     """RECEIVING or CLOSED -> HELD(reason). What speaks for a hold is not undone by a newer instance."""
     row = lock_series(connection, record.id)
     if row is None or row.state not in (SeriesState.RECEIVING, SeriesState.CLOSED):
         return False
-    not_started = (JobState.AVAILABLE, JobState.RETRYABLE)
-    events = [_change(row, SeriesState.HELD, now, reason, {"remarks": list(remarks)})]
-    events += cancel_jobs_of_series(connection, row.id, not_started, reason, now)
+    events = [_change(row, SeriesState.HELD, now, reason, {"remarks": list(remarks)} | _by_rule(rule))]
+    events += cancel_jobs_of_series(connection, row.id, _NOT_STARTED, reason, now)
+    _update(connection, row, state=SeriesState.HELD, reason=reason, remarks=list(remarks), rule=rule or row.rule)
+    append_events(connection, events)
+    return True
+
+
+def hold_claimed(
+    connection: Connection, claim: Claim, reason: Reason, now: datetime, remarks: Sequence[str] = ()
+) -> bool:
+    """CLOSED -> HELD(reason); the claimed INFER job and those that have not started are cancelled."""
+    if claim.job.kind is not JobKind.INFER:
+        raise StorageError("only an INFER job sees pixels that speak for a hold")
+    row = lock_series(connection, claim.job.series_id)  # before the job, as everywhere
+    claimed = lock_claimed(connection, claim)
+    if row is None or claimed is None or row.state != SeriesState.CLOSED or row.revision != claimed.revision:
+        return False
+    events = [
+        _change(row, SeriesState.HELD, now, reason, {"remarks": list(remarks)}),
+        change_job(connection, claimed, JobChange(JobAction.CANCEL, now, reason), **NO_LEASE),
+        *cancel_jobs_of_series(connection, row.id, _NOT_STARTED, reason, now),
+    ]
     _update(connection, row, state=SeriesState.HELD, reason=reason, remarks=list(remarks))
     append_events(connection, events)
     return True
 
 
-def discard(connection: Connection, series_id: int, reason: Reason, now: datetime) -> bool:
+def discard(connection: Connection, series_id: int, reason: Reason, now: datetime, by: str = "") -> bool:
     """HELD -> SKIPPED(reason); whatever of its jobs has not ended is cancelled."""
     row = lock_series(connection, series_id)
     if row is None or row.state != SeriesState.HELD:
         return False
-    unfinished = (JobState.AVAILABLE, JobState.RETRYABLE, JobState.RUNNING)
-    events = [_change(row, SeriesState.SKIPPED, now, reason)]
-    events += cancel_jobs_of_series(connection, row.id, unfinished, reason, now)
+    events = [_change(row, SeriesState.SKIPPED, now, reason, _by_person(by))]
+    events += cancel_jobs_of_series(connection, row.id, (*_NOT_STARTED, JobState.RUNNING), reason, now)
     _update(connection, row, state=SeriesState.SKIPPED, reason=reason)
     append_events(connection, events)
     return True
 
 
-def release(connection: Connection, series_id: int, now: datetime) -> bool:
-    """HELD -> RECEIVING."""
+def release(connection: Connection, series_id: int, now: datetime, by: str = "") -> bool:
+    """HELD -> RECEIVING; the hold's reason is waived, unless it can never be."""
     row = lock_series(connection, series_id)
     if row is None or row.state != SeriesState.HELD:
         return False
-    _update(connection, row, state=SeriesState.RECEIVING, reason=None, receiving_since=now)
-    append_events(connection, [_change(row, SeriesState.RECEIVING, now, Reason.OPERATOR)])
+    detail, waived = _by_person(by), row.waived
+    if row.reason not in NEVER_WAIVED:
+        detail, waived = detail | {"waived": row.reason}, sorted({*row.waived, row.reason})
+    _update(connection, row, state=SeriesState.RECEIVING, reason=None, receiving_since=now, waived=waived)
+    append_events(connection, [_change(row, SeriesState.RECEIVING, now, Reason.OPERATOR, detail)])
     return True
+
+
+def replay(connection: Connection, series_id: int, now: datetime, by: str = "") -> bool:
+    """SKIPPED -> RECEIVING."""
+    row = lock_series(connection, series_id)
+    if row is None or row.state != SeriesState.SKIPPED:
+        return False
+    _update(connection, row, state=SeriesState.RECEIVING, reason=None, receiving_since=now)
+    append_events(connection, [_change(row, SeriesState.RECEIVING, now, Reason.OPERATOR, _by_person(by))])
+    return True
+
+
+def _by_rule(rule: str | None) -> dict[str, object]:
+    return {} if rule is None else {"rule": rule}
+
+
+def _by_person(by: str) -> dict[str, object]:
+    return {"by": "".join(letter for letter in by if letter.isprintable())[:_MOST_OF_A_NAME]}
 
 
 def _unchanged(connection: Connection, record: SeriesRecord) -> AnyRow | None:

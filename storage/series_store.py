@@ -12,6 +12,7 @@ from hounsfield.storage.errors import StorageError
 from hounsfield.storage.records import (
     AssociationEnd,
     AssociationRecord,
+    Claim,
     InferRequest,
     InstanceReceipt,
     InstanceRecord,
@@ -151,32 +152,69 @@ class SqlSeriesStore:
         verdict: Verdict,
         requests: Sequence[InferRequest],
         now: datetime,
+        *,
+        variants: Sequence[int] = (),
+        rule: str | None = None,
     ) -> bool:
         """Freeze the next revision and insert its INFER jobs."""
         with self._transactions.write() as connection:
-            return series_changes.close(connection, series, snapshot, verdict, requests, now)
+            return series_changes.close(
+                connection, series, snapshot, verdict, requests, now, variants=variants, rule=rule
+            )
+
+    def of_study(self, study_uid: str) -> list[SeriesRecord]:
+        """Return the series that were first seen under this Study Instance UID, in the order of their ids."""
+        query = select(tables.series).where(tables.series.c.study_uid == study_uid).order_by(tables.series.c.id)
+        with self._transactions.read() as connection:
+            return [series_record(row) for row in connection.execute(query)]
 
     def close_unchanged(self, series: SeriesRecord, variants: Sequence[int], now: datetime) -> bool:
         """Put a reopened series back to CLOSED at the same revision."""
         with self._transactions.write() as connection:
             return series_changes.close_unchanged(connection, series, variants, now)
 
-    def skip(self, series: SeriesRecord, reason: Reason, now: datetime) -> bool:
+    def skip(
+        self,
+        series: SeriesRecord,
+        reason: Reason,
+        now: datetime,
+        *,
+        remarks: Sequence[str] = (),
+        rule: str | None = None,
+    ) -> bool:
         """RECEIVING -> SKIPPED(reason)."""
         with self._transactions.write() as connection:
-            return series_changes.skip(connection, series, reason, now)
+            return series_changes.skip(connection, series, reason, now, remarks=remarks, rule=rule)
 
-    def hold(self, series: SeriesRecord, reason: Reason, now: datetime, remarks: Sequence[str] = ()) -> bool:
+    def hold(
+        self,
+        series: SeriesRecord,
+        reason: Reason,
+        now: datetime,
+        remarks: Sequence[str] = (),
+        *,
+        rule: str | None = None,
+    ) -> bool:
         """RECEIVING or CLOSED -> HELD(reason)."""
         with self._transactions.write() as connection:
-            return series_changes.hold(connection, series, reason, now, remarks)
+            return series_changes.hold(connection, series, reason, now, remarks, rule=rule)
 
-    def discard(self, series_id: int, reason: Reason, now: datetime) -> bool:
+    def hold_claimed(self, claim: Claim, reason: Reason, now: datetime, remarks: Sequence[str] = ()) -> bool:
+        """CLOSED -> HELD(reason), by the worker; its job is CANCELLED."""
+        with self._transactions.write() as connection:
+            return series_changes.hold_claimed(connection, claim, reason, now, remarks)
+
+    def discard(self, series_id: int, reason: Reason, now: datetime, by: str = "") -> bool:
         """HELD -> SKIPPED(reason), by a person."""
         with self._transactions.write() as connection:
-            return series_changes.discard(connection, series_id, reason, now)
+            return series_changes.discard(connection, series_id, reason, now, by)
 
-    def release(self, series_id: int, now: datetime) -> bool:
+    def release(self, series_id: int, now: datetime, by: str = "") -> bool:
         """HELD -> RECEIVING, by a person."""
         with self._transactions.write() as connection:
-            return series_changes.release(connection, series_id, now)
+            return series_changes.release(connection, series_id, now, by)
+
+    def replay(self, series_id: int, now: datetime, by: str = "") -> bool:
+        """SKIPPED -> RECEIVING, by a person."""
+        with self._transactions.write() as connection:
+            return series_changes.replay(connection, series_id, now, by)

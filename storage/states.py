@@ -209,6 +209,10 @@ class Reason(StrEnum):
     INTERNAL = "internal-error"
 
 
+NEVER_WAIVED = frozenset({Reason.TWO_PATIENTS, Reason.TWO_STUDIES})
+"""Holds that no release lifts: a result would speak of the wrong person, whoever wishes for it."""
+
+
 REASON_WORDS: dict[Reason, str] = {
     Reason.INCOMPLETE: "slices missing",
     Reason.SCOPE: "outside the intended use of the model",

@@ -60,9 +60,11 @@ metadata = MetaData(
 
 Id = BigInteger().with_variant(Integer, "sqlite")
 Json = JSON().with_variant(JSONB, "postgresql")
+JsonOrNull = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 Uid = String(64)
 Word = String(32)
 Digest = String(64)
+RuleName = String(64)
 
 
 def _id() -> Column[int]:
@@ -87,7 +89,7 @@ series = Table(
     metadata,
     _id(),
     Column("series_uid", Uid, nullable=False, unique=True),
-    Column("study_uid", Uid, nullable=False),
+    Column("study_uid", Uid, nullable=False, index=True),
     Column("state", Word, nullable=False, index=True),
     Column("revision", Integer, nullable=False, default=0),
     Column("completeness", Word),
@@ -103,6 +105,8 @@ series = Table(
     Column("receiving_since", UtcDateTime, nullable=False),
     Column("closed_at", UtcDateTime),
     Column("version", Integer, nullable=False, default=1),
+    Column("rule", RuleName),
+    Column("waived", Json, nullable=False, default=list),
     sqlite_autoincrement=True,
 )
 
@@ -148,6 +152,7 @@ revision = Table(
     Column("reasons", Json, nullable=False),
     Column("remarks", Json, nullable=False),
     Column("closed_at", UtcDateTime, nullable=False),
+    Column("evidence", Json, nullable=False, default=dict),
 )
 
 snapshot = Table(
@@ -188,7 +193,15 @@ job = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("timings", Json, nullable=False, default=dict),
+    # Of INFER jobs.
+    Column("part", String(64), nullable=False, default=""),
+    Column("subject", Digest, nullable=False, default=""),
+    Column("rule", RuleName),
+    Column("shadow", Boolean, nullable=False, default=False),
+    Column("destinations", JsonOrNull),
+    Column("verdict", JsonOrNull),
     Index("ix_job_due", "state", "kind", "available_at"),
+    Index("ix_job_subject", "subject", "bundle", "id"),
     sqlite_autoincrement=True,
 )
 _INFER = text("kind = 'INFER'")
@@ -199,6 +212,7 @@ Index(
     job.c.revision,
     job.c.bundle,
     job.c.bundle_version,
+    job.c.part,
     unique=True,
     sqlite_where=_INFER,
     postgresql_where=_INFER,

@@ -119,8 +119,8 @@ class Reporter:
         )
 
     def _predecessors(self, job: JobRecord) -> tuple[PredecessorRef, ...]:
-        """Name the reports that this one follows: earlier revisions, or an earlier try of this very job."""
-        earlier = self._jobs.predecessors(job.series_id, job.revision, job.bundle or "")
+        """Name the reports that this one follows: those of the same subject, or an earlier try of this very job."""
+        earlier = self._jobs.predecessors(job)
         try:
             return tuple(
                 PredecessorRef.read(self._files.path(obj.sop_instance_uid))

@@ -68,7 +68,7 @@ def _new_series(receipt: InstanceReceipt) -> dict[str, Any]:
 
 
 def _as_news(row: AnyRow, receipt: InstanceReceipt, is_known: bool) -> dict[str, Any]:
-    values: dict[str, Any] = {"first_received_at": min(row.first_received_at, receipt.received_at)}
+    values: dict[str, Any] = {"first_received_at": min(row.first_received_at, receipt.received_at), "waived": []}
     values |= {"variants": row.variants + 1} if is_known else {"instances": row.instances + 1}
     if row.state in (SeriesState.CLOSED, SeriesState.SKIPPED):
         values |= {"state": SeriesState.RECEIVING, "receiving_since": receipt.received_at}

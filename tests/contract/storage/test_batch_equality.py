@@ -89,7 +89,9 @@ STEPS = st.builds(
     ),
     sizes=st.lists(st.integers(1, 12), min_size=1, max_size=3),
     series=st.sampled_from(SERIES_UIDS),
-    decision=st.sampled_from(("close", "close", "skip", "skip", "hold", "discard", "release", "lose", "nothing")),
+    decision=st.sampled_from(
+        ("close", "close", "skip", "skip", "hold", "hold", "discard", "release", "release", "replay", "lose", "nothing")
+    ),
 )
 
 
@@ -112,6 +114,7 @@ DECISIONS: dict[str, Callable[[Database, SeriesRecord], object]] = {
     "hold": lambda database, series: database.series.hold(series, Reason.CONFLICT, at(70)),
     "discard": lambda database, series: database.series.discard(series.id, Reason.OPERATOR, at(70)),
     "release": lambda database, series: database.series.release(series.id, at(70)),
+    "replay": lambda database, series: database.series.replay(series.id, at(70)),
     "nothing": lambda database, series: None,
 }
 

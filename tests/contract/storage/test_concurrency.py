@@ -3,15 +3,19 @@
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import Engine
+import pytest
+from sqlalchemy import Engine, text
 from support.recording import register
-from support.stored import LEASE, SERIES, WHOLE, at, closed, present, received
+from support.stored import BUNDLE, LEASE, SERIES, WHOLE, at, closed, present, received, result
+from support.waiting import wait_until
 
 from hounsfield.storage.engine import Database, open_database
-from hounsfield.storage.records import InferRequest, JobFilter, Registration
+from hounsfield.storage.records import InferRequest, JobFilter, Registration, SeriesRecord
 from hounsfield.storage.states import JobKind, JobState, Reason, SeriesState
+from hounsfield.storage.subjects import lock_subjects
 
 JOBS = 200
 WORKERS = 4
@@ -76,6 +80,70 @@ def test_one_decision_wins_when_several_are_taken_at_once(database_url: str, dat
         thread.join(60)
     assert sorted(answers) == [False, False, False, True]
     assert [e.to_state for e in database.jobs.events()].count(SeriesState.HELD) == 1
+
+
+def test_results_about_one_thing_are_made_in_the_order_of_their_jobs(database_url: str, database: Database) -> None:
+    many = [received(database, 1, f"1.2.{number}") for number in range(24)]
+    subject = replace(BUNDLE, subject="5" * 64)
+    start = threading.Barrier(4)
+    all_closed = threading.Event()
+    named: dict[int, list[int]] = {}
+
+    def close(some: list[SeriesRecord]) -> None:
+        own = open_database(database_url, Path("unused"))
+        start.wait()
+        for series in some:
+            ids = [instance.id for instance in own.series.instances(series.id)]
+            assert own.series.close(series, ids, WHOLE, [subject], at(20))
+        own.close()
+
+    def work(name: str) -> None:
+        own = open_database(database_url, Path("unused"))
+        start.wait()
+        while len(named) < len(many):
+            is_over = all_closed.is_set()
+            claim = own.jobs.claim([JobKind.INFER], name, LEASE, at(30))
+            if claim is not None:
+                named[claim.job.id] = [before.job_id for before in own.jobs.predecessors(claim.job)]
+                own.jobs.complete_infer(claim, result(name=f"2.25.{claim.job.id}"), (), at(31), {})
+            elif is_over and own.jobs.page(JobFilter(state=JobState.RUNNING)) == []:
+                break
+        own.close()
+
+    closing = [threading.Thread(target=close, args=(many[n::2],)) for n in range(2)]
+    working = [threading.Thread(target=work, args=(f"worker-{n}",)) for n in range(2)]
+    for thread in [*closing, *working]:
+        thread.start()
+    for thread in closing:
+        thread.join(60)
+    all_closed.set()
+    for thread in working:
+        thread.join(60)
+    made = [job.id for job in database.jobs.page(JobFilter())]
+    assert named == {job: [before for before in reversed(made) if before < job] for job in made}
+    assert len(made) == len(many)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one writer anyway
+def test_no_two_jobs_about_one_thing_are_made_at_once(database: Database) -> None:
+    about, another = (replace(BUNDLE, subject=digit * 64) for digit in "56")
+    series, free = received(database, 1, "1.2.1"), received(database, 1, "1.2.2")
+    answers: list[bool] = []
+
+    def close() -> None:
+        answers.append(database.series.close(series, [1], WHOLE, [about], at(20)))
+
+    thread = threading.Thread(target=close)
+    with database.transactions.write() as connection:
+        lock_subjects(connection, [about.subject])
+        thread.start()
+        waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        wait_until(lambda: connection.scalar(waits) == 1)
+        assert database.series.close(free, [2], WHOLE, [another], at(20)), "what is about something else goes on"
+        assert database.jobs.of_series(series.id) == []
+    thread.join(60)
+    assert answers == [True]
+    assert [job.series_id for job in database.jobs.page(JobFilter())] == [free.id, series.id]
 
 
 def test_a_tail_of_the_log_misses_nothing_while_others_write(database_url: str, database: Database) -> None:

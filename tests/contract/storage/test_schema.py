@@ -6,6 +6,8 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,14 +16,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, insert, inspect, select
 from support.peers import PostgreSQL, free_port
 from support.recording import register
-from support.stored import receipt, received
+from support.stored import BUNDLE, WHOLE, analysed, at, closed, receipt, received
 
 from hounsfield.storage import schema
 from hounsfield.storage.engine import Database, backup, check, default_url, open_database, upgrade
 from hounsfield.storage.errors import DatabaseUnavailable, SchemaError, StorageError
+from hounsfield.storage.records import JobFilter
+from hounsfield.storage.states import JobKind, Reason
 from hounsfield.storage.tables import metadata
 from hounsfield.storage.transactions import make_engine, parse_url
 
@@ -103,13 +107,15 @@ def test_processes_that_start_at_once_make_one_database(tmp_path: Path) -> None:
 
 
 def test_an_embedded_database_of_the_first_schema_upgrades_itself_after_a_backup(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    with monkeypatch.context() as earlier:
-        earlier.setattr(schema, "HEAD", "0001")
-        database = open_database(None, tmp_path)
-        received(database)
-        database.close()
+    database = open_database(None, tmp_path)
+    received(database)
+    database.close()
+    engine = make_engine(parse_url(default_url(tmp_path)))
+    with engine.begin() as connection:
+        command.downgrade(migrations(connection), "0001")
+    engine.dispose()
     assert check(default_url(tmp_path)) == ("0001", schema.HEAD)
 
     upgraded = open_database(None, tmp_path)
@@ -141,6 +147,61 @@ def test_each_migration_can_be_undone_and_done_again_without_losing_what_was_rec
         engine.dispose()
     assert database.series.digests("") == digests
     assert database.peers.forget() == 0
+
+
+def test_results_before_the_third_schema_are_about_their_series(database: Database, database_url: str) -> None:
+    held = closed(database, 2, "1.2.1")
+    for number in range(2, 6):
+        analysed(database, series=f"1.2.{number}")
+    assert database.series.hold(held, Reason.CONFLICT, at(40))
+    more_jobs(database, 1100)
+    before = everything(database)
+    engine = make_engine(parse_url(database_url))
+    try:
+        with engine.begin() as connection:
+            command.downgrade(migrations(connection), "0002")
+        with engine.connect() as connection:
+            assert "subject" not in {column["name"] for column in inspect(connection).get_columns("job")}
+            assert "ix_series_study_uid" not in {index["name"] for index in inspect(connection).get_indexes("series")}
+    finally:
+        upgrade(database_url)
+        engine.dispose()
+    assert everything(database) == before
+    infer = database.jobs.page(JobFilter(kind=JobKind.INFER), limit=2000)
+    assert len(infer) == 1105
+    assert [job.subject for job in infer] == [sha256(job.series_uid.encode()).hexdigest() for job in infer]
+    assert {job.subject for job in database.jobs.page(JobFilter(kind=JobKind.DELIVER))} == {""}
+
+
+def more_jobs(database: Database, count: int) -> None:
+    """Add more analyses to the first series than are worked through at once."""
+    job = metadata.tables["job"]
+    with database.transactions.write() as connection:
+        first = dict(connection.execute(select(job).order_by(job.c.id)).mappings().first() or {})
+        del first["id"]
+        connection.execute(insert(job), [first | {"revision": 2 + number} for number in range(count)])
+
+
+def everything(database: Database) -> tuple[object, ...]:
+    series = database.series.page()
+    return (
+        series,
+        [database.series.verdict(one.id, 1) for one in series],
+        [database.series.instances(one.id) for one in series],
+        database.jobs.page(JobFilter(), limit=2000),
+        database.jobs.events(),
+    )
+
+
+def test_results_about_parts_do_not_go_back_to_a_schema_without_them(database: Database, database_url: str) -> None:
+    series = received(database)
+    assert database.series.close(series, [1], WHOLE, [replace(BUNDLE, part="thin"), BUNDLE], at(20))
+    engine = make_engine(parse_url(database_url))
+    with pytest.raises(RuntimeError, match="parts"), engine.begin() as connection:
+        command.downgrade(migrations(connection), "0002")
+    engine.dispose()
+    assert check(database_url) == (schema.HEAD, schema.HEAD)
+    assert [job.part for job in database.jobs.of_series(series.id)] == ["thin", ""]
 
 
 def migrations(connection: Connection) -> Config:

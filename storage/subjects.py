@@ -1,0 +1,71 @@
+"""Which analyses follow each other: INFER jobs of one subject and bundle, in the order of their ids.
+
+A report on less must not be made after, and without a word of, the report on more. So a job waits for those before it,
+its report names theirs, and none is sent round again that a later one has overtaken.
+"""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, text
+
+from hounsfield.storage.records import InferRequest
+from hounsfield.storage.states import JobKind, JobState
+from hounsfield.storage.tables import job, result_set
+
+_LOCKS = 0x484F5355
+"""First half of the numbers of our locks on subjects."""
+
+
+def subject_of(request: InferRequest, series_uid: str) -> str:
+    """Return the hex SHA-256 of what the results are about."""
+    return request.subject or sha256(series_uid.encode()).hexdigest()
+
+
+def lock_subjects(connection: Connection, subjects: Iterable[str]) -> None:
+    """Let nobody else insert or bring back jobs of these subjects until commit (SQLite: the whole database is locked).
+
+    So ids become visible in their order. Taken after the lock on a series and before those on jobs.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    for key in sorted({int(subject[:8] or "0", 16) - 2**31 for subject in subjects}):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:locks, :key)"), {"locks": _LOCKS, "key": key})
+
+
+def precedes(earlier: Any, later: Any) -> ColumnElement[bool]:
+    """Return the condition for two INFER jobs, given as columns, that one comes before the other.
+
+    Revisions of one series do whatever their subjects are: these change with the rules.
+    """
+    same_series = and_(
+        earlier.series_id == later.series_id, or_(earlier.part == later.part, earlier.part == "", later.part == "")
+    )
+    return and_(
+        earlier.kind == JobKind.INFER,
+        later.kind == JobKind.INFER,
+        earlier.bundle == later.bundle,
+        earlier.id < later.id,
+        or_(earlier.subject == later.subject, same_series),
+    )
+
+
+def waits_for_another() -> ColumnElement[bool]:
+    """Return the condition for rows of ``job`` that one before them has not ended."""
+    earlier = job.alias()
+    unfinished = earlier.c.state.in_((JobState.AVAILABLE, JobState.RETRYABLE, JobState.RUNNING))
+    return exists().where(precedes(earlier.c, job.c), unfinished)
+
+
+def is_overtaken(connection: Connection, job_id: int) -> bool:
+    """Whether a later job is on its way or has left results; one that was cancelled before has overtaken nothing."""
+    this, later = job.alias(), job.alias()
+    has_result = exists().where(result_set.c.job_id == later.c.id)
+    query = (
+        select(later.c.id)
+        .where(this.c.id == job_id, precedes(this.c, later.c))
+        .where(or_(later.c.state != JobState.CANCELLED, has_result))
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
