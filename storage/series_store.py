@@ -102,9 +102,20 @@ class SqlSeriesStore:
             row = connection.execute(query).one_or_none()
         return None if row is None else series_record(row)
 
-    def page(self, *, after_id: int = 0, limit: int = 1000) -> list[SeriesRecord]:
-        """Return series in the order of their ids, one page."""
-        query = select(tables.series).where(tables.series.c.id > after_id).order_by(tables.series.c.id).limit(limit)
+    def page(
+        self,
+        *,
+        after_id: int = 0,
+        limit: int = 1000,
+        state: SeriesState | None = None,
+        reason: Reason | None = None,
+        study_uid: str | None = None,
+    ) -> list[SeriesRecord]:
+        """Return the series that were asked for in the order of their ids, one page."""
+        columns = tables.series.c
+        wanted = {columns.state: state, columns.reason: reason, columns.study_uid: study_uid}
+        conditions = [column == value for column, value in wanted.items() if value is not None]
+        query = select(tables.series).where(columns.id > after_id, *conditions).order_by(columns.id).limit(limit)
         with self._transactions.read() as connection:
             return [series_record(row) for row in connection.execute(query)]
 

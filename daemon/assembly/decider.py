@@ -22,7 +22,7 @@ from hounsfield.daemon.config.rules import Rule
 from hounsfield.daemon.config.sections import AssemblySettings
 from hounsfield.daemon.errors import IdentityUnavailable
 from hounsfield.daemon.query.series_counts import PENDING, Known, SeriesCounts
-from hounsfield.model.fitness import is_phantom
+from hounsfield.model.scope import is_phantom
 from hounsfield.storage.ports import JobStore, SeriesStore
 from hounsfield.storage.records import InferRequest, SeriesRecord
 from hounsfield.storage.spool import Spool
@@ -54,7 +54,7 @@ class Decider:
         self._jobs = jobs
         self._reader = reader
         self._book = book
-        self._without_holds = RuleBook([rule for rule in book.rules if not rule.hold])
+        self._without_holds = book.without_holds()
         self._examiner = examiner
         self._counts = counts
         self._identities = identities

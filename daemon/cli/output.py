@@ -24,6 +24,8 @@ FOLDING = frozenset(
         "title",
         "folder",
         "hosts",
+        "means",
+        "what to do",
     }
 )
 """Columns whose values may take several lines on a narrow terminal; all others are short."""

@@ -11,11 +11,13 @@ from hounsfield.model.errors import PixelError, UnreadableInstance
 from hounsfield.model.findings import Rejection
 from hounsfield.model.fitness import assess, hu_plausible, scope_mismatch
 from hounsfield.model.geometry import measure
-from hounsfield.model.headers import SliceHeader, read_header
+from hounsfield.model.headers import SliceHeader, read_header, read_slices
 from hounsfield.model.identity import instance_identity
 from hounsfield.model.manifest import Scope
 from hounsfield.model.page import PageContent, PageSlice, render_page
+from hounsfield.model.parts import split
 from hounsfield.model.pixels import read_hu, read_raw
+from hounsfield.model.plausibility import hu_problem, phantom_content
 from hounsfield.model.volume import Volume, load
 
 SCOPE = Scope(body_part="(?i)^(head|brain|skull)", description="(?i)head", slices=(8, 600))
@@ -204,3 +206,34 @@ def test_a_page_of_the_real_head_shows_its_sides(volume: Volume) -> None:
     )
     tiles = page[320:920, 40:980]
     assert 0.1 < np.mean(tiles > 90) < 0.9
+
+
+def test_the_head_is_one_scan_although_thickness_acquisition_and_image_type_differ_among_its_slices(
+    head: list[SliceHeader],
+) -> None:
+    (part,) = split(head).parts
+    assert (len(part.indices), part.key, part.duplicates) == (28, "", ())
+    assert len({one.acquisition_number for one in head}) == 21
+    assert {len(one.image_type) for one in head} == {3, 4}
+
+
+def test_the_head_is_no_phantom_and_its_hu_are_those_of_a_head(volume: Volume) -> None:
+    assert not phantom_content(volume.slices_hu)
+    assert hu_problem(volume.slices_hu) is None
+
+
+def test_the_enhanced_perfusion_map_is_read_frame_by_frame_and_wanted_by_nobody(real_ct: Path) -> None:
+    path = real_ct / "transfer_syntaxes" / "CT0012.fragmented_no_bot_jpeg_baseline.51.dcm"
+    frames = read_slices(path)
+    assert [(one.frame, one.frames, one.position) for one in frames] == [
+        (1, 2, (99.5, -301.5, -159.0)),
+        (2, 2, (99.5, -301.5, -149.0)),
+    ]
+    assert {one.pixel_spacing for one in frames} == {(0.388672, 0.388672)}
+    assert {one.orientation for one in frames} == {(-1.0, 0.0, 0.0, 0.0, 1.0, 0.0)}
+    assert {one.rescale_type for one in frames} == {"US"}
+    assert {one.body_part for one in frames} == {"Brain"}
+    assert all(one.lossy and one.contrast for one in frames)
+    assert scope_mismatch(frames, SCOPE) == "multi-frame"
+    listed = SCOPE.model_copy(update={"sop_classes": (*SCOPE.sop_classes, frames[0].sop_class_uid)})
+    assert scope_mismatch(frames, listed) == "image-type"
