@@ -20,7 +20,7 @@ from support.series_cases.case import (
 from support.series_cases.heads import head, other, head_slice
 from support.series_cases.ward import Ward
 
-from hounsfield.storage.states import JobKind, Outcome, Reason, SeriesState
+from hounsfield.storage.states import AssociationEnding, Completeness, JobKind, Reason, SeriesState
 
 ANOTHER = Becomes(state=SeriesState.SKIPPED, reason=Reason.ANOTHER_SERIES, completeness=None, revision=0, jobs=())
 _PACS = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 4242}
@@ -114,12 +114,7 @@ def _stat_first(ward: Ward) -> None:
     ward.settle()
     ward.send(head(name="stat", StudyDescription="Head STAT"))
     ward.settle()
-    assert ward.bench.worker_with(_Never()).work_one
     ward.work()
-
-
-class _Never:
-    device = "/device:FAKE:0"
 
 
 def _stat_was_first(ward: Ward) -> None:
@@ -203,8 +198,6 @@ def _released_then_more(ward: Ward) -> None:
 
 
 def _quiet_of_the_rule(ward: Ward) -> None:
-    from hounsfield.storage.states import AssociationEnding
-
     ward.send(head(), ending=AssociationEnding.OPEN)
     ward.settle(3.5)
     assert ward.series()[0].state is SeriesState.CLOSED
@@ -328,15 +321,23 @@ CASES = (
     Case(
         name="a rule waits for another series of the study, and it does not come",
         story=_required_never_comes,
-        becomes=not_analysed(Reason.INCOMPLETE, completeness=None, reason=Reason.REQUIRED_MISSING),
+        becomes=analysed(completeness=Completeness.SUSPECT, reason=Reason.REQUIRED_MISSING),
+        says=("SUSPECT (required-series-missing)", "did not come in time"),
         configuration=_rules(_BOTH),
         settings=("[[rule]] force_seconds",),
     ),
     Case(
         name="contrast, where the model is for none",
         story=sent(lambda: head(ContrastBolusAgent="Ultravist")),
-        becomes=skipped(Reason.SCOPE),
+        becomes=not_analysed(Reason.SCOPE),
         settings=("scope.contrast",),
+    ),
+    Case(
+        name="contrast, where the model is for none, and rules that ask for other series",
+        story=sent(lambda: head(ContrastBolusAgent="Ultravist")),
+        becomes=skipped(Reason.NO_RULE),
+        settings=("[[rule]] where",),
+        configuration=_rules(rule(where={"ContrastBolusAgent": {"present": False}})),
     ),
     Case(
         name="contrast, and a rule that wants it all the same",
@@ -348,9 +349,16 @@ CASES = (
     Case(
         name="a kernel the model is not for",
         story=sent(lambda: head(ConvolutionKernel="H70h")),
-        becomes=skipped(Reason.SCOPE),
+        becomes=not_analysed(Reason.SCOPE),
         scope={"exclude_kernel": "H[67]"},
         settings=("scope.kernel", "scope.exclude_kernel"),
+    ),
+    Case(
+        name="a kernel the model is not for, and rules that ask for other series",
+        story=sent(lambda: head(ConvolutionKernel="H70h")),
+        becomes=skipped(Reason.NO_RULE),
+        settings=("[[rule]] where",),
+        configuration=_rules(rule(where={"ConvolutionKernel": {"not": {"matches": "H[67]"}}})),
     ),
     Case(
         name="a kernel the model is not for, and a rule that wants it all the same",
@@ -363,9 +371,16 @@ CASES = (
     Case(
         name="slices thicker than the model takes",
         story=sent(lambda: head(spacing=10.0, SliceThickness="10")),
-        becomes=skipped(Reason.SCOPE),
+        becomes=not_analysed(Reason.SCOPE),
         scope={"thickness_mm": [0.5, 8.0]},
         settings=("scope.thickness_mm",),
+    ),
+    Case(
+        name="slices thicker than the model takes, and rules that ask for other series",
+        story=sent(lambda: head(spacing=10.0, SliceThickness="10")),
+        becomes=skipped(Reason.NO_RULE),
+        settings=("[[rule]] where",),
+        configuration=_rules(rule(where={"SliceThickness": {"from": 0.5, "to": 8.0}})),
     ),
     Case(
         name="slices thicker than the model takes, and a rule that wants them all the same",
@@ -378,8 +393,15 @@ CASES = (
     Case(
         name="derived axial images",
         story=sent(lambda: head(ImageType=["DERIVED", "SECONDARY", "AXIAL"])),
-        becomes=skipped(Reason.SCOPE),
+        becomes=not_analysed(Reason.SCOPE),
         settings=("scope.derived",),
+    ),
+    Case(
+        name="derived axial images, and rules that ask for other series",
+        story=sent(lambda: head(ImageType=["DERIVED", "SECONDARY", "AXIAL"])),
+        becomes=skipped(Reason.NO_RULE),
+        settings=("[[rule]] where",),
+        configuration=_rules(rule(where={"ImageType": {"not": {"matches": "DERIVED"}}})),
     ),
     Case(
         name="derived axial images, and a rule that wants them all the same",

@@ -144,10 +144,6 @@ def _nobody_else_is_held(ward: Ward) -> None:
     assert [series.series_uid for series in ward.series()] == [uid("series a"), uid("series b")]
 
 
-def _brighter(stored: object) -> object:
-    return stored + 20  # type: ignore[operator]
-
-
 _own = Becomes(state=SeriesState.SKIPPED, reason=Reason.OWN_RESULT, completeness=None, revision=0, jobs=())
 
 CASES = (
@@ -184,16 +180,19 @@ CASES = (
         means="both are kept apart; the log has an alarm",
         story=sent_twice(head, lambda: [redrawn(head()[4], lambda stored: stored + 20)]),
         becomes=held(Reason.CONFLICT, revision=1, jobs=(ANALYSED,)),
+        copies=(0, 1),
     ),
     Case(
         name="a known image at another position",
         story=sent_twice(head, lambda: changed(head(), 4, ImagePositionPatient=[-120.0, -120.0, 21.0])[4:5]),
         becomes=held(Reason.CONFLICT, revision=1, jobs=(ANALYSED,)),
+        copies=(0, 1),
     ),
     Case(
         name="a known image of another patient",
         story=sent_twice(head, lambda: changed(head(), 4, PatientID="T-2")[4:5]),
         becomes=held(Reason.CONFLICT, revision=1, jobs=(ANALYSED,)),
+        copies=(0, 1),
     ),
     Case(
         name="a known image in another series",

@@ -17,11 +17,11 @@ _SR, _PR, _KO, _SC = (
 ENHANCED_SCOPE = {"sop_classes": ["1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1"]}
 
 
-def _without_groups() -> list[Dataset]:
+def _without_groups(**attributes: object) -> list[Dataset]:
     image = enhanced()
     del image.SharedFunctionalGroupsSequence
     del image.PerFrameFunctionalGroupsSequence
-    return [image]
+    return changed([image], **attributes)
 
 
 def _one_frame_more() -> list[Dataset]:
@@ -122,16 +122,22 @@ CASES = (
         settings=("scope.sop_classes",),
     ),
     Case(
-        name="a multi-frame image without functional groups",
+        name="a CT image of many frames that is no enhanced CT",
+        story=sent(lambda: _without_groups(SOPClassUID="1.2.840.10008.5.1.4.1.1.2")),
+        becomes=skipped(Reason.MULTI_FRAME),
+        scope=ENHANCED_SCOPE,
+    ),
+    Case(
+        name="an enhanced CT without functional groups",
         means="its first frame is never taken for the image",
-        story=sent(lambda: _without_groups()),
+        story=sent(_without_groups),
         becomes=skipped(Reason.MULTI_FRAME),
         scope=ENHANCED_SCOPE,
     ),
     Case(
         name="an enhanced CT with fewer frames than its Number of Frames",
         story=sent(_one_frame_more),
-        becomes=not_analysed(Reason.NO_GEOMETRY),
+        becomes=skipped(Reason.MULTI_FRAME),
         scope=ENHANCED_SCOPE,
     ),
 )

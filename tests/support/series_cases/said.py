@@ -105,7 +105,7 @@ def contradictions(said: Said, sent: Mapping[Key, Sequence[Shown]]) -> list[str]
         here = [one for one in by_uid.get(uid, []) if one.series_uid == series]
         if study != said.study_uid or not any(one.study_uid == study for one in here):
             wrong.append("its evidence is an image that was never sent in this series of this study")
-        if {one.patient_id for one in here} != {said.patient_id}:
+        if said.patient_id not in {one.patient_id for one in here}:
             wrong.append("its evidence is an image of another patient")
     evidence = {uid for _, _, uid in said.evidence}
     for group in said.groups:

@@ -23,6 +23,7 @@ from support.series_cases.heads import FLAGGED, UNFLAGGED
 from support.series_cases.said import Key, Said, Shown, contradictions, raw
 from support.spooling import sealed_in
 
+from hounsfield.daemon.query.series_counts import SeriesCounts
 from hounsfield.daemon.reception.contexts import role_of
 from hounsfield.daemon.reception.dataset_check import identify
 from hounsfield.daemon.pipeline.worker import Worker
@@ -101,6 +102,11 @@ class Ward:
         self.close()
         self.bench = self._bench({**self.configuration, **configuration}, clock=clock)
         self._intake = self.bench.app.spool.open_intake("receiver-1")
+
+    def ask(self, archive: SeriesCounts) -> None:
+        """Give the assembler an archive to ask for the number of images."""
+        self.bench.app.__dict__["series_counts"] = archive  # in the place of what the cached property would build
+        self.bench.assembler = self.bench.app.assembler()
 
     def close(self) -> None:
         self._intake.close()

@@ -1,7 +1,10 @@
 """Order, gaps, counts, positions, tilt, spacing."""
 
+from collections.abc import Mapping
+
 from support.ct_factory import uid
-from support.series_cases.case import ANALYSED, Becomes, Case, analysed, held, not_analysed, sent, sent_twice
+from support.fake_counts import FakeCounts
+from support.series_cases.case import ANALYSED, Becomes, Case, Story, analysed, held, not_analysed, sent, sent_twice
 from support.series_cases.heads import BLEEDING, changed, head, head_slice, lying, other, tilted
 from support.series_cases.ward import Ward
 
@@ -26,6 +29,15 @@ def _comes_in_time(ward: Ward) -> None:
     assert ward.series()[0].state is SeriesState.RECEIVING
     ward.send([images[5]])
     ward.through()
+
+
+def _with_archive(images: Mapping[str, int]) -> Story:
+    def story(ward: Ward) -> None:
+        ward.ask(FakeCounts(images, looks=2))
+        ward.send(head())
+        ward.through()
+
+    return story
 
 
 def _flags_the_bleeding_slice(ward: Ward) -> None:
@@ -80,6 +92,27 @@ CASES = (
         story=sent(lambda: head(ImagesInAcquisition="15")),
         becomes=not_analysed(Reason.INCOMPLETE, completeness=INCOMPLETE, reason=Reason.FEWER_THAN_ANNOUNCED),
         says=("12 images received, the scanner announced 15",),
+    ),
+    Case(
+        name="fewer images than the PACS holds",
+        means="the PACS is asked by C-FIND",
+        story=_with_archive({uid("series a"): 13}),
+        becomes=not_analysed(Reason.INCOMPLETE, completeness=INCOMPLETE, reason=Reason.FEWER_THAN_KNOWN),
+        says=("12 images received, the PACS holds 13 of this series",),
+        settings=("query.host",),
+    ),
+    Case(
+        name="as many images as the PACS holds",
+        story=_with_archive({uid("series a"): 12}),
+        becomes=analysed(),
+        settings=("query.host",),
+    ),
+    Case(
+        name="a PACS that does not answer how many images it holds",
+        means="judged without its answer",
+        story=_with_archive({}),
+        becomes=analysed(),
+        settings=("query.timeout_seconds",),
     ),
     Case(
         name="every second slice is missing",
@@ -138,6 +171,18 @@ CASES = (
         becomes=analysed(),
     ),
     Case(
+        name="another field of view from the middle of the head upwards",
+        means="there is no result about half a head",
+        story=sent(lambda: changed(head(20), *range(10, 20), PixelSpacing=[3.0, 3.0])),
+        becomes=held(Reason.AMBIGUOUS_GEOMETRY),
+    ),
+    Case(
+        name="another kernel from the middle of the head upwards",
+        means="stays one volume",
+        story=sent(lambda: changed(head(20, ConvolutionKernel="H30s"), *range(10, 20), ConvolutionKernel="H40s")),
+        becomes=analysed(),
+    ),
+    Case(
         name="a patient who lies feet first",
         means="slices are put in order from the feet to the head",
         story=sent(lambda: lying(head(), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0))),
@@ -152,7 +197,8 @@ CASES = (
     ),
     Case(
         name="half of the series with its rows the other way round",
-        story=sent(lambda: [*head()[:6], *lying(head()[6:], (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0))]),
+        means="there is no result about half a head",
+        story=sent(lambda: [*head(20)[:10], *lying(head(20)[10:], (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0))]),
         becomes=held(Reason.AMBIGUOUS_GEOMETRY),
     ),
     Case(
@@ -174,7 +220,7 @@ CASES = (
         name="a tilted gantry, and a model that wants it resampled",
         story=sent(lambda: tilted(head(), 18.5)),
         becomes=analysed(),
-        says=("Gantry tilt 18.5 degrees", "resampled"),
+        says=("Gantry tilt 18.5 degrees", "moved in their planes"),
         scope={"tilt": "resample"},
         settings=("scope.tilt",),
         check=_flags_the_bleeding_slice,
