@@ -173,7 +173,20 @@ class SeriesStore(Protocol):
         """
 
     def replay(self, series_id: int, now: datetime, by: str = "") -> bool:
-        """SKIPPED -> RECEIVING, by a person: the rules are asked again. False for a series in another state."""
+        """SKIPPED -> RECEIVING, by a person: the rules are asked again.
+
+        False for a series in another state, or whose images have gone (:meth:`forget`).
+        """
+
+    def forgettable(self, before: datetime, limit: int = 1000) -> list[SeriesRecord]:
+        """Return SKIPPED(no-rule) series that were never analysed and had no news and no replay since ``before``."""
+
+    def forget(self, series_id: int, before: datetime, now: datetime) -> tuple[str, ...] | None:
+        """Delete the rows of the images of such a series; return their digests, whose files may go.
+
+        None, and nothing is written, when the series is not, or no longer, one of them. The series stays
+        SKIPPED(no-rule) with no instances. To be called through :meth:`~hounsfield.storage.spool.Spool.remove`.
+        """
 
 
 class JobStore(Protocol):

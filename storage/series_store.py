@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
-from hounsfield.storage import passed_over, registration, series_changes, tables
+from hounsfield.storage import forgetting, passed_over, registration, series_changes, tables
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.records import (
     AssociationEnd,
@@ -237,3 +237,14 @@ class SqlSeriesStore:
         """SKIPPED -> RECEIVING, by a person."""
         with self._transactions.write() as connection:
             return series_changes.replay(connection, series_id, now, by)
+
+    def forgettable(self, before: datetime, limit: int = 1000) -> list[SeriesRecord]:
+        """Return SKIPPED(no-rule) series whose images may go."""
+        query = select(tables.series).where(forgetting.forgettable(before)).order_by(tables.series.c.id).limit(limit)
+        with self._transactions.read() as connection:
+            return [series_record(row) for row in connection.execute(query)]
+
+    def forget(self, series_id: int, before: datetime, now: datetime) -> tuple[str, ...] | None:
+        """Delete the rows of the images of a series that no rule wanted."""
+        with self._transactions.write() as connection:
+            return forgetting.forget(connection, series_id, before, now)

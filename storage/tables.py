@@ -160,7 +160,8 @@ snapshot = Table(
     metadata,
     Column("series_id", Id, primary_key=True, autoincrement=False),
     Column("revision", Integer, primary_key=True, autoincrement=False),
-    Column("instance_id", Id, ForeignKey("instance.id"), primary_key=True, autoincrement=False),
+    # The index is for instances that are deleted: no snapshot may hold them.
+    Column("instance_id", Id, ForeignKey("instance.id"), primary_key=True, autoincrement=False, index=True),
 )
 
 job = Table(
