@@ -20,22 +20,8 @@ HEAVY = (
     "cryptography",
 )
 COMMANDS = {
-    *(
-        "run",
-        "demo",
-        "send",
-        "echo",
-        "jobs",
-        "series",
-        "rules",
-        "peers",
-        "bundle",
-        "phantom",
-        "config",
-        "db",
-        "tls",
-        "doctor",
-    ),
+    *("run", "demo", "send", "echo", "jobs", "series", "rules", "peers", "bundle", "phantom", "config", "db", "tls"),
+    "doctor",
 }
 
 
