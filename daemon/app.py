@@ -231,6 +231,7 @@ class Application:
             reporter=self.reporter(),
             clock=self.clock,
         )
+        stage.warm_up()
         return Worker(
             name=self.process_name,
             jobs=jobs,

@@ -166,6 +166,12 @@ class SeriesStore(Protocol):
         It stays waived (``SeriesRecord.waived``) until another image comes: only what was looked at was released.
         """
 
+    def reopen_passed_over(self, now: datetime) -> int:
+        """SKIPPED(another-series-analysed) -> RECEIVING where that other series was not analysed after all.
+
+        Returns how many. Nothing is reopened while a series of the same study and rule is open or in work.
+        """
+
     def replay(self, series_id: int, now: datetime, by: str = "") -> bool:
         """SKIPPED -> RECEIVING, by a person: the rules are asked again. False for a series in another state."""
 

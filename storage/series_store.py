@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
-from hounsfield.storage import registration, series_changes, tables
+from hounsfield.storage import passed_over, registration, series_changes, tables
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.records import (
     AssociationEnd,
@@ -178,6 +178,14 @@ class SqlSeriesStore:
         query = select(tables.series).where(tables.series.c.study_uid == study_uid).order_by(tables.series.c.id)
         with self._transactions.read() as connection:
             return [series_record(row) for row in connection.execute(query)]
+
+    def reopen_passed_over(self, now: datetime) -> int:
+        """SKIPPED(another-series-analysed) -> RECEIVING where the other one came to nothing."""
+        with self._transactions.read() as connection:
+            if not passed_over.found(connection):
+                return 0
+        with self._transactions.write() as connection:
+            return passed_over.reopen(connection, now)
 
     def close_unchanged(self, series: SeriesRecord, variants: Sequence[int], now: datetime) -> bool:
         """Put a reopened series back to CLOSED at the same revision."""

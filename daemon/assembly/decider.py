@@ -23,6 +23,7 @@ from hounsfield.daemon.config.sections import AssemblySettings
 from hounsfield.daemon.errors import IdentityUnavailable
 from hounsfield.daemon.query.series_counts import PENDING, Known, SeriesCounts
 from hounsfield.model.scope import is_phantom
+from hounsfield.storage.errors import DatabaseUnavailable
 from hounsfield.storage.ports import JobStore, SeriesStore
 from hounsfield.storage.records import InferRequest, SeriesRecord
 from hounsfield.storage.spool import Spool
@@ -134,8 +135,12 @@ class Decider:
         """Whether a series was closed and then could not be analysed: the next best one may have its place."""
         if record.state is not SeriesState.CLOSED:
             return False
-        last = [job for job in self._jobs.of_series(record.id) if job.kind is JobKind.INFER and job.outcome is not None]
-        return bool(last) and last[-1].outcome is Outcome.NOT_ANALYSED
+        analyses = [
+            job
+            for job in self._jobs.of_series(record.id)
+            if job.kind is JobKind.INFER and job.revision == record.revision
+        ]
+        return bool(analyses) and all(job.outcome is Outcome.NOT_ANALYSED for job in analyses)
 
     def _analyse(self, images: SeriesImages, rule: Rule, study: Study, standings: Mapping[int, Quiet]) -> Decision:
         standing = standings[images.series.id]
@@ -202,8 +207,19 @@ class Decider:
             evidence = self._evidence(images, rule, standings.get(images.series.id))
             if isinstance(evidence, Wait):
                 return evidence
-            rivals.append(self._examiner.examine(images, rule, evidence))
+            rival = self._examine_rival(images, rule, evidence)
+            if rival is not None:
+                rivals.append(rival)
         return _best_of(candidate, rivals, rule)
+
+    def _examine_rival(self, images: SeriesImages, rule: Rule, evidence: Evidence) -> Candidate | None:
+        """A series that cannot be judged does not take the others with it: it fails, and is held, on its own turn."""
+        try:
+            return self._examiner.examine(images, rule, evidence)
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, it is the other series' trouble
+            return None
 
     def _close(self, candidate: Candidate, rule: Rule, options: Sequence[Option], standing: Quiet) -> Decision:
         images = candidate.images

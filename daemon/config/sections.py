@@ -411,10 +411,21 @@ class WorkerSettings(Section):
         3, "Attempts before a series is reported as not analysed because of the model.", ge=1, le=20
     )
     decode_timeout_seconds: float = setting(
-        120.0, "Longest decoding of one series for comparison.", unit="seconds", gt=0, le=3600
+        120.0,
+        "Longest decoding of the compressed images of one series, up to 600; more of them get as much longer.",
+        unit="seconds",
+        gt=0,
+        le=3600,
     )
     decode_memory_bytes: int = setting(
-        4294967296, "Memory of the process that decodes for comparison.", unit="bytes", ge=268435456
+        4294967296, "Memory of the process that decodes compressed images.", unit="bytes", ge=536870912
+    )
+    scratch_bytes: int = setting(
+        8589934592,
+        "Largest file of one series' pixels while it is analysed, in storage.home; 3,000 slices of 512 x 512 take "
+        "1.6 GB. A larger series is not analysed.",
+        unit="bytes",
+        ge=16777216,
     )
 
 

@@ -59,7 +59,7 @@ class Bench:
     destinations: Sequence[dict[str, object]] = (LOOPBACK_PACS,)
     clock: ManualClock = field(default_factory=ManualClock)
     more: dict[str, Any] = field(default_factory=dict)
-    """Further sections of the configuration."""
+    """Further sections of the configuration. A release does not shorten the quiet period unless it says so."""
     manifest: Mapping[str, Any] | None = field(default_factory=bundle_fields)
     """Of the bundle; None: the demonstration bundle."""
 
@@ -71,7 +71,7 @@ class Bench:
             storage={"home": self.home},
             destination=list(self.destinations),
             bundle=[] if self.manifest is None else [{"path": str(folder)}],
-            **self.more,
+            **{**self.more, "assembly": {"released_seconds": 10.0, **self.more.get("assembly", {})}},
         )
         self.app = Application(settings, self.clock)
         self.app.spool.prepare()

@@ -104,10 +104,10 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
     return data
 
 
-def associate_ac(result: int = 0) -> bytes:
+def associate_ac(result: int = 0, syntax: str = IMPLICIT) -> bytes:
     body = struct.pack(">HH", 1, 0) + bytes(64)
     body += item(0x10, b"1.2.840.10008.3.1.1.1")
-    body += item(0x21, bytes((1, 0, result, 0)) + item(0x40, IMPLICIT.encode()))
+    body += item(0x21, bytes((1, 0, result, 0)) + item(0x40, syntax.encode()))
     return pdu(ASSOCIATE_AC, body + item(0x50, item(0x51, struct.pack(">I", 16384))))
 
 
