@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from support.bench import Bench
-from support.ct_factory import ct_series, ct_slice, write, write_series
+from support.ct_factory import ct_series, ct_slice, head_hu, write, write_series
 
 from hounsfield.storage.states import AssociationEnding, Completeness, Outcome, Reason, SeriesState
 
@@ -78,11 +78,28 @@ def test_padding_of_a_patient_id_makes_no_second_patient(bench: Bench, tmp_path:
     assert only(bench)[0] is SeriesState.CLOSED
 
 
-def test_two_slices_at_one_position_are_held(bench: Bench, tmp_path: Path) -> None:
+def test_two_different_slices_at_one_position_are_held(bench: Bench, tmp_path: Path) -> None:
+    other = ct_slice(head_hu() + 1, z=25.0, SOPInstanceUID="2.25.77")
+    bench.receive(write_series(tmp_path, [*ct_series(12), other]))
+    bench.settle()
+    assert only(bench) == (SeriesState.HELD, Reason.AMBIGUOUS_GEOMETRY)
+
+
+def test_the_same_slice_under_two_identifiers_is_taken_once_and_the_result_says_so(
+    bench: Bench, tmp_path: Path
+) -> None:
     twin = ct_slice(z=25.0, SOPInstanceUID="2.25.77")
     bench.receive(write_series(tmp_path, [*ct_series(12), twin]))
     bench.settle()
-    assert only(bench) == (SeriesState.HELD, Reason.AMBIGUOUS_GEOMETRY)
+    assert only(bench) == (SeriesState.CLOSED, None)
+    (job,) = bench.jobs()
+    assert job.verdict is not None
+    assert job.verdict.remarks == ("1 image left out: the same picture came twice.",)
+    taken = bench.app.database.series.instances(job.series_id, 1)
+    assert len(taken) == 12
+    assert "2.25.77" not in {one.sop_instance_uid for one in taken}
+    bench.settle()
+    assert len(bench.jobs()) == 1
 
 
 @pytest.mark.parametrize(
