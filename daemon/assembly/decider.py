@@ -96,7 +96,9 @@ class Decider:
         return None
 
     def _conflicts(self, images: SeriesImages) -> bool:
-        """Compare new copies of known SOP instances with the first copy by analysis identity."""
+        """Whether a SOP Instance UID stands for more than one image: copies are compared by analysis identity."""
+        if self._series.known_elsewhere(images.series.id):
+            return True  # an identifier that came before with another series
         variants = images.new_variants
         if not variants:
             return False

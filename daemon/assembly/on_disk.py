@@ -141,6 +141,12 @@ class FilesOnDisk:
         """Return the series of a study."""
         return [one.series for one in self._images.values() if one.series.study_uid == study_uid]
 
+    def known_elsewhere(self, series_id: int) -> int:
+        """Return how many images of a series have an identifier that an earlier one of another series has."""
+        others = [one for images in self._images.values() for one in images.primaries if one.series_id != series_id]
+        first = {one.sop_instance_uid: one.id for one in sorted(others, key=lambda one: -one.id)}
+        return sum(first.get(one.sop_instance_uid, one.id) < one.id for one in self._images[series_id].primaries)
+
     def of_series(self, series_id: int) -> list[JobRecord]:  # noqa: ARG002 - asked as a job log is
         """Return no jobs: nothing was analysed."""
         return []

@@ -14,6 +14,9 @@ class Studies(Protocol):
     def of_study(self, study_uid: str) -> Sequence[SeriesRecord]:
         """Return the series of a study, as ``hounsfield.storage.ports.SeriesStore.of_study``."""
 
+    def known_elsewhere(self, series_id: int) -> int:
+        """Return how many of its images came before in another series, as ``SeriesStore.known_elsewhere``."""
+
 
 class JobLog(Protocol):
     """Knows what became of series that were analysed."""

@@ -230,3 +230,21 @@ def test_a_step_of_the_wall_clock_does_not_move_the_quiet_period(bench: Bench, t
     bench.clock.advance(6)
     bench.assembler.tick()
     assert only(bench)[0] is SeriesState.CLOSED
+
+
+def test_an_image_whose_identifier_came_before_in_another_series_holds_the_later_series(
+    bench: Bench, tmp_path: Path
+) -> None:
+    first, second = ct_series(12), ct_series(12, name="b")
+    second[4].SOPInstanceUID = first[4].SOPInstanceUID
+    bench.receive(write_series(tmp_path / "a", first))
+    bench.receive(write_series(tmp_path / "b", second))
+    bench.settle()
+    found = {one.series_uid: (one.state, one.reason) for one in bench.series()}
+    assert found[str(first[0].SeriesInstanceUID)] == (SeriesState.CLOSED, None)
+    assert found[str(second[0].SeriesInstanceUID)] == (SeriesState.HELD, Reason.CONFLICT)
+    held = bench.app.database.series.find(str(second[0].SeriesInstanceUID))
+    assert held is not None
+    assert bench.app.database.series.release(held.id, bench.clock.now(), "A. Admin")
+    bench.settle()
+    assert bench.app.database.series.get(held.id).state is SeriesState.CLOSED  # type: ignore[union-attr]
