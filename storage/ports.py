@@ -166,6 +166,9 @@ class SeriesStore(Protocol):
         It stays waived (``SeriesRecord.waived``) until another image comes: only what was looked at was released.
         """
 
+    def known_elsewhere(self, series_id: int) -> int:
+        """Return how many images of this series have a SOP Instance UID that came before in another series."""
+
     def reopen_passed_over(self, now: datetime) -> int:
         """SKIPPED(another-series-analysed) -> RECEIVING where that other series was not analysed after all.
 

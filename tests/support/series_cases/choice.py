@@ -135,7 +135,12 @@ def _mended(ward: Ward) -> None:
     ward.through()
 
 
-_BOTH = rule(where={"SeriesDescription": {"matches": "Head"}}, requires=[{"SeriesDescription": {"matches": "Neck"}}], force_seconds=900.0, wait_seconds=10.0)
+_BOTH = rule(
+    where={"SeriesDescription": {"matches": "Head"}},
+    requires=[{"SeriesDescription": {"matches": "Neck"}}],
+    force_seconds=900.0,
+    wait_seconds=10.0,
+)
 
 
 def _required_comes(ward: Ward) -> None:
@@ -158,7 +163,11 @@ def _person(ward: Ward, what: str) -> None:
     store = ward.bench.app.database.series
     (series,) = ward.series()
     now = ward.bench.clock.now()
-    done = store.release(series.id, now, "anna") if what == "release" else store.discard(series.id, Reason.OPERATOR, now, "anna")
+    done = (
+        store.release(series.id, now, "anna")
+        if what == "release"
+        else store.discard(series.id, Reason.OPERATOR, now, "anna")
+    )
     assert done
 
 
@@ -294,7 +303,9 @@ CASES = (
         name="an expression that is met",
         story=sent(head),
         becomes=analysed(),
-        configuration=_rules(rule("no", when="slices > 100", skip=True), rule(when="modality == 'CT' and slices >= 12")),
+        configuration=_rules(
+            rule("no", when="slices > 100", skip=True), rule(when="modality == 'CT' and slices >= 12")
+        ),
         settings=("[[rule]] when",),
     ),
     Case(

@@ -209,8 +209,12 @@ CASES = (
         settings=("assembly.quiet_seconds",),
     ),
     Case(name="one series over two associations at once", story=_one_series_over_two_at_once, becomes=analysed()),
-    Case(name="two series of a study, interleaved", story=_interleaved, becomes=(Becomes(), Becomes()),
-         configuration={"rule": [{"name": "all", "bundle": "tiny", "per_study": "all"}]}),
+    Case(
+        name="two series of a study, interleaved",
+        story=_interleaved,
+        becomes=(Becomes(), Becomes()),
+        configuration={"rule": [{"name": "all", "bundle": "tiny", "per_study": "all"}]},
+    ),
     Case(
         name="every association that brought the series was released",
         means="a short quiet period is enough",
@@ -232,7 +236,12 @@ CASES = (
         becomes=analysed(completeness=SUSPECT, reason=Reason.ASSOCIATION_ABORTED),
         says=("SUSPECT (association-aborted)", "A transfer was cut off"),
     ),
-    Case(name="an association breaks off and the sender tries again", story=_aborted_then_whole, becomes=analysed(), copies=(7, 0)),
+    Case(
+        name="an association breaks off and the sender tries again",
+        story=_aborted_then_whole,
+        becomes=analysed(),
+        copies=(7, 0),
+    ),
     Case(
         name="an association breaks off after three images",
         story=sent(lambda: head()[:3], ending=AssociationEnding.ABORTED),

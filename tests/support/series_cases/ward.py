@@ -91,7 +91,7 @@ class Ward:
         return Bench(
             self.folder / "home",
             [dict(one) for one in self.destinations],
-            more=dict(configuration),
+            more={**configuration, "assembly": {"released_seconds": 5.0, **configuration.get("assembly", {})}},
             manifest=None if self.scope is None else manifest(**self.scope),
             **more,
         )

@@ -72,8 +72,12 @@ CASES = (
         becomes=not_analysed(Reason.INCOMPLETE, **_GAP),
         says=("missing at 3 places",),
     ),
-    Case(name="a missing slice that comes in time", story=_comes_in_time, becomes=analysed(),
-         settings=("assembly.incomplete_wait_seconds",)),
+    Case(
+        name="a missing slice that comes in time",
+        story=_comes_in_time,
+        becomes=analysed(),
+        settings=("assembly.incomplete_wait_seconds",),
+    ),
     Case(
         name="a missing slice that comes after the report",
         means="a second revision, analysed, whose result names the first",
