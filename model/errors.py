@@ -5,6 +5,8 @@
     ModelError
     ├── UnreadableInstance          a file is not a DICOM instance that can be used
     ├── PixelError                  its pixels cannot become HU; ``rejection`` says why
+    ├── ScratchError                there is no room on disk for the slices of a series: no fault of the series
+    ├── DecoderUnavailable          the process that decodes does not start: no fault of the series
     ├── DeviceError                 the device that was asked for is not there
     ├── InferenceError              the model's answer is not a score
     └── BundleError                 a model bundle is not served
@@ -33,6 +35,14 @@ class PixelError(ModelError):
         """Name the coded reason and say it in words."""
         super().__init__(words)
         self.rejection = rejection
+
+
+class ScratchError(ModelError):
+    """There is no room on disk for the slices of a series. It is no fault of the series: try again later."""
+
+
+class DecoderUnavailable(ModelError):
+    """The process that decodes compressed pixels does not start. It is no fault of the series."""
 
 
 class BundleError(ModelError):

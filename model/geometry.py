@@ -6,19 +6,22 @@ Instance numbers, Slice Location and Gantry/Detector Tilt are never used: they a
 import itertools
 import math
 import statistics
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hounsfield.model.headers import SliceHeader
 
-_Vector = tuple[float, float, float]
+Vector = tuple[float, float, float]
+"""x, y, z in the patient coordinate system."""
 SAME_DIRECTION_DEGREES = 1.0
 """Orientations that differ by less are one orientation."""
 SAME_POSITION_MM = 0.01
 GAP_FACTOR = 1.5
 """A step wider than this many times the usual one has a slice missing in it."""
-_MOST_STRAYS = 4
+MOST_STRAYS = 4
 """More images than this with another orientation are a second reconstruction, not localizers."""
 
 
@@ -63,7 +66,7 @@ class SeriesGeometry:
     """The different slice thicknesses, ascending."""
     coverage_mm: float
     """From the first to the last slice centre."""
-    normal: tuple[float, float, float] | None
+    normal: Vector | None
     tilt_degrees: float
     """Gantry tilt: angle between the line of positions and the slice normal (the shear of the volume)."""
     plane_degrees: float
@@ -74,16 +77,17 @@ class SeriesGeometry:
 
 def measure(headers: Sequence[SliceHeader]) -> SeriesGeometry:
     """Measure a series. Never raises; an empty or unusable series has an empty ``order``."""
-    scouts = [i for i, header in enumerate(headers) if "LOCALIZER" in header.image_type]
-    images = [i for i in range(len(headers)) if i not in set(scouts)]
-    placed = [i for i in images if headers[i].position is not None and headers[i].orientation is not None]
-    missing = tuple(i for i in images if i not in set(placed))
-    main, strays = _main_plane(headers, placed)
-    few = not strays or (len(strays) <= _MOST_STRAYS and len(strays) * 4 < len(placed))
-    normal = _normal(headers[main[0]].orientation or ()) if main else None
-    along = {i: _dot(headers[i].position or (), normal) for i in main} if normal else {}
-    order = sorted(main, key=lambda i: along[i])
-    steps = [along[b] - along[a] for a, b in itertools.pairwise(order)]
+    scouts = [i for i, header in enumerate(headers) if is_localizer(header)]
+    images = [i for i, header in enumerate(headers) if not is_localizer(header)]
+    placed = [i for i in images if is_placed(headers[i])]
+    missing = tuple(i for i in images if not is_placed(headers[i]))
+    planes = orientations(headers, placed, most=1)
+    main = planes[0] if planes else []
+    strays = [i for plane in planes[1:] for i in plane]
+    few = not strays or (len(strays) <= MOST_STRAYS and len(strays) * 4 < len(placed))
+    normal = normal_of(headers[main[0]].orientation or ()) if main else None
+    order, along = in_order(headers, main, normal) if normal else ([], [])
+    steps = [b - a for a, b in itertools.pairwise(along)]
     expected = _expected_steps([headers[i].thickness for i in order], steps)
     return SeriesGeometry(
         order=tuple(order),
@@ -110,20 +114,66 @@ def measure(headers: Sequence[SliceHeader]) -> SeriesGeometry:
     )
 
 
-def _main_plane(headers: Sequence[SliceHeader], placed: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Split by orientation: the most frequent one, and the rest."""
-    if not placed:
-        return [], []
-    rounded = Counter(tuple(round(value, 3) for value in headers[i].orientation or ()) for i in placed)
-    reference = rounded.most_common(1)[0][0]
-    limit = math.cos(math.radians(SAME_DIRECTION_DEGREES))
-    main: list[int] = []
-    strays: list[int] = []
-    for i in placed:
-        orientation = headers[i].orientation or ()
-        alike = all(_cosine(orientation[k : k + 3], reference[k : k + 3]) >= limit for k in (0, 3))
-        (main if alike else strays).append(i)
-    return main, strays
+def is_localizer(header: SliceHeader) -> bool:
+    """Whether Image Type (0008,0008) says that the image only shows where slices lie."""
+    return "LOCALIZER" in header.image_type or "SCOUT" in header.image_type
+
+
+def is_placed(header: SliceHeader) -> bool:
+    """Whether the image says where it lies in the patient."""
+    return header.position is not None and header.orientation is not None
+
+
+def is_axial(orientation: Sequence[float]) -> bool:
+    """Whether a plane lies nearer to the axial one than 45 degrees; (6,) direction cosines of a row and a column."""
+    return abs(orientation[0] * orientation[4] - orientation[1] * orientation[3]) > 0.7071
+
+
+def orientations(headers: Sequence[SliceHeader], placed: Sequence[int], *, most: int) -> list[list[int]]:
+    """Sort images with a position by orientation, the most frequent one first.
+
+    At most ``most`` orientations are told apart; one list more holds the rest, if any. Rows and columns count, not
+    only the plane: flipped slices have another orientation.
+    """
+    indices = np.array(placed, dtype=np.intp)
+    rest = np.array([headers[i].orientation for i in placed], dtype=np.float64).reshape(-1, 2, 3)
+    found: list[list[int]] = []
+    while indices.size:
+        if len(found) == most:
+            found.append(indices.tolist())
+            break
+        rounded, counts = np.unique(np.round(rest.reshape(-1, 6), 3) + 0.0, axis=0, return_counts=True)
+        alike = _alike(rest, rounded[counts.argmax()].reshape(2, 3))
+        found.append(indices[alike].tolist())
+        indices, rest = indices[~alike], rest[~alike]
+    return found
+
+
+def in_order(headers: Sequence[SliceHeader], placed: Sequence[int], normal: Vector) -> tuple[list[int], list[float]]:
+    """Sort images along ``normal``: their indices and their places on it in mm; equal places by instance and frame."""
+    positions = np.array([headers[i].position for i in placed], dtype=np.float64).reshape(-1, 3)
+    along = dict(zip(placed, (positions * np.array(normal)).sum(axis=1).tolist(), strict=True))
+    order = sorted(placed, key=lambda i: (along[i], headers[i].sop_instance_uid, headers[i].frame or 0))
+    return order, [along[i] for i in order]
+
+
+def normal_of(orientation: Sequence[float]) -> Vector | None:
+    """Unit normal of the slice plane, turned so that its largest component is positive."""
+    (a, b, c), (d, e, f) = orientation[:3], orientation[3:]
+    cross = (b * f - c * e, c * d - a * f, a * e - b * d)
+    length = math.hypot(*cross)
+    if length == 0.0:
+        return None
+    scale = math.copysign(1.0 / length, max(cross, key=abs))
+    return cross[0] * scale, cross[1] * scale, cross[2] * scale
+
+
+def _alike(directions: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of (n, 2, 3) row and column directions are those of ``reference``, (2, 3)."""
+    lengths = np.linalg.norm(directions, axis=2) * np.linalg.norm(reference, axis=1)
+    cosines = (directions * reference).sum(axis=2) / lengths
+    close: NDArray[np.bool_] = (cosines >= math.cos(math.radians(SAME_DIRECTION_DEGREES))).all(axis=1)
+    return close
 
 
 def _expected_steps(thickness: Sequence[float | None], steps: Sequence[float]) -> list[float]:
@@ -162,7 +212,7 @@ def _irregular(steps: Sequence[float]) -> bool:
     return any(abs(step - usual) > max(0.01 * usual, 0.01) for step in steps)
 
 
-def _shear(first: SliceHeader, last: SliceHeader, normal: _Vector) -> float:
+def _shear(first: SliceHeader, last: SliceHeader, normal: Vector) -> float:
     """Angle in degrees between the way from the first to the last slice and the normal."""
     way = tuple(b - a for a, b in zip(first.position or (), last.position or (), strict=True))
     if math.hypot(*way) < SAME_POSITION_MM:
@@ -178,17 +228,6 @@ def _mixed(slices: Sequence[SliceHeader]) -> tuple[str, ...]:
         "frame of reference": len({h.frame_of_reference_uid for h in slices} - {""}) > 1,
     }
     return tuple(name for name, differs in different.items() if differs)
-
-
-def _normal(orientation: Sequence[float]) -> _Vector | None:
-    """Unit normal of the slice plane, turned so that its largest component is positive."""
-    (a, b, c), (d, e, f) = orientation[:3], orientation[3:]
-    cross = (b * f - c * e, c * d - a * f, a * e - b * d)
-    length = math.hypot(*cross)
-    if length == 0.0:
-        return None
-    scale = math.copysign(1.0 / length, max(cross, key=abs))
-    return cross[0] * scale, cross[1] * scale, cross[2] * scale
 
 
 def _dot(a: Sequence[float], b: Sequence[float]) -> float:

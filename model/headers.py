@@ -1,16 +1,19 @@
 """What the gates and the geometry need from one CT instance, read without its pixels and without trusting it."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from hounsfield.model.elements import Elements
+from hounsfield.model.errors import UnreadableInstance
 from hounsfield.model.walker import EXPLICIT_BIG, IMPLICIT_LITTLE, Walked, walk
 
 EXPLICIT_LITTLE: Final = "1.2.840.10008.1.2.1"
 NATIVE: Final = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG})
 """Transfer syntaxes whose pixel data is not encapsulated."""
+ENHANCED_CT: Final = frozenset({"1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"})
+"""Enhanced CT and Legacy Converted Enhanced CT Image Storage: frames described by functional groups (PS3.3 A.38)."""
 
 _ALWAYS_LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 53, 55, 81))
 _PERHAPS_LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (91, 93, 203))
@@ -67,7 +70,9 @@ _TAGS = {
     "rescale_type": 0x00281054,
     "lossy": 0x00282110,
 }
-_WANTED = frozenset(_TAGS.values()) | {0x00080005}
+_FRAME_TYPE, _FRAME_ACQUISITION, _AGENT_ADMINISTERED, _REGION_MEANING = 0x00089007, 0x00209156, 0x00189342, 0x00080104
+_CHARACTER_SET = 0x00080005
+_WANTED = frozenset(_TAGS.values()) | {_CHARACTER_SET}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +163,28 @@ class SliceHeader:
         return self.transfer_syntax in NATIVE
 
 
+def read_slices(path: Path) -> tuple[SliceHeader, ...]:
+    """Read one instance up to its pixel data: a header for each image in it.
+
+    An instance of a single-frame class gives one header with ``frame`` None; one of :data:`ENHANCED_CT` gives one a
+    frame, in stored order, described by its functional groups. A multi-frame instance of another class gives one
+    header whose ``frames`` says so; nothing of it is used.
+
+    Raises:
+        hounsfield.model.errors.UnreadableInstance: as :func:`read_header`; or Number of Frames (0028,0008) is not
+            the number of items in the Per-Frame Functional Groups Sequence.
+    """
+    walked = walk(path, _WANTED)
+    whole = _header(path, walked)
+    if whole.sop_class_uid not in ENHANCED_CT:
+        return (whole,)
+    if not walked.frames or whole.frames != len(walked.frames):
+        raise UnreadableInstance("the number of frames and the per-frame functional groups do not match")
+    return tuple(_frame_header(whole, number, walked) for number in range(1, whole.frames + 1))
+
+
 def read_header(path: Path) -> SliceHeader:
-    """Read one instance up to its pixel data.
+    """Read one instance up to its pixel data, as one header whatever the number of its frames.
 
     Raises:
         hounsfield.model.errors.UnreadableInstance: not a Part 10 file, deflated, damaged, or nested beyond reason.
@@ -223,6 +248,33 @@ def _header(path: Path, walked: Walked) -> SliceHeader:
         burned_in=get.code(tag["burned_in"]) == "YES",
         pixel_offset=walked.pixel_offset,
         pixel_bytes=walked.pixel_length if syntax in NATIVE else None,
+    )
+
+
+def _frame_header(whole: SliceHeader, number: int, walked: Walked) -> SliceHeader:
+    """What is said of one frame comes from its functional groups alone; only what no macro holds is the instance's."""
+    charset = {_CHARACTER_SET: walked.values.get(_CHARACTER_SET, b"")}
+    get = Elements(charset | walked.shared | walked.frames[number - 1], little=walked.little)
+    tag = _TAGS
+    return replace(
+        whole,
+        frame=number,
+        image_type=get.codes(_FRAME_TYPE) or get.codes(tag["image_type"]) or whole.image_type,
+        body_part=whole.body_part or get.code(tag["body_part"]) or get.text(_REGION_MEANING),
+        kernel=get.text(tag["kernel"]),
+        position=_position(get.numbers(tag["position"], 3)),
+        orientation=_orientation(get.numbers(tag["orientation"], 6)),
+        pixel_spacing=_spacing(get.numbers(tag["pixel_spacing"], 2)),
+        thickness=_positive(get.number(tag["thickness"])),
+        spacing_between=_positive(abs(get.number(tag["spacing_between"]) or 0.0)),
+        gantry_tilt=get.number(tag["gantry_tilt"]),
+        slope=get.number(tag["slope"]),
+        intercept=get.number(tag["intercept"]),
+        rescale_type=get.code(tag["rescale_type"]),
+        contrast=whole.contrast or _contrast(get) or get.code(_AGENT_ADMINISTERED) == "YES",
+        acquisition_number=get.short(_FRAME_ACQUISITION) or get.integer(tag["acquisition_number"]),
+        quality_control_image=whole.quality_control_image or get.code(tag["quality_control"]) == "YES",
+        burned_in=whole.burned_in or get.code(tag["burned_in"]) == "YES",
     )
 
 

@@ -1,8 +1,9 @@
-"""Analysis identity: equal for copies of a slice that a model could not tell apart, different for all others.
+"""Analysis identity: equal for copies of an image that a model could not tell apart, different for all others.
 
 It covers SOP Instance UID, decoded pixels, geometry, rescale, Patient ID and Study Instance UID; not file bytes,
-descriptions or the transfer syntax. Run as a module it reads paths from standard input, one a line, and writes one
-JSON object a line, so that a caller can decode foreign pixels in a process with limits of its own::
+descriptions or the transfer syntax. Of a multi-frame instance it covers every frame. Run as a module it reads paths
+from standard input, one a line, and writes one JSON object a line, so that a caller can decode foreign pixels in a
+process with limits of its own::
 
     python -m hounsfield.model.identity --memory-mb 2048 < paths
 """
@@ -12,37 +13,72 @@ import hashlib
 import json
 import resource
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
 from hounsfield.model.errors import PixelError, UnreadableInstance
-from hounsfield.model.headers import SliceHeader, read_header
-from hounsfield.model.pixels import read_raw
+from hounsfield.model.frames import FrameIndex
+from hounsfield.model.headers import SliceHeader, read_slices
+from hounsfield.model.pixels import pixel_digest
 
 _CHUNK = 1 << 20
 
 
-def instance_identity(path: Path) -> str:
-    """Return the identity of one instance, hex SHA-256.
+@dataclass(frozen=True, slots=True)
+class InstanceIdentity:
+    """Two hex SHA-256 of one instance."""
+
+    identity: str
+    """Its analysis identity."""
+    content: str
+    """The same without SOP Instance UID: equal for one image that was sent under two UIDs."""
+
+
+def instance_identity(path: Path) -> InstanceIdentity:
+    """Return the identity of one instance.
 
     Pixels that cannot be decoded count by their encoded bytes, files that cannot be read by all their bytes; both
     are marked, so that they never equal a decoded identity. Raises OSError only.
     """
     try:
-        header = read_header(path)
+        slices = read_slices(path)
     except UnreadableInstance:
-        return _hash(["unreadable", _bytes_from(path, 0)])
-    return _hash(
-        [
-            "instance",
-            header.sop_instance_uid,
-            header.study_uid,
-            [header.patient.id, header.patient.issuer],
-            [header.position, header.orientation, header.pixel_spacing, header.thickness],
-            [header.slope, header.intercept, header.rescale_type],
-            _pixels(header),
-        ]
+        return unreadable_identity(path)
+    index = FrameIndex()
+    try:
+        digests = [pixel_digest(one, index) for one in slices]
+    except PixelError:
+        return identity_of(slices, None)
+    return identity_of(slices, digests)
+
+
+def unreadable_identity(path: Path) -> InstanceIdentity:
+    """Return the identity of a file that has no usable header. Raises OSError."""
+    value = _hash(["unreadable", _bytes_from(path, 0)])
+    return InstanceIdentity(value, value)
+
+
+def identity_of(slices: Sequence[SliceHeader], digests: Sequence[str] | None) -> InstanceIdentity:
+    """Return the identity of one instance from its slices (one, or those of its frames) and their pixel digests.
+
+    ``digests`` are those of :mod:`hounsfield.model.pixels`, one for each slice; None where they cannot be had: then
+    the encoded bytes count instead, and OSError may be raised.
+    """
+    first = slices[0]
+    pixels: list[list[object]]
+    about: list[object] = [first.study_uid, [first.patient.id, first.patient.issuer]]
+    if digests is None:
+        pixels = [_encoded(first) if one is first else ["encoded"] for one in slices]
+    else:
+        pixels = [["decoded", [one.rows, one.columns], digest] for one, digest in zip(slices, digests, strict=True)]
+    images = [_image(one, its) for one, its in zip(slices, pixels, strict=True)]
+    # One slice is written flat, as it was before there were frames: its identity names results in archives.
+    kind = "instance" if first.frame is None else "frames"
+    rest = images[0] if first.frame is None else [[one.frame, *i] for one, i in zip(slices, images, strict=True)]
+    return InstanceIdentity(
+        identity=_hash([kind, first.sop_instance_uid, *about, *rest]), content=_hash(["content", *about, *rest])
     )
 
 
@@ -51,13 +87,17 @@ def series_identity(instance_identities: Iterable[str]) -> str:
     return _hash(["series", sorted(set(instance_identities))])
 
 
-def _pixels(header: SliceHeader) -> list[object]:
-    try:
-        raw = read_raw(header)
-    except PixelError:
-        offset = header.pixel_offset
-        return ["encoded", "" if offset is None else _bytes_from(header.path, offset)]
-    return ["decoded", raw.shape, hashlib.sha256(raw.astype("<i4", copy=False).tobytes()).hexdigest()]
+def _image(header: SliceHeader, pixels: Sequence[object]) -> list[object]:
+    return [
+        [header.position, header.orientation, header.pixel_spacing, header.thickness],
+        [header.slope, header.intercept, header.rescale_type],
+        pixels,
+    ]
+
+
+def _encoded(header: SliceHeader) -> list[object]:
+    offset = header.pixel_offset
+    return ["encoded", "" if offset is None else _bytes_from(header.path, offset)]
 
 
 def _hash(parts: list[object]) -> str:
@@ -74,7 +114,7 @@ def _bytes_from(path: Path, offset: int) -> str:
 
 
 def main(arguments: list[str] | None = None, source: TextIO = sys.stdin, target: TextIO = sys.stdout) -> int:
-    """Answer each path on ``source`` with ``{"path": ..., "identity": ...}``; 1 if a file could not be opened."""
+    """Answer each path on ``source`` with ``{"path":, "identity":, "content":}``; 1 if a file could not be opened."""
     parser = argparse.ArgumentParser(prog="hounsfield.model.identity", description="Analysis identity of DICOM files")
     parser.add_argument("--memory-mb", type=int, default=0, help="limit of address space, MiB; 0 for none")
     parser.add_argument("--cpu-seconds", type=int, default=0, help="limit of processor time, seconds; 0 for none")
@@ -87,7 +127,7 @@ def main(arguments: list[str] | None = None, source: TextIO = sys.stdin, target:
         if not path:
             continue
         try:
-            row = {"path": path, "identity": instance_identity(Path(path))}
+            row = {"path": path, **asdict(instance_identity(Path(path)))}
         except OSError as error:
             sys.stderr.write(f"cannot open a file: {error.strerror}\n")
             status = 1

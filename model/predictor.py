@@ -137,14 +137,15 @@ class Predictor:
             )
 
 
-def find(bundle: Bundle, sop_instance_uids: Sequence[str], scores: Scores, label: int = 0) -> Finding:
+def find(bundle: Bundle, images: Sequence[tuple[str, int | None]], scores: Scores, label: int = 0) -> Finding:
     """Make the finding of one label (by its place in the manifest) from the slice scores of a series.
 
-    ``scores`` has shape (slices, labels), in the order of the UIDs. Raises ValueError for other shapes.
+    ``images`` are SOP Instance UID and frame number of each slice; ``scores`` has shape (slices, labels), in their
+    order. Raises ValueError for other shapes.
     """
     output = bundle.manifest.output
-    if scores.shape != (len(sop_instance_uids), len(output.labels)):
-        raise ValueError(f"scores must have shape ({len(sop_instance_uids)}, {len(output.labels)}), not {scores.shape}")
+    if scores.shape != (len(images), len(output.labels)):
+        raise ValueError(f"scores must have shape ({len(images)}, {len(output.labels)}), not {scores.shape}")
     meaning = output.labels[label]
     series = aggregation(output.aggregation)(scores)
     return Finding(
@@ -153,8 +154,8 @@ def find(bundle: Bundle, sop_instance_uids: Sequence[str], scores: Scores, label
         score=float(series[label]),
         threshold=meaning.threshold,
         slices=tuple(
-            SliceScore(sop_instance_uid=uid, score=float(row[label]))
-            for uid, row in zip(sop_instance_uids, scores, strict=True)
+            SliceScore(sop_instance_uid=uid, score=float(row[label]), frame=frame)
+            for (uid, frame), row in zip(images, scores, strict=True)
         ),
         slice_threshold=meaning.slice_threshold,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from hounsfield.model.errors import UnreadableInstance
+from hounsfield.model.multiframe import LONG_VR, MOST_BYTES, PER_FRAME, SHARED, GroupReader
 
 IMPLICIT_LITTLE: Final = "1.2.840.10008.1.2"
 EXPLICIT_BIG: Final = "1.2.840.10008.1.2.2"
@@ -24,7 +25,6 @@ _LONGEST_VALUE = 65_536
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _TRANSFER_SYNTAX = 0x00020010
-_LONG_VR = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,10 @@ class Walked:
     pixel_offset: int | None
     pixel_length: int | None
     """None if undefined; never more than the file holds."""
+    shared: dict[int, bytes]
+    """What the Shared Functional Groups Sequence says of every frame."""
+    frames: list[dict[int, bytes]]
+    """What the Per-Frame Functional Groups Sequence says of each; empty for an instance without it."""
 
 
 def walk(path: Path, wanted: Container[int]) -> Walked:
@@ -59,7 +63,9 @@ def walk(path: Path, wanted: Container[int]) -> Walked:
                 raise UnreadableInstance("the data set is deflated: send it in another transfer syntax")
             walker = _Walker(file, implicit=syntax == IMPLICIT_LITTLE, little=syntax != EXPLICIT_BIG)
             offset, length = walker.run(wanted)
-            return Walked(meta, walker.values, syntax, syntax != EXPLICIT_BIG, offset, length)
+            shared = walker.groups.get(SHARED) or [{}]
+            frames = walker.groups.get(PER_FRAME, [])
+            return Walked(meta, walker.values, syntax, syntax != EXPLICIT_BIG, offset, length, shared[0], frames)
     except OSError as error:
         raise UnreadableInstance(f"the file cannot be opened ({type(error).__name__})") from None
 
@@ -80,8 +86,11 @@ class _BoundedFile(io.BufferedReader):
         return value
 
     def skip(self, count: int) -> None:
-        self.at += count
-        self.seek(self.at)
+        self.go(self.at + count)
+
+    def go(self, at: int) -> None:
+        self.at = at
+        self.seek(at)
 
 
 @dataclass(slots=True)
@@ -101,7 +110,10 @@ class _Walker:
         self._long = struct.Struct(f"{order}I").unpack_from
         self._short = struct.Struct(f"{order}H").unpack_from
         self._levels: list[_Level] = []
+        self._little = little
         self.values: dict[int, bytes] = {}
+        self.groups: dict[int, list[dict[int, bytes]]] = {}
+        """Items of the functional groups sequences."""
 
     def run(self, wanted: Container[int]) -> tuple[int | None, int | None]:
         """Fill ``values``; return offset and length of the pixel data."""
@@ -123,7 +135,9 @@ class _Walker:
             vr, length = self._vr_and_length(head, implicit)
             if tag == PIXEL_DATA and not self._levels:
                 return file.at, None if length == _UNDEFINED else min(length, max(file.size - file.at, 0))
-            if length == _UNDEFINED:
+            if tag in (SHARED, PER_FRAME) and not self._levels:
+                self.groups[tag] = self._functional_groups(length, implicit or vr == b"UN")
+            elif length == _UNDEFINED:
                 if not self._levels:
                     sequence = tag if tag in wanted else 0
                 self._enter(_Level(is_item=False, implicit=implicit or vr == b"UN"))
@@ -135,11 +149,21 @@ class _Walker:
                 file.skip(length)
         raise UnreadableInstance("the data set has too many elements")
 
+    def _functional_groups(self, length: int, implicit: bool) -> list[dict[int, bytes]]:
+        """Read one of the two sequences, which are long: thousands of frames with a dozen macros each."""
+        file, start, defined = self._file, self._file.at, length != _UNDEFINED
+        if defined and length > MOST_BYTES:
+            raise UnreadableInstance("the functional groups are too large")
+        reader = GroupReader(file.take(length if defined else MOST_BYTES), implicit=implicit, little=self._little)
+        found = reader.read(length if defined else None)
+        file.go(start + (length if defined else reader.at))
+        return found
+
     def _vr_and_length(self, head: bytes, implicit: bool) -> tuple[bytes, int]:
         vr = head[4:6]
         if implicit or not (vr.isalpha() and vr.isupper()):  # some writers fall back to implicit inside sequences
             return b"", int(self._long(head, 4)[0])
-        if vr in _LONG_VR:
+        if vr in LONG_VR:
             more = self._file.take(4)
             return vr, int(self._long(more)[0]) if len(more) == 4 else 0
         return vr, int(self._short(head, 6)[0])
@@ -174,7 +198,7 @@ def _read_meta(file: _BoundedFile) -> dict[int, bytes]:
             file.skip(start - file.at)
             return meta
         length = int.from_bytes(head[6:8], "little")
-        if head[4:6] in _LONG_VR:
+        if head[4:6] in LONG_VR:
             length = int.from_bytes(file.take(4), "little")
         if length > _LONGEST_VALUE:
             break

@@ -25,7 +25,7 @@ from hounsfield.storage.records import (
     StoredResultSet,
     Verdict,
 )
-from hounsfield.storage.states import JobKind, Reason
+from hounsfield.storage.states import JobKind, Reason, SeriesState
 
 
 class SeriesStore(Protocol):
@@ -73,8 +73,16 @@ class SeriesStore(Protocol):
     def find(self, series_uid: str) -> SeriesRecord | None:
         """Return a series by its Series Instance UID."""
 
-    def page(self, *, after_id: int = 0, limit: int = 1000) -> list[SeriesRecord]:
-        """Return series in the order of their ids, one page."""
+    def page(
+        self,
+        *,
+        after_id: int = 0,
+        limit: int = 1000,
+        state: SeriesState | None = None,
+        reason: Reason | None = None,
+        study_uid: str | None = None,
+    ) -> list[SeriesRecord]:
+        """Return series in the order of their ids, one page; None of the conditions: whatever it is."""
 
     def instances(self, series_id: int, revision: int | None = None) -> list[InstanceRecord]:
         """Return all copies (None), or the primary instances of one frozen revision's snapshot."""
@@ -156,6 +164,15 @@ class SeriesStore(Protocol):
         """HELD -> RECEIVING, by a person; the assembler looks at it again, and the hold's reason is waived.
 
         It stays waived (``SeriesRecord.waived``) until another image comes: only what was looked at was released.
+        """
+
+    def known_elsewhere(self, series_id: int) -> int:
+        """Return how many images of this series have a SOP Instance UID that came before in another series."""
+
+    def reopen_passed_over(self, now: datetime) -> int:
+        """SKIPPED(another-series-analysed) -> RECEIVING where that other series was not analysed after all.
+
+        Returns how many. Nothing is reopened while a series of the same study and rule is open or in work.
         """
 
     def replay(self, series_id: int, now: datetime, by: str = "") -> bool:

@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, exists, func, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
-from hounsfield.storage import forgetting, registration, series_changes, tables
+from hounsfield.storage import forgetting, passed_over, registration, series_changes, tables
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.records import (
     AssociationEnd,
@@ -20,7 +20,7 @@ from hounsfield.storage.records import (
     Verdict,
 )
 from hounsfield.storage.rows import association_record, instance_record, series_record, verdict_record
-from hounsfield.storage.states import AssociationEnding, Reason, SeriesState
+from hounsfield.storage.states import AssociationEnding, InstanceRole, Reason, SeriesState
 from hounsfield.storage.transactions import Transactions
 
 _AFTER_DIGITS = "g"
@@ -102,9 +102,20 @@ class SqlSeriesStore:
             row = connection.execute(query).one_or_none()
         return None if row is None else series_record(row)
 
-    def page(self, *, after_id: int = 0, limit: int = 1000) -> list[SeriesRecord]:
-        """Return series in the order of their ids, one page."""
-        query = select(tables.series).where(tables.series.c.id > after_id).order_by(tables.series.c.id).limit(limit)
+    def page(
+        self,
+        *,
+        after_id: int = 0,
+        limit: int = 1000,
+        state: SeriesState | None = None,
+        reason: Reason | None = None,
+        study_uid: str | None = None,
+    ) -> list[SeriesRecord]:
+        """Return the series that were asked for in the order of their ids, one page."""
+        columns = tables.series.c
+        wanted = {columns.state: state, columns.reason: reason, columns.study_uid: study_uid}
+        conditions = [column == value for column, value in wanted.items() if value is not None]
+        query = select(tables.series).where(columns.id > after_id, *conditions).order_by(columns.id).limit(limit)
         with self._transactions.read() as connection:
             return [series_record(row) for row in connection.execute(query)]
 
@@ -167,6 +178,31 @@ class SqlSeriesStore:
         query = select(tables.series).where(tables.series.c.study_uid == study_uid).order_by(tables.series.c.id)
         with self._transactions.read() as connection:
             return [series_record(row) for row in connection.execute(query)]
+
+    def known_elsewhere(self, series_id: int) -> int:
+        """Return how many images of this series have a SOP Instance UID that came before in another series."""
+        ours, theirs = tables.instance, tables.instance.alias()
+        before = exists().where(
+            theirs.c.sop_instance_uid == ours.c.sop_instance_uid,
+            theirs.c.series_id != ours.c.series_id,
+            theirs.c.id < ours.c.id,
+            theirs.c.role == InstanceRole.SOURCE,
+        )
+        query = (
+            select(func.count())
+            .select_from(ours)
+            .where(ours.c.series_id == series_id, ours.c.is_primary, ours.c.role == InstanceRole.SOURCE, before)
+        )
+        with self._transactions.read() as connection:
+            return connection.execute(query).scalar_one()
+
+    def reopen_passed_over(self, now: datetime) -> int:
+        """SKIPPED(another-series-analysed) -> RECEIVING where the other one came to nothing."""
+        with self._transactions.read() as connection:
+            if not passed_over.found(connection):
+                return 0
+        with self._transactions.write() as connection:
+            return passed_over.reopen(connection, now)
 
     def close_unchanged(self, series: SeriesRecord, variants: Sequence[int], now: datetime) -> bool:
         """Put a reopened series back to CLOSED at the same revision."""

@@ -116,7 +116,7 @@ instance = Table(
     _id(),
     Column("series_id", Id, ForeignKey("series.id"), nullable=False),
     Column("digest", Digest, nullable=False, unique=True),
-    Column("sop_instance_uid", Uid, nullable=False),
+    Column("sop_instance_uid", Uid, nullable=False, index=True),
     Column("sop_class_uid", Uid, nullable=False),
     Column("study_uid", Uid, nullable=False),
     Column("transfer_syntax", Uid, nullable=False),

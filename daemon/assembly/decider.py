@@ -13,19 +13,19 @@ from hounsfield.daemon.assembly.candidates import Candidate, Examiner, Option
 from hounsfield.daemon.assembly.completeness import Evidence
 from hounsfield.daemon.assembly.decision import Close, Decision, Hold, Skip, Unchanged, Wait
 from hounsfield.daemon.assembly.identities import IdentityReader
-from hounsfield.daemon.assembly.images import SeriesImages, SeriesReader
+from hounsfield.daemon.assembly.images import SeriesImages
 from hounsfield.daemon.assembly.quiet import Quiet
 from hounsfield.daemon.assembly.rules import RuleBook
+from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
 from hounsfield.daemon.assembly.study import Study
 from hounsfield.daemon.assembly.timing import Timing
 from hounsfield.daemon.config.rules import Rule
 from hounsfield.daemon.config.sections import AssemblySettings
 from hounsfield.daemon.errors import IdentityUnavailable
 from hounsfield.daemon.query.series_counts import PENDING, Known, SeriesCounts
-from hounsfield.model.fitness import is_phantom
-from hounsfield.storage.ports import JobStore, SeriesStore
+from hounsfield.model.scope import is_phantom
+from hounsfield.storage.errors import DatabaseUnavailable
 from hounsfield.storage.records import InferRequest, SeriesRecord
-from hounsfield.storage.spool import Spool
 from hounsfield.storage.states import Completeness, InstanceRole, JobKind, Outcome, Reason, SeriesState
 
 PRIORITIES = {"routine": 0, "stat": 100}
@@ -39,14 +39,14 @@ class Decider:
     def __init__(
         self,
         *,
-        series: SeriesStore,
-        jobs: JobStore,
-        reader: SeriesReader,
+        series: Studies,
+        jobs: JobLog,
+        reader: Reader,
         book: RuleBook,
         examiner: Examiner,
         counts: SeriesCounts,
         identities: IdentityReader,
-        spool: Spool,
+        spool: Paths,
         settings: AssemblySettings,
         max_attempts: int,
     ) -> None:
@@ -54,7 +54,7 @@ class Decider:
         self._jobs = jobs
         self._reader = reader
         self._book = book
-        self._without_holds = RuleBook([rule for rule in book.rules if not rule.hold])
+        self._without_holds = book.without_holds()
         self._examiner = examiner
         self._counts = counts
         self._identities = identities
@@ -96,7 +96,9 @@ class Decider:
         return None
 
     def _conflicts(self, images: SeriesImages) -> bool:
-        """Compare new copies of known SOP instances with the first copy by analysis identity."""
+        """Whether a SOP Instance UID stands for more than one image: copies are compared by analysis identity."""
+        if self._series.known_elsewhere(images.series.id):
+            return True  # an identifier that came before with another series
         variants = images.new_variants
         if not variants:
             return False
@@ -134,8 +136,12 @@ class Decider:
         """Whether a series was closed and then could not be analysed: the next best one may have its place."""
         if record.state is not SeriesState.CLOSED:
             return False
-        last = [job for job in self._jobs.of_series(record.id) if job.kind is JobKind.INFER and job.outcome is not None]
-        return bool(last) and last[-1].outcome is Outcome.NOT_ANALYSED
+        analyses = [
+            job
+            for job in self._jobs.of_series(record.id)
+            if job.kind is JobKind.INFER and job.revision == record.revision
+        ]
+        return bool(analyses) and all(job.outcome is Outcome.NOT_ANALYSED for job in analyses)
 
     def _analyse(self, images: SeriesImages, rule: Rule, study: Study, standings: Mapping[int, Quiet]) -> Decision:
         standing = standings[images.series.id]
@@ -202,8 +208,19 @@ class Decider:
             evidence = self._evidence(images, rule, standings.get(images.series.id))
             if isinstance(evidence, Wait):
                 return evidence
-            rivals.append(self._examiner.examine(images, rule, evidence))
+            rival = self._examine_rival(images, rule, evidence)
+            if rival is not None:
+                rivals.append(rival)
         return _best_of(candidate, rivals, rule)
+
+    def _examine_rival(self, images: SeriesImages, rule: Rule, evidence: Evidence) -> Candidate | None:
+        """A series that cannot be judged does not take the others with it: it fails, and is held, on its own turn."""
+        try:
+            return self._examiner.examine(images, rule, evidence)
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, it is the other series' trouble
+            return None
 
     def _close(self, candidate: Candidate, rule: Rule, options: Sequence[Option], standing: Quiet) -> Decision:
         images = candidate.images

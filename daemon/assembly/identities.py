@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Protocol
 
 from hounsfield.daemon.errors import IdentityUnavailable
+from hounsfield.model.identity import InstanceIdentity
 
 
 class IdentityReader(Protocol):
-    """Gives the analysis identity of each file."""
+    """Gives the analysis identity of each file, and its content: the same without SOP Instance UID."""
 
-    def read(self, paths: Sequence[Path]) -> dict[Path, str]:
-        """Return path -> identity (hex); raise :class:`IdentityUnavailable` when one cannot be had."""
+    def read(self, paths: Sequence[Path]) -> dict[Path, InstanceIdentity]:
+        """Return path -> identity and content; raise :class:`IdentityUnavailable` when one cannot be had."""
 
 
 class IsolatedIdentityReader:
@@ -27,7 +28,7 @@ class IsolatedIdentityReader:
         self._seconds = seconds
         self._memory_mb = memory_mb
 
-    def read(self, paths: Sequence[Path]) -> dict[Path, str]:
+    def read(self, paths: Sequence[Path]) -> dict[Path, InstanceIdentity]:
         """Return path -> identity; the child's crash, time-out or silence raises."""
         command = [sys.executable, "-m", "hounsfield.model.identity", "--memory-mb", str(self._memory_mb)]
         try:
@@ -49,9 +50,12 @@ class IsolatedIdentityReader:
         return found
 
 
-def _answers(text: str) -> dict[Path, str]:
+def _answers(text: str) -> dict[Path, InstanceIdentity]:
     """Read what the child wrote; it may have been killed in the middle of a line."""
     try:
-        return {Path(row["path"]): str(row["identity"]) for row in map(json.loads, text.splitlines())}
+        return {
+            Path(row["path"]): InstanceIdentity(str(row["identity"]), str(row["content"]))
+            for row in map(json.loads, text.splitlines())
+        }
     except (ValueError, KeyError, TypeError):
         return {}

@@ -8,8 +8,7 @@ from functools import cached_property
 from hounsfield.daemon.assembly.facts import SeriesFacts, gather_facts
 from hounsfield.model.attributes import read_attributes
 from hounsfield.model.errors import UnreadableInstance
-from hounsfield.model.headers import SliceHeader
-from hounsfield.model.multiframe import read_slices
+from hounsfield.model.headers import SliceHeader, read_slices
 from hounsfield.model.parts import Split, split
 from hounsfield.storage.ports import SeriesStore
 from hounsfield.storage.records import AssociationRecord, InstanceRecord, SeriesRecord

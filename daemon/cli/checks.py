@@ -15,6 +15,7 @@ from hounsfield.daemon.cli.context import database_file
 from hounsfield.daemon.cli.echo import peer_of
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.model_probe import ask
+from hounsfield.daemon.cli.query_check import check_query
 from hounsfield.daemon.cli.tls_checks import check_tls
 from hounsfield.daemon.cli.waiting_checks import check_waiting
 from hounsfield.daemon.config.settings import Settings
@@ -43,6 +44,7 @@ def all_checks(settings: Settings) -> Iterator[Check]:
     yield from check_bundles(settings)
     yield check_device(settings)
     yield from check_destinations(settings)
+    yield from check_query(settings, ECHO_SECONDS)
 
 
 def check_port(settings: Settings) -> Check:

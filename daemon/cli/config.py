@@ -67,6 +67,7 @@ def _manifests(settings: "Settings") -> "list[Manifest]":
 
 def warnings_of(settings: "Settings", manifests: "list[Manifest]") -> list[str]:
     """Return what can be used but will surprise: each sentence says what happens and what to do. Pure."""
+    from hounsfield.daemon.config.rules import unreachable_rules
     from hounsfield.daemon.pipeline.destinations import may_receive
 
     warnings = [
@@ -86,6 +87,10 @@ def warnings_of(settings: "Settings", manifests: "list[Manifest]") -> list[str]:
             "dicom.learning = true: whoever reaches the port may store images. `hounsfield peers suggest` shows who "
             "did, as [[peer]] tables to copy; set it back to false after the first days"
         )
+    warnings += [
+        f"rule '{name}' can never be met: rule '{before}' before it takes every series"
+        for name, before in unreachable_rules(settings.rule)
+    ]
     warnings += [
         f"destination '{destination.name}' has send_not_analysed = false: nobody learns there that a series was not "
         "analysed, and silence may be taken for a result"

@@ -13,7 +13,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per check.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Check configuration, port, TLS, disk, database, bundles, device, destinations; exit 1 if there is a problem."""
+    """Check configuration, ports, TLS, disk, database, bundles, device and peers; exit 1 if there is a problem."""
     from rich.text import Text
 
     from hounsfield.daemon.cli.check import Check, Level

@@ -6,15 +6,18 @@ from pathlib import Path
 
 from rich.text import Text
 
-from hounsfield.daemon.cli.job_views import job_json, subject
+from hounsfield.daemon.cli.job_views import job_json, job_more, subject
 from hounsfield.daemon.cli.output import console, local, show_table
 from hounsfield.daemon.cli.tailing import step
+from hounsfield.daemon.cli.verdict_views import evidence_lines, verdict_text
 from hounsfield.daemon.cli.words import number, reason_words, verdict
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.records import EventRecord, JobRecord, ObjectDelivery, StoredResultSet
 from hounsfield.storage.states import JobKind
 
 PAGE = 500
+LABEL = 18
+"""Characters of the labels before the timeline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,7 @@ class JobDetail:
     def as_json(self) -> dict[str, object]:
         """Return the fields of ``jobs list`` and, after them, the detail."""
         job = self.job
-        return job_json(job) | {
+        detail = {
             "max_attempts": job.max_attempts,
             "device": job.device,
             "worker": job.worker,
@@ -71,6 +74,7 @@ class JobDetail:
             "deliveries": [_delivery_json(delivery) for delivery in self.deliveries],
             "result": None if self.result is None else self.result.detail,
         }
+        return job_json(job) | detail | job_more(job)
 
 
 def describe(job: JobRecord, jobs: JobStore, home: Path) -> JobDetail:
@@ -149,12 +153,12 @@ def _delivery_json(delivery: Delivery) -> dict[str, object]:
 def print_detail(detail: JobDetail) -> None:
     """Print the detail for a person."""
     screen = console()
-    for label, value in _head(detail.job):
+    for label, value in (*_head(detail.job), *_origin(detail.job)):
         if value:
-            screen.print(Text.assemble((f"{label:<12}", "bold"), value))
+            screen.print(Text.assemble((f"{label:<{LABEL}}", "bold"), value))
     told = detail.result.detail.get("remarks") if detail.result is not None else None
     for remark in told if isinstance(told, list) else []:
-        screen.print(Text.assemble((f"{'remark':<12}", "bold"), str(remark)))
+        screen.print(Text.assemble((f"{'remark':<{LABEL}}", "bold"), str(remark)))
     screen.print()
     show_table(
         ("time", "+s", "stage", "state", "try", "seconds", "reason", "worker"),
@@ -190,6 +194,19 @@ def _head(job: JobRecord) -> list[tuple[str, str]]:
         ("device", job.device or ""),
         ("seconds", stages),
         ("gives up", local(job.give_up_at)),
+    ]
+
+
+def _origin(job: JobRecord) -> list[tuple[str, str]]:
+    """Say why there is this job: the rule, and what was known of the series."""
+    evidence = [] if job.verdict is None else evidence_lines(job.verdict.evidence)
+    return [
+        ("rule", job.rule or ""),
+        ("shadow", "yes: nothing is sent" if job.shadow else ""),
+        ("only to", ", ".join(job.destinations) or "nobody" if job.destinations is not None else ""),
+        ("part", job.part[:8]),
+        ("series is", verdict_text(job.verdict)),
+        *[(f"  {label}", text) for label, text in evidence],
     ]
 
 

@@ -1,6 +1,7 @@
 """How a job looks in a listing: its fixed JSON fields and its row in a table."""
 
 from hounsfield.daemon.cli.output import local
+from hounsfield.daemon.cli.verdict_views import verdict_json
 from hounsfield.daemon.cli.words import number, reason_words, verdict
 from hounsfield.storage.records import JobRecord
 
@@ -24,6 +25,18 @@ def job_json(job: JobRecord) -> dict[str, object]:
         "attempts": job.attempts,
         "created_at": job.created_at,
         "updated_at": job.updated_at,
+    }
+
+
+def job_more(job: JobRecord) -> dict[str, object]:
+    """Return how it came about: fields of ``jobs show`` and ``series show`` behind those of every listing."""
+    return {
+        "part": job.part or None,
+        "rule": job.rule,
+        "shadow": job.shadow,
+        "priority": job.priority,
+        "destinations": None if job.destinations is None else list(job.destinations),
+        "verdict": verdict_json(job.verdict),
     }
 
 

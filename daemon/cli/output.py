@@ -24,6 +24,9 @@ FOLDING = frozenset(
         "title",
         "folder",
         "hosts",
+        "takes",
+        "means",
+        "what to do",
     }
 )
 """Columns whose values may take several lines on a narrow terminal; all others are short."""

@@ -11,7 +11,7 @@ import typer
 
 from hounsfield.daemon.cli.output import json_line
 from hounsfield.daemon.cli.words import reason_words
-from hounsfield.daemon.logs import UidHasher
+from hounsfield.daemon.logs import UidHasher, escape_controls
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.records import EventRecord
 
@@ -61,12 +61,13 @@ class EventLines:
 
 
 def event_line(event: EventRecord, series: str) -> str:
-    """Return time, job, series (as keyed hash), stage, state from>to, seconds and reason in columns."""
+    """Return time, job, series (as keyed hash), stage, state from>to, seconds, reason and who decided in columns."""
     job = "-" if event.job_id is None else f"#{event.job_id}"
     stage, states = step(event)
     seconds = "" if event.seconds is None else f"{event.seconds:.2f} s"
     attempt = f"attempt {event.attempt}" if event.attempt and event.attempt > 1 else ""
-    tail = "  ".join(part for part in (attempt, reason_words(event.reason)) if part)
+    by = f"by {name}" if (name := person_of(event)) else ""
+    tail = "  ".join(part for part in (attempt, reason_words(event.reason), by) if part)
     moment = event.at.astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     return f"{moment}  {job:>6}  {series:<14}  {stage:<10}  {states:<22}  {seconds:>9}  {tail}".rstrip()
 
@@ -77,6 +78,12 @@ def step(event: EventRecord) -> tuple[str, str]:
     if isinstance(inside, str) and event.from_state == event.to_state:
         return inside, event.to_state
     return event.stage.value, f"{event.from_state or ''}>{event.to_state}"
+
+
+def person_of(event: EventRecord) -> str:
+    """Return who decided; empty where no person did."""
+    name = event.detail.get("by")
+    return escape_controls(name) if isinstance(name, str) else ""
 
 
 def event_json(event: EventRecord) -> dict[str, object]:

@@ -2,12 +2,12 @@
 
 import json
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from hounsfield.daemon.config.fields import allowed_text, extra_of
 from hounsfield.daemon.config.origin import variable_of
@@ -19,31 +19,33 @@ _HEAD = """\
 #
 # Each key can be set by an environment variable too, which wins over this file: HOUNSFIELD_<SECTION>__<KEY>, for
 # example HOUNSFIELD_DICOM__PORT=104. Arrays of tables are set as JSON and replace those of this file:
-# HOUNSFIELD_PEER='[{"ae_title": "CT1", "host": "10.1.2.3"}]', and HOUNSFIELD_DESTINATION, HOUNSFIELD_BUNDLE.
+# HOUNSFIELD_PEER='[{"ae_title": "CT1", "host": "10.1.2.3"}]', and HOUNSFIELD_DESTINATION, HOUNSFIELD_BUNDLE,
+# HOUNSFIELD_RULE.
 #
 # This file was written by `hounsfield config init`; `hounsfield config check` tells whether it can be used, and
 # `hounsfield config show` what is in force and where it came from.
 """
-_RESERVED = frozenset({"rule"})
 
 
 def annotated_toml() -> str:
     """Return the text of ``deploy/config/hounsfield.toml``."""
     parts = [_HEAD]
     for name, field in Settings.model_fields.items():
-        if name not in _RESERVED:
-            parts.append(_section(name, field))
+        parts.append(_section(name, field))
     return "\n".join(parts)
 
 
 def _section(name: str, field: FieldInfo) -> str:
     is_array = get_origin(field.annotation) is tuple
     model: type[BaseModel] = get_args(field.annotation)[0] if is_array else field.annotation  # type: ignore[assignment]
-    lines = _comment(str(model.__doc__))
+    lines = [line for part in str(model.__doc__).split("\n\n") for line in _comment(" ".join(part.split()))]
     lines.append(f"#[[{name}]]" if is_array else f"[{name}]")
     for key, declared in model.model_fields.items():
         lines.append("")
         lines += _key(f"{name}[0].{key}" if is_array else f"{name}.{key}", key, declared)
+    examples = str(getattr(model, "EXAMPLES", ""))
+    if examples:
+        lines += ["", *(f"# {line}".rstrip() for line in examples.splitlines())]
     return "\n".join(lines) + "\n"
 
 
@@ -56,14 +58,14 @@ def _key(dotted: str, key: str, field: FieldInfo) -> list[str]:
     facts.append(f"Allowed: {allowed_text(field)}.")
     if "[" not in dotted:
         facts.append(f"Environment: {variable_of(dotted)}.")
-    value = field.default if field.default not in (None, PydanticUndefined) else extra["example"]
+    value = extra["example"] if extra.get("example") is not None else field.default
     return [*_comment(str(field.description)), *_comment(" ".join(facts)), f"#{key} = {toml_value(value)}"]
 
 
 def _default_text(field: FieldInfo) -> str:
     if field.is_required():
         return "none, it must be given"
-    return str(extra_of(field)["default_text"]) if field.default is None else toml_value(field.default)
+    return str(extra_of(field).get("default_text") or "") or toml_value(field.default)
 
 
 def _comment(text: str) -> list[str]:
@@ -74,8 +76,17 @@ def toml_value(value: Any) -> str:
     """Return a value as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items()) + " }"
     if isinstance(value, (tuple, list)):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
     if isinstance(value, (str, Path)):
-        return json.dumps(str(value), ensure_ascii=False)  # a JSON string is a TOML basic string
+        return _toml_text(str(value))
     return str(value)
+
+
+def _toml_text(text: str) -> str:
+    """A literal string where quotes would have to be escaped, as in expressions; else a basic one, which JSON's is."""
+    if '"' in text and "'" not in text and text.isprintable():
+        return f"'{text}'"
+    return json.dumps(text, ensure_ascii=False)

@@ -40,7 +40,7 @@ def _rows(settings: Settings, prefix: str, section: BaseModel) -> list[ConfigRow
     for key, field in type(section).model_fields.items():
         extra = extra_of(field)
         value = getattr(section, key)
-        if value is None:
+        if value is None or (value in ({}, ()) and extra.get("default_text")):
             text = f"({extra['default_text']})"
         else:
             text = toml_value(without_password(value) if extra.get("secret") else value)

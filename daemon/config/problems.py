@@ -36,6 +36,11 @@ def _problem(detail: ErrorDetails, settings: type[BaseModel], origin: Origin) ->
         )
     loc = _without_union_branches(detail["loc"])
     key = dotted(loc)
+    if "below" in context:  # a value with an inside of its own says where in it
+        key = ".".join(part for part in (key, str(context["below"])) if part)
+        return ConfigurationProblem(
+            source=origin.name(key), key=key, wrong=str(context["text"]), allowed=str(context["allowed"])
+        )
     if detail["type"] == "extra_forbidden":
         wrong, allowed = "there is no such key", _unknown_key_hint(loc, settings)
     elif detail["type"] == "missing":

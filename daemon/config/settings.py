@@ -9,9 +9,9 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hounsfield.daemon.config.environment import environment_problems, keys_from_environment
-from hounsfield.daemon.config.fields import setting
 from hounsfield.daemon.config.origin import Origin
 from hounsfield.daemon.config.problems import explain
+from hounsfield.daemon.config.rules import Rule, broken_rules
 from hounsfield.daemon.config.sections import (
     AssemblySettings,
     BundleEntry,
@@ -19,6 +19,7 @@ from hounsfield.daemon.config.sections import (
     DicomSettings,
     LoggingSettings,
     Peer,
+    QuerySettings,
     SiteSettings,
     StorageSettings,
     TlsSettings,
@@ -35,6 +36,8 @@ __all__ = [
     "DicomSettings",
     "LoggingSettings",
     "Peer",
+    "QuerySettings",
+    "Rule",
     "Settings",
     "SiteSettings",
     "StorageSettings",
@@ -60,13 +63,12 @@ class Settings(BaseSettings):
     tls: TlsSettings = Field(default_factory=TlsSettings)
     storage: StorageSettings = Field(default_factory=StorageSettings)
     assembly: AssemblySettings = Field(default_factory=AssemblySettings)
+    query: QuerySettings = Field(default_factory=QuerySettings)
     peer: tuple[Peer, ...] = ()
     destination: tuple[Destination, ...] = ()
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     bundle: tuple[BundleEntry, ...] = ()
-    rule: tuple[dict[str, Any], ...] = setting(
-        (), "Reserved for rules that choose bundles.", allowed="nothing yet: each bundle's own scope decides"
-    )
+    rule: tuple[Rule, ...] = ()
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     site: SiteSettings = Field(default_factory=SiteSettings)
 
@@ -96,13 +98,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _hang_together(self) -> "Settings":
-        if self.rule:
-            raise _at("rule", "this version has no rules", "remove it: each bundle's own scope decides")
         names = [destination.name for destination in self.destination]
         for index, name in enumerate(names):
             if name in names[:index]:
                 key, text = f"destination[{index}].name", f'"{name}" is there twice'
                 raise _at(key, text, "each destination needs its own name")
+        for key, wrong, allowed in broken_rules(self.rule, names):
+            raise _at(key, wrong, allowed)
         if not (is_loopback(self.dicom.host) or self.peer or self.dicom.allow_any_peer or self.dicom.learning):
             raise _at(
                 "dicom.host",

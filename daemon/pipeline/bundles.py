@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from hounsfield.daemon.config.rules import unknown_bundles
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
 from hounsfield.model.bundle import Bundle, bundled, open_bundle
@@ -30,8 +31,18 @@ def open_shelf(settings: Settings) -> BundleShelf:
     """Open every configured bundle, the shipped demonstration bundle if none is configured.
 
     Raises :class:`ConfigurationError` for one that cannot be used, since it may not be left out: a series that only
-    it wants would be skipped without a word.
+    it wants would be skipped without a word; and for a [[rule]] that asks for a bundle that is not there.
     """
+    shelf = _shelf(settings)
+    problems = unknown_bundles(
+        settings.rule, [bundle.manifest.name for bundle in shelf.bundles], settings.origin.name("rule")
+    )
+    if problems:
+        raise ConfigurationError(problems)
+    return shelf
+
+
+def _shelf(settings: Settings) -> BundleShelf:
     if not settings.bundle:
         return BundleShelf([open_bundle(bundled())])
     shelf = BundleShelf([_open(settings, number) for number in range(len(settings.bundle))])

@@ -1,12 +1,14 @@
-"""The infer stage: one claimed job from spool files to durable results and their DELIVER jobs."""
+"""The infer stage: one claimed job from spool files to durable results and their DELIVER jobs.
+
+Decoding, preprocessing and the model run side by side: the first slices are scored while the last are being read. What
+needs the whole volume is judged afterwards, and scores of a volume that fails it are thrown away.
+"""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-
-import numpy as np
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
@@ -14,13 +16,19 @@ from hounsfield.daemon.pipeline.destinations import deliveries
 from hounsfield.daemon.pipeline.evidence import Snapshot, evidence, open_snapshot
 from hounsfield.daemon.pipeline.reporting import Reporter
 from hounsfield.model.bundle import Bundle
-from hounsfield.model.errors import PixelError
+from hounsfield.model.decoding.decoder import Decoder
+from hounsfield.model.errors import PixelError, ScratchError
 from hounsfield.model.findings import Analysis, Rejection
-from hounsfield.model.fitness import assess, hu_plausible
+from hounsfield.model.fitness import Fitness, assess
+from hounsfield.model.geometry import SeriesGeometry
+from hounsfield.model.manifest import Scope
+from hounsfield.model.plausibility import hu_problem, phantom_content
 from hounsfield.model.predictor import Predictor, find
-from hounsfield.model.volume import Volume, load
+from hounsfield.model.resample import plan
+from hounsfield.model.volume import Volume, VolumeReader
+from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import JobStore, SeriesStore
-from hounsfield.storage.records import Claim
+from hounsfield.storage.records import Claim, JobRecord
 from hounsfield.storage.spool import Spool
 from hounsfield.storage.states import Completeness, Reason
 
@@ -68,59 +76,114 @@ class InferStage:
         self._reporter = reporter
         self._clock = clock
         self._lease = timedelta(seconds=settings.worker.lease_seconds)
+        self._decoder = Decoder(
+            seconds=settings.worker.decode_timeout_seconds, memory_bytes=settings.worker.decode_memory_bytes
+        )
+        self._volumes = VolumeReader(
+            folder=settings.storage.home / "scratch",
+            decoder=self._decoder,
+            most_bytes=settings.worker.scratch_bytes,
+        )
+
+    def warm_up(self) -> None:
+        """Start the process that decodes, so that the first compressed series does not wait for it."""
+        self._decoder.start()
 
     def run(self, claim: Claim, served: Served) -> bool:
         """Analyse, report and complete. Raises whatever the analysis raised; False when the claim was lost."""
+        try:
+            with ExitStack() as stack:
+                return self._run(claim, served, stack)
+        except ScratchError as error:  # no fault of the series, like every other full disk
+            raise StorageError(str(error)) from error
+
+    def _run(self, claim: Claim, served: Served, stack: ExitStack) -> bool:
         watch = _Stopwatch(lambda name, seconds: self._tell(claim, name, seconds))
         with watch.stage("preprocess"):
             snapshot = open_snapshot(self._series, self._spool, claim.job)
-            analysis, volume = self._gate(snapshot, served.bundle)
-        if analysis is None and volume is not None:
+            fitness = assess_snapshot(snapshot, served.bundle.manifest.scope, claim.job)
+            analysis, volume = self._open(snapshot, fitness, stack)
+        if volume is not None and analysis is None:
             with watch.stage("infer"):
-                analysis = self._infer(volume, snapshot, served)
+                analysis = self._infer(volume, snapshot.geometry, fitness, served)
         if analysis is None:
             raise AssertionError("neither a rejection nor a volume")
+        if (
+            analysis.rejection is Rejection.IMPLAUSIBLE_HU
+            and volume is not None
+            and self._hold(claim, analysis, volume)
+        ):
+            return True
         with watch.stage("report"):
-            slices = volume.slices_hu if volume is not None else ()
-            shown = evidence(snapshot, slices)
+            shown = evidence(snapshot, self._decoder, volume)
             if not self._jobs.heartbeat(claim, self._clock.now() + self._lease):
                 return False  # another worker has the job, and its files must not be touched
             result = self._reporter.report(claim.job, served.bundle, analysis, shown)
         now = self._clock.now()
-        requests = deliveries(self._settings.destination, served.bundle.manifest, result.outcome, now)
+        requests = deliveries(self._settings.destination, served.bundle.manifest, claim.job, result.outcome, now)
         return self._jobs.complete_infer(claim, result, requests, now, watch.seconds)
 
     def _tell(self, claim: Claim, stage: str, seconds: float) -> None:
         self._jobs.record_progress(claim, stage, seconds, self._clock.now())
 
-    def _gate(self, snapshot: Snapshot, bundle: Bundle) -> tuple[Analysis | None, Volume | None]:
-        """The safety gate: what the model must not see is answered with a coded reason, never with a score."""
-        scope = bundle.manifest.scope
-        verdict = snapshot.verdict
-        if verdict.completeness is Completeness.INCOMPLETE:
-            return Analysis(rejection=Rejection.INCOMPLETE), None
-        if Reason.SPARSE in verdict.reasons and not scope.allow_sparse:
-            return Analysis(rejection=Rejection.INCOMPLETE), None
-        if snapshot.unreadable:
-            return Analysis(rejection=Rejection.UNREADABLE, remarks=snapshot.remarks), None
-        fitness = assess(snapshot.headers, snapshot.geometry, scope)
+    def _open(self, snapshot: Snapshot, fitness: Fitness, stack: ExitStack) -> tuple[Analysis | None, Volume | None]:
+        """Begin to read a fit series, up to its first slice."""
         if fitness.rejection is not None:
-            return Analysis(rejection=fitness.rejection, remarks=(*fitness.remarks, fitness.words)), None
+            words = (fitness.words,) if fitness.words else ()
+            return Analysis(rejection=fitness.rejection, remarks=(*fitness.remarks, *words)), None
+        volume = None
         try:
-            volume = load(snapshot.headers, snapshot.geometry)
+            volume = stack.enter_context(self._volumes.open(snapshot.ordered))
+            volume.first()
         except PixelError as error:
-            return Analysis(rejection=error.rejection, remarks=fitness.remarks), None
-        if not hu_plausible(volume.slices_hu):
-            return Analysis(rejection=Rejection.IMPLAUSIBLE_HU, remarks=fitness.remarks), volume
+            return Analysis(rejection=error.rejection, remarks=fitness.remarks), volume
         return None, volume
 
-    def _infer(self, volume: Volume, snapshot: Snapshot, served: Served) -> Analysis:
+    def _infer(self, volume: Volume, geometry: SeriesGeometry, fitness: Fitness, served: Served) -> Analysis:
         spacing = [header.pixel_spacing or (1.0, 1.0) for header in volume.headers]
-        scores: np.ndarray = served.predictor.score(volume.slices_hu, spacing)
-        uids = [header.sop_instance_uid for header in volume.headers]
-        fitness = assess(snapshot.headers, snapshot.geometry, served.bundle.manifest.scope)
+        try:
+            resampling = plan(volume.headers, geometry, served.bundle.manifest.scope)
+            if resampling is None:
+                scores = served.predictor.score(volume.stream(), spacing)
+            else:
+                of_each = [spacing[number] for number in resampling.nearest]
+                scores = resampling.to_sources(served.predictor.score(resampling.stream(volume.stream()), of_each))
+            volume.load()
+        except PixelError as error:
+            return Analysis(rejection=error.rejection, remarks=fitness.remarks)
+        problem = hu_problem(volume.slices_hu)
+        if problem is not None:
+            return Analysis(rejection=Rejection.IMPLAUSIBLE_HU, remarks=(*fitness.remarks, problem))
+        images = [(header.sop_instance_uid, header.frame) for header in volume.headers]
         return Analysis(
-            finding=find(served.bundle, uids, scores),
-            remarks=fitness.remarks,
-            device=served.predictor.device,
+            finding=find(served.bundle, images, scores), remarks=fitness.remarks, device=served.predictor.device
         )
+
+    def _hold(self, claim: Claim, analysis: Analysis, volume: Volume) -> bool:
+        """Hold the series for a person, unless the site does not want that or a person has already released it."""
+        if self._settings.assembly.implausible_hu != "hold":
+            return False
+        reason = Reason.PHANTOM if phantom_content(volume.slices_hu) else Reason.IMPLAUSIBLE_HU
+        series = self._series.get(claim.job.series_id)
+        if series is None or reason in series.waived:
+            return False
+        # False where a new image came meanwhile: then this revision is answered, and the next one held.
+        return self._series.hold_claimed(claim, reason, self._clock.now(), analysis.remarks)
+
+
+def assess_snapshot(snapshot: Snapshot, scope: Scope, job: JobRecord) -> Fitness:
+    """The safety gate: what the model must not see is answered with a coded reason, never with a score."""
+    reasons = snapshot.verdict.reasons
+    sparse = Reason.SPARSE in reasons and not scope.allow_sparse
+    if snapshot.verdict.completeness is Completeness.INCOMPLETE or sparse:
+        return _refused(Rejection.INCOMPLETE)
+    if snapshot.unreadable:
+        return _refused(Rejection.UNREADABLE, snapshot.remarks)
+    if snapshot.ambiguous:
+        words = "The reconstruction that was chosen is not found among the images of the series."
+        return _refused(Rejection.AMBIGUOUS_GEOMETRY, (words,))
+    return assess(snapshot.headers, snapshot.geometry, scope, wanted_by_rule=job.rule is not None)
+
+
+def _refused(rejection: Rejection, remarks: Sequence[str] = ()) -> Fitness:
+    return Fitness(rejection=rejection, words="", remarks=tuple(remarks))

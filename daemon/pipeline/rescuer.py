@@ -91,7 +91,7 @@ class Rescuer:
             self._give_up_without_report(claim, reason, evidence.identity, Reason.INTERNAL)
             return
         now = self._clock.now()
-        requests = deliveries(self._settings.destination, bundle.manifest, Outcome.NOT_ANALYSED, now)
+        requests = deliveries(self._settings.destination, bundle.manifest, job, Outcome.NOT_ANALYSED, now)
         self._jobs.discard_infer(claim, reason, result, requests, now)
         log.error("job given up; reported as not analysed", job=job.id, reason=str(reason))
 

@@ -5,6 +5,7 @@
     ct_series(12, spacing=5.0)                       a list of them with one Series Instance UID
     write(dataset, path, syntax=RLELossless)         a Part 10 file; compresses if asked
     write_series(folder, ct_series(12))              001.dcm ...; returns the paths
+    enhanced(ct_series(12))                          the same slices as the frames of one Enhanced CT instance
 
 No phantom of a brain: use ``hounsfield.model.phantom`` where a picture must look like one.
 """
@@ -21,6 +22,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import (
     JPEG2000,
     CTImageStorage,
+    EnhancedCTImageStorage,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -109,6 +111,67 @@ def ct_series(
 ) -> list[Dataset]:
     """An axial series from the feet upwards; ``without`` leaves out slices by index."""
     return [ct_slice(z=i * spacing, name=name, **attributes) for i in range(count) if i not in set(without)]
+
+
+_OF_FRAMES = {
+    "CTImageFrameTypeSequence": {"ImageType": "FrameType"},
+    "FrameContentSequence": {"AcquisitionNumber": "FrameAcquisitionNumber"},
+    "PlanePositionSequence": {"ImagePositionPatient": "ImagePositionPatient"},
+    "PlaneOrientationSequence": {"ImageOrientationPatient": "ImageOrientationPatient"},
+    "PixelMeasuresSequence": {name: name for name in ("SliceThickness", "SpacingBetweenSlices", "PixelSpacing")},
+    "CTReconstructionSequence": {"ConvolutionKernel": "ConvolutionKernel"},
+    "CTAcquisitionDetailsSequence": {"GantryDetectorTilt": "GantryDetectorTilt"},
+    "PixelValueTransformationSequence": {name: name for name in ("RescaleIntercept", "RescaleSlope", "RescaleType")},
+}
+
+
+def enhanced(
+    slices: Sequence[Dataset],
+    *,
+    sop_class: str = EnhancedCTImageStorage,
+    shared: Sequence[str] = ("PlaneOrientationSequence", "PixelMeasuresSequence", "CTImageFrameTypeSequence"),
+    undefined: bool = False,
+    **attributes: object,
+) -> Dataset:
+    """One Enhanced CT instance of the slices: macros in ``shared`` are written once, as the first slice says.
+
+    ``undefined`` writes all sequences and items with undefined length; ``attributes`` as in ``ct_slice``.
+    """
+    first = slices[0]
+    whole = deepcopy(first)
+    for names in _OF_FRAMES.values():
+        for name in names:
+            if name in whole and name != "ImageType":
+                delattr(whole, name)
+    whole.SOPClassUID = sop_class
+    whole.NumberOfFrames = len(slices)
+    whole.PixelData = b"".join(one.PixelData for one in slices)
+    whole["PixelData"].VR = "OW"
+    whole.SharedFunctionalGroupsSequence = [_groups(first, shared, undefined)]
+    own = [name for name in _OF_FRAMES if name not in shared]
+    whole.PerFrameFunctionalGroupsSequence = [_groups(one, own, undefined) for one in slices]
+    for sequence in (whole["SharedFunctionalGroupsSequence"], whole["PerFrameFunctionalGroupsSequence"]):
+        sequence.is_undefined_length = undefined
+    for keyword, value in attributes.items():
+        if value is None:
+            delattr(whole, keyword)
+        else:
+            setattr(whole, keyword, value)
+    return whole
+
+
+def _groups(source: Dataset, macros: Sequence[str], undefined: bool) -> Dataset:
+    groups = Dataset()
+    groups.is_undefined_length_sequence_item = undefined
+    for macro in macros:
+        item = Dataset()
+        item.is_undefined_length_sequence_item = undefined
+        for theirs, ours in _OF_FRAMES[macro].items():
+            if theirs in source:
+                setattr(item, ours, source[theirs].value)
+        setattr(groups, macro, [item])
+        groups[macro].is_undefined_length = undefined
+    return groups
 
 
 def write(dataset: Dataset, path: Path, *, syntax: str = ExplicitVRLittleEndian) -> Path:

@@ -1,11 +1,14 @@
 """A home with a job log in it, made through the stores as the daemon does: two series analysed, one held."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from support.recording import open_association, register
+from typer.testing import CliRunner, Result
 
+from hounsfield.daemon.cli.main import app
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.records import (
     AssociationRecord,
@@ -38,6 +41,23 @@ class Seen:
     deliver: int
     discarded: int
     report_uid: str
+
+
+class Log:
+    """A filled home and the command line on it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.seen: Seen = fill(home)
+        self.environment = {"HOUNSFIELD_STORAGE__HOME": str(home), "NO_COLOR": "1", "HOUNSFIELD_CONFIG": None}
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner(env=self.environment).invoke(app, list(arguments))
+
+    def json(self, *arguments: str) -> list[dict[str, object]]:
+        result = self.run(*arguments, "--json")
+        assert result.exit_code == 0, result.output
+        return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def at(seconds: float) -> datetime:
@@ -142,3 +162,34 @@ def _not_delivered(database: Database) -> int:
     assert delivery is not None
     assert database.jobs.discard(delivery, Reason.REFUSED_STATUS, at(26.5))
     return delivery.job.id
+
+
+def add_held(home: Path, series_uid: str, reason: Reason, start: float) -> None:
+    """Add a series that waits for a person."""
+    database = open_database(None, home)
+    try:
+        assert database.series.hold(_received(database, series_uid, start), reason, at(start + 5))
+    finally:
+        database.close()
+
+
+def add_skipped(home: Path, series_uid: str, reason: Reason, start: float) -> None:
+    """Add a series that nobody wants."""
+    database = open_database(None, home)
+    try:
+        assert database.series.skip(_received(database, series_uid, start), reason, at(start + 5), rule="catch-all")
+    finally:
+        database.close()
+
+
+def add_analysed(home: Path, series_uid: str, verdict: Verdict, request: InferRequest, start: float) -> int:
+    """Add a series that waits for a worker; return its job."""
+    database = open_database(None, home)
+    try:
+        record = _received(database, series_uid, start)
+        snapshot = [instance.id for instance in database.series.instances(record.id)]
+        assert database.series.close(record, snapshot, verdict, [request], at(start + 3), rule=request.rule)
+        (job,) = database.jobs.of_series(record.id)
+        return job.id
+    finally:
+        database.close()

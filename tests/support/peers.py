@@ -161,6 +161,7 @@ def orthanc(
         "DicomPort": server.dicom_port,
         "DicomAet": ae_title,
         "DicomCheckCalledAet": True,
+        "DicomAlwaysAllowFind": True,
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
         "Plugins": [],

@@ -8,7 +8,7 @@ import pytest
 from support.bench import Bench
 from support.ct_factory import ct_series, ct_slice, write, write_series
 
-from hounsfield.daemon.assembly import assembler as assembler_module
+from hounsfield.daemon.assembly import candidates as candidates_module
 from hounsfield.daemon.assembly.identities import IsolatedIdentityReader
 from hounsfield.daemon.errors import IdentityUnavailable
 from hounsfield.model.geometry import SeriesGeometry, measure
@@ -34,7 +34,7 @@ def poisoned(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t
             raise RuntimeError("nobody thought of this")
         return measure(headers)
 
-    monkeypatch.setattr(assembler_module, "measure", explode)
+    monkeypatch.setattr(candidates_module, "measure", explode)
     return bad_uid, str(good[0].SeriesInstanceUID)
 
 
@@ -52,13 +52,32 @@ def test_a_series_that_goes_on_raising_is_held_for_a_person(bench: Bench, poison
     assert states(bench)[poisoned[0]] == (SeriesState.HELD, Reason.INTERNAL)
 
 
+def test_a_series_that_raises_does_not_stop_another_one_of_its_study(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    same = {"StudyInstanceUID": "2.25.1234"}
+    bad, good = ct_series(20, name="bad", **same), ct_series(12, name="good", **same)
+    bad_uid, good_uid = str(bad[0].SeriesInstanceUID), str(good[0].SeriesInstanceUID)
+
+    def explode(headers: Sequence[SliceHeader]) -> SeriesGeometry:
+        if headers[0].series_uid == bad_uid:
+            raise RuntimeError("nobody thought of this")
+        return measure(headers)
+
+    monkeypatch.setattr(candidates_module, "measure", explode)
+    bench.receive(write_series(tmp_path / "bad", bad))
+    bench.receive(write_series(tmp_path / "good", good))
+    bench.settle()
+    assert states(bench) == {bad_uid: (SeriesState.RECEIVING, None), good_uid: (SeriesState.CLOSED, None)}
+
+
 def test_a_database_that_is_down_holds_no_series(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.receive(write_series(tmp_path, ct_series(12)))
 
     def down(headers: Sequence[SliceHeader]) -> SeriesGeometry:
         raise DatabaseUnavailable("down")
 
-    monkeypatch.setattr(assembler_module, "measure", down)
+    monkeypatch.setattr(candidates_module, "measure", down)
     bench.clock.advance(60)
     for _ in range(5):
         with pytest.raises(DatabaseUnavailable):

@@ -1,22 +1,26 @@
 """Real CT: a tilted, unevenly spaced head, and one slice in sixteen transfer syntaxes."""
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydicom import dcmread
+from support.volumes import loaded
 
 from hounsfield.model.errors import PixelError, UnreadableInstance
 from hounsfield.model.findings import Rejection
 from hounsfield.model.fitness import assess, hu_plausible, scope_mismatch
 from hounsfield.model.geometry import measure
-from hounsfield.model.headers import SliceHeader, read_header
+from hounsfield.model.headers import SliceHeader, read_header, read_slices
 from hounsfield.model.identity import instance_identity
 from hounsfield.model.manifest import Scope
 from hounsfield.model.page import PageContent, PageSlice, render_page
-from hounsfield.model.pixels import read_hu, read_raw
-from hounsfield.model.volume import Volume, load
+from hounsfield.model.parts import split
+from hounsfield.model.pixels import read_pixels, read_raw
+from hounsfield.model.plausibility import hu_problem, phantom_content
+from hounsfield.model.volume import Volume
 
 SCOPE = Scope(body_part="(?i)^(head|brain|skull)", description="(?i)head", slices=(8, 600))
 
@@ -51,8 +55,9 @@ def head(real_ct: Path) -> list[SliceHeader]:
 
 
 @pytest.fixture(scope="module")
-def volume(head: list[SliceHeader]) -> Volume:
-    return load(head, measure(head))
+def volume(head: list[SliceHeader], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Volume]:
+    with loaded(tmp_path_factory.mktemp("scratch"), head) as whole:
+        yield whole
 
 
 def test_the_tilted_head_of_mixed_thickness_has_no_gap(head: list[SliceHeader]) -> None:
@@ -137,7 +142,7 @@ def test_every_lossless_syntax_gives_the_same_pixels_and_identity(real_ct: Path,
     original = read_header(folder / "CTImage.dcm")
     header = read_header(folder / name)
     assert np.array_equal(read_raw(header), read_raw(original))
-    assert np.array_equal(read_hu(header)[0], read_hu(original)[0])
+    assert np.array_equal(read_pixels(header).hu, read_pixels(original).hu)
     assert not header.lossy
     if header.sop_instance_uid == original.sop_instance_uid:
         assert instance_identity(header.path) == instance_identity(original.path)
@@ -146,9 +151,9 @@ def test_every_lossless_syntax_gives_the_same_pixels_and_identity(real_ct: Path,
 @pytest.mark.parametrize(("name", "most"), LOSSY.items())
 def test_lossy_syntaxes_are_decoded_and_known_as_lossy(real_ct: Path, name: str, most: float) -> None:
     header = read_header(real_ct / "transfer_syntaxes" / name)
-    original, _ = read_hu(read_header(real_ct / "transfer_syntaxes" / "CTImage.dcm"))
+    original = read_pixels(read_header(real_ct / "transfer_syntaxes" / "CTImage.dcm")).hu
     assert header.lossy
-    assert 0 < np.max(np.abs(read_hu(header)[0] - original)) < most
+    assert 0 < np.max(np.abs(read_pixels(header).hu - original.astype(np.int32))) < most
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -156,7 +161,7 @@ def test_12_bit_jpeg_is_refused_cleanly(real_ct: Path, name: str) -> None:
     header = read_header(real_ct / "transfer_syntaxes" / name)
     assert header.lossy
     with pytest.raises(PixelError) as caught:
-        read_hu(header)
+        read_pixels(header)
     assert caught.value.rejection is Rejection.UNREADABLE_PIXELS
 
 
@@ -204,3 +209,34 @@ def test_a_page_of_the_real_head_shows_its_sides(volume: Volume) -> None:
     )
     tiles = page[320:920, 40:980]
     assert 0.1 < np.mean(tiles > 90) < 0.9
+
+
+def test_the_head_is_one_scan_although_thickness_acquisition_and_image_type_differ_among_its_slices(
+    head: list[SliceHeader],
+) -> None:
+    (part,) = split(head).parts
+    assert (len(part.indices), part.key, part.duplicates) == (28, "", ())
+    assert len({one.acquisition_number for one in head}) == 21
+    assert {len(one.image_type) for one in head} == {3, 4}
+
+
+def test_the_head_is_no_phantom_and_its_hu_are_those_of_a_head(volume: Volume) -> None:
+    assert not phantom_content(volume.slices_hu)
+    assert hu_problem(volume.slices_hu) is None
+
+
+def test_the_enhanced_perfusion_map_is_read_frame_by_frame_and_wanted_by_nobody(real_ct: Path) -> None:
+    path = real_ct / "transfer_syntaxes" / "CT0012.fragmented_no_bot_jpeg_baseline.51.dcm"
+    frames = read_slices(path)
+    assert [(one.frame, one.frames, one.position) for one in frames] == [
+        (1, 2, (99.5, -301.5, -159.0)),
+        (2, 2, (99.5, -301.5, -149.0)),
+    ]
+    assert {one.pixel_spacing for one in frames} == {(0.388672, 0.388672)}
+    assert {one.orientation for one in frames} == {(-1.0, 0.0, 0.0, 0.0, 1.0, 0.0)}
+    assert {one.rescale_type for one in frames} == {"US"}
+    assert {one.body_part for one in frames} == {"Brain"}
+    assert all(one.lossy and one.contrast for one in frames)
+    assert scope_mismatch(frames, SCOPE) == "multi-frame"
+    listed = SCOPE.model_copy(update={"sop_classes": (*SCOPE.sop_classes, frames[0].sop_class_uid)})
+    assert scope_mismatch(frames, listed) == "image-type"

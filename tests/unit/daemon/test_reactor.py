@@ -46,5 +46,5 @@ def test_the_library_is_the_one_whose_internals_are_mended() -> None:
     assert pynetdicom.__version__ == "3.0.4"
     loop = inspect.getsource(Association._run_reactor)
     assert "self._is_paused = True\n            self._reactor_checkpoint.wait()\n" in loop
-    store = inspect.getsource(Association.send_c_store)
-    assert "self._reactor_checkpoint.clear()\n        while not self._is_paused:\n" in store
+    for request in (Association.send_c_store, Association.send_c_find):
+        assert "self._reactor_checkpoint.clear()\n        while not self._is_paused:\n" in inspect.getsource(request)

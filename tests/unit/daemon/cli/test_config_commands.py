@@ -27,6 +27,13 @@ def settings_with(destination: dict[str, object]) -> Settings:
     return Settings(destination=(entry,))  # type: ignore[arg-type]
 
 
+def test_a_rule_that_nothing_can_come_to_is_a_warning() -> None:
+    rules = [{"name": "all", "skip": True}, {"name": "head", "bundle": "ich-demo", "when": "axial"}]
+    warnings = warnings_of(Settings(rule=rules), [])  # type: ignore[arg-type]
+    assert "rule 'head' can never be met: rule 'all' before it takes every series" in warnings
+    assert not any("never be met" in warning for warning in warnings_of(Settings(rule=rules[::-1]), []))  # type: ignore[arg-type]
+
+
 def test_init_writes_a_file_that_can_be_used_and_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "hounsfield.toml"
     assert runner.invoke(app, ["config", "init", str(file)]).exit_code == 0

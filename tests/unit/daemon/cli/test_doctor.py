@@ -11,6 +11,7 @@ import pytest
 from support.bench import Bench
 from support.ct_factory import ct_series, write_series
 from support.peers import free_port
+from support.query_peers import archive
 from support.scp import Scp, listening
 from typer.testing import CliRunner
 
@@ -18,6 +19,7 @@ from hounsfield.daemon.cli import checks
 from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.main import app
+from hounsfield.daemon.cli.query_check import check_query
 from hounsfield.daemon.cli.waiting_checks import check_waiting
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.storage import engine
@@ -158,3 +160,30 @@ def test_a_result_for_a_destination_that_is_gone_is_a_problem(tmp_path: Path) ->
     (check,) = check_waiting(bench.app.database.jobs, settings(), bench.clock.now())
     assert check.level is Level.PROBLEM
     assert "'pacs', which is not configured" in check.message
+
+
+def query(port: int, ae_title: str) -> Settings:
+    return settings(query={"host": "127.0.0.1", "port": port, "ae_title": ae_title})
+
+
+def test_without_a_query_section_the_doctor_says_nothing_of_it() -> None:
+    assert list(check_query(settings(), 5.0)) == []
+
+
+def test_an_archive_that_answers_queries_is_ok() -> None:
+    with archive() as running:
+        (check,) = check_query(query(running.port, "ARCHIVE"), 5.0)
+    assert (check.level, "answers queries" in check.message) == (Level.OK, True)
+
+
+def test_an_archive_that_answers_an_echo_but_no_query_is_a_problem_with_a_way_out(scp: Scp) -> None:
+    (check,) = check_query(query(scp.port, "STORE"), 5.0)
+    assert check.level is Level.PROBLEM
+    assert "no C-FIND (rejected)" in check.message
+    assert "allow HOUNSFIELD to query there" in check.mend
+
+
+def test_an_archive_that_is_not_there_is_a_problem() -> None:
+    (check,) = check_query(query(free_port(), "STORE"), 5.0)
+    assert check.level is Level.PROBLEM
+    assert "nothing answers there" in check.message

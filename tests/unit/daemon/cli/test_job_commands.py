@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from support.joblog import FLAGGED, HELD, STUDY, UNANALYSED, Seen, fill
+from support.joblog import FLAGGED, UNANALYSED, Log
 from support.waiting import wait_until
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from hounsfield.daemon.cli.main import app
 
@@ -32,24 +32,6 @@ JOB_FIELDS = [
     "created_at",
     "updated_at",
 ]
-SERIES_FIELDS = ["series_uid", "study_uid", "revision", "state", "completeness", "reason", "instances"]
-
-
-class Log:
-    """A filled home and the command line on it."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.seen: Seen = fill(home)
-        self.environment = {"HOUNSFIELD_STORAGE__HOME": str(home), "NO_COLOR": "1", "HOUNSFIELD_CONFIG": None}
-
-    def run(self, *arguments: str) -> Result:
-        return CliRunner(env=self.environment).invoke(app, list(arguments))
-
-    def json(self, *arguments: str) -> list[dict[str, object]]:
-        result = self.run(*arguments, "--json")
-        assert result.exit_code == 0, result.output
-        return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 @pytest.fixture
@@ -215,49 +197,6 @@ def test_tail_follows_until_it_is_interrupted(log: Log) -> None:
         assert process.stderr.read() == ""
     finally:
         process.kill()
-
-
-def test_series_list_has_exactly_the_fixed_fields_in_their_order(log: Log) -> None:
-    rows = log.json("series", "list")
-    assert all(list(row) == SERIES_FIELDS for row in rows)
-    assert rows[0] == {
-        "series_uid": FLAGGED,
-        "study_uid": STUDY,
-        "revision": 1,
-        "state": "CLOSED",
-        "completeness": "COMPLETE",
-        "reason": None,
-        "instances": 3,
-    }
-    assert len(log.json("series", "list", "--limit", "2")) == 2
-
-
-def test_series_show_tells_remarks_senders_and_jobs(log: Log) -> None:
-    (row,) = log.json("series", "show", UNANALYSED)
-    assert row["remarks"] == ["one gap of 20 mm"]
-    assert [job["kind"] for job in row["jobs"]] == ["INFER", "DELIVER"]  # type: ignore[attr-defined]
-    assert row["associations"][0]["calling_ae"] == "CT1"  # type: ignore[index]
-    output = log.run("series", "show", UNANALYSED).output
-    assert "one gap of 20 mm" in output
-    assert "NOT ANALYSED (slices missing)" in output
-
-
-def test_a_held_series_can_be_released(log: Log) -> None:
-    assert log.run("series", "release", HELD).exit_code == 0
-    assert log.json("series", "show", HELD)[0]["state"] == "RECEIVING"
-
-
-def test_a_held_series_can_be_discarded(log: Log) -> None:
-    assert log.run("series", "discard", HELD).exit_code == 0
-    row = log.json("series", "show", HELD)[0]
-    assert (row["state"], row["reason"]) == ("SKIPPED", "operator")
-
-
-def test_a_series_that_is_not_held_is_left_alone(log: Log) -> None:
-    for command in ("release", "discard"):
-        result = log.run("series", command, FLAGGED)
-        assert result.exit_code == 1
-        assert "only a HELD series" in result.stderr
 
 
 def test_a_home_without_a_database_is_named_and_not_made(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hounsfield.daemon.config.annotated import annotated_toml
-from hounsfield.daemon.config.settings import Settings, load_settings
+from hounsfield.daemon.config.annotated import annotated_toml, toml_value
+from hounsfield.daemon.config.settings import Rule, Settings, load_settings
 
 COMMITTED = Path(__file__).parents[4] / "deploy" / "config" / "hounsfield.toml"
 
@@ -48,11 +48,21 @@ def test_every_key_uncommented_loads(tmp_path):
 def test_every_key_is_there():
     written = tomllib.loads(uncommented())
     for name, field in Settings.model_fields.items():
-        if name == "rule":
-            continue
         table = written[name][0] if isinstance(written[name], list) else written[name]
         model = field.annotation if hasattr(field.annotation, "model_fields") else field.annotation.__args__[0]
         assert list(table) == list(model.model_fields)
+
+
+def test_the_examples_of_rules_can_be_used_as_they_stand(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text(Rule.EXAMPLES[Rule.EXAMPLES.index("[[rule]]") :])
+    assert [rule.name for rule in load_settings(path).rule] == ["never-reformats", "phantoms", "head-stat"]
+    assert all(f"# {line}" in annotated_toml() for line in Rule.EXAMPLES.splitlines() if line)
+
+
+def test_values_are_written_so_that_toml_reads_them_back():
+    values = {"a": 'x "y"', "b": ["'", "\"'", "\n\\"], "c": {"from": 1.5, "not": {"present": True}}, "d": 3, "e": {}}
+    assert tomllib.loads(f"v = {toml_value(values)}")["v"] == values
 
 
 def test_no_line_is_longer_than_a_screen():

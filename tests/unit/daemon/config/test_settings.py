@@ -131,7 +131,6 @@ def test_settings_cannot_be_changed():
         ('[[peer]]\nae_title = "A"\nhost = "h"\ncertificate = "ab"', ["peer[0].certificate", "SHA-256", "openssl"]),
         ('[peer]\nae_title = "A"', ["peer", "[[peer]]"]),
         ("dicom = 3", ["dicom", "[dicom]"]),
-        ('[[rule]]\nname = "x"', ["rule", "no rules"]),
         (
             '[[destination]]\nname="a"\nae_title="A"\nhost="h"\nport=1\n' * 2,
             ["destination[1].name", '"a" is there twice'],

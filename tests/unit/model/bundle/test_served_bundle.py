@@ -158,7 +158,7 @@ def test_labels_come_in_the_manifests_order_and_find_names_them(tmp_path: Path) 
     scores = score(predictor, golden_hu(5))
     tensors = np.clip(golden_hu(5) / np.float32(80), 0, 1).reshape(5, SIDE, 2, SIDE, 2).mean(axis=(2, 4))[..., None]
     assert scores == pytest.approx(np.asarray(model(tensors))[:, [1, 0]], abs=1e-6)
-    second, first = (find(predictor.bundle, list("abcde"), scores, label) for label in (0, 1))
+    second, first = (find(predictor.bundle, [(uid, None) for uid in "abcde"], scores, label) for label in (0, 1))
     assert (second.label, first.label) == ("second", "haemorrhage")
     assert second.score == pytest.approx(float(np.sort(scores[:, 0])[-3:].mean()), abs=1e-6)
     assert [one.sop_instance_uid for one in first.slices] == list("abcde")
@@ -168,7 +168,7 @@ def test_labels_come_in_the_manifests_order_and_find_names_them(tmp_path: Path) 
 
 def test_scores_that_do_not_fit_their_instances_are_an_error(tiny: Bundle) -> None:
     with pytest.raises(ValueError, match="must have shape"):
-        find(tiny, ["a", "b"], np.zeros((3, 1), np.float32))
+        find(tiny, [("a", None), ("b", None)], np.zeros((3, 1), np.float32))
 
 
 def test_golden_scores_that_drifted_fail_the_self_test(tiny: Bundle, tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ from pydicom.uid import EnhancedCTImageStorage, SecondaryCaptureImageStorage
 from support.ct_factory import ct_slice, head_hu, write
 
 from hounsfield.model.findings import Rejection
-from hounsfield.model.fitness import Fitness, assess, hu_plausible, scope_mismatch
+from hounsfield.model.fitness import Fitness, assess, hu_plausible, hu_problem, scope_mismatch
 from hounsfield.model.geometry import measure
 from hounsfield.model.headers import PatientIdentity, SliceHeader, read_header
 from hounsfield.model.manifest import Scope
+from hounsfield.model.phantom import PhantomSpec, render
+from hounsfield.model.plausibility import phantom_content
 
 SCOPE = Scope(
     body_part="(?i)^(head|brain|skull)",
@@ -62,6 +64,7 @@ def test_a_head_ct_is_wanted_and_fit(series: Make) -> None:
         ({"modality": "MR"}, "modality"),
         ({"sop_class_uid": SecondaryCaptureImageStorage}, "image-type"),
         ({"sop_class_uid": EnhancedCTImageStorage}, "multi-frame"),
+        ({"sop_class_uid": EnhancedCTImageStorage, "frames": 12, "frame": 1}, "multi-frame"),
         ({"frames": 30}, "multi-frame"),
         ({"image_type": ("ORIGINAL", "PRIMARY", "LOCALIZER")}, "image-type"),
         ({"image_type": ("DERIVED", "SECONDARY", "MIP")}, "image-type"),
@@ -98,6 +101,74 @@ def test_what_is_wanted_is_not_skipped(series: Make, changes: dict[str, Any]) ->
     assert scope_mismatch(series(**changes), SCOPE) is None
 
 
+def test_enhanced_ct_is_wanted_where_the_manifest_lists_it_and_frames_were_read(series: Make) -> None:
+    listed = SCOPE.model_copy(update={"sop_classes": (*SCOPE.sop_classes, EnhancedCTImageStorage)})
+    frames = [
+        replace(one, sop_class_uid=EnhancedCTImageStorage, frames=12, frame=k)
+        for k, one in enumerate(series(), start=1)
+    ]
+    assert scope_mismatch(frames, listed) is None
+    assert assess(frames, measure(frames), listed).rejection is None
+    assert scope_mismatch([replace(one, frame=None) for one in frames], listed) == "multi-frame"
+    maximum = [replace(one, image_type=("DERIVED", "PRIMARY", "MAX_IP", "MAXIMUM")) for one in frames]
+    assert scope_mismatch(maximum, listed) == "image-type"
+
+
+def test_a_series_of_another_body_part_that_a_rule_wants_is_refused_in_words(series: Make) -> None:
+    for changes in ({"body_part": "CHEST"}, {"series_description": "CTA head"}):
+        headers = series(**changes)
+        fitness = assess(headers, measure(headers), SCOPE, wanted_by_rule=True)
+        assert fitness.rejection is Rejection.BODY_PART
+        assert "a rule selected it all the same" in fitness.words
+        assert "CHEST" not in fitness.words
+        assert assess(headers, measure(headers), SCOPE).rejection is None
+    headers = series()
+    assert assess(headers, measure(headers), SCOPE, wanted_by_rule=True).rejection is None
+
+
+@pytest.mark.parametrize(
+    ("kernel", "scope", "words"),
+    [
+        ("H60s", {"kernel": "(?i)^h3"}, "not one that the model takes"),
+        ("", {"kernel": "(?i)^h3"}, "not stated"),
+        ("H60s", {"exclude_kernel": "(?i)^h6"}, "does not take"),
+        ("H30s", {"kernel": "(?i)^h3", "exclude_kernel": "(?i)^h6"}, ""),
+        ("", {"exclude_kernel": "(?i)^h6"}, ""),
+    ],
+)
+def test_the_manifest_says_which_kernels_a_model_takes(
+    series: Make, kernel: str, scope: dict[str, str], words: str
+) -> None:
+    fitness = judged(series(kernel=kernel), **scope)
+    assert fitness.rejection is (Rejection.SCOPE if words else None)
+    assert words in fitness.words
+
+
+def test_too_little_of_the_head_is_not_analysed(series: Make) -> None:
+    assert judged(series(), min_coverage_mm=55.0).rejection is None
+    fitness = judged(series(), min_coverage_mm=100.0)
+    assert (fitness.rejection, fitness.words) == (
+        Rejection.COVERAGE,
+        "The slices cover 55 mm; the model needs at least 100 mm.",
+    )
+
+
+def test_derived_images_are_noted_where_the_manifest_allows_them(series: Make) -> None:
+    fitness = judged(series(image_type=("DERIVED", "PRIMARY", "AXIAL")), derived=True)
+    assert fitness.rejection is None
+    assert fitness.remarks == ("The images are derived from others (Image Type).",)
+
+
+def test_blocks_of_different_kernels_are_noted_without_more_of_the_header_than_a_name(series: Make) -> None:
+    headers = series()
+    headers[6:] = [replace(one, kernel="B<Anna^Müller>") for one in headers[6:]]
+    assert judged(headers).remarks == ("Blocks of different kernels in one volume: B_Anna_M_ller_, not stated.",)
+
+
+def test_phantom_words_beyond_any_name_s_length_are_not_searched(series: Make) -> None:
+    assert scope_mismatch(series(study_description="x" * 60_000 + " phantom"), SCOPE) is None
+
+
 def test_a_short_series_is_skipped_unless_the_scanner_announced_more(series: Make) -> None:
     assert scope_mismatch(series(5), SCOPE) == "too-few-slices"
     assert scope_mismatch(series(5, images_in_acquisition=28), SCOPE) is None
@@ -127,7 +198,13 @@ def test_a_localizer_beside_the_slices_does_not_matter(series: Make) -> None:
         ({"samples": 3}, Rejection.NOT_HU, "greyscale"),
         ({"lossy": True}, Rejection.LOSSY, "lossy"),
         ({"contrast": True}, Rejection.SCOPE, "contrast agent"),
+        ({"bits_stored": 8, "bits_allocated": 8}, Rejection.NOT_HU, "8 bits"),
+        ({"photometric": "PALETTE COLOR"}, Rejection.NOT_HU, "greyscale"),
+        ({"burned_in": True}, Rejection.BURNED_IN, "burned into the images"),
+        ({"image_type": ("DERIVED", "SECONDARY", "AXIAL")}, Rejection.SCOPE, "derived from others"),
         ({"thickness": 12.0}, Rejection.SCOPE, "thickness 12 mm"),
+        ({"frames": 12}, Rejection.MULTI_FRAME, "multi-frame objects"),
+        ({"frames": 12, "frame": 1, "sop_class_uid": EnhancedCTImageStorage}, Rejection.MULTI_FRAME, "multi-frame"),
         ({"spacing": 12.0, "thickness": 9.0}, Rejection.SCOPE, "step of 12.0 mm"),
     ],
 )
@@ -152,6 +229,10 @@ def test_tilt_is_noted_or_refused_as_the_manifest_says(series: Make) -> None:
         "Gantry tilt 18.5 degrees, measured from image orientation and positions; slices are taken one by one, "
         "not resampled.",
     )
+    assert judged(headers, tilt="resample").remarks == (
+        "Gantry tilt 18.5 degrees, measured from image orientation and positions; slices were moved in their planes "
+        "until they lie straight above each other.",
+    )
     assert judged(headers, tilt="refuse").rejection is Rejection.TILT
     assert judged(headers, max_tilt_degrees=15.0).rejection is Rejection.TILT
 
@@ -161,7 +242,10 @@ def test_irregular_steps_are_noted_or_refused_as_the_manifest_says(series: Make)
     headers[6:] = [replace(h, position=(0.0, 0.0, (h.position or (0,))[-1] - 2.0)) for h in headers[6:]]
     headers = [replace(h, position=(-120.0, -120.0, (h.position or (0,))[-1])) for h in headers]
     assert judged(headers).remarks == ("Slice steps 3.0 to 5.0 mm with thickness 5 mm; slices are taken one by one.",)
-    assert judged(headers, irregular_spacing="refuse").rejection is Rejection.SCOPE
+    assert judged(headers, irregular_spacing="refuse").rejection is Rejection.IRREGULAR_SPACING
+    assert judged(headers, irregular_spacing="resample").remarks == (
+        "Slice steps 3.0 to 5.0 mm with thickness 5 mm; resampled to regular steps of 5.0 mm.",
+    )
 
 
 def test_remarks_say_what_is_done_about_the_values(series: Make) -> None:
@@ -199,7 +283,47 @@ def test_a_wrong_intercept_is_implausible(offset: int) -> None:
     assert not hu_plausible([shifted] * 12)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda hu: np.where(hu < -400, hu + 300, hu), "air around the head measures -700 HU"),
+        (lambda hu: np.where((hu > -100) & (hu < 200), hu + 150, hu), "no soft tissue between -20 and 100 HU"),
+        (lambda hu: np.where(hu > 300, 280, hu), "no skull"),
+        (lambda hu: np.where(hu > 100, 35, hu), "no skull"),
+        (lambda hu: np.where(hu > 300, hu * 3, hu), "Bone measures 3"),
+        (lambda hu: hu * 0.2, "no skull"),
+    ],
+)
+def test_what_is_implausible_is_said(wrong: Callable[[np.ndarray], np.ndarray], words: str) -> None:
+    problem = hu_problem([wrong(head_hu().astype(np.float32))] * 12)
+    assert problem is not None
+    assert words in problem
+
+
 @pytest.mark.parametrize("value", [-1024.0, 0.0, 40.0, 3000.0])
 def test_flat_images_are_implausible(value: float) -> None:
     assert not hu_plausible([np.full((64, 64), value, np.float32)] * 12)
     assert not hu_plausible([])
+    assert hu_problem([]) is not None
+
+
+def disc(inside: float, noise: float = 20.0) -> np.ndarray:
+    y, x = np.mgrid[-1:1:128j, -1:1:128j]
+    hu = np.where(np.hypot(x, y) < 0.8, inside, -1000.0)
+    return hu + np.random.default_rng(1).normal(0, noise, hu.shape)
+
+
+@pytest.mark.parametrize("inside", [0.0, 40.0, 120.0])
+def test_a_uniform_body_without_bone_is_a_phantom(inside: float) -> None:
+    assert phantom_content([disc(inside)] * 12)
+    assert not hu_plausible([disc(inside)] * 12)
+
+
+def test_a_head_is_no_phantom_and_neither_is_nothing() -> None:
+    assert not phantom_content([head_hu()] * 12)
+    assert not phantom_content([np.full((64, 64), -1000.0)] * 12)
+    assert not phantom_content([])
+    for seed in (1, 2):
+        drawn = render(PhantomSpec(seed=seed, slices=10, step_mm=10.0, matrix=128))
+        assert not phantom_content(list(drawn.hu))
+        assert hu_problem(list(drawn.hu)) is None

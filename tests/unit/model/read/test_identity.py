@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from io import StringIO
 from pathlib import Path
 
@@ -18,11 +19,19 @@ from pydicom.uid import (
 )
 from support.ct_factory import ct_series, ct_slice, head_hu, write, write_series
 
-from hounsfield.model.identity import instance_identity, main, series_identity
+from hounsfield.model.headers import SliceHeader, read_header
+from hounsfield.model.identity import (
+    InstanceIdentity,
+    identity_of,
+    instance_identity,
+    main,
+    series_identity,
+)
+from hounsfield.model.pixels import pixel_digest
 
 
 def identity(tmp_path: Path, syntax: str = ExplicitVRLittleEndian, **attributes: object) -> str:
-    return instance_identity(write(ct_slice(**attributes), tmp_path / "one.dcm", syntax=syntax))  # type: ignore[arg-type]
+    return instance_identity(write(ct_slice(**attributes), tmp_path / "one.dcm", syntax=syntax)).identity  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +81,7 @@ def test_what_a_model_or_a_patient_would_notice_changes_the_identity(tmp_path: P
 def test_one_changed_pixel_changes_the_identity(tmp_path: Path) -> None:
     hu = head_hu().copy()
     hu[30, 30] += 1
-    assert instance_identity(write(ct_slice(hu), tmp_path / "a.dcm")) != identity(tmp_path)
+    assert instance_identity(write(ct_slice(hu), tmp_path / "a.dcm")).identity != identity(tmp_path)
 
 
 def test_pixels_that_cannot_be_decoded_count_by_their_bytes(tmp_path: Path) -> None:
@@ -105,7 +114,7 @@ def test_the_module_answers_one_line_a_path_under_limits(tmp_path: Path) -> None
         check=True,
     )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert rows == [{"path": str(path), "identity": instance_identity(path)} for path in paths]
+    assert rows == [{"path": str(path), **asdict(instance_identity(path))} for path in paths]
 
 
 def test_the_module_says_when_a_file_is_not_there(tmp_path: Path) -> None:
@@ -120,6 +129,35 @@ def test_the_identity_is_the_same_in_every_version(tmp_path: Path) -> None:
     """It names results in archives: a change of this value makes every stored series new."""
     flat = ct_slice(np.zeros((4, 4), np.int16), SOPInstanceUID="2.25.1", StudyInstanceUID="2.25.2")
     assert (
-        instance_identity(write(flat, tmp_path / "flat.dcm"))
+        instance_identity(write(flat, tmp_path / "flat.dcm")).identity
         == "6e91d56464e6d2c4bbbcfa1146f2bd4ad5fc95f92d7478fa054abaaf6a957698"
     )
+
+
+def test_the_content_is_the_identity_without_the_instance_uid(tmp_path: Path) -> None:
+    def of(name: str, **attributes: object) -> InstanceIdentity:
+        return instance_identity(write(ct_slice(**attributes), tmp_path / name))  # type: ignore[arg-type]
+
+    first, other_uid = of("a"), of("b", SOPInstanceUID="2.25.9")
+    other_place = of("c", ImagePositionPatient=[-120.0, -120.0, 0.5])
+    assert first.identity != other_uid.identity
+    assert first.content == other_uid.content != other_place.content
+    assert first.content != first.identity
+
+
+def framed(path: Path, frames: int = 3) -> list[SliceHeader]:
+    pixels = np.arange(frames * 16, dtype=np.int16)
+    header = read_header(write(ct_slice(head_hu(4), NumberOfFrames=str(frames), PixelData=pixels.tobytes()), path))
+    return [replace(header, frame=k + 1, position=(0.0, 0.0, float(k))) for k in range(frames)]
+
+
+def test_a_multi_frame_instance_counts_with_every_frame(tmp_path: Path) -> None:
+    slices = framed(tmp_path / "e.dcm")
+    digests = [pixel_digest(one) for one in slices]
+    whole = identity_of(slices, digests)
+    moved = [*slices[:2], replace(slices[2], position=(0.0, 0.0, 9.0))]
+    changed = [*digests[:2], digests[0]]
+    others = [identity_of(slices[:2], digests[:2]), identity_of(moved, digests), identity_of(slices, changed)]
+    others += [identity_of(slices, None), identity_of(moved, None)]
+    assert len({whole.identity, *(other.identity for other in others)}) == 6
+    assert whole == identity_of(slices, digests)

@@ -23,7 +23,7 @@ from support.ct_factory import SIZE, ct_slice, head_hu, write
 from hounsfield.model.errors import PixelError
 from hounsfield.model.findings import Rejection
 from hounsfield.model.headers import SliceHeader, read_header
-from hounsfield.model.pixels import read_hu, read_raw
+from hounsfield.model.pixels import read_pixels, read_raw
 
 LOSSLESS = [
     ExplicitVRLittleEndian,
@@ -69,17 +69,17 @@ def frame_of(path: Path) -> bytes:
 
 def refused(header: SliceHeader, rejection: Rejection = Rejection.UNREADABLE_PIXELS) -> str:
     with pytest.raises(PixelError) as caught:
-        read_hu(header)
+        read_pixels(header)
     assert caught.value.rejection is rejection
     return str(caught.value)
 
 
 @pytest.mark.parametrize("syntax", LOSSLESS)
 def test_every_lossless_syntax_gives_the_same_hu(tmp_path: Path, syntax: str) -> None:
-    hu, mask = read_hu(header_of(tmp_path, ct_slice(), syntax))
-    assert hu.dtype == np.float32
-    assert np.array_equal(hu, head_hu())
-    assert not mask.any()
+    pixels = read_pixels(header_of(tmp_path, ct_slice(), syntax))
+    assert pixels.hu.dtype == np.int16
+    assert np.array_equal(pixels.hu, head_hu())
+    assert not pixels.padding.any()
 
 
 def test_htj2k_is_decoded(tmp_path: Path) -> None:
@@ -94,9 +94,10 @@ def test_htj2k_is_decoded(tmp_path: Path) -> None:
 def test_rescale_is_applied_without_integer_overflow(tmp_path: Path, slope: str, intercept: str, factor: float) -> None:
     stored = np.full((8, 8), 30000, np.int16)
     dataset = ct_slice(stored, RescaleSlope=slope, RescaleIntercept=intercept, PixelData=stored.tobytes())
-    hu, _ = read_hu(header_of(tmp_path, dataset))
-    assert hu.dtype == np.float32
-    assert np.all(hu == np.float32(30000 * factor + float(intercept)))
+    hu = read_pixels(header_of(tmp_path, dataset)).hu
+    expected = np.float32(30000 * factor + float(intercept))
+    assert np.all(hu == expected)
+    assert hu.dtype == (np.int16 if expected == round(expected) and expected < 32768 else np.float32)
 
 
 def test_12_bits_in_16_are_masked_and_sign_extended(tmp_path: Path) -> None:
@@ -125,7 +126,8 @@ def test_declared_padding_becomes_air_and_is_masked(tmp_path: Path) -> None:
     stored = head_hu().astype(np.int16).copy()
     stored[:5] = -1500
     dataset = ct_slice(stored, RescaleIntercept="0", PixelPaddingValue=-1500)
-    hu, mask = read_hu(header_of(tmp_path, dataset))
+    pixels = read_pixels(header_of(tmp_path, dataset))
+    hu, mask = pixels.hu, pixels.padding
     assert np.all(hu[:5] == -1024)
     assert mask[:5].all()
     assert not mask[5:].any()
@@ -135,14 +137,15 @@ def test_declared_padding_becomes_air_and_is_masked(tmp_path: Path) -> None:
 def test_undeclared_corners_of_minus_2000_are_padding_too(tmp_path: Path) -> None:
     stored = (head_hu().astype(np.int16) + 1024).copy()
     stored[:, :3] = -2000
-    hu, mask = read_hu(header_of(tmp_path, ct_slice(PixelData=stored.tobytes())))
-    assert mask[:, :3].all()
-    assert hu.min() == -1024
+    pixels = read_pixels(header_of(tmp_path, ct_slice(PixelData=stored.tobytes())))
+    assert pixels.padding[:, :3].all()
+    assert pixels.hu.min() == -1024
 
 
 def test_a_padding_value_that_is_tissue_is_not_believed(tmp_path: Path) -> None:
     dataset = ct_slice(np.zeros((8, 8), np.int16), RescaleIntercept="0", PixelPaddingValue=0)
-    hu, mask = read_hu(header_of(tmp_path, dataset))
+    pixels = read_pixels(header_of(tmp_path, dataset))
+    hu, mask = pixels.hu, pixels.padding
     assert np.all(hu == 0)
     assert not mask.any()
 
@@ -150,7 +153,7 @@ def test_a_padding_value_that_is_tissue_is_not_believed(tmp_path: Path) -> None:
 def test_a_padding_range_is_masked_as_a_whole(tmp_path: Path) -> None:
     stored = np.array([[-1100, -1050, -1000, 40]], np.int16)
     dataset = ct_slice(stored, RescaleIntercept="0", PixelPaddingValue=-1100, PixelPaddingRangeLimit=-1050)
-    assert read_hu(header_of(tmp_path, dataset))[1].tolist() == [[True, True, False, False]]
+    assert read_pixels(header_of(tmp_path, dataset)).padding.tolist() == [[True, True, False, False]]
 
 
 @pytest.mark.parametrize(
@@ -247,7 +250,7 @@ def test_mutated_frames_decode_or_are_refused_and_nothing_else(tmp_path: Path, s
             changed[at] = dice.integers(256)
         path.write_bytes(changed[: int(dice.integers(start, len(content)))] if dice.random() < 0.3 else changed)
         try:
-            hu, _ = read_hu(read_header(path))
+            hu = read_pixels(read_header(path)).hu
         except PixelError as error:
             outcomes.add(error.rejection)
         else:

@@ -1,0 +1,158 @@
+"""What only a person decides about a series: release, discard, replay."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hounsfield.daemon.cli.context import ConfigOption, open_stores
+from hounsfield.daemon.cli.exits import CommandFailed, NotFound, UsageFault
+from hounsfield.daemon.cli.output import note
+from hounsfield.daemon.cli.paging import pages
+from hounsfield.daemon.cli.person import ByOption, person
+from hounsfield.storage.states import Reason, SeriesState
+
+if TYPE_CHECKING:
+    from hounsfield.storage.ports import SeriesStore
+    from hounsfield.storage.records import SeriesRecord
+
+NEVER_RELEASED = {
+    Reason.TWO_PATIENTS: "it holds images of two patients",
+    Reason.TWO_STUDIES: "it holds images of two studies",
+}
+SinceOption = Annotated[
+    datetime | None,
+    typer.Option(
+        help="With --reason or --all-unmatched: only what was last received since then (local time).",
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+    ),
+]
+SeriesUid = Annotated[str, typer.Argument(metavar="UID", help="Series Instance UID, as `series list` shows it.")]
+
+
+def release(uid: SeriesUid, by: ByOption = None, config: ConfigOption = None) -> None:
+    """Let a HELD series go on: it is assembled and judged again, and what held it counts no more.
+
+    Until another image comes. A series of two patients or two studies is never released.
+    """
+    from hounsfield.daemon.clock import SystemClock
+
+    who = person(by)
+    with open_stores(config) as (_, database):
+        series = find(database.series, uid)
+        if series.state is SeriesState.HELD and series.reason in NEVER_RELEASED:
+            raise CommandFailed(
+                f"{NEVER_RELEASED[series.reason]} and is never analysed",
+                "discard it with `hounsfield series discard UID`, and have the sender send it again corrected, "
+                "under a new Series Instance UID",
+            )
+        if not database.series.release(series.id, SystemClock().now(), who):
+            raise CommandFailed(f"the series is {series.state}: only a HELD series can be released")
+    typer.echo("released; the assembler looks at it again after the quiet period")
+
+
+def discard(uid: SeriesUid, by: ByOption = None, config: ConfigOption = None) -> None:
+    """Decide that a HELD series is not analysed: it becomes SKIPPED, what was received stays."""
+    from hounsfield.daemon.clock import SystemClock
+
+    who = person(by)
+    with open_stores(config) as (_, database):
+        series = find(database.series, uid)
+        if not database.series.discard(series.id, Reason.OPERATOR, SystemClock().now(), who):
+            raise CommandFailed(f"the series is {series.state}: only a HELD series can be discarded")
+    typer.echo("skipped by operator; `hounsfield series replay UID` has it looked at anew")
+
+
+def replay(
+    uids: Annotated[list[str] | None, typer.Argument(metavar="[UID...]", help="Series Instance UIDs.")] = None,
+    reason: Annotated[
+        Reason | None, typer.Option(help="All that were SKIPPED for this reason.", case_sensitive=False)
+    ] = None,
+    since: SinceOption = None,
+    all_unmatched: Annotated[
+        bool, typer.Option("--all-unmatched", help="All that no rule matched: the same as --reason no-rule.")
+    ] = False,
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Have SKIPPED series looked at again, by the rules as they are now."""
+    if (bool(uids), reason is not None, all_unmatched).count(True) != 1:
+        raise UsageFault("say which series", "give UIDs, or --reason CODE, or --all-unmatched")
+    if since is not None and uids:
+        raise UsageFault("--since does not go with UIDs", "it goes with --reason and --all-unmatched")
+    who = person(by)
+    with open_stores(config) as (_, database):
+        round_ = _Replay(database.series, who)
+        if uids:
+            round_.named(uids)
+        else:
+            round_.matching(reason or Reason.NO_RULE, None if since is None else since.astimezone())
+    round_.tell()
+
+
+@dataclass(slots=True)
+class _Replay:
+    """One ``series replay``: what became of each series."""
+
+    store: "SeriesStore"
+    by: str
+    replayed: int = 0
+    missing: int = 0
+    removed: int = 0
+    refused: list[str] = field(default_factory=list)
+
+    def named(self, uids: list[str]) -> None:
+        """Replay these; whatever cannot be is told at the end."""
+        for uid in dict.fromkeys(uids):
+            series = self.store.find(uid)
+            if series is None:
+                self.missing += 1
+            elif self._one(series):
+                typer.echo(f"{uid}: looked at again")
+            elif series.state is not SeriesState.SKIPPED:
+                self.refused.append(f"{uid} is {series.state}")
+
+    def matching(self, reason: Reason, since: datetime | None) -> None:
+        """Replay all that were skipped for ``reason``."""
+        for series in self._skipped(reason):
+            if since is None or series.last_received_at >= since:
+                self._one(series)
+
+    def _skipped(self, reason: Reason) -> "Iterator[SeriesRecord]":
+        def fetch(after_id: int, count: int) -> "list[SeriesRecord]":
+            return self.store.page(after_id=after_id, limit=count, state=SeriesState.SKIPPED, reason=reason)
+
+        for page in pages(fetch, 0, None):
+            yield from page
+
+    def _one(self, series: "SeriesRecord") -> bool:
+        from hounsfield.daemon.clock import SystemClock
+
+        if series.instances == 0:
+            self.removed += 1
+            return False
+        done = self.store.replay(series.id, SystemClock().now(), self.by)
+        self.replayed += done
+        return done
+
+    def tell(self) -> None:
+        """Print the sum; raise for what could not be done."""
+        typer.echo(f"{self.replayed} series {'is' if self.replayed == 1 else 'are'} looked at again")
+        if self.removed:
+            note(f"{self.removed} whose images were removed after assembly.keep_unmatched_days: send them again")
+        if self.refused:
+            raise CommandFailed(f"{', '.join(self.refused)}: not looked at again, only SKIPPED series can be")
+        if self.missing:
+            raise NotFound(
+                f"{self.missing} of these series are not here", "`hounsfield series list` shows those there are"
+            )
+
+
+def find(store: "SeriesStore", uid: str) -> "SeriesRecord":
+    """Return the series; raise :class:`NotFound`."""
+    series = store.find(uid)
+    if series is None:
+        raise NotFound("there is no series with this UID", "`hounsfield series list` shows those there are")
+    return series

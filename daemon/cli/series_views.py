@@ -1,0 +1,161 @@
+"""How a series looks: its fixed JSON fields, its row in a table, and everything that is known of one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from hounsfield.daemon.cli.job_detail import LABEL
+from hounsfield.daemon.cli.job_views import JOB_COLUMNS, job_json, job_more, job_row
+from hounsfield.daemon.cli.output import console, local, show_table
+from hounsfield.daemon.cli.tailing import person_of
+from hounsfield.daemon.cli.verdict_views import evidence_lines, verdict_json, verdict_text
+from hounsfield.storage.records import AssociationRecord, EventRecord, JobRecord, SeriesRecord, Verdict
+
+if TYPE_CHECKING:
+    from hounsfield.storage.engine import Database
+
+COLUMNS = ("series", "rev", "state", "completeness", "reason", "instances", "last received")
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesDetail:
+    """What ``series show`` prints."""
+
+    series: SeriesRecord
+    verdict: Verdict | None
+    """Of the current revision."""
+    associations: tuple[AssociationRecord, ...]
+    decisions: tuple[EventRecord, ...]
+    """What persons decided."""
+    jobs: tuple[JobRecord, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the fields of ``series list`` and, after them, the detail."""
+        return (
+            series_json(self.series)
+            | _more(self.series)
+            | {
+                "verdict": verdict_json(self.verdict),
+                "associations": [_association_json(one) for one in self.associations],
+                "decisions": [_decision_json(event) for event in self.decisions],
+                "jobs": [job_json(job) | job_more(job) for job in self.jobs],
+            }
+        )
+
+
+def describe(series: SeriesRecord, database: "Database") -> SeriesDetail:
+    """Collect everything that the log knows about ``series``."""
+    return SeriesDetail(
+        series=series,
+        verdict=database.series.verdict(series.id, series.revision),
+        associations=tuple(database.series.associations(series.id)),
+        decisions=tuple(_decisions(database, series.series_uid)),
+        jobs=tuple(database.jobs.of_series(series.id)),
+    )
+
+
+def _decisions(database: "Database", series_uid: str) -> list[EventRecord]:
+    found: list[EventRecord] = []
+    after = 0
+    while page := database.jobs.events(after_id=after, limit=PAGE, series_uid=series_uid):
+        found += [event for event in page if person_of(event)]
+        after = page[-1].id
+    return found
+
+
+def series_json(series: SeriesRecord) -> dict[str, object]:
+    """Return the fields of ``series list --json``; fixed, later versions only add."""
+    return {
+        "series_uid": series.series_uid,
+        "study_uid": series.study_uid,
+        "revision": series.revision,
+        "state": series.state.value,
+        "completeness": None if series.completeness is None else series.completeness.value,
+        "reason": None if series.reason is None else series.reason.value,
+        "instances": series.instances,
+    }
+
+
+def series_row(series: SeriesRecord) -> tuple[str, ...]:
+    """Return the cells under :data:`COLUMNS`."""
+    return (
+        series.series_uid,
+        str(series.revision),
+        series.state.value,
+        "" if series.completeness is None else series.completeness.value,
+        "" if series.reason is None else series.reason.value,
+        str(series.instances),
+        local(series.last_received_at),
+    )
+
+
+def _more(series: SeriesRecord) -> dict[str, object]:
+    return {
+        "remarks": list(series.remarks),
+        "duplicates": series.duplicates,
+        "variants": series.variants,
+        "first_received_at": series.first_received_at,
+        "last_received_at": series.last_received_at,
+        "closed_at": series.closed_at,
+        "rule": series.rule,
+        "waived": [reason.value for reason in series.waived],
+    }
+
+
+def _association_json(one: AssociationRecord) -> dict[str, object]:
+    return {
+        "calling_ae": one.calling_ae,
+        "address": one.peer_address,
+        "at": one.opened_at,
+        "ending": one.ending.value,
+    }
+
+
+def _decision_json(event: EventRecord) -> dict[str, object]:
+    return {
+        "at": event.at,
+        "from_state": event.from_state,
+        "to_state": event.to_state,
+        "reason": None if event.reason is None else event.reason.value,
+        "by": person_of(event),
+    }
+
+
+def print_detail(detail: SeriesDetail) -> None:
+    """Print the detail for a person."""
+    for label, value in {**series_json(detail.series), **_more(detail.series)}.items():
+        if label == "completeness" and detail.verdict is not None:
+            _line(label, verdict_text(detail.verdict))
+            for name, text in evidence_lines(detail.verdict.evidence):
+                _line(f"  {name}", text)
+            continue
+        shown = local(value) if isinstance(value, datetime) else ", ".join(value) if isinstance(value, list) else value
+        if shown not in (None, ""):
+            _line(label, str(shown))
+    show_table(
+        ("from", "address", "opened", "ending"),
+        [(one.calling_ae, one.peer_address, local(one.opened_at), one.ending.value) for one in detail.associations],
+    )
+    if detail.decisions:
+        show_table(
+            ("decided", "state", "by"),
+            [(local(event.at), f"{event.from_state}>{event.to_state}", person_of(event)) for event in detail.decisions],
+        )
+    show_table(JOB_COLUMNS, [job_row(job) for job in detail.jobs])
+    for job in detail.jobs:
+        if job.verdict is not None:
+            _line(f"job {job.id}", "; ".join([verdict_text(job.verdict), *_its_own(job.verdict, detail.verdict)]))
+
+
+def _its_own(verdict: Verdict, of_series: Verdict | None) -> list[str]:
+    """Return what a job's verdict rests on besides that of the series."""
+    told = {} if of_series is None else of_series.evidence
+    own = {key: value for key, value in verdict.evidence.items() if told.get(key) != value}
+    return [f"{label} {text}" for label, text in evidence_lines(own)]
+
+
+def _line(label: str, value: str) -> None:
+    console().print(Text.assemble((f"{label:<{LABEL}}", "bold"), value))

@@ -1,0 +1,1 @@
+"""What other archives know of a series: asked by C-FIND (PS3.4 annex C)."""

@@ -1,0 +1,199 @@
+"""The Query/Retrieve SCU: one C-FIND on one association (PS3.4 C.4.1), within bounds that the network library has not.
+
+Its time-outs are for single steps, and it reads PDUs of any length. So it is given a socket that keeps to the deadline
+of the whole exchange and reads so many bytes and no more; whatever it waits for ends with that.
+"""
+
+import logging
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from pydicom import Dataset
+from pydicom.uid import ImplicitVRLittleEndian
+from pynetdicom import AE, _config, build_context, evt
+from pynetdicom.association import Association
+
+from hounsfield.daemon.delivery.reactor import steady
+from hounsfield.daemon.query.find import NoNumber, QueryPeer, Why
+
+MOST_RESPONSES = 50
+"""One is due; an archive that ignores a key sends all it has."""
+MOST_BYTES = 256 * 1024
+"""Of all that the archive sends in an exchange."""
+LONGEST_PDU = 16384
+_STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+_SUCCESS, _PENDING, _OUT_OF_RESOURCES = 0x0000, (0xFF00, 0xFF01), 0xA700
+_IDLE, _AWAITS_CLOSE = "Sta1", "Sta13"
+"""States of the upper layer (PS3.8 9.2.1) in which an association is over: the one if the peer ended it."""
+_FAREWELL_SECONDS = 0.5
+_STUMBLES = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What the library raises where the association has just ended, or on values that somebody has made up."""
+
+
+def matches_of(peer: QueryPeer, study_uid: str, series_uid: str, monotonic: Callable[[], float]) -> list[Dataset]:
+    """Return what the archive has of a series; raise :class:`NoNumber`.
+
+    Ends by ``peer.timeout_seconds``, save for looking up the host's name and a fraction of a second to clear up.
+    """
+    _quiet_library()
+    exchange = _Exchange(peer.timeout_seconds, monotonic)
+    try:
+        association = _associate(peer, exchange)
+    except OSError:  # the name of the host means nothing here (now)
+        raise NoNumber(Why.UNREACHABLE) from None
+    found: list[Dataset] | None = None
+    try:
+        if _is_accepted(association):
+            found = _matches(association, _keys(study_uid, series_uid), exchange)
+    except _STUMBLES:
+        found = None
+    finally:
+        exchange.end(association, politely=found is not None)
+    if found is None:
+        raise NoNumber(exchange.why_broken_off())
+    return found
+
+
+def _quiet_library() -> None:
+    """Keep what archives send out of the library's texts; how an exchange ended is told by :class:`Why`."""
+    _config.LOG_HANDLER_LEVEL = "none"
+    _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+
+
+def _associate(peer: QueryPeer, exchange: "_Exchange") -> Association:
+    """Return an association, established or not; propose what every peer takes (PS3.5 10.1)."""
+    ae = AE(ae_title=peer.calling_ae)
+    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = exchange.left()
+    made = ae.associate(
+        peer.host,
+        peer.port,
+        contexts=[build_context(_STUDY_ROOT_FIND, ImplicitVRLittleEndian)],
+        ae_title=peer.ae_title,
+        max_pdu=LONGEST_PDU,
+        evt_handlers=[(evt.EVT_CONN_OPEN, exchange.on_connected), (evt.EVT_FSM_TRANSITION, exchange.on_transition)],
+    )
+    return steady(made) if made.is_established else made
+
+
+def _is_accepted(association: Association) -> bool:
+    """Whether the archive may be asked; raise :class:`NoNumber` where it said no.
+
+    The library takes any transfer syntax for an answer; a deflated data set could be of any size.
+    """
+    if not association.is_established and not association.is_rejected and association.acceptor.primitive is None:
+        return False
+    contexts = association.accepted_contexts
+    if association.is_rejected or not contexts or contexts[0].transfer_syntax != [ImplicitVRLittleEndian]:
+        raise NoNumber(Why.REJECTED)
+    return True
+
+
+def _keys(study_uid: str, series_uid: str) -> Dataset:
+    keys = Dataset()
+    keys.QueryRetrieveLevel = "SERIES"
+    keys.StudyInstanceUID = study_uid
+    keys.SeriesInstanceUID = series_uid
+    keys.NumberOfSeriesRelatedInstances = None
+    return keys
+
+
+def _matches(association: Association, keys: Dataset, exchange: "_Exchange") -> list[Dataset] | None:
+    """Return the identifiers of the pending responses up to the final one; None if the association ended before."""
+    found: list[Dataset] = []
+    association.dimse_timeout = exchange.left()
+    for answer, identifier in association.send_c_find(keys, _STUDY_ROOT_FIND):
+        status = getattr(answer, "Status", None)
+        if status is None:
+            return None
+        if status == _SUCCESS:
+            return found
+        if status not in _PENDING:
+            raise NoNumber(Why.BUSY if status == _OUT_OF_RESOURCES else Why.FAILED)
+        if identifier is None:
+            raise NoNumber(Why.BROKEN)
+        if len(found) == MOST_RESPONSES:
+            raise NoNumber(Why.AMBIGUOUS)
+        found.append(identifier)
+        association.dimse_timeout = exchange.left()
+    return None
+
+
+class _Line(socket.socket):
+    """A connection that can be read until a deadline, and for so many bytes."""
+
+    def __init__(self, connection: socket.socket, left: Callable[[], float]) -> None:
+        super().__init__(fileno=connection.detach())
+        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._left = left
+        self._received = 0
+
+    @property
+    def is_flooded(self) -> bool:
+        """Whether the peer sends more than anybody needs."""
+        return self._received > MOST_BYTES
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        left = self._left()
+        if not left or self.is_flooded:
+            raise TimeoutError
+        self.settimeout(left)
+        data = super().recv(bufsize, flags)
+        self._received += len(data)
+        return data
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        self.settimeout(self._left())  # after the deadline: an abort still goes out, if it need not wait
+        return super().send(data, flags)
+
+
+class _Exchange:
+    """One association from its first step to its last."""
+
+    def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._deadline = monotonic() + seconds
+        self._line: _Line | None = None
+        self._ended_in: str | None = None
+
+    def left(self) -> float:
+        """Return the seconds that are left; 0.0 when it is over."""
+        return max(0.0, self._deadline - self._monotonic())
+
+    def on_connected(self, event: evt.Event) -> None:
+        """Put our socket in the place of the library's; nothing was sent yet."""
+        wire = event.assoc.dul.socket
+        assert wire is not None
+        assert wire.socket is not None
+        wire.socket = self._line = _Line(wire.socket, self.left)
+        event.assoc.acse_timeout = self.left()
+
+    def on_transition(self, event: evt.Event) -> None:
+        """See who ends the association."""
+        if self._ended_in is None and event.next_state in (_IDLE, _AWAITS_CLOSE):
+            self._ended_in = event.next_state
+
+    def end(self, association: Association, *, politely: bool) -> None:
+        """Release or abort, and leave no connection and no thread. What is known is known: nothing here counts."""
+        association.acse_timeout = min(self.left(), _FAREWELL_SECONDS)
+        if association.is_established and politely:
+            association.release()
+        elif association.is_established:
+            association.abort(block=True)
+        if self._line is not None:
+            with suppress(OSError):
+                self._line.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
+            association.dul.join(_FAREWELL_SECONDS)
+            self._line.close()
+
+    def why_broken_off(self) -> Why:
+        """Return why there is no answer, once the association has ended."""
+        if self._line is not None and self._line.is_flooded:
+            return Why.BROKEN
+        if not self.left():
+            return Why.TOO_SLOW
+        if self._line is None:
+            return Why.UNREACHABLE
+        return Why.BROKE_OFF if self._ended_in == _IDLE else Why.BROKEN
