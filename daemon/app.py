@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.assembly.decider import Decider
     from hounsfield.daemon.assembly.images import SeriesReader
     from hounsfield.daemon.assembly.on_disk import FilesOnDisk
+    from hounsfield.daemon.assembly.retention import Retention
     from hounsfield.daemon.assembly.rules import RuleBook
     from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
     from hounsfield.daemon.pipeline.bundles import BundleShelf
@@ -190,6 +191,17 @@ class Application:
         from hounsfield.daemon.query.series_counts import open_counts
 
         return open_counts(self.settings, self.clock, self.hasher)
+
+    def retention(self) -> "Retention":
+        """Build what removes series that no rule takes."""
+        from hounsfield.daemon.assembly.retention import Retention
+
+        return Retention(
+            series=self.database.series,
+            spool=self.spool,
+            keep_days=self.settings.assembly.keep_unmatched_days,
+            clock=self.clock,
+        )
 
     def reporter(self) -> "Reporter":
         """Build what writes result objects."""
