@@ -59,9 +59,7 @@ class Case:
 def held(reason: Reason, *, revision: int = 0, jobs: tuple[Answer, ...] = ()) -> tuple[Becomes, ...]:
     """One series that waits for a person."""
     completeness = None if revision == 0 else WHOLE
-    return (
-        Becomes(state=SeriesState.HELD, reason=reason, completeness=completeness, revision=revision, jobs=jobs),
-    )
+    return (Becomes(state=SeriesState.HELD, reason=reason, completeness=completeness, revision=revision, jobs=jobs),)
 
 
 def skipped(reason: Reason) -> tuple[Becomes, ...]:
@@ -89,9 +87,7 @@ def sent(images: Callable[[], Sequence[Dataset]], **how: Any) -> Story:
     return story
 
 
-def sent_twice(
-    first: Callable[[], Sequence[Dataset]], second: Callable[[], Sequence[Dataset]], **how: Any
-) -> Story:
+def sent_twice(first: Callable[[], Sequence[Dataset]], second: Callable[[], Sequence[Dataset]], **how: Any) -> Story:
     """Send images, decide and work; then send the others (``how``), decide and work again."""
 
     def story(ward: Ward) -> None:

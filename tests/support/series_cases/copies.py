@@ -1,13 +1,11 @@
 """Copies, re-forwards, associations, late slices, restarts."""
 
-from datetime import timedelta
-
 from support.ct_factory import uid
-from support.series_cases.case import ANALYSED, Becomes, Case, analysed, held, not_analysed, sent, sent_twice, skipped
+from support.series_cases.case import ANALYSED, Becomes, Case, analysed, held, not_analysed, sent, sent_twice
 from support.series_cases.heads import changed, head, redrawn
 from support.series_cases.ward import Ward
 
-from hounsfield.storage.states import AssociationEnding, Completeness, JobState, Reason, SeriesState
+from hounsfield.storage.states import AssociationEnding, Completeness, Reason, SeriesState
 
 JPEG_LS, JPEG_2000, RLE = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.5"
 SUSPECT = Completeness.SUSPECT
@@ -209,8 +207,12 @@ CASES = (
         settings=("assembly.quiet_seconds",),
     ),
     Case(name="one series over two associations at once", story=_one_series_over_two_at_once, becomes=analysed()),
-    Case(name="two series of a study, interleaved", story=_interleaved, becomes=(Becomes(), Becomes()),
-         configuration={"rule": [{"name": "all", "bundle": "tiny", "per_study": "all"}]}),
+    Case(
+        name="two series of a study, interleaved",
+        story=_interleaved,
+        becomes=(Becomes(), Becomes()),
+        configuration={"rule": [{"name": "all", "bundle": "tiny", "per_study": "all"}]},
+    ),
     Case(
         name="every association that brought the series was released",
         means="a short quiet period is enough",
@@ -232,7 +234,12 @@ CASES = (
         becomes=analysed(completeness=SUSPECT, reason=Reason.ASSOCIATION_ABORTED),
         says=("SUSPECT (association-aborted)", "A transfer was cut off"),
     ),
-    Case(name="an association breaks off and the sender tries again", story=_aborted_then_whole, becomes=analysed(), copies=(7, 0)),
+    Case(
+        name="an association breaks off and the sender tries again",
+        story=_aborted_then_whole,
+        becomes=analysed(),
+        copies=(7, 0),
+    ),
     Case(
         name="an association breaks off after three images",
         story=sent(lambda: head()[:3], ending=AssociationEnding.ABORTED),

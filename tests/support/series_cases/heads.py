@@ -45,7 +45,9 @@ def head(
 ) -> list[Dataset]:
     """Return an axial series from the feet upwards."""
     return [
-        head_slice(first + i * spacing, bleeds=i == bleeding, **attributes) for i in range(count) if i not in set(without)
+        head_slice(first + i * spacing, bleeds=i == bleeding, **attributes)
+        for i in range(count)
+        if i not in set(without)
     ]
 
 
@@ -91,7 +93,9 @@ def twelve_bits(images: Sequence[Dataset], *, high_bit: int = 11, rubbish: int =
 def tilted(images: Sequence[Dataset], degrees: float) -> list[Dataset]:
     """Tilt the gantry: the slices lean, the table still moves along the patient's axis."""
     lean = math.radians(degrees)
-    return changed(images, ImageOrientationPatient=[1.0, 0.0, 0.0, 0.0, round(math.cos(lean), 6), round(-math.sin(lean), 6)])
+    return changed(
+        images, ImageOrientationPatient=[1.0, 0.0, 0.0, 0.0, round(math.cos(lean), 6), round(-math.sin(lean), 6)]
+    )
 
 
 def coronal(images: Sequence[Dataset]) -> list[Dataset]:

@@ -1,9 +1,8 @@
 """What is no axial CT of a head, and images that do not belong into the volume."""
 
 from pydicom import Dataset
-from support.ct_factory import uid
 from support.series_cases.case import Case, analysed, not_analysed, sent, skipped
-from support.series_cases.heads import changed, companion, coronal, enhanced, head, head_slice, localizer, other
+from support.series_cases.heads import changed, companion, coronal, enhanced, head, localizer
 from support.series_cases.ward import Ward
 
 from hounsfield.storage.states import Reason
@@ -48,9 +47,17 @@ CASES = (
         becomes=skipped(Reason.NOT_AN_IMAGE),
         settings=("dicom.accept",),
     ),
-    Case(name="a presentation state", story=sent(lambda: [companion(_PR, "PR", "pr")]), becomes=skipped(Reason.NOT_AN_IMAGE)),
+    Case(
+        name="a presentation state",
+        story=sent(lambda: [companion(_PR, "PR", "pr")]),
+        becomes=skipped(Reason.NOT_AN_IMAGE),
+    ),
     Case(name="key objects", story=sent(lambda: [companion(_KO, "KO", "ko")]), becomes=skipped(Reason.NOT_AN_IMAGE)),
-    Case(name="secondary captures", story=sent(lambda: [companion(_SC, "OT", "sc")]), becomes=skipped(Reason.NOT_AN_IMAGE)),
+    Case(
+        name="secondary captures",
+        story=sent(lambda: [companion(_SC, "OT", "sc")]),
+        becomes=skipped(Reason.NOT_AN_IMAGE),
+    ),
     Case(
         name="an MR series",
         story=sent(lambda: head(Modality="MR", SOPClassUID="1.2.840.10008.5.1.4.1.1.4")),
@@ -75,7 +82,9 @@ CASES = (
         story=sent(lambda: head(ImageType=["DERIVED", "SECONDARY", "AXIAL", "MIP"])),
         becomes=skipped(Reason.IMAGE_TYPE),
     ),
-    Case(name="a localizer of its own", story=sent(lambda: [localizer(name="scout")]), becomes=skipped(Reason.IMAGE_TYPE)),
+    Case(
+        name="a localizer of its own", story=sent(lambda: [localizer(name="scout")]), becomes=skipped(Reason.IMAGE_TYPE)
+    ),
     Case(
         name="a localizer inside the series",
         means="left out of the volume",

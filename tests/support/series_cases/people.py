@@ -47,10 +47,20 @@ CASES = (
         story=sent(_one_differs(PatientID="T-2")),
         becomes=held(Reason.TWO_PATIENTS),
     ),
-    Case(name="two issuers of the Patient ID", story=sent(_one_differs(IssuerOfPatientID="Elsewhere")), becomes=held(Reason.TWO_PATIENTS)),
+    Case(
+        name="two issuers of the Patient ID",
+        story=sent(_one_differs(IssuerOfPatientID="Elsewhere")),
+        becomes=held(Reason.TWO_PATIENTS),
+    ),
     Case(name="two given names", story=sent(_one_differs(PatientName="Test^Heidi")), becomes=held(Reason.TWO_PATIENTS)),
-    Case(name="one name in two cases", story=sent(_one_differs(PatientName="TEST^HEAD")), becomes=held(Reason.TWO_PATIENTS)),
-    Case(name="two birth dates", story=sent(_one_differs(PatientBirthDate="19500102")), becomes=held(Reason.TWO_PATIENTS)),
+    Case(
+        name="one name in two cases",
+        story=sent(_one_differs(PatientName="TEST^HEAD")),
+        becomes=held(Reason.TWO_PATIENTS),
+    ),
+    Case(
+        name="two birth dates", story=sent(_one_differs(PatientBirthDate="19500102")), becomes=held(Reason.TWO_PATIENTS)
+    ),
     Case(name="two sexes", story=sent(_one_differs(PatientSex="F")), becomes=held(Reason.TWO_PATIENTS)),
     Case(
         name="a Patient ID with spaces around it",
@@ -58,7 +68,11 @@ CASES = (
         story=sent(_one_differs(PatientID=" T-1 ")),
         becomes=analysed(),
     ),
-    Case(name="a name with empty components behind it", story=sent(_one_differs(PatientName="Test^Head^^ ")), becomes=analysed()),
+    Case(
+        name="a name with empty components behind it",
+        story=sent(_one_differs(PatientName="Test^Head^^ ")),
+        becomes=analysed(),
+    ),
     Case(name="one name in two character sets", story=sent(_two_encodings), becomes=analysed()),
     Case(
         name="two studies in one series",

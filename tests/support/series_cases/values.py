@@ -2,8 +2,8 @@
 
 import numpy as np
 from pydicom import Dataset
-from pydicom.encaps import encapsulate
 from pydicom.dataset import FileMetaDataset
+from pydicom.encaps import encapsulate
 from support.series_cases.case import Case, analysed, held, not_analysed, sent
 from support.series_cases.heads import changed, head, redrawn, twelve_bits
 
@@ -100,7 +100,12 @@ CASES = (
         becomes=analysed(),
         says=("Pixel padding -976 masked as air",),
     ),
-    Case(name="12 bits in 16, with overlay bits above them", means="the bits above are taken away", story=sent(_overlay_bits), becomes=analysed()),
+    Case(
+        name="12 bits in 16, with overlay bits above them",
+        means="the bits above are taken away",
+        story=sent(_overlay_bits),
+        becomes=analysed(),
+    ),
     Case(name="12 bits below an odd High Bit", story=sent(_odd_high_bit), becomes=analysed()),
     Case(
         name="Bits Stored and High Bit that contradict each other",
@@ -152,8 +157,12 @@ CASES = (
         becomes=not_analysed(Reason.NOT_HU),
         says=("NOT ANALYSED - pixel values are not HU",),
     ),
-    Case(name="pixel data shorter than the matrix", story=sent(_cut_short), becomes=not_analysed(Reason.UNREADABLE_PIXELS),
-         says=("NOT ANALYSED - pixel data cannot be read",)),
+    Case(
+        name="pixel data shorter than the matrix",
+        story=sent(_cut_short),
+        becomes=not_analysed(Reason.UNREADABLE_PIXELS),
+        says=("NOT ANALYSED - pixel data cannot be read",),
+    ),
     Case(
         name="no pixel data in one image",
         story=sent(lambda: changed(head(), 5, PixelData=None)),

@@ -1,4 +1,4 @@
-"""Real CT through the real model of the demonstration bundle: what becomes of it is written in docs/series-handling.md."""
+"""Real CT through the real model of the demonstration bundle; docs/series-handling.md says what becomes of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,7 +84,9 @@ def test_an_enhanced_head_of_twenty_frames_is_analysed_by_the_real_model(ward: W
 
 def test_a_real_lossy_slice_that_a_rule_wants_is_reported(tmp_path: Path) -> None:
     made = Ward(
-        tmp_path, scope=None, configuration={"rule": [{"name": "ct", "bundle": "ich-demo", "where": {"Modality": "CT"}}]}
+        tmp_path,
+        scope=None,
+        configuration={"rule": [{"name": "ct", "bundle": "ich-demo", "where": {"Modality": "CT"}}]},
     )
     try:
         series, (job,), (said,) = _through(made, Path(get_testdata_file("693_J2KI.dcm")))
