@@ -26,6 +26,7 @@ OUTSIDE_HU: Final = -1200
 """Below it a value is no tissue and no air: the corners outside the scan circle, often -2000, declared or not."""
 _HIGHEST_PADDING_HU: Final = -900.0
 _INT16: Final = np.iinfo(np.int16)
+_HASHED_AT_ONCE: Final = 16384
 
 Hu = NDArray[np.int16] | NDArray[np.float32]
 """int16 where all HU are whole numbers in its range (nearly always), else float32."""
@@ -161,7 +162,12 @@ def _sign_extend(values: Raw, source: PixelSource) -> Raw:
 
 
 def _digest(raw: Raw) -> str:
-    return hashlib.sha256(np.ravel(raw.astype("<i4", copy=False)).data).hexdigest()
+    """Widened piece by piece: the whole in 32 bits would go to memory and back."""
+    digest = hashlib.sha256()
+    flat = np.ravel(raw)
+    for start in range(0, flat.size, _HASHED_AT_ONCE):
+        digest.update(flat[start : start + _HASHED_AT_ONCE].astype("<i4").data)
+    return digest.hexdigest()
 
 
 def _to_hu(raw: Raw, slope: float, intercept: float, padding: int | None, limit: int | None) -> tuple[Hu, Mask]:

@@ -13,9 +13,10 @@ from hounsfield.daemon.assembly.candidates import Candidate, Examiner, Option
 from hounsfield.daemon.assembly.completeness import Evidence
 from hounsfield.daemon.assembly.decision import Close, Decision, Hold, Skip, Unchanged, Wait
 from hounsfield.daemon.assembly.identities import IdentityReader
-from hounsfield.daemon.assembly.images import SeriesImages, SeriesReader
+from hounsfield.daemon.assembly.images import SeriesImages
 from hounsfield.daemon.assembly.quiet import Quiet
 from hounsfield.daemon.assembly.rules import RuleBook
+from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
 from hounsfield.daemon.assembly.study import Study
 from hounsfield.daemon.assembly.timing import Timing
 from hounsfield.daemon.config.rules import Rule
@@ -24,9 +25,7 @@ from hounsfield.daemon.errors import IdentityUnavailable
 from hounsfield.daemon.query.series_counts import PENDING, Known, SeriesCounts
 from hounsfield.model.scope import is_phantom
 from hounsfield.storage.errors import DatabaseUnavailable
-from hounsfield.storage.ports import JobStore, SeriesStore
 from hounsfield.storage.records import InferRequest, SeriesRecord
-from hounsfield.storage.spool import Spool
 from hounsfield.storage.states import Completeness, InstanceRole, JobKind, Outcome, Reason, SeriesState
 
 PRIORITIES = {"routine": 0, "stat": 100}
@@ -40,14 +39,14 @@ class Decider:
     def __init__(
         self,
         *,
-        series: SeriesStore,
-        jobs: JobStore,
-        reader: SeriesReader,
+        series: Studies,
+        jobs: JobLog,
+        reader: Reader,
         book: RuleBook,
         examiner: Examiner,
         counts: SeriesCounts,
         identities: IdentityReader,
-        spool: Spool,
+        spool: Paths,
         settings: AssemblySettings,
         max_attempts: int,
     ) -> None:
@@ -97,7 +96,9 @@ class Decider:
         return None
 
     def _conflicts(self, images: SeriesImages) -> bool:
-        """Compare new copies of known SOP instances with the first copy by analysis identity."""
+        """Whether a SOP Instance UID stands for more than one image: copies are compared by analysis identity."""
+        if self._series.known_elsewhere(images.series.id):
+            return True  # an identifier that came before with another series
         variants = images.new_variants
         if not variants:
             return False

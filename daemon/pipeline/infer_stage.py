@@ -10,8 +10,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-import numpy as np
-
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.pipeline.destinations import deliveries
@@ -22,9 +20,11 @@ from hounsfield.model.decoding.decoder import Decoder
 from hounsfield.model.errors import PixelError, ScratchError
 from hounsfield.model.findings import Analysis, Rejection
 from hounsfield.model.fitness import Fitness, assess
+from hounsfield.model.geometry import SeriesGeometry
 from hounsfield.model.manifest import Scope
 from hounsfield.model.plausibility import hu_problem, phantom_content
 from hounsfield.model.predictor import Predictor, find
+from hounsfield.model.resample import plan
 from hounsfield.model.volume import Volume, VolumeReader
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import JobStore, SeriesStore
@@ -105,7 +105,7 @@ class InferStage:
             analysis, volume = self._open(snapshot, fitness, stack)
         if volume is not None and analysis is None:
             with watch.stage("infer"):
-                analysis = self._infer(volume, fitness, served)
+                analysis = self._infer(volume, snapshot.geometry, fitness, served)
         if analysis is None:
             raise AssertionError("neither a rejection nor a volume")
         if (
@@ -139,10 +139,15 @@ class InferStage:
             return Analysis(rejection=error.rejection, remarks=fitness.remarks), volume
         return None, volume
 
-    def _infer(self, volume: Volume, fitness: Fitness, served: Served) -> Analysis:
+    def _infer(self, volume: Volume, geometry: SeriesGeometry, fitness: Fitness, served: Served) -> Analysis:
         spacing = [header.pixel_spacing or (1.0, 1.0) for header in volume.headers]
         try:
-            scores: np.ndarray = served.predictor.score(volume.stream(), spacing)
+            resampling = plan(volume.headers, geometry, served.bundle.manifest.scope)
+            if resampling is None:
+                scores = served.predictor.score(volume.stream(), spacing)
+            else:
+                of_each = [spacing[number] for number in resampling.nearest]
+                scores = resampling.to_sources(served.predictor.score(resampling.stream(volume.stream()), of_each))
             volume.load()
         except PixelError as error:
             return Analysis(rejection=error.rejection, remarks=fitness.remarks)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatImage = NDArray[np.float32]
+Values = NDArray[np.int16] | NDArray[np.float32]
 Mask = NDArray[np.uint8]
 """0 outside, 1 inside."""
 
@@ -14,10 +15,15 @@ Mask = NDArray[np.uint8]
 class Plane:
     """One slice on its way from HU to tensor."""
 
-    values: FloatImage
-    """(rows, columns), or (rows, columns, channels) after a step that makes channels."""
+    values: Values
+    """(rows, columns), or (rows, columns, channels) after a step that makes channels; HU may be int16."""
     spacing_mm: tuple[float, float]
     """Distance between rows and between columns."""
+
+    @property
+    def floats(self) -> FloatImage:
+        """The values as float32."""
+        return np.asarray(self.values, np.float32)
 
     def require_single_channel(self, step: str) -> None:
         """Raise ValueError if ``step`` stands after one that already made channels."""

@@ -3,14 +3,17 @@
 Each step is a frozen pydantic model: its fields are the parameters in the manifest, ``apply`` is what it does.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hounsfield.model.preprocess.plane import FloatImage, Plane
+from hounsfield.model.preprocess.plane import FloatImage, Plane, Values
+from hounsfield.model.preprocess.scaling import scaled
 
 AIR_HU = -1000.0
 Pixels = Annotated[int, Field(ge=8, le=2048)]
@@ -36,8 +39,10 @@ class Padding(Step):
 
     def apply(self, plane: Plane) -> Plane:
         """Fill what is not HU."""
+        if plane.values.dtype == np.int16 and plane.values.min() >= self.below:
+            return plane
         real = plane.values >= self.below  # False for NaN too
-        return Plane(np.where(real, plane.values, np.float32(self.value)), plane.spacing_mm)
+        return Plane(np.where(real, plane.floats, np.float32(self.value)), plane.spacing_mm)
 
 
 class FieldOfView(Step):
@@ -58,11 +63,8 @@ class FieldOfView(Step):
         plane.require_single_channel(self.name)
         square = self.square(plane)
         cut = square.cut(plane.values, AIR_HU)
-        shrinking = min(square.rows, square.columns) >= self.pixels
-        how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-        values = cv2.resize(cut, (self.pixels, self.pixels), interpolation=how)
         spacing = square.rows * plane.spacing_mm[0] / self.pixels, square.columns * plane.spacing_mm[1] / self.pixels
-        return Plane(np.asarray(values, np.float32), spacing)
+        return Plane(scaled(cut, self.pixels), spacing)
 
     def square(self, plane: Plane) -> "Square":
         """Return which part of the image is taken; training cuts lesion masks by it."""
@@ -75,10 +77,12 @@ class FieldOfView(Step):
         image = (rows / 2, columns / 2)
         if self.centre == "image":
             return image
-        bone = (plane.values > self.bone_hu).astype(np.float32)
-        if float(bone.sum()) * plane.spacing_mm[0] * plane.spacing_mm[1] < SMALLEST_SKULL_MM2:
+        bone = (plane.values > self.bone_hu).view(np.uint8)
+        by_row = np.asarray(cv2.reduce(bone, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S), np.float32).ravel()
+        by_column = np.asarray(cv2.reduce(bone, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S), np.float32).ravel()
+        if float(by_row.sum()) * plane.spacing_mm[0] * plane.spacing_mm[1] < SMALLEST_SKULL_MM2:
             return image
-        return _middle_of(bone.sum(axis=1)), _middle_of(bone.sum(axis=0))
+        return _middle_of(by_row), _middle_of(by_column)
 
 
 SMALLEST_SKULL_MM2 = 500.0
@@ -100,7 +104,7 @@ class Square:
     rows: int
     columns: int
 
-    def cut(self, image: FloatImage, beyond: float) -> FloatImage:
+    def cut(self, image: Values, beyond: float) -> FloatImage:
         """Return these pixels, ``beyond`` where there is no image."""
         out = np.full((self.rows, self.columns), beyond, np.float32)
         bottom, right = min(self.top + self.rows, image.shape[0]), min(self.left + self.columns, image.shape[1])
@@ -133,16 +137,26 @@ class Windows(Step):
     def apply(self, plane: Plane) -> Plane:
         """Look each window up in a table: three times faster than the arithmetic on a 512 x 512 slice."""
         plane.require_single_channel(self.name)
-        whole = np.clip(np.rint(plane.values), -32768, 32767).astype(np.int16)
-        index = whole.view(np.uint16)
-        channels = [np.asarray(cv2.LUT(index, self._table(one))) for one in self.windows]
-        return Plane(np.stack(channels, axis=-1).astype(np.float32, copy=False), plane.spacing_mm)
+        index = whole_hu(plane.values).view(np.uint16)
+        channels = [np.asarray(cv2.LUT(index, _table(one.centre, one.width)), np.float32) for one in self.windows]
+        return Plane(np.stack(channels, axis=-1), plane.spacing_mm)
 
-    @staticmethod
-    def _table(window: Window) -> FloatImage:
-        hu = np.arange(65536, dtype=np.uint16).view(np.int16).astype(np.float32)
-        low = window.centre - window.width / 2
-        return np.asarray(np.clip((hu - low) / window.width, 0.0, 1.0), np.float32)
+
+def whole_hu(values: Values) -> NDArray[np.int16]:
+    """Return HU rounded to whole numbers, those beyond 16 bits clipped."""
+    if values.dtype == np.int16:
+        return np.ascontiguousarray(values, np.int16)
+    return np.clip(np.rint(values), -32768, 32767).astype(np.int16)
+
+
+@functools.lru_cache(maxsize=64)
+def _table(centre: float, width: float) -> FloatImage:
+    """A window for every HU of 16 bits, in the order of their unsigned patterns."""
+    hu = np.arange(65536, dtype=np.uint16).view(np.int16).astype(np.float32)
+    low = centre - width / 2
+    table = np.asarray(np.clip((hu - low) / width, 0.0, 1.0), np.float32)
+    table.flags.writeable = False
+    return table
 
 
 class Resize(Step):
@@ -153,13 +167,15 @@ class Resize(Step):
 
     def apply(self, plane: Plane) -> Plane:
         """Resample every channel."""
-        rows, columns = plane.values.shape[:2]
-        how = cv2.INTER_AREA if min(rows, columns) >= self.pixels else cv2.INTER_LINEAR
-        values = np.asarray(cv2.resize(plane.values, (self.pixels, self.pixels), interpolation=how), np.float32)
+        values = scaled(plane.floats, self.pixels)
         if plane.values.ndim == 3 and values.ndim == 2:  # OpenCV drops a channel axis of length one
             values = values[..., None]
-        spacing = plane.spacing_mm[0] * rows / self.pixels, plane.spacing_mm[1] * columns / self.pixels
-        return Plane(values, spacing)
+        return Plane(values, self.spacing_after(plane))
+
+    def spacing_after(self, plane: Plane) -> tuple[float, float]:
+        """Return the pixel spacing of what a plane becomes, mm."""
+        rows, columns = plane.values.shape[:2]
+        return plane.spacing_mm[0] * rows / self.pixels, plane.spacing_mm[1] * columns / self.pixels
 
 
 class Normalise(Step):
@@ -180,5 +196,5 @@ class Normalise(Step):
         channels = 1 if plane.values.ndim == 2 else plane.values.shape[2]
         if len(self.mean) not in (1, channels):
             raise ValueError(f"step 'normalise' has {len(self.mean)} values for {channels} channels")
-        values = (plane.values - np.array(self.mean, np.float32)) / np.array(self.deviation, np.float32)
+        values = (plane.floats - np.array(self.mean, np.float32)) / np.array(self.deviation, np.float32)
         return Plane(values.astype(np.float32, copy=False), plane.spacing_mm)

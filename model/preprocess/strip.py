@@ -39,12 +39,13 @@ class Strip(Step):
     def apply(self, plane: Plane) -> Plane:
         """Find the brain and measure against it."""
         plane.require_single_channel(self.name)
+        plane = Plane(plane.floats, plane.spacing_mm)
         mask = self.brain_mask(plane)
         out = np.zeros((*plane.values.shape, 2), np.float32)
         inside = mask.astype(bool)
         if not inside.any():
             return Plane(out, plane.spacing_mm)
-        relative = self._relative(plane.values, inside)
+        relative = self._relative(plane.floats, inside)
         smooth = self._smoothed(relative, mask, plane.spacing_mm)
         deviation = float(np.median(np.abs(smooth[inside] - np.median(smooth[inside]))))
         scale = self.spread * max(deviation, SMALLEST_DEVIATION_HU)
@@ -60,7 +61,7 @@ class Strip(Step):
         rim = cv2.dilate(bone, _disc(self.rim_mm, row_mm, column_mm))
         inside = ((1 - _outside(np.asarray(barrier, np.uint8))) & (1 - np.asarray(rim, np.uint8))).astype(np.uint8)
         # diploe, sinuses and orbits are enclosed too, but air and fat are not brain
-        soft = cv2.inRange(cv2.blur(plane.values, (3, 3)), SOFT_TISSUE_HU[0], SOFT_TISSUE_HU[1]) // 255
+        soft = cv2.inRange(cv2.blur(plane.floats, (3, 3)), SOFT_TISSUE_HU[0], SOFT_TISSUE_HU[1]) // 255
         opened = cv2.morphologyEx(inside & np.asarray(soft, np.uint8), cv2.MORPH_OPEN, _disc(3.0, row_mm, column_mm))
         return _large_parts(np.asarray(opened, np.uint8), self.smallest_mm2 / (row_mm * column_mm))
 
