@@ -127,6 +127,8 @@ class Decoding:
             ScratchError, DecoderUnavailable: no fault of the series.
         """
         for answer in self.answers():
+            if not isinstance(answer, Decoded):
+                self.close()  # the process may still owe answers, which the next question must not get
             if isinstance(answer, PixelError):
                 raise answer
             if isinstance(answer, NoSpace):

@@ -15,6 +15,7 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
+from rich.console import Console
 from support.series_cases.mixtures import PER_WARD, Tally, run
 
 _MEMORY = Path("/dev/shm")
@@ -30,6 +31,7 @@ def _part(seeds: range) -> Tally:
 
 def main() -> int:
     options = _options()
+    console = Console(highlight=False)
     until = time.monotonic() + 60 * options.minutes
     begin = time.monotonic()
     last = options.first + options.mixtures
@@ -43,21 +45,22 @@ def main() -> int:
             whole.ingredients.update(tally.ingredients)
             whole.broken += tally.broken
             for words in tally.broken:
-                print(words, flush=True)
+                console.print(words, markup=False)
             if time.monotonic() > until:
                 break
         pool.terminate()
-    _show("in the mixtures", whole.ingredients)
-    _show("what became of them", whole.outcomes)
+    _show(console, "in the mixtures", whole.ingredients)
+    _show(console, "what became of them", whole.outcomes)
     seconds = time.monotonic() - begin
-    print(f"{whole.mixtures} mixtures, {whole.results} jobs, {len(whole.broken)} promises broken, {seconds:.0f} s")
+    counts = f"{whole.mixtures} mixtures, {whole.results} jobs, {len(whole.broken)} promises broken"
+    console.print(f"{counts}, {seconds:.0f} s")
     return 1 if whole.broken or not whole.results else 0
 
 
-def _show(title: str, counts: Counter[str]) -> None:
-    print(f"{title}:")
+def _show(console: Console, title: str, counts: Counter[str]) -> None:
+    console.print(f"{title}:")
     for words, count in counts.most_common():
-        print(f"  {count:7} {words}")
+        console.print(f"  {count:7} {words}")
 
 
 def _options() -> argparse.Namespace:

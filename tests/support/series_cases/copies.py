@@ -1,13 +1,11 @@
 """Copies, re-forwards, associations, late slices, restarts."""
 
-from datetime import timedelta
-
 from support.ct_factory import uid
-from support.series_cases.case import ANALYSED, Becomes, Case, analysed, held, not_analysed, sent, sent_twice, skipped
+from support.series_cases.case import ANALYSED, Becomes, Case, analysed, held, not_analysed, sent, sent_twice
 from support.series_cases.heads import changed, head, redrawn
 from support.series_cases.ward import Ward
 
-from hounsfield.storage.states import AssociationEnding, Completeness, JobState, Reason, SeriesState
+from hounsfield.storage.states import AssociationEnding, Completeness, Reason, SeriesState
 
 JPEG_LS, JPEG_2000, RLE = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.5"
 SUSPECT = Completeness.SUSPECT

@@ -1,9 +1,8 @@
 """What is no axial CT of a head, and images that do not belong into the volume."""
 
 from pydicom import Dataset
-from support.ct_factory import uid
 from support.series_cases.case import Case, analysed, not_analysed, sent, skipped
-from support.series_cases.heads import changed, companion, coronal, enhanced, head, head_slice, localizer, other
+from support.series_cases.heads import changed, companion, coronal, enhanced, head, localizer
 from support.series_cases.ward import Ward
 
 from hounsfield.storage.states import Reason

@@ -2,8 +2,8 @@
 
 import numpy as np
 from pydicom import Dataset
-from pydicom.encaps import encapsulate
 from pydicom.dataset import FileMetaDataset
+from pydicom.encaps import encapsulate
 from support.series_cases.case import Case, analysed, held, not_analysed, sent
 from support.series_cases.heads import changed, head, redrawn, twelve_bits
 

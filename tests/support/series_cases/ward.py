@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from pydicom import Dataset, dcmread
@@ -26,7 +26,6 @@ from support.spooling import sealed_in
 from hounsfield.daemon.query.series_counts import SeriesCounts
 from hounsfield.daemon.reception.contexts import role_of
 from hounsfield.daemon.reception.dataset_check import identify
-from hounsfield.daemon.pipeline.worker import Worker
 from hounsfield.storage.engine import open_database
 from hounsfield.storage.records import AssociationRecord, InstanceReceipt, JobRecord, SeriesRecord
 from hounsfield.storage.spool import Provenance
@@ -35,20 +34,37 @@ from hounsfield.storage.states import AssociationEnding, InstanceRole, JobKind
 _TICK = 10.0
 
 
+class Model(Protocol):
+    """What stands in the place of a predictor."""
+
+    device: str
+
+    def score(self, hu_slices: Sequence[np.ndarray], spacing_mm: Sequence[tuple[float, float]]) -> np.ndarray:
+        """Answer for each slice, float32 (slices, 1)."""
+
+
 class LesionReader:
     """Scores a slice high where more than one pixel in fifty is brighter than brain and darker than bone."""
 
     device = "/device:FAKE:0"
 
-    def __init__(self, meanwhile: Callable[[], None] = lambda: None) -> None:
-        self._meanwhile = meanwhile
-        """Done once before the first answer, as if the model were slow."""
-
     def score(self, hu_slices: Sequence[np.ndarray], spacing_mm: Sequence[tuple[float, float]]) -> np.ndarray:
-        self._meanwhile()
-        self._meanwhile = lambda: None
         shares = [float(np.mean((hu > 55.0) & (hu < 90.0))) for hu, _ in zip(hu_slices, spacing_mm, strict=True)]
         return np.array([[FLAGGED if share > 0.02 else UNFLAGGED] for share in shares], np.float32).reshape(-1, 1)
+
+
+class _Interrupted:
+    """A model during whose first answer something happens."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.device = model.device
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def score(self, hu_slices: Sequence[np.ndarray], spacing_mm: Sequence[tuple[float, float]]) -> np.ndarray:
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return self._model.score(hu_slices, spacing_mm)
 
 
 def manifest(**scope: Any) -> dict[str, Any]:
@@ -77,13 +93,14 @@ class Ward:
     """Changes of the bundle's scope; None: the demonstration bundle, with its own model."""
     configuration: Mapping[str, Any] = field(default_factory=dict)
     destinations: Sequence[Mapping[str, object]] = (LOOPBACK_PACS,)
+    model: Model = field(default_factory=LesionReader)
 
     def __post_init__(self) -> None:
         home = self.folder / "home"
         home.mkdir(mode=0o700)
         (home / "hounsfield.db").write_bytes(_empty_database())
-        self.bench = self._bench(self.configuration)
-        self._intake = self.bench.app.spool.open_intake("receiver-1")
+        self._model = _Interrupted(self.model)
+        self._start(self._bench(self.configuration))
         self.sent: dict[Key, list[Shown]] = {}
         self._associations = 0
 
@@ -96,12 +113,16 @@ class Ward:
             **more,
         )
 
+    def _start(self, bench: Bench) -> None:
+        self.bench = bench
+        self.worker = bench.app.worker() if self.scope is None else bench.worker_with(self._model)
+        self._intake = bench.app.spool.open_intake("receiver-1")
+
     def reconfigure(self, **configuration: Any) -> None:
         """Stop, and start again with another configuration on the same home."""
         clock = self.bench.clock
         self.close()
-        self.bench = self._bench({**self.configuration, **configuration}, clock=clock)
-        self._intake = self.bench.app.spool.open_intake("receiver-1")
+        self._start(self._bench({**self.configuration, **configuration}, clock=clock))
 
     def ask(self, archive: SeriesCounts) -> None:
         """Give the assembler an archive to ask for the number of images."""
@@ -214,14 +235,10 @@ class Ward:
             seconds -= step
 
     def work(self, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Work off every job there is."""
-        worker = self._real_worker if self.scope is None else self.bench.worker_with(LesionReader(meanwhile))
-        while worker.work_one():
+        """Work off every job there is; ``meanwhile`` happens while the model runs."""
+        self._model.meanwhile = meanwhile
+        while self.worker.work_one():
             pass
-
-    @functools.cached_property
-    def _real_worker(self) -> Worker:
-        return self.bench.app.worker()
 
     def through(self, seconds: float = 300.0) -> None:
         """Decide and work, until nothing is left: what a worker finds may be decided on again."""
@@ -241,11 +258,14 @@ class Ward:
 
     def report_of(self, job: JobRecord) -> Said | None:
         """Return what the structured report of an INFER job says, None if it has none."""
-        if job.result_set_id is None:
-            return None
-        result = self.bench.app.database.jobs.result_set(job.result_set_id)
-        uids = [one.sop_instance_uid for one in result.objects if one.role == "sr"] if result is not None else []
-        return Said.read(self.bench.app.files.path(uids[0])) if uids else None
+        reports = self.files_of(job)[:1]
+        return Said.read(reports[0]) if reports else None
+
+    def files_of(self, job: JobRecord) -> list[Path]:
+        """Return the result files of an INFER job, the report first."""
+        result = self.bench.app.database.jobs.result_set(job.result_set_id or 0)
+        objects = () if result is None else sorted(result.objects, key=lambda one: one.role != "sr")
+        return [self.bench.app.files.path(one.sop_instance_uid) for one in objects]
 
     def reports(self) -> list[Said]:
         """Return what the reports say, oldest job first."""

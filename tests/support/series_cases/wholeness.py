@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from support.ct_factory import uid
 from support.fake_counts import FakeCounts
-from support.series_cases.case import ANALYSED, Becomes, Case, Story, analysed, held, not_analysed, sent, sent_twice
+from support.series_cases.case import ANALYSED, Case, Story, analysed, held, not_analysed, sent, sent_twice
 from support.series_cases.heads import BLEEDING, changed, head, head_slice, lying, other, tilted
 from support.series_cases.ward import Ward
 

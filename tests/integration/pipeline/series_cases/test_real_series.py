@@ -1,4 +1,4 @@
-"""Real CT through the real model of the demonstration bundle: what becomes of it is written in docs/series-handling.md."""
+"""Real CT through the real model of the demonstration bundle; docs/series-handling.md says what becomes of it."""
 
 from collections.abc import Iterator
 from pathlib import Path

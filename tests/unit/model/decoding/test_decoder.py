@@ -179,6 +179,19 @@ def test_a_damaged_slice_refuses_the_series_and_its_process_is_not_used_again(
     assert decoder.digests([compressed, replace(compressed, path=damaged)])[1] is None
 
 
+def test_what_is_asked_while_a_refused_series_is_still_open_gets_its_own_answers(
+    decoder: Decoder, tmp_path: Path, compressed: SliceHeader
+) -> None:
+    damaged = tmp_path / "damaged.dcm"
+    offset = (compressed.pixel_offset or 0) + 40
+    content = compressed.path.read_bytes()
+    damaged.write_bytes(content[:offset] + b"\xff" * (len(content) - offset))
+    with VolumeReader(folder=tmp_path, decoder=decoder).open([read_header(damaged)] * 50) as volume:
+        with pytest.raises(PixelError):
+            volume.first()
+        assert decoder.digests([compressed] * 4) == [pixel_digest(compressed)] * 4
+
+
 def test_a_series_that_is_given_up_half_way_stops_its_process(
     decoder: Decoder, tmp_path: Path, compressed: SliceHeader
 ) -> None:
