@@ -141,6 +141,10 @@ class FilesOnDisk:
         """Return the series of a study."""
         return [one.series for one in self._images.values() if one.series.study_uid == study_uid]
 
+    def instances(self, series_id: int, revision: int | None = None) -> list[InstanceRecord]:
+        """Return what is there of a series; no revision was frozen."""
+        return [] if revision is not None else list(self._images[series_id].instances)
+
     def known_elsewhere(self, series_id: int) -> int:
         """Return how many images of a series have an identifier that an earlier one of another series has."""
         others = [one for images in self._images.values() for one in images.primaries if one.series_id != series_id]

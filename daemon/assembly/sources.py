@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hounsfield.daemon.assembly.images import SeriesImages
-from hounsfield.storage.records import JobRecord, SeriesRecord
+from hounsfield.storage.records import InstanceRecord, JobRecord, SeriesRecord
 
 
 class Studies(Protocol):
@@ -13,6 +13,9 @@ class Studies(Protocol):
 
     def of_study(self, study_uid: str) -> Sequence[SeriesRecord]:
         """Return the series of a study, as ``hounsfield.storage.ports.SeriesStore.of_study``."""
+
+    def instances(self, series_id: int, revision: int | None = None) -> Sequence[InstanceRecord]:
+        """Return the copies of a series, or a revision's snapshot, as ``SeriesStore.instances``."""
 
     def known_elsewhere(self, series_id: int) -> int:
         """Return how many of its images came before in another series, as ``SeriesStore.known_elsewhere``."""

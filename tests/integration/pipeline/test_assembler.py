@@ -248,3 +248,33 @@ def test_an_image_whose_identifier_came_before_in_another_series_holds_the_later
     assert bench.app.database.series.release(held.id, bench.clock.now(), "A. Admin")
     bench.settle()
     assert bench.app.database.series.get(held.id).state is SeriesState.CLOSED  # type: ignore[union-attr]
+
+
+def test_late_images_that_belong_to_another_reconstruction_make_no_second_report(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.receive(write_series(tmp_path / "a", ct_series(12, ConvolutionKernel="S")))
+    bench.settle()
+    scout = ct_slice(z=500.0, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    bench.receive(write_series(tmp_path / "b", [scout]))
+    bench.settle()
+    other = ct_series(9, ConvolutionKernel="B")
+    for number, image in enumerate(other):
+        image.SOPInstanceUID = f"2.25.8{number}"
+    bench.receive(write_series(tmp_path / "c", other))
+    bench.settle()
+    (series,) = bench.series()
+    assert (series.state, series.revision, series.instances) == (SeriesState.CLOSED, 1, 22)
+    assert len(bench.jobs()) == 1
+
+
+def test_a_late_slice_after_images_of_another_reconstruction_makes_a_revision(bench: Bench, tmp_path: Path) -> None:
+    files = write_series(tmp_path / "a", ct_series(12, ConvolutionKernel="S"))
+    bench.receive(files[:-1])
+    bench.settle()
+    scout = ct_slice(z=500.0, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    bench.receive(write_series(tmp_path / "b", [scout]))
+    bench.settle()
+    bench.receive(files[-1:])
+    bench.settle()
+    assert [job.revision for job in bench.jobs()] == [1, 2]
