@@ -250,9 +250,7 @@ def test_an_image_whose_identifier_came_before_in_another_series_holds_the_later
     assert bench.app.database.series.get(held.id).state is SeriesState.CLOSED  # type: ignore[union-attr]
 
 
-def test_late_images_that_belong_to_another_reconstruction_make_no_second_report(
-    bench: Bench, tmp_path: Path
-) -> None:
+def test_late_images_that_belong_to_another_reconstruction_make_no_second_report(bench: Bench, tmp_path: Path) -> None:
     bench.receive(write_series(tmp_path / "a", ct_series(12, ConvolutionKernel="S")))
     bench.settle()
     scout = ct_slice(z=500.0, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])

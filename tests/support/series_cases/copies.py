@@ -2,7 +2,7 @@
 
 from support.ct_factory import uid
 from support.series_cases.case import ANALYSED, Becomes, Case, analysed, held, not_analysed, released, sent, sent_twice
-from support.series_cases.heads import changed, head, redrawn
+from support.series_cases.heads import changed, head, localizer, other, redrawn
 from support.series_cases.ward import Ward
 
 from hounsfield.storage.states import AssociationEnding, Completeness, Reason, SeriesState
@@ -266,6 +266,34 @@ CASES = (
         means="a second revision, whose result names the first",
         story=sent_twice(lambda: head(14)[:12], lambda: head(14)[12:]),
         becomes=analysed(revision=2, jobs=(ANALYSED, ANALYSED)),
+        check=_second_names_first,
+    ),
+    Case(
+        name="a localizer that comes after the result",
+        means="no second report about the same slices",
+        story=sent_twice(head, lambda: [localizer()]),
+        becomes=analysed(),
+    ),
+    Case(
+        name="an image that comes after the result and shows what another one shows",
+        means="no second report about the same slices",
+        story=sent_twice(head, lambda: other(head()[4:5], "twin")),
+        becomes=analysed(),
+    ),
+    Case(
+        name="another kernel of the same series, which comes after the result and is no better",
+        means="no second report about the same slices",
+        story=sent_twice(lambda: head(ConvolutionKernel="H30s"), lambda: other(head(ConvolutionKernel="H60s"), "bone")),
+        becomes=analysed(),
+        scope={"preference": {"kernel": ["H30"]}},
+        settings=("preference.kernel",),
+    ),
+    Case(
+        name="another kernel of the same series, which comes after the result and is better",
+        story=sent_twice(lambda: head(ConvolutionKernel="H60s"), lambda: other(head(ConvolutionKernel="H30s"), "soft")),
+        becomes=analysed(revision=2, jobs=(ANALYSED, ANALYSED)),
+        scope={"preference": {"kernel": ["H30"]}},
+        settings=("preference.kernel",),
         check=_second_names_first,
     ),
     Case(
