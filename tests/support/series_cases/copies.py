@@ -79,6 +79,13 @@ def _again_while_the_model_runs(ward: Ward) -> None:
     ward.through()
 
 
+def _conflict_while_the_model_runs(ward: Ward) -> None:
+    ward.send(head())
+    ward.settle()
+    ward.work(meanwhile=lambda: ward.send([redrawn(head()[4], lambda stored: stored + 20)]))
+    ward.through()
+
+
 def _restart(ward: Ward) -> None:
     images = head()
     ward.send(images[:6], ending=AssociationEnding.OPEN)
@@ -308,6 +315,13 @@ CASES = (
         story=_again_while_the_model_runs,
         becomes=analysed(),
         copies=(0, 12),
+    ),
+    Case(
+        name="a known image with other pixels that comes while the model runs",
+        means="the running analysis keeps to the images it began with",
+        story=_conflict_while_the_model_runs,
+        becomes=held(Reason.CONFLICT, revision=1, jobs=(ANALYSED,)),
+        copies=(0, 1),
     ),
     Case(
         name="a restart in the middle of a series",

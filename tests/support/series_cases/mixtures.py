@@ -161,6 +161,9 @@ def _merge(mixed: Mixture) -> None:
     mixed.ingredients.add("merged")
     model = next(image for image in mixed.images if image.SeriesInstanceUID == target)
     moved = [image for image in mixed.images if image.SeriesInstanceUID == victim]
+    if mixed.chance(0.2):  # two patients, or what were two studies, under one Study Instance UID
+        changed(moved, StudyInstanceUID=model.StudyInstanceUID)
+        return
     if mixed.chance(0.5):
         moved = mixed.random.sample(moved, mixed.random.randint(1, len(moved)))
     same_study = mixed.chance(0.5)
