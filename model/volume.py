@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hounsfield.model.decoding.decoder import Decoder, Decoding
 from hounsfield.model.decoding.wire import Decoded
 from hounsfield.model.headers import SliceHeader
-from hounsfield.model.pixels import Hu
+from hounsfield.model.pixels import Hu, check
 from hounsfield.model.scratch import MOST_BYTES, RESERVE_BYTES, Scratch
 
 
@@ -128,6 +128,8 @@ class VolumeReader:
             PixelError: TOO_LARGE, or the first slice that its header alone shows to be unreadable.
             ScratchError, DecoderUnavailable: no fault of the series.
         """
+        for header in headers:
+            check(header)
         shapes = [(header.rows, header.columns) for header in headers]
         scratch = Scratch(self.folder, shapes, most_bytes=self.most_bytes, reserve_bytes=self.reserve_bytes)
         try:

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import struct
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -177,6 +178,35 @@ def test_a_damaged_slice_refuses_the_series_and_its_process_is_not_used_again(
     refused(decoder, tmp_path, [compressed, replace(compressed, path=damaged), *[compressed] * 50])
     assert not Path(f"/proc/{first}").exists()
     assert decoder.digests([compressed, replace(compressed, path=damaged)])[1] is None
+
+
+def test_the_decoder_can_be_asked_at_once_after_a_refusal_while_the_refused_volume_is_still_open(
+    decoder: Decoder, tmp_path: Path, compressed: SliceHeader
+) -> None:
+    rubbish = tmp_path / "rubbish.dcm"
+    start = (compressed.pixel_offset or 0) + 16
+    content = compressed.path.read_bytes()
+    rubbish.write_bytes(content[:start] + b"\xff\xd8" + bytes(len(content) - start - 10) + content[-8:])
+    headers = [replace(compressed, path=rubbish)] * 12
+    for _ in range(20):
+        with VolumeReader(folder=tmp_path, decoder=decoder).open(headers) as volume:
+            with pytest.raises(PixelError):
+                volume.first()
+            assert decoder.digests([*headers, compressed]) == [None] * 12 + [pixel_digest(compressed)]
+
+
+def test_digests_that_a_dead_process_leaves_out_are_none(
+    decoder: Decoder, tmp_path: Path, compressed: SliceHeader
+) -> None:
+    native = read_header(write(ct_slice(), tmp_path / "n.dcm"))
+    decoder.start()
+    child = decoder._child
+    assert child is not None
+    child._greet()
+    os.kill(child.pid, signal.SIGSTOP)
+    threading.Timer(0.2, child.kill).start()
+    assert decoder.digests([native, compressed, compressed]) == [pixel_digest(native), None, None]
+    assert decoder.digests([compressed]) == [pixel_digest(compressed)]
 
 
 def test_a_series_that_is_given_up_half_way_stops_its_process(
