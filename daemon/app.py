@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from hounsfield.daemon.assembly.assembler import Assembler
     from hounsfield.daemon.assembly.decider import Decider
     from hounsfield.daemon.assembly.images import SeriesReader
+    from hounsfield.daemon.assembly.on_disk import FilesOnDisk
+    from hounsfield.daemon.assembly.retention import Retention
     from hounsfield.daemon.assembly.rules import RuleBook
+    from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
     from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.courier import Courier
     from hounsfield.daemon.pipeline.leases import LeaseKeeper
@@ -150,6 +153,17 @@ class Application:
 
     def decider(self, reader: "SeriesReader", counts: "SeriesCounts") -> "Decider":
         """Build what decides on series; it changes nothing."""
+        return self._decider(self.database.series, self.database.jobs, reader, counts, self.spool)
+
+    def decider_on_disk(self, files: "FilesOnDisk") -> "Decider":
+        """Build what decides on files that nobody sent; neither database nor PACS is asked."""
+        from hounsfield.daemon.query.series_counts import NoCounts
+
+        return self._decider(files, files, files, NoCounts(), files)
+
+    def _decider(
+        self, series: "Studies", jobs: "JobLog", reader: "Reader", counts: "SeriesCounts", spool: "Paths"
+    ) -> "Decider":
         from hounsfield.daemon.assembly.candidates import Examiner
         from hounsfield.daemon.assembly.decider import Decider
         from hounsfield.daemon.assembly.identities import IsolatedIdentityReader
@@ -159,14 +173,14 @@ class Application:
             memory_mb=self.settings.worker.decode_memory_bytes // 2**20,
         )
         return Decider(
-            series=self.database.series,
-            jobs=self.database.jobs,
+            series=series,
+            jobs=jobs,
             reader=reader,
             book=self.rule_book,
             examiner=Examiner(self.shelf.bundles, identities),
             counts=counts,
             identities=identities,
-            spool=self.spool,
+            spool=spool,
             settings=self.settings.assembly,
             max_attempts=self.settings.worker.max_attempts,
         )
@@ -177,6 +191,17 @@ class Application:
         from hounsfield.daemon.query.series_counts import open_counts
 
         return open_counts(self.settings, self.clock, self.hasher)
+
+    def retention(self) -> "Retention":
+        """Build what removes series that no rule takes."""
+        from hounsfield.daemon.assembly.retention import Retention
+
+        return Retention(
+            series=self.database.series,
+            spool=self.spool,
+            keep_days=self.settings.assembly.keep_unmatched_days,
+            clock=self.clock,
+        )
 
     def reporter(self) -> "Reporter":
         """Build what writes result objects."""

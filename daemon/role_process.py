@@ -103,8 +103,8 @@ def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Applicati
         )
     application = _build(settings)
     if role is Role.ASSEMBLER:
-        assembler, rescuer = application.assembler(), application.rescuer()
-        repeat(lambda: assembler.tick() + rescuer.tick() > 0, signals.stop)
+        assembler, rescuer, retention = application.assembler(), application.rescuer(), application.retention()
+        repeat(lambda: assembler.tick() + rescuer.tick() + retention.tick() > 0, signals.stop)
     elif role is Role.WORKER:
         _work(application.worker(), signals)
     else:

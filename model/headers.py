@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from hounsfield.model.elements import Elements
-from hounsfield.model.errors import UnreadableInstance
 from hounsfield.model.walker import EXPLICIT_BIG, IMPLICIT_LITTLE, Walked, walk
 
 EXPLICIT_LITTLE: Final = "1.2.840.10008.1.2.1"
@@ -167,19 +166,17 @@ def read_slices(path: Path) -> tuple[SliceHeader, ...]:
     """Read one instance up to its pixel data: a header for each image in it.
 
     An instance of a single-frame class gives one header with ``frame`` None; one of :data:`ENHANCED_CT` gives one a
-    frame, in stored order, described by its functional groups. A multi-frame instance of another class gives one
-    header whose ``frames`` says so; nothing of it is used.
+    frame, in stored order, described by its functional groups. A multi-frame instance of another class, and one whose
+    Number of Frames (0028,0008) is not that of its per-frame functional groups, gives one header with ``frame`` None,
+    of which nothing is used.
 
     Raises:
-        hounsfield.model.errors.UnreadableInstance: as :func:`read_header`; or Number of Frames (0028,0008) is not
-            the number of items in the Per-Frame Functional Groups Sequence.
+        hounsfield.model.errors.UnreadableInstance: as :func:`read_header`.
     """
     walked = walk(path, _WANTED)
     whole = _header(path, walked)
-    if whole.sop_class_uid not in ENHANCED_CT:
+    if whole.sop_class_uid not in ENHANCED_CT or not walked.frames or whole.frames != len(walked.frames):
         return (whole,)
-    if not walked.frames or whole.frames != len(walked.frames):
-        raise UnreadableInstance("the number of frames and the per-frame functional groups do not match")
     return tuple(_frame_header(whole, number, walked) for number in range(1, whole.frames + 1))
 
 

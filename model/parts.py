@@ -11,7 +11,9 @@ the worker splits again. The rules, in their order:
    frame of reference, or the fewest of these together, if this gives as many parts as there are images at a position
    and the smaller ones show at least half of their slices in others too. Scanners count blocks of one scan as
    acquisitions: without shared positions that number splits nothing.
-5. Images that then still share a position stay in their part as ``duplicates``; whether they are copies or
+5. Parts of nearly parallel planes that lie one beside the other, hardly overlapping, are blocks of one scan that cannot
+   be one volume: ``ambiguous``, since nobody shall get a result about half a head.
+6. Images that then still share a position stay in their part as ``duplicates``; whether they are copies or
    contradictions only their pixels tell.
 """
 
@@ -131,13 +133,15 @@ def split(headers: Sequence[SliceHeader]) -> Split:
     return Split(
         parts=tuple(sorted(_parts(leaves), key=lambda part: (-len(part.indices), part.key))),
         left_out=tuple(sorted(left_out, key=lambda one: one.index)),
-        ambiguous=_doubt(max(len(leaves), len(planes)), homeless),
+        ambiguous=_doubt(headers, leaves, len(planes), homeless),
     )
 
 
-def _doubt(count: int, homeless: int) -> str | None:
-    if count > MOST_PARTS:
+def _doubt(headers: Sequence[SliceHeader], leaves: Sequence[_Leaf], planes: int, homeless: int) -> str | None:
+    if max(len(leaves), planes) > MOST_PARTS:
         return f"The series seems to hold more than {MOST_PARTS} reconstructions."
+    if any(_beside(headers, one.indices, other.indices) for one, other in itertools.combinations(leaves, 2)):
+        return "Blocks of the series cannot be one volume, and each shows only a part of what was scanned."
     if homeless:
         return f"{homeless} of the images say not where they lie and could belong to several reconstructions."
     return None
@@ -199,6 +203,17 @@ def _stacked(headers: Sequence[SliceHeader], groups: Sequence[list[int]], normal
     """Whether groups of slices lie one above the other without overlapping."""
     ends = sorted((along[0], along[-1]) for _, along in (in_order(headers, group, normal) for group in groups))
     return all(upper[0] - lower[1] >= SAME_POSITION_MM for lower, upper in itertools.pairwise(ends))
+
+
+def _beside(headers: Sequence[SliceHeader], one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether two stacks of slices lie one beside the other and overlap in less than a quarter of the shorter one."""
+    normal, another = (normal_of(headers[indices[0]].orientation or ()) for indices in (one, other))
+    if normal is None or _steep(normal, another):
+        return False
+    placed = ([i for i in indices if is_placed(headers[i])] for indices in (one, other))
+    ends = [(along[0], along[-1]) for _, along in (in_order(headers, indices, normal) for indices in placed)]
+    overlap = min(high for _, high in ends) - max(low for low, _ in ends)
+    return overlap < 0.25 * min(high - low for low, high in ends)
 
 
 def _assign(headers: Sequence[SliceHeader], unplaced: Sequence[int], leaves: list[_Leaf]) -> int:

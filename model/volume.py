@@ -129,7 +129,7 @@ class VolumeReader:
             ScratchError, DecoderUnavailable: no fault of the series.
         """
         for header in headers:
-            check(header)
+            check(header)  # before an impossible matrix counts as a series that is too large
         shapes = [(header.rows, header.columns) for header in headers]
         scratch = Scratch(self.folder, shapes, most_bytes=self.most_bytes, reserve_bytes=self.reserve_bytes)
         try:

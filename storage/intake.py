@@ -18,11 +18,11 @@ import re
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hounsfield.storage import writer_folders
+from hounsfield.storage import spool_lock, writer_folders
 from hounsfield.storage.durable import Buffer, FileOperations
 from hounsfield.storage.errors import SpoolError, SpoolFull
 from hounsfield.storage.records import InstanceReceipt
@@ -218,9 +218,14 @@ class Intake:
             with suppress(OSError):
                 self._operations.remove(path)
 
+    def files_stay(self) -> AbstractContextManager[None]:
+        """Return the block in which instances are filed and recorded: no file goes meanwhile. It raises SpoolError."""
+        return spool_lock.files_stay(self._objects.parent)
+
     def file(self, sealed: Sealed) -> None:
         """Give a durable instance its place in ``objects/``; the same bytes again keep the first file.
 
+        To be called in a :meth:`files_stay` block that ends after the row is recorded: the first file might go.
         Harmless when repeated. Raise SpoolFull or SpoolError.
         """
         target = place_of(self._objects, sealed.receipt.digest)

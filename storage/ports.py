@@ -166,8 +166,30 @@ class SeriesStore(Protocol):
         It stays waived (``SeriesRecord.waived``) until another image comes: only what was looked at was released.
         """
 
+    def known_elsewhere(self, series_id: int) -> int:
+        """Return how many images of this series have a SOP Instance UID that came before in another series."""
+
+    def reopen_passed_over(self, now: datetime) -> int:
+        """SKIPPED(another-series-analysed) -> RECEIVING where that other series was not analysed after all.
+
+        Returns how many. Nothing is reopened while a series of the same study and rule is open or in work.
+        """
+
     def replay(self, series_id: int, now: datetime, by: str = "") -> bool:
-        """SKIPPED -> RECEIVING, by a person: the rules are asked again. False for a series in another state."""
+        """SKIPPED -> RECEIVING, by a person: the rules are asked again.
+
+        False for a series in another state, or whose images have gone (:meth:`forget`).
+        """
+
+    def forgettable(self, before: datetime, limit: int = 1000) -> list[SeriesRecord]:
+        """Return SKIPPED(no-rule) series that were never analysed and had no news and no replay since ``before``."""
+
+    def forget(self, series_id: int, before: datetime, now: datetime) -> tuple[str, ...] | None:
+        """Delete the rows of the images of such a series; return their digests, whose files may go.
+
+        None, and nothing is written, when the series is not, or no longer, one of them. The series stays
+        SKIPPED(no-rule) with no instances. To be called through :meth:`~hounsfield.storage.spool.Spool.remove`.
+        """
 
 
 class JobStore(Protocol):

@@ -70,10 +70,10 @@ def close(
         )
     )
     detail: dict[str, object] = {"revision": number, "instances": len(set(instance_ids))}
-    events = [_change(row, SeriesState.CLOSED, now, None, detail | _by_rule(rule))]
+    events = [change(row, SeriesState.CLOSED, now, None, detail | _by_rule(rule))]
     lock_subjects(connection, [subject_of(request, row.series_uid) for request in requests])
     events += [_insert_infer(connection, row, number, request, now) for request in requests]
-    _update(
+    update_series(
         connection,
         row,
         state=SeriesState.CLOSED,
@@ -144,9 +144,9 @@ def close_unchanged(connection: Connection, record: SeriesRecord, instance_ids: 
     if row.revision == 0:
         raise StorageError("a series that was never closed has nothing to go back to")
     _mark(connection, row.id, row.revision, instance_ids)
-    events = [_change(row, SeriesState.CLOSED, now, None, {"revision": row.revision, "unchanged": True})]
+    events = [change(row, SeriesState.CLOSED, now, None, {"revision": row.revision, "unchanged": True})]
     events += requeue_held_jobs(connection, row.id, row.revision, now)
-    _update(connection, row, state=SeriesState.CLOSED)
+    update_series(connection, row, state=SeriesState.CLOSED)
     append_events(connection, events)
     return True
 
@@ -165,8 +165,8 @@ def skip(
     if row is None:
         return False
     detail: dict[str, object] = {"remarks": list(remarks)} if remarks else {}
-    _update(connection, row, state=SeriesState.SKIPPED, reason=reason, remarks=list(remarks), rule=rule)
-    append_events(connection, [_change(row, SeriesState.SKIPPED, now, reason, detail | _by_rule(rule))])
+    update_series(connection, row, state=SeriesState.SKIPPED, reason=reason, remarks=list(remarks), rule=rule)
+    append_events(connection, [change(row, SeriesState.SKIPPED, now, reason, detail | _by_rule(rule))])
     return True
 
 
@@ -183,9 +183,9 @@ def hold(
     row = lock_series(connection, record.id)
     if row is None or row.state not in (SeriesState.RECEIVING, SeriesState.CLOSED):
         return False
-    events = [_change(row, SeriesState.HELD, now, reason, {"remarks": list(remarks)} | _by_rule(rule))]
+    events = [change(row, SeriesState.HELD, now, reason, {"remarks": list(remarks)} | _by_rule(rule))]
     events += cancel_jobs_of_series(connection, row.id, _NOT_STARTED, reason, now)
-    _update(connection, row, state=SeriesState.HELD, reason=reason, remarks=list(remarks), rule=rule or row.rule)
+    update_series(connection, row, state=SeriesState.HELD, reason=reason, remarks=list(remarks), rule=rule or row.rule)
     append_events(connection, events)
     return True
 
@@ -201,11 +201,11 @@ def hold_claimed(
     if row is None or claimed is None or row.state != SeriesState.CLOSED or row.revision != claimed.revision:
         return False
     events = [
-        _change(row, SeriesState.HELD, now, reason, {"remarks": list(remarks)}),
+        change(row, SeriesState.HELD, now, reason, {"remarks": list(remarks)}),
         change_job(connection, claimed, JobChange(JobAction.CANCEL, now, reason), **NO_LEASE),
         *cancel_jobs_of_series(connection, row.id, _NOT_STARTED, reason, now),
     ]
-    _update(connection, row, state=SeriesState.HELD, reason=reason, remarks=list(remarks))
+    update_series(connection, row, state=SeriesState.HELD, reason=reason, remarks=list(remarks))
     append_events(connection, events)
     return True
 
@@ -215,9 +215,9 @@ def discard(connection: Connection, series_id: int, reason: Reason, now: datetim
     row = lock_series(connection, series_id)
     if row is None or row.state != SeriesState.HELD:
         return False
-    events = [_change(row, SeriesState.SKIPPED, now, reason, _by_person(by))]
+    events = [change(row, SeriesState.SKIPPED, now, reason, _by_person(by))]
     events += cancel_jobs_of_series(connection, row.id, (*_NOT_STARTED, JobState.RUNNING), reason, now)
-    _update(connection, row, state=SeriesState.SKIPPED, reason=reason)
+    update_series(connection, row, state=SeriesState.SKIPPED, reason=reason)
     append_events(connection, events)
     return True
 
@@ -230,18 +230,18 @@ def release(connection: Connection, series_id: int, now: datetime, by: str = "")
     detail, waived = _by_person(by), row.waived
     if row.reason not in NEVER_WAIVED:
         detail, waived = detail | {"waived": row.reason}, sorted({*row.waived, row.reason})
-    _update(connection, row, state=SeriesState.RECEIVING, reason=None, receiving_since=now, waived=waived)
-    append_events(connection, [_change(row, SeriesState.RECEIVING, now, Reason.OPERATOR, detail)])
+    update_series(connection, row, state=SeriesState.RECEIVING, reason=None, receiving_since=now, waived=waived)
+    append_events(connection, [change(row, SeriesState.RECEIVING, now, Reason.OPERATOR, detail)])
     return True
 
 
 def replay(connection: Connection, series_id: int, now: datetime, by: str = "") -> bool:
-    """SKIPPED -> RECEIVING."""
+    """SKIPPED -> RECEIVING, unless its images have gone."""
     row = lock_series(connection, series_id)
-    if row is None or row.state != SeriesState.SKIPPED:
+    if row is None or row.state != SeriesState.SKIPPED or row.instances == 0:
         return False
-    _update(connection, row, state=SeriesState.RECEIVING, reason=None, receiving_since=now)
-    append_events(connection, [_change(row, SeriesState.RECEIVING, now, Reason.OPERATOR, _by_person(by))])
+    update_series(connection, row, state=SeriesState.RECEIVING, reason=None, receiving_since=now)
+    append_events(connection, [change(row, SeriesState.RECEIVING, now, Reason.OPERATOR, _by_person(by))])
     return True
 
 
@@ -261,13 +261,15 @@ def _unchanged(connection: Connection, record: SeriesRecord) -> AnyRow | None:
     return row
 
 
-def _update(connection: Connection, row: AnyRow, **values: Any) -> None:
+def update_series(connection: Connection, row: AnyRow, **values: Any) -> None:
+    """Change a locked series; whoever looked at it before decides no more."""
     connection.execute(update(series).where(series.c.id == row.id).values(version=series.c.version + 1, **values))
 
 
-def _change(
+def change(
     row: AnyRow, state: SeriesState, now: datetime, reason: Reason | None, detail: dict[str, object] | None = None
 ) -> NewEvent:
+    """Return the event for what becomes of a locked series."""
     return NewEvent(
         at=now,
         series_id=row.id,

@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, exists, func, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
-from hounsfield.storage import registration, series_changes, tables
+from hounsfield.storage import forgetting, passed_over, registration, series_changes, tables
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.records import (
     AssociationEnd,
@@ -20,7 +20,7 @@ from hounsfield.storage.records import (
     Verdict,
 )
 from hounsfield.storage.rows import association_record, instance_record, series_record, verdict_record
-from hounsfield.storage.states import AssociationEnding, Reason, SeriesState
+from hounsfield.storage.states import AssociationEnding, InstanceRole, Reason, SeriesState
 from hounsfield.storage.transactions import Transactions
 
 _AFTER_DIGITS = "g"
@@ -179,6 +179,31 @@ class SqlSeriesStore:
         with self._transactions.read() as connection:
             return [series_record(row) for row in connection.execute(query)]
 
+    def known_elsewhere(self, series_id: int) -> int:
+        """Return how many images of this series have a SOP Instance UID that came before in another series."""
+        ours, theirs = tables.instance, tables.instance.alias()
+        before = exists().where(
+            theirs.c.sop_instance_uid == ours.c.sop_instance_uid,
+            theirs.c.series_id != ours.c.series_id,
+            theirs.c.id < ours.c.id,
+            theirs.c.role == InstanceRole.SOURCE,
+        )
+        query = (
+            select(func.count())
+            .select_from(ours)
+            .where(ours.c.series_id == series_id, ours.c.is_primary, ours.c.role == InstanceRole.SOURCE, before)
+        )
+        with self._transactions.read() as connection:
+            return connection.execute(query).scalar_one()
+
+    def reopen_passed_over(self, now: datetime) -> int:
+        """SKIPPED(another-series-analysed) -> RECEIVING where the other one came to nothing."""
+        with self._transactions.read() as connection:
+            if not passed_over.found(connection):
+                return 0
+        with self._transactions.write() as connection:
+            return passed_over.reopen(connection, now)
+
     def close_unchanged(self, series: SeriesRecord, variants: Sequence[int], now: datetime) -> bool:
         """Put a reopened series back to CLOSED at the same revision."""
         with self._transactions.write() as connection:
@@ -229,3 +254,14 @@ class SqlSeriesStore:
         """SKIPPED -> RECEIVING, by a person."""
         with self._transactions.write() as connection:
             return series_changes.replay(connection, series_id, now, by)
+
+    def forgettable(self, before: datetime, limit: int = 1000) -> list[SeriesRecord]:
+        """Return SKIPPED(no-rule) series whose images may go."""
+        query = select(tables.series).where(forgetting.forgettable(before)).order_by(tables.series.c.id).limit(limit)
+        with self._transactions.read() as connection:
+            return [series_record(row) for row in connection.execute(query)]
+
+    def forget(self, series_id: int, before: datetime, now: datetime) -> tuple[str, ...] | None:
+        """Delete the rows of the images of a series that no rule wanted."""
+        with self._transactions.write() as connection:
+            return forgetting.forget(connection, series_id, before, now)

@@ -2,10 +2,12 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hounsfield.storage import spool_lock
 from hounsfield.storage.durable import FileOperations, SystemFileOperations, make_folder, sync_way_to
 from hounsfield.storage.errors import SpoolError
 from hounsfield.storage.intake import Intake, Sealed, Slot, place_of
@@ -18,6 +20,8 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = ".dcm"
 _MOST_HEAD_BYTES = 64 * 1024
 """More than a head of any version has."""
+_REMOVED_AT_ONCE = 64
+"""Files that go while reception waits: a slow disk takes milliseconds for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,49 @@ class Spool:
         except (SpoolError, OSError):
             return False
         return head.digest == digest == digest_of(head.provenance.transfer_syntax, data)
+
+    def files_stay(self) -> AbstractContextManager[None]:
+        """Return a block in which files and rows are compared: neither goes meanwhile. It raises SpoolError."""
+        return spool_lock.files_stay(self.folder)
+
+    def remove(
+        self, forget: Callable[[], Sequence[str] | None], registered: Callable[[Sequence[str]], set[str]]
+    ) -> int:
+        """Call ``forget``, which deletes rows and returns their digests, and delete the files; return how many.
+
+        Nobody files or records while it forgets, nor while some of the files go: a disk may take seconds for all of
+        them. What comes again in between is ``registered`` by then, and stays. A file that stays without a row, since
+        the process dies, the disk refuses or the spool is too busy, is registered again at the next start.
+        Raise SpoolError, and whatever the two raise.
+        """
+        with spool_lock.files_may_go(self.folder):
+            digests = tuple(forget() or ())
+        gone: set[Path] = set()
+        for first in range(0, len(digests), _REMOVED_AT_ONCE):
+            some = digests[first : first + _REMOVED_AT_ONCE]
+            spool_lock.let_others_in()
+            with spool_lock.files_may_go(self.folder):
+                kept = registered(some)
+                gone.update(self._unlink(digest) for digest in some if digest not in kept)
+        self._sync_shards(gone)
+        return len(gone)
+
+    def _unlink(self, digest: str) -> Path:
+        path = self.path(digest)
+        try:
+            self._operations.remove(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise SpoolError(f"a spool file cannot be deleted ({_why(error)})") from error
+        return path
+
+    def _sync_shards(self, paths: Collection[Path]) -> None:
+        try:
+            for shard in sorted({path.parent for path in paths}):
+                self._operations.fsync_directory(shard)
+        except OSError as error:
+            raise SpoolError(f"the spool folder cannot be synced ({_why(error)})") from error
 
     def space(self) -> DiskSpace:
         """Return how much room the spool's file system has. Raise SpoolError."""

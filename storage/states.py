@@ -226,7 +226,7 @@ REASON_WORDS: dict[Reason, str] = {
     Reason.COVERAGE: "too little of the head covered",
     Reason.IRREGULAR_SPACING: "irregular slice spacing",
     Reason.BURNED_IN: "text burned into the images",
-    Reason.MULTI_FRAME: "multi-frame images the model does not take",
+    Reason.MULTI_FRAME: "multi-frame images not taken by the model",
     Reason.BODY_PART: "another body part than the model is for",
     Reason.UNREADABLE_PIXELS: "pixel data cannot be read",
     Reason.UNREADABLE: "an image cannot be read",

@@ -116,7 +116,7 @@ instance = Table(
     _id(),
     Column("series_id", Id, ForeignKey("series.id"), nullable=False),
     Column("digest", Digest, nullable=False, unique=True),
-    Column("sop_instance_uid", Uid, nullable=False),
+    Column("sop_instance_uid", Uid, nullable=False, index=True),
     Column("sop_class_uid", Uid, nullable=False),
     Column("study_uid", Uid, nullable=False),
     Column("transfer_syntax", Uid, nullable=False),
@@ -160,7 +160,8 @@ snapshot = Table(
     metadata,
     Column("series_id", Id, primary_key=True, autoincrement=False),
     Column("revision", Integer, primary_key=True, autoincrement=False),
-    Column("instance_id", Id, ForeignKey("instance.id"), primary_key=True, autoincrement=False),
+    # The index is for instances that are deleted: no snapshot may hold them.
+    Column("instance_id", Id, ForeignKey("instance.id"), primary_key=True, autoincrement=False, index=True),
 )
 
 job = Table(

@@ -29,6 +29,9 @@ MOST_FAILURES = 3
 FAILURE_PAUSE = 5.0
 """Seconds until a failed decision is taken again, times the failures so far."""
 
+REOPEN_SECONDS = 2.0
+"""How often it is looked for series in whose favour others were skipped and that could not be analysed."""
+
 
 class Assembler:
     """Acts on each quiet series. ``tick`` may run any number of times."""
@@ -55,13 +58,22 @@ class Assembler:
         self._watch = QuietWatch(clock)
         self._waiting: dict[int, tuple[int, float]] = {}  # (version seen, look again at this monotonic time)
         self._failures: dict[int, int] = {}
+        self._reopened = clock.monotonic()
 
     def tick(self) -> int:
         """Decide on every series that is due; return how many changed state."""
+        self._reopen()
         receiving = self._series.receiving()
         standing = self._watch.look(receiving)
         due = [series for series in receiving if self._is_due(standing[series.id]) and not self._is_waiting(series)]
         return sum(self._try(series, standing) for series in due)
+
+    def _reopen(self) -> None:
+        """Now and then, give another chance to series that were passed over for one that was not analysed."""
+        now = self._clock.monotonic()
+        if now - self._reopened >= REOPEN_SECONDS:
+            self._reopened = now
+            self._series.reopen_passed_over(self._clock.now())
 
     def _is_due(self, standing: Quiet) -> bool:
         return standing.quiet >= self._earliest or standing.age >= self._max_age

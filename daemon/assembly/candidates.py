@@ -1,6 +1,6 @@
 """A series as a candidate for analysis: each of its reconstructions with verdict and rank, for each bundle."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,12 +22,17 @@ from hounsfield.storage.states import Completeness, Reason
 _WORSE = {Completeness.COMPLETE: 0, Completeness.SUSPECT: 1, Completeness.INCOMPLETE: 2}
 
 
+Slice = tuple[int, int | None]
+"""The id of a SOP instance, and the frame where it is a multi-frame one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconstruction:
     """One part of a series, as it would be analysed."""
 
     part: Part
     headers: tuple[SliceHeader, ...]
+    slices: frozenset[Slice]
     geometry: SeriesGeometry
     verdict: Verdict
     twins: tuple[int, ...]
@@ -105,6 +110,7 @@ class Examiner:
         return Reconstruction(
             part=part,
             headers=headers,
+            slices=slices_of(images, indices),
             geometry=geometry,
             verdict=_with_remarks(verdict, images, part, len(twins)),
             twins=tuple(images.owners[i] for i in sorted(twins)),
@@ -139,6 +145,11 @@ class Examiner:
                 return {}  # nothing counts as the same: the series is held
             self._same = {key: {path: identity.content for path, identity in found.items()}}
         return self._same[key]
+
+
+def slices_of(images: SeriesImages, indices: Iterable[int]) -> frozenset[Slice]:
+    """Return which slices stand at these places of a series."""
+    return frozenset((images.owners[i], images.headers[i].frame) for i in indices)
 
 
 def _option(bundle: Bundle, one: Reconstruction, rule: Rule) -> Option:

@@ -4,18 +4,18 @@ The order of the questions is the order of safety: copies that contradict each o
 say, time, what no model may see, other series of the study, completeness.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from hounsfield.daemon.assembly.analyses import is_answered, request_of
 from hounsfield.daemon.assembly.candidates import Candidate, Examiner, Option
 from hounsfield.daemon.assembly.completeness import Evidence
 from hounsfield.daemon.assembly.decision import Close, Decision, Hold, Skip, Unchanged, Wait
 from hounsfield.daemon.assembly.identities import IdentityReader
-from hounsfield.daemon.assembly.images import SeriesImages, SeriesReader
+from hounsfield.daemon.assembly.images import SeriesImages
 from hounsfield.daemon.assembly.quiet import Quiet
 from hounsfield.daemon.assembly.rules import RuleBook
+from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
 from hounsfield.daemon.assembly.study import Study
 from hounsfield.daemon.assembly.timing import Timing
 from hounsfield.daemon.config.rules import Rule
@@ -24,12 +24,9 @@ from hounsfield.daemon.errors import IdentityUnavailable
 from hounsfield.daemon.query.series_counts import PENDING, Known, SeriesCounts
 from hounsfield.model.scope import is_phantom
 from hounsfield.storage.errors import DatabaseUnavailable
-from hounsfield.storage.ports import JobStore, SeriesStore
-from hounsfield.storage.records import InferRequest, SeriesRecord
-from hounsfield.storage.spool import Spool
+from hounsfield.storage.records import SeriesRecord
 from hounsfield.storage.states import Completeness, InstanceRole, JobKind, Outcome, Reason, SeriesState
 
-PRIORITIES = {"routine": 0, "stat": 100}
 _SOON = 1.0
 """Seconds until an answer that is on its way, or another series' turn, is asked for again."""
 
@@ -40,14 +37,14 @@ class Decider:
     def __init__(
         self,
         *,
-        series: SeriesStore,
-        jobs: JobStore,
-        reader: SeriesReader,
+        series: Studies,
+        jobs: JobLog,
+        reader: Reader,
         book: RuleBook,
         examiner: Examiner,
         counts: SeriesCounts,
         identities: IdentityReader,
-        spool: Spool,
+        spool: Paths,
         settings: AssemblySettings,
         max_attempts: int,
     ) -> None:
@@ -97,7 +94,9 @@ class Decider:
         return None
 
     def _conflicts(self, images: SeriesImages) -> bool:
-        """Compare new copies of known SOP instances with the first copy by analysis identity."""
+        """Whether a SOP Instance UID stands for more than one image: copies are compared by analysis identity."""
+        if self._series.known_elsewhere(images.series.id):
+            return True  # an identifier that came before with another series
         variants = images.new_variants
         if not variants:
             return False
@@ -135,8 +134,12 @@ class Decider:
         """Whether a series was closed and then could not be analysed: the next best one may have its place."""
         if record.state is not SeriesState.CLOSED:
             return False
-        last = [job for job in self._jobs.of_series(record.id) if job.kind is JobKind.INFER and job.outcome is not None]
-        return bool(last) and last[-1].outcome is Outcome.NOT_ANALYSED
+        analyses = [
+            job
+            for job in self._jobs.of_series(record.id)
+            if job.kind is JobKind.INFER and job.revision == record.revision
+        ]
+        return bool(analyses) and all(job.outcome is Outcome.NOT_ANALYSED for job in analyses)
 
     def _analyse(self, images: SeriesImages, rule: Rule, study: Study, standings: Mapping[int, Quiet]) -> Decision:
         standing = standings[images.series.id]
@@ -220,6 +223,9 @@ class Decider:
     def _close(self, candidate: Candidate, rule: Rule, options: Sequence[Option], standing: Quiet) -> Decision:
         images = candidate.images
         record, waived = images.series, images.series.waived
+        options = [one for one in options if not is_answered(images, one, self._series, self._jobs)]
+        if not options:
+            return Unchanged(variants=tuple(one.id for one in images.instances if one.revision == 0))
         if record.revision >= self._settings.max_revisions and Reason.TOO_MANY_REVISIONS not in waived:
             return Hold(reason=Reason.TOO_MANY_REVISIONS, rule=rule.name)
         verdicts = [option.reconstruction.verdict for option in options]
@@ -233,41 +239,10 @@ class Decider:
         return Close(
             snapshot=tuple(one.id for one in images.primaries if one.id not in candidate.twins),
             verdict=worst,
-            requests=tuple(self._request(images, rule, option) for option in options),
+            requests=tuple(request_of(images, rule, option, self._max_attempts) for option in options),
             variants=(*(one.id for one in images.new_variants), *sorted(candidate.twins)),
             rule=rule.name,
         )
-
-    def _request(self, images: SeriesImages, rule: Rule, option: Option) -> InferRequest:
-        manifest = option.bundle.manifest
-        verdict = option.reconstruction.verdict
-        return InferRequest(
-            bundle=manifest.name,
-            bundle_version=manifest.version,
-            bundle_sha256=option.bundle.sha256,
-            priority=PRIORITIES[rule.priority],
-            max_attempts=self._max_attempts,
-            part=option.reconstruction.part.key,
-            subject=subject(images, rule, option.reconstruction.part.key),
-            rule=None if rule.implicit else rule.name,
-            shadow=rule.shadow,
-            destinations=rule.destinations,
-            verdict=replace(verdict, evidence={**verdict.evidence, "chosen_for": option.rank.words}),
-        )
-
-
-def subject(images: SeriesImages, rule: Rule, part: str) -> str:
-    """Return what results are about, hex SHA-256: those with the same subject follow each other as predecessors.
-
-    A rule that takes the best series speaks of the study of one patient, any other of one reconstruction.
-    """
-    header = images.headers[0]
-    about = (
-        ["best", header.study_uid, rule.name, header.patient.id, header.patient.issuer]
-        if rule.per_study == "best"
-        else ["all", images.series.series_uid, part]
-    )
-    return hashlib.sha256(json.dumps(about, ensure_ascii=True).encode()).hexdigest()
 
 
 def _best_of(candidate: Candidate, rivals: Sequence[Candidate], rule: Rule) -> tuple[Option, ...] | Wait | Skip:

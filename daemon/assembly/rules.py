@@ -8,7 +8,7 @@ from hounsfield.daemon.assembly.conditions import Condition, parse_where
 from hounsfield.daemon.assembly.expressions import Expression, compile_expression
 from hounsfield.daemon.assembly.facts import SeriesFacts
 from hounsfield.daemon.assembly.predicates import AGE_KEYWORDS
-from hounsfield.daemon.assembly.quoting import MOST_SHOWN, shown
+from hounsfield.daemon.assembly.quoting import MOST_SHOWN, plain, shown
 from hounsfield.daemon.config.rules import Rule
 from hounsfield.daemon.config.sections import AssemblySettings
 from hounsfield.model.attributes import Values, attribute
@@ -116,6 +116,13 @@ class RuleBook:
         return min(periods)
 
 
+def conditions_of(rule: Rule) -> list[str]:
+    """Return what a series has to meet, in words: ``SliceThickness from 3 to 8``."""
+    where = [f"{keyword} {condition}" for keyword, condition in parse_where(rule.where).items()]
+    when = [] if rule.when is None else [_one_line(rule.when)]
+    return [*where, *when] or ["every series"]
+
+
 def matches_where(facts: SeriesFacts, table: Mapping[str, object]) -> bool:
     """Whether a series meets every condition of a ``where`` table, as each one under ``requires`` is."""
     return all(_line(keyword, condition, facts).met for keyword, condition in parse_where(table).items())
@@ -164,4 +171,8 @@ def _when_line(when: Expression, facts: SeriesFacts) -> TraceLine:
     found = [f"{name} is {NOT_SHOWN if name == _AGE else shown(facts.predicates.get(name))}" for name in when.names]
     if answer.trouble:
         found.append(answer.trouble)
-    return TraceLine(found=", ".join(found), condition=f"when {when.text}", met=answer.met)
+    return TraceLine(found=", ".join(found), condition=f"when {_one_line(when.text)}", met=answer.met)
+
+
+def _one_line(text: str) -> str:
+    return plain(" ".join(text.split()))

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
-from hounsfield.daemon.assembly.images import SeriesImages, SeriesReader
+from hounsfield.daemon.assembly.images import SeriesImages
 from hounsfield.daemon.assembly.quiet import Quiet
 from hounsfield.daemon.assembly.rules import matches_where
+from hounsfield.daemon.assembly.sources import Reader
 from hounsfield.daemon.assembly.timing import Timing
 from hounsfield.daemon.config.rules import Rule
 from hounsfield.storage.records import SeriesRecord
@@ -20,7 +21,7 @@ class Study:
         images: SeriesImages,
         rule: Rule,
         series: Sequence[SeriesRecord],
-        reader: SeriesReader,
+        reader: Reader,
         rule_of: Callable[[SeriesImages], Rule | None],
     ) -> None:
         self._images = images

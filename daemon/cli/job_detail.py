@@ -16,6 +16,8 @@ from hounsfield.storage.records import EventRecord, JobRecord, ObjectDelivery, S
 from hounsfield.storage.states import JobKind
 
 PAGE = 500
+LABEL = 18
+"""Characters of the labels before the timeline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,10 +155,10 @@ def print_detail(detail: JobDetail) -> None:
     screen = console()
     for label, value in (*_head(detail.job), *_origin(detail.job)):
         if value:
-            screen.print(Text.assemble((f"{label:<12}", "bold"), value))
+            screen.print(Text.assemble((f"{label:<{LABEL}}", "bold"), value))
     told = detail.result.detail.get("remarks") if detail.result is not None else None
     for remark in told if isinstance(told, list) else []:
-        screen.print(Text.assemble((f"{'remark':<12}", "bold"), str(remark)))
+        screen.print(Text.assemble((f"{'remark':<{LABEL}}", "bold"), str(remark)))
     screen.print()
     show_table(
         ("time", "+s", "stage", "state", "try", "seconds", "reason", "worker"),

@@ -14,6 +14,7 @@ from hounsfield.daemon.cli import (
     jobs,
     peers,
     phantom,
+    rules,
     run,
     send,
     series,
@@ -37,6 +38,7 @@ app.command("send")(send.send)
 app.command("echo")(echo.echo)
 app.add_typer(jobs.app)
 app.add_typer(series.app)
+app.add_typer(rules.app)
 app.add_typer(peers.app)
 app.add_typer(bundle.app)
 app.command("phantom")(phantom.phantom)

@@ -24,6 +24,7 @@ FOLDING = frozenset(
         "title",
         "folder",
         "hosts",
+        "takes",
         "means",
         "what to do",
     }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from hounsfield.daemon.cli.job_detail import LABEL
 from hounsfield.daemon.cli.job_views import JOB_COLUMNS, job_json, job_more, job_row
 from hounsfield.daemon.cli.output import console, local, show_table
 from hounsfield.daemon.cli.tailing import person_of
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("series", "rev", "state", "completeness", "reason", "instances", "last received")
 PAGE = 500
-_LABEL = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +147,15 @@ def print_detail(detail: SeriesDetail) -> None:
     show_table(JOB_COLUMNS, [job_row(job) for job in detail.jobs])
     for job in detail.jobs:
         if job.verdict is not None:
-            evidence = [f"{name} {text}" for name, text in evidence_lines(job.verdict.evidence)]
-            _line(f"job {job.id}", "; ".join([verdict_text(job.verdict), *evidence]))
+            _line(f"job {job.id}", "; ".join([verdict_text(job.verdict), *_its_own(job.verdict, detail.verdict)]))
+
+
+def _its_own(verdict: Verdict, of_series: Verdict | None) -> list[str]:
+    """Return what a job's verdict rests on besides that of the series."""
+    told = {} if of_series is None else of_series.evidence
+    own = {key: value for key, value in verdict.evidence.items() if told.get(key) != value}
+    return [f"{label} {text}" for label, text in evidence_lines(own)]
 
 
 def _line(label: str, value: str) -> None:
-    console().print(Text.assemble((f"{label:<{_LABEL}}", "bold"), value))
+    console().print(Text.assemble((f"{label:<{LABEL}}", "bold"), value))

@@ -91,6 +91,7 @@ class Reporter:
             verdict=evidence.verdict,
             identity=evidence.identity,
             revision=job.revision,
+            part=job.part,
             predecessors=self._predecessors(job),
             page=page,
             site=self._settings.site,

@@ -140,6 +140,8 @@ class _Line(socket.socket):
         if not left or self.is_flooded:
             raise TimeoutError
         self.settimeout(left)
+        # Archives answer in pieces, and many wait with the second one until the first is acknowledged.
+        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         data = super().recv(bufsize, flags)
         self._received += len(data)
         return data

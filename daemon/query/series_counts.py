@@ -21,14 +21,17 @@ MOST_QUESTIONS = 4096
 PAUSE_SECONDS = 30.0
 """How long an archive that does not answer is left alone."""
 PATIENCE = 2.0
-"""A question that waits so many times ``query.timeout_seconds`` is answered UNKNOWN."""
+"""A question whose exchange takes so many times ``query.timeout_seconds`` is answered UNKNOWN, and so is one that
+waits while no other is answered for so long."""
+LONGEST_WAIT_SECONDS = 10.0
+"""However many others are before it."""
 
 
 class NoAnswer(Enum):
     """There is no number."""
 
     PENDING = "pending"
-    """The archive has been asked; look again soon. It ends within twice ``query.timeout_seconds``."""
+    """The archive is asked; look again soon. It ends within :data:`LONGEST_WAIT_SECONDS`, mostly at once."""
     UNKNOWN = "unknown"
     """It cannot be asked, did not answer, or said nothing that makes sense."""
 
@@ -77,6 +80,8 @@ class _Question:
     series_uid: str
     version: int
     asked_at: float
+    began_at: float | None = None
+    """When a thread took it up."""
     answer: Answer = PENDING
 
 
@@ -101,6 +106,8 @@ class QueriedCounts:
         self._questions: dict[str, _Question] = {}
         self._queue: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
         self._left_alone_until: float | None = None
+        self._settled_at = clock.monotonic()
+        """When any question was answered last."""
         self._threads: list[threading.Thread] = []
         self._is_closed = False
 
@@ -110,7 +117,7 @@ class QueriedCounts:
         with self._lock:
             known = self._questions.get(series_uid)
             if known is not None and (known.study_uid, known.version) == (study_uid, version):
-                if known.answer is PENDING and now - known.asked_at >= PATIENCE * self._peer.timeout_seconds:
+                if known.answer is PENDING and self._is_overdue(known, now):
                     known.answer = UNKNOWN
                 return known.answer
             if self._is_closed or not self._has_room(series_uid):
@@ -145,11 +152,16 @@ class QueriedCounts:
         del self._questions[answered]
         return True
 
+    def _is_overdue(self, question: _Question, now: float) -> bool:
+        """Whether nobody should wait for it: also a thread may hang, since looking up a name has no deadline."""
+        moved = max(question.asked_at, self._settled_at) if question.began_at is None else question.began_at
+        return now - moved >= PATIENCE * self._peer.timeout_seconds or now - question.asked_at >= LONGEST_WAIT_SECONDS
+
     def _may_try(self, now: float) -> bool:
         return self._left_alone_until is None or now >= self._left_alone_until
 
     def _start_threads(self) -> None:
-        """Start them with the first question. They end with the process: looking up a host's name has no deadline."""
+        """Start them with the first question; they do not keep the process from ending."""
         while len(self._threads) < THREADS:
             thread = threading.Thread(target=self._work, name=f"query-{len(self._threads) + 1}", daemon=True)
             self._threads.append(thread)
@@ -171,6 +183,7 @@ class QueriedCounts:
                 return False
             if self._left_alone_until is not None:
                 self._left_alone_until = now + PAUSE_SECONDS
+            question.began_at = now
             return True
 
     def _settle(self, question: _Question) -> None:
@@ -187,8 +200,9 @@ class QueriedCounts:
             why = Why.BROKEN
             log.exception("asking the archive failed", error=type(error).__name__)
         with self._lock:
+            self._settled_at = self._clock.monotonic()
             is_left_alone = why is not None and why.is_of_the_peer
-            self._left_alone_until = self._clock.monotonic() + PAUSE_SECONDS if is_left_alone else None
+            self._left_alone_until = self._settled_at + PAUSE_SECONDS if is_left_alone else None
             if question.answer is PENDING:
                 question.answer = answer
 

@@ -43,13 +43,14 @@ def reconcile(spool: Spool, series: SeriesStore, clock: Clock, *, alive: Collect
     adopted = sum(_adopt(series, intake) for intake in spool.abandoned_intakes())
     registered = unreadable = missing = 0
     for shard in spool.shards():
-        files, rows = set(spool.digests(shard)), series.digests(shard)
-        heads = [head for digest in sorted(files - rows) if (head := _head(spool, digest)) is not None]
-        _register(series, [(head.provenance, head.receipt) for head in heads])
-        registered += len(heads)
-        unreadable += len(files - rows) - len(heads)
-        # A living receiver may have filed and registered one since the folder was read.
-        missing += sum(not spool.path(digest).exists() for digest in rows - files)
+        with spool.files_stay():
+            files, rows = set(spool.digests(shard)), series.digests(shard)
+            heads = [head for digest in sorted(files - rows) if (head := _head(spool, digest)) is not None]
+            _register(series, [(head.provenance, head.receipt) for head in heads])
+            registered += len(heads)
+            unreadable += len(files - rows) - len(heads)
+            # A living receiver may have filed and registered one since the folder was read.
+            missing += sum(not spool.path(digest).exists() for digest in rows - files)
     found = Reconciliation(
         adopted=adopted,
         registered=registered,
@@ -67,17 +68,22 @@ def _adopt(series: SeriesStore, intake: Intake) -> int:
     try:
         leftovers = intake.leftovers()
         while some := list(islice(leftovers, _CHUNK)):
-            known = series.registered_digests([sealed.receipt.digest for sealed in some])
-            whole = [one for one in some if _is_safe(intake, one, known)]
-            for sealed in whole:
-                intake.file(sealed)
-            new = [(one.provenance, one.receipt) for one in whole if one.receipt.digest not in known]
-            _register(series, new)
-            intake.settle(whole)
-            count += len(new)
+            with intake.files_stay():
+                count += _adopt_some(series, intake, some)
     finally:
         intake.close()
     return count
+
+
+def _adopt_some(series: SeriesStore, intake: Intake, some: Sequence[Sealed]) -> int:
+    known = series.registered_digests([sealed.receipt.digest for sealed in some])
+    whole = [one for one in some if _is_safe(intake, one, known)]
+    for sealed in whole:
+        intake.file(sealed)
+    new = [(one.provenance, one.receipt) for one in whole if one.receipt.digest not in known]
+    _register(series, new)
+    intake.settle(whole)
+    return len(new)
 
 
 def _is_safe(intake: Intake, sealed: Sealed, known: Collection[str]) -> bool:

@@ -172,13 +172,14 @@ class Registrar:
     def _record(self, batch: list[_News]) -> None:
         found = [news.what for news in batch]
         sealed = [what for what in found if isinstance(what, Sealed)]
-        for one in sealed:
-            self._intake.file(one)
-        self._series.record(
-            [what for what in found if isinstance(what, AssociationRecord)],
-            [one.receipt for one in sealed],
-            [what for what in found if isinstance(what, AssociationEnd)],
-        )
+        with self._intake.files_stay():
+            for one in sealed:
+                self._intake.file(one)
+            self._series.record(
+                [what for what in found if isinstance(what, AssociationRecord)],
+                [one.receipt for one in sealed],
+                [what for what in found if isinstance(what, AssociationEnd)],
+            )
         self._settling += sealed
 
     def _settle(self) -> None:

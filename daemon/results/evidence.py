@@ -22,6 +22,8 @@ class KeyImage:
 
     source: Dataset
     score: float | None
+    frame: int | None = None
+    """Frame number from 1 where the score is that of one frame of a multi-frame instance; None: the whole instance."""
 
     @property
     def uid(self) -> str:
@@ -30,8 +32,9 @@ class KeyImage:
 
     @property
     def name(self) -> str:
-        """What a person calls it: its Instance Number, "?" where it has none."""
-        return text(self.source, "InstanceNumber") or "?"
+        """What a person calls it: its Instance Number, "?" where it has none, and its frame."""
+        number = text(self.source, "InstanceNumber") or "?"
+        return number if self.frame is None else f"{number} frame {self.frame}"
 
 
 def evidence_of(request: ReportRequest) -> Iterator[tuple[str, str, str, str]]:
@@ -66,6 +69,6 @@ def _images(request: ReportRequest, scores: tuple[SliceScore, ...] | list[SliceS
     by_uid = {text(source, "SOPInstanceUID"): source for source in request.sources}
     ranked = sorted(scores, key=lambda entry: -entry.score)
     try:
-        return [KeyImage(by_uid[entry.sop_instance_uid], entry.score) for entry in ranked]
+        return [KeyImage(by_uid[entry.sop_instance_uid], entry.score, entry.frame) for entry in ranked]
     except KeyError:
         raise ResultError("the finding names an image that is not among the sources of the report") from None

@@ -69,16 +69,18 @@ def coded(concept: CodedConcept) -> Dataset:
     return item
 
 
-def image_reference(source: Dataset) -> Dataset:
-    """Return Referenced SOP Class and Instance UID of a source image."""
-    return sop_reference(text(source, "SOPClassUID"), text(source, "SOPInstanceUID"))
+def image_reference(source: Dataset, frame: int | None = None) -> Dataset:
+    """Return an Image SOP Instance Reference (PS3.3 table 10-3) to a source image, or to one ``frame`` of it."""
+    return sop_reference(text(source, "SOPClassUID"), text(source, "SOPInstanceUID"), frame)
 
 
-def sop_reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
-    """Return Referenced SOP Class and Instance UID (PS3.3 table 10-11)."""
+def sop_reference(sop_class_uid: str, sop_instance_uid: str, frame: int | None = None) -> Dataset:
+    """Return Referenced SOP Class and Instance UID (PS3.3 table 10-11), with a frame number if one frame is meant."""
     item = Dataset()
     item.ReferencedSOPClassUID = sop_class_uid
     item.ReferencedSOPInstanceUID = sop_instance_uid
+    if frame is not None:
+        item.ReferencedFrameNumber = str(frame)
     return item
 
 

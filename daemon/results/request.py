@@ -99,6 +99,8 @@ class ReportRequest:
     identity: str
     """Analysis identity (hex SHA-256) of the snapshot."""
     revision: int
+    part: str = ""
+    """Key of the reconstruction it is about (``hounsfield.model.parts``); empty where the series is one."""
     predecessors: tuple[PredecessorRef, ...] = ()
     page: npt.NDArray[np.uint8] | None
     """Summary page, RGB, (rows, columns, 3); None: no secondary capture is built."""

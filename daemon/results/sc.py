@@ -5,7 +5,7 @@ from pydicom import Dataset
 
 from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.results import codes
-from hounsfield.daemon.results.evidence import key_images
+from hounsfield.daemon.results.evidence import KeyImage, key_images
 from hounsfield.daemon.results.parts import coded, envelope, image_reference
 from hounsfield.daemon.results.request import ObjectReference, ReportRequest
 from hounsfield.daemon.results.source_attributes import copy_elements
@@ -41,13 +41,13 @@ class SecondaryCaptureWriter:
         result.BurnedInAnnotation = "NO"
         result.DerivationDescription = "Summary page of an automatic analysis"
         result.ImageComments = plain(" ".join(part for part in (DISCLAIMER, banner_sentence(request.bundle)) if part))
-        result.SourceImageSequence = [_source_image(key.source) for key in key_images(request)]
+        result.SourceImageSequence = [_source_image(key) for key in key_images(request)]
         _pixels(result, page)
         return result
 
 
-def _source_image(source: Dataset) -> Dataset:
-    entry = image_reference(source)
+def _source_image(key: KeyImage) -> Dataset:
+    entry = image_reference(key.source, key.frame)
     entry.PurposeOfReferenceCodeSequence = [coded(codes.SOURCE_IMAGE_FOR_PROCESSING)]
     return entry
 

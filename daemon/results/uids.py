@@ -31,6 +31,7 @@ def _result_key(request: ReportRequest) -> list[object]:
         None if finding is None else [finding.threshold, finding.slice_threshold],
         str(request.verdict.completeness),
         [reference.sop_instance_uid for reference in request.predecessors],
+        *([request.part] if request.part else []),  # two parts may be frames of one instance
     ]
 
 
@@ -47,6 +48,6 @@ def reference_of(
     )
 
 
-def tracking_uid(source_series_uid: str, label: str, slice_uid: str = "") -> str:
+def tracking_uid(source_series_uid: str, label: str, slice_uid: str = "", part: str = "") -> str:
     """Return the UID under which a finding is followed over revisions and model versions (112040)."""
-    return derived_uid("tracking", source_series_uid, label, slice_uid)
+    return derived_uid("tracking", source_series_uid, label, slice_uid, *([part] if part else []))

@@ -13,13 +13,15 @@ from typing import Any
 
 from hounsfield.model.bundle import Bundle
 from hounsfield.model.evaluate.summary import OperatingPoint, Summary
+from hounsfield.model.headers import ENHANCED_CT
+from hounsfield.model.manifest import CT_IMAGE_STORAGE
 from hounsfield.model.phantom import PhantomSpec, Subtype, render
 from hounsfield.model.selftest import write_bundle_with_golden
 from hounsfield.model.train.card import model_card
 from hounsfield.model.train.recipe import GOLDEN_TOLERANCE, Recipe
 
 AGGREGATION = "top-3-mean"
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 BANNER = "synthetic-trained demonstration, not for clinical use"
 INTENDED_USE = (
     "To show and test the way from a CT series to a structured report. It is not a medical device and must not "
@@ -74,6 +76,7 @@ def manifest_fields(trained: Trained) -> dict[str, Any]:
         "banner": BANNER,
         "created": trained.created,
         "scope": SCOPE,
+        "preference": PREFERENCE,
         "preprocessing": recipe.preprocessing.model_dump(mode="json"),
         "input": {"shape": list(recipe.network.shape), "dtype": "float32"},
         "output": {"aggregation": AGGREGATION, "labels": [_label(trained.point)]},
@@ -89,13 +92,14 @@ def manifest_fields(trained: Trained) -> dict[str, Any]:
 
 SCOPE = {
     "modality": ["CT"],
-    "sop_classes": ["1.2.840.10008.5.1.4.1.1.2"],
+    "sop_classes": [CT_IMAGE_STORAGE, *sorted(ENHANCED_CT)],
     "body_part": "(?i)^(head|brain|skull)",
     "description": "(?i)head|brain|skull|schaedel|schädel|kopf|crane|crâne|cranio",
     "exclude_description": "(?i)angio|cta|perfusion|bone|sinus|orbit|neck",
     "thickness_mm": [0.5, 10.0],
     "slices": [8, 600],
     "max_step_mm": 10.0,
+    "derived": False,
     "tilt": "per-slice",
     "max_tilt_degrees": 35.0,
     "contrast": False,
@@ -103,6 +107,16 @@ SCOPE = {
     "irregular_spacing": "per-slice",
     "allow_sparse": False,
 }
+PREFERENCE = {
+    # For soft tissue of the head as Siemens, GE, Philips and Canon name them, then for the body; bone comes last.
+    "kernel": [
+        r"(?i)^(h|hr|hc|j|qr)[23]\d|^soft|^u[abc]$|^fc(2\d|6[2-8])",
+        r"(?i)^(h|hr|hc|j|qr|b|br|i)[234]\d|^sta?n?d|^[abc]$|^fc(0\d|1[0-3])",
+    ],
+    "thickness_mm": 5.0,
+    "coverage": "most",
+}
+"""Thick and soft: noise of thin slices and edges of sharp kernels look like blood to a model that never saw them."""
 
 
 def _label(point: OperatingPoint) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The daemon's parts behind the receiver on a real SQLite home, with time in our hands and a model of our choosing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,15 +60,17 @@ class Bench:
     clock: ManualClock = field(default_factory=ManualClock)
     more: dict[str, Any] = field(default_factory=dict)
     """Further sections of the configuration. A release does not shorten the quiet period unless it says so."""
+    manifest: Mapping[str, Any] | None = field(default_factory=bundle_fields)
+    """Of the bundle; None: the demonstration bundle."""
 
     def __post_init__(self) -> None:
         folder = self.home.with_name("bundle")
-        if not folder.exists():
-            write_bundle(folder, bundle_fields(), {"model.keras": keras_archive()})
+        if self.manifest is not None and not folder.exists():
+            write_bundle(folder, dict(self.manifest), {"model.keras": keras_archive()})
         settings = Settings(
             storage={"home": self.home},
             destination=list(self.destinations),
-            bundle=[{"path": str(folder)}],
+            bundle=[] if self.manifest is None else [{"path": str(folder)}],
             **{**self.more, "assembly": {"released_seconds": 10.0, **self.more.get("assembly", {})}},
         )
         self.app = Application(settings, self.clock)
@@ -127,6 +129,10 @@ class Bench:
 
     def worker(self, score: float | Callable[[], float], *, known: bool = True) -> Worker:
         """A worker whose model answers ``score``; with ``known`` False it serves no bundle at all."""
+        return self.worker_with(FixedPredictor(score), known=known)
+
+    def worker_with(self, predictor: object, *, known: bool = True) -> Worker:
+        """A worker with a model of the caller's."""
         bundle = self.app.shelf.bundles[0]
         stage = InferStage(
             settings=self.app.settings,
@@ -143,7 +149,7 @@ class Bench:
             rescuer=self.rescuer,
             keeper=self.keeper(),
             clock=self.clock,
-            served={bundle.sha256: Served(bundle, FixedPredictor(score))} if known else {},  # type: ignore[arg-type]
+            served={bundle.sha256: Served(bundle, predictor)} if known else {},  # type: ignore[arg-type]
         )
 
     def keeper(self, overdue: Callable[[], None] = lambda: None) -> LeaseKeeper:

@@ -82,6 +82,12 @@ class FakeSeriesStore:
         self._call("digests")
         return {receipt.digest for receipt in self.receipts if receipt.digest.startswith(first)}
 
+    def drop(self, digests: Collection[str]) -> None:
+        """Lose these rows, as ``forget`` of the real one does for a series."""
+        with self._lock:
+            self._call("drop")
+            self.receipts = [receipt for receipt in self.receipts if receipt.digest not in digests]
+
     def is_own_result(self, sop_instance_uid: str) -> bool:
         self._call("is_own_result")
         return sop_instance_uid in self.own_results

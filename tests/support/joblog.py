@@ -193,3 +193,14 @@ def add_analysed(home: Path, series_uid: str, verdict: Verdict, request: InferRe
         return job.id
     finally:
         database.close()
+
+
+def forget(home: Path, series_uid: str, before: datetime, now: datetime) -> None:
+    """Remove the rows of a series' images, as the retention does."""
+    database = open_database(None, home)
+    try:
+        record = database.series.find(series_uid)
+        assert record is not None
+        assert database.series.forget(record.id, before, now)
+    finally:
+        database.close()

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from support.ct_factory import enhanced
 
 from hounsfield.daemon.results.request import BundleFacts, ReportRequest
 from hounsfield.model.findings import Analysis, CodedConcept, Finding, Rejection, SliceScore
@@ -101,6 +102,19 @@ def received(image: Dataset, syntax: UID = ExplicitVRLittleEndian) -> Dataset:
 
 def series(count: int = 4, **changes: Any) -> tuple[Dataset, ...]:
     return tuple(received(ct_slice(number, **changes)) for number in range(1, count + 1))
+
+
+def enhanced_instance(count: int = 4) -> tuple[Dataset]:
+    """Return one Enhanced CT instance whose frames are the slices of ``series``, as the worker reads it."""
+    whole = enhanced([ct_slice(number) for number in range(1, count + 1)], InstanceNumber="7")
+    return (received(whole),)
+
+
+def of_frames(scores: Sequence[float], source: Dataset, score: float) -> Analysis:
+    """Return an analysis of the frames of one instance."""
+    found = finding(scores, [source] * len(scores), score)
+    slices = tuple(replace(one, frame=number) for number, one in enumerate(found.slices, start=1))
+    return Analysis(finding=replace(found, slices=slices), device="/CPU:0")
 
 
 def finding(scores: Sequence[float], sources: Sequence[Dataset], score: float, threshold: float = 0.5) -> Finding:

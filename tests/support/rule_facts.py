@@ -8,7 +8,7 @@ from support.ct_factory import ct_series, write_series
 
 from hounsfield.daemon.assembly.facts import SeriesFacts, gather_facts
 from hounsfield.daemon.assembly.rules import RuleBook
-from hounsfield.daemon.config.settings import Rule, Settings
+from hounsfield.daemon.config.settings import Rule, Settings, load_settings
 from hounsfield.model.attributes import read_attributes
 from hounsfield.model.headers import read_header
 
@@ -17,6 +17,13 @@ def rules(*tables: dict[str, Any]) -> tuple[Rule, ...]:
     """Return [[rule]] tables as the configuration reads them."""
     destination = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 4242}
     return Settings(rule=list(tables), destination=[destination]).rule
+
+
+def read_rules(folder: Path, text: str) -> tuple[Rule, ...]:
+    """Return the rules of a configuration file."""
+    path = folder / "rules.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_settings(path).rule
 
 
 def rule(**keys: Any) -> Rule:

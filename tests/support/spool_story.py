@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,8 @@ from support.fakes import ManualClock
 from support.power_loss import Killed, PowerLoss, UnsyncedFileOperations
 
 from hounsfield.daemon.reception.reconcile import reconcile
+from hounsfield.storage import spool_lock
+from hounsfield.storage.errors import SpoolError
 from hounsfield.storage.records import AssociationRecord
 from hounsfield.storage.spool import Intake, Provenance, Sealed, Slot, Spool, digest_of
 from hounsfield.storage.states import InstanceRole
@@ -66,7 +68,7 @@ def check_after_power_loss(folder: Path, store: FakeSeriesStore, truth: Truth) -
         _require(spool.verify(digest), "an instance is not whole")
         content = spool.path(digest).read_bytes()
         _require(content[spool.head(digest).length :] == truth.sent[digest], "an instance has other bytes")
-    files = {path for path in folder.rglob("*") if not path.is_dir()} - {folder / "lock"}
+    files = {path for path in folder.rglob("*") if not path.is_dir()} - {folder / "lock", folder / spool_lock.LOCK}
     _require(files == {spool.path(digest) for digest in rows}, "a file is neither an instance nor waits to be one")
     _require(list((folder / "incoming").iterdir()) == [], "a folder of a dead process is left")
 
@@ -113,8 +115,9 @@ class SpoolStory:
         disk: PowerLoss,
         choice: random.Random,
         intake: type[Intake] = Intake,
+        spool: type[Spool] = Spool,
     ) -> None:
-        self.spool = Spool(folder, disk)
+        self.spool = spool(folder, disk)
         self.store = FakeSeriesStore()
         self.truth = Truth()
         self._disk = disk
@@ -122,6 +125,8 @@ class SpoolStory:
         self._kind = intake
         self._images: list[tuple[str, bytes]] = []
         self._lives = 0
+        self._stay = ExitStack()
+        """Open from the first instance that is filed until its row is recorded."""
 
     def run(self, actions: int) -> None:
         """Do so many things; then the last receiver is killed, and one more tidies up."""
@@ -142,10 +147,14 @@ class SpoolStory:
 
     def _rise_again(self) -> None:
         while True:
-            self._disk.bury()
+            self._die()
             self._disk.dies_at = self._fate()
             with suppress(Killed):
                 return self._begin_life()
+
+    def _die(self) -> None:
+        self._stay.close()
+        self._disk.bury()
 
     def _begin_life(self) -> None:
         self._arrivals: list[_Arrival] = []
@@ -167,6 +176,7 @@ class SpoolStory:
             (5, self._sealed, self._file),
             (4, self._filed, self._record),
             (3, self._recorded, self._settle),
+            (4, self.store.receipts, self._forget),
             (0.5, True, self._end_life),
             (0.5, True, self._kill),
         )
@@ -174,7 +184,7 @@ class SpoolStory:
         self._choice.choices(actions, weights)[0][2]()
 
     def _receive(self) -> None:
-        if not self._images or self._choice.random() < 0.8:  # else one that was sent before
+        if not self._images or self._choice.random() < 0.6:  # else one that was sent before
             instance, data = new_image(self._choice, len(self._images))
             self._images.append((instance, data))
             self.truth.sent[digest_of(SYNTAX, data)] = data
@@ -198,6 +208,8 @@ class SpoolStory:
         self._take(self._arrivals).slot.abandon()
 
     def _file(self) -> None:
+        if not self._filed:
+            self._stay.enter_context(self._intake.files_stay())
         sealed = self._take(self._sealed)
         self._intake.file(sealed)
         self._filed.append(sealed)
@@ -214,10 +226,22 @@ class SpoolStory:
         self.store.record([opened], [sealed.receipt for sealed in self._filed], [])
         self._recorded += self._filed
         self._filed.clear()
+        self._stay.close()
 
     def _settle(self) -> None:
         self._intake.settle(self._recorded)
         self._recorded.clear()
+
+    def _forget(self) -> None:
+        with suppress(SpoolError):  # somebody files and records just now
+            self.spool.remove(self._drop_some, self.store.registered_digests)
+
+    def _drop_some(self) -> Sequence[str]:
+        dropped = {receipt.digest for receipt in self.store.receipts if self._choice.random() < 0.7}
+        self.store.drop(dropped)
+        came_again = {sealed.receipt.digest for sealed in (*self._sealed, *self._filed)}
+        self.truth.acknowledged -= dropped - came_again
+        return sorted(dropped)
 
     def _end_life(self) -> None:
         self._stop()
@@ -234,7 +258,7 @@ class SpoolStory:
         _require(list((self.spool.folder / "incoming").iterdir()) == [], "a clean stop leaves something behind")
 
     def _kill(self) -> None:
-        self._disk.bury()
+        self._die()
         self._begin_life()
 
     def _take(self, some: list[T]) -> T:

@@ -8,6 +8,7 @@ from support.file_operations import WatchedFileOperations
 from support.stored import CT, EXPLICIT, SERIES, STUDY, at
 
 from hounsfield.storage.spool import Intake, Provenance, Sealed, Spool
+from hounsfield.storage.spool_lock import LOCK
 from hounsfield.storage.states import InstanceRole
 
 DATASET = b"\x08\x00\x16\x00UI\x1a\x00" + CT.encode().ljust(26, b"\0") + b"\x10\x00\x20\x00LO\x04\x00ID42"
@@ -47,5 +48,5 @@ def file_and_settle(intake: Intake, sealed: Sealed) -> None:
 
 
 def files(spool: Spool) -> list[Path]:
-    """Every file but the locks of living processes."""
-    return [path for path in spool.folder.rglob("*") if path.is_file() and path.name != "lock"]
+    """Every file but the locks."""
+    return [path for path in spool.folder.rglob("*") if path.is_file() and path.name not in ("lock", LOCK)]

@@ -73,7 +73,7 @@ def _image_library(request: ReportRequest, companions: tuple[ObjectReference, ..
         if size is not None:
             group.append(num(HAS_ACQ_CONTEXT, name, str(size), codes.PIXELS))
     for key in key_images(request):
-        group.append(image(CONTAINS, codes.SOURCE, text(key.source, "SOPClassUID"), key.uid))
+        group.append(image(CONTAINS, codes.SOURCE, text(key.source, "SOPClassUID"), key.uid, key.frame))
     groups = [container(CONTAINS, codes.IMAGE_LIBRARY_GROUP, group)]
     if companions:
         ours = [code(HAS_ACQ_CONTEXT, codes.MODALITY, codes.OTHER_MODALITY)]

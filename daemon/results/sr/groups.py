@@ -39,7 +39,7 @@ def measurement_groups(request: ReportRequest) -> list[Dataset]:
         _group(
             request,
             name=f"{request.bundle.short} image {key.name}",
-            slice_uid=key.uid,
+            slice_uid=key.uid if key.frame is None else f"{key.uid} {key.frame}",
             score=shown(key.score or 0.0, finding.slice_threshold if finding else 0.0, _SCORE_DIGITS),
             images=[key],
         )
@@ -52,7 +52,7 @@ def _group(
     request: ReportRequest, *, name: str, slice_uid: str, score: str | None, images: Sequence[KeyImage]
 ) -> Dataset:
     bundle = request.bundle
-    tracked = tracking_uid(text(request.sources[0], "SeriesInstanceUID"), bundle.concept.value, slice_uid)
+    tracked = tracking_uid(text(request.sources[0], "SeriesInstanceUID"), bundle.concept.value, slice_uid, request.part)
     children = [
         words(HAS_OBS_CONTEXT, codes.TRACKING_IDENTIFIER, name),
         uidref(HAS_OBS_CONTEXT, codes.TRACKING_UNIQUE_IDENTIFIER, tracked),
@@ -66,7 +66,8 @@ def _group(
     if presence is not None:
         children.append(code(CONTAINS, bundle.concept, presence))
     for key in images:
-        children.append(image(CONTAINS, codes.SOURCE_OF_MEASUREMENT, text(key.source, "SOPClassUID"), key.uid))
+        sop_class = text(key.source, "SOPClassUID")
+        children.append(image(CONTAINS, codes.SOURCE_OF_MEASUREMENT, sop_class, key.uid, key.frame))
     return container(CONTAINS, codes.MEASUREMENT_GROUP, children, template="1501")
 
 

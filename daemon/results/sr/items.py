@@ -72,8 +72,10 @@ def num(relationship: str, name: CodedConcept, value: str, unit: CodedConcept = 
     return item
 
 
-def image(relationship: str, name: CodedConcept, sop_class_uid: str, sop_instance_uid: str) -> Dataset:
-    """IMAGE."""
+def image(
+    relationship: str, name: CodedConcept, sop_class_uid: str, sop_instance_uid: str, frame: int | None = None
+) -> Dataset:
+    """IMAGE; ``frame`` is the number of the one frame that is meant (PS3.3 C.18.4)."""
     item = _item("IMAGE", relationship, name)
-    item.ReferencedSOPSequence = [sop_reference(sop_class_uid, sop_instance_uid)]
+    item.ReferencedSOPSequence = [sop_reference(sop_class_uid, sop_instance_uid, frame)]
     return item

@@ -29,6 +29,8 @@ def upgrade() -> None:
     op.add_column("job", sa.Column("verdict", Json))
     _fill_subjects()
     op.create_index("ix_series_study_uid", "series", ["study_uid"])
+    op.create_index("ix_snapshot_instance_id", "snapshot", ["instance_id"])
+    op.create_index("ix_instance_sop_instance_uid", "instance", ["sop_instance_uid"])
     op.create_index("ix_job_subject", "job", ["subject", "bundle", "id"])
     _replace_unique(["series_id", "revision", "bundle", "bundle_version", "part"])
 
@@ -59,6 +61,8 @@ def downgrade() -> None:
         raise RuntimeError("results about parts of a series have no place in schema 0002: restore its backup")
     _replace_unique(["series_id", "revision", "bundle", "bundle_version"])
     op.drop_index("ix_job_subject", "job")
+    op.drop_index("ix_snapshot_instance_id", "snapshot")
+    op.drop_index("ix_instance_sop_instance_uid", "instance")
     op.drop_index("ix_series_study_uid", "series")
     for name in ("verdict", "destinations", "shadow", "rule", "subject", "part"):
         op.drop_column("job", name)

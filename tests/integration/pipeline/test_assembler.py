@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from support.bench import Bench
-from support.ct_factory import ct_series, ct_slice, write, write_series
+from support.ct_factory import ct_series, ct_slice, head_hu, write, write_series
 
 from hounsfield.storage.states import AssociationEnding, Completeness, Outcome, Reason, SeriesState
 
@@ -78,11 +78,28 @@ def test_padding_of_a_patient_id_makes_no_second_patient(bench: Bench, tmp_path:
     assert only(bench)[0] is SeriesState.CLOSED
 
 
-def test_two_slices_at_one_position_are_held(bench: Bench, tmp_path: Path) -> None:
+def test_two_different_slices_at_one_position_are_held(bench: Bench, tmp_path: Path) -> None:
+    other = ct_slice(head_hu() + 1, z=25.0, SOPInstanceUID="2.25.77")
+    bench.receive(write_series(tmp_path, [*ct_series(12), other]))
+    bench.settle()
+    assert only(bench) == (SeriesState.HELD, Reason.AMBIGUOUS_GEOMETRY)
+
+
+def test_the_same_slice_under_two_identifiers_is_taken_once_and_the_result_says_so(
+    bench: Bench, tmp_path: Path
+) -> None:
     twin = ct_slice(z=25.0, SOPInstanceUID="2.25.77")
     bench.receive(write_series(tmp_path, [*ct_series(12), twin]))
     bench.settle()
-    assert only(bench) == (SeriesState.HELD, Reason.AMBIGUOUS_GEOMETRY)
+    assert only(bench) == (SeriesState.CLOSED, None)
+    (job,) = bench.jobs()
+    assert job.verdict is not None
+    assert job.verdict.remarks == ("1 image left out: the same picture came twice.",)
+    taken = bench.app.database.series.instances(job.series_id, 1)
+    assert len(taken) == 12
+    assert "2.25.77" not in {one.sop_instance_uid for one in taken}
+    bench.settle()
+    assert len(bench.jobs()) == 1
 
 
 @pytest.mark.parametrize(
@@ -213,3 +230,49 @@ def test_a_step_of_the_wall_clock_does_not_move_the_quiet_period(bench: Bench, t
     bench.clock.advance(6)
     bench.assembler.tick()
     assert only(bench)[0] is SeriesState.CLOSED
+
+
+def test_an_image_whose_identifier_came_before_in_another_series_holds_the_later_series(
+    bench: Bench, tmp_path: Path
+) -> None:
+    first, second = ct_series(12), ct_series(12, name="b")
+    second[4].SOPInstanceUID = first[4].SOPInstanceUID
+    bench.receive(write_series(tmp_path / "a", first))
+    bench.receive(write_series(tmp_path / "b", second))
+    bench.settle()
+    found = {one.series_uid: (one.state, one.reason) for one in bench.series()}
+    assert found[str(first[0].SeriesInstanceUID)] == (SeriesState.CLOSED, None)
+    assert found[str(second[0].SeriesInstanceUID)] == (SeriesState.HELD, Reason.CONFLICT)
+    held = bench.app.database.series.find(str(second[0].SeriesInstanceUID))
+    assert held is not None
+    assert bench.app.database.series.release(held.id, bench.clock.now(), "A. Admin")
+    bench.settle()
+    assert bench.app.database.series.get(held.id).state is SeriesState.CLOSED  # type: ignore[union-attr]
+
+
+def test_late_images_that_belong_to_another_reconstruction_make_no_second_report(bench: Bench, tmp_path: Path) -> None:
+    bench.receive(write_series(tmp_path / "a", ct_series(12, ConvolutionKernel="S")))
+    bench.settle()
+    scout = ct_slice(z=500.0, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    bench.receive(write_series(tmp_path / "b", [scout]))
+    bench.settle()
+    other = ct_series(9, ConvolutionKernel="B")
+    for number, image in enumerate(other):
+        image.SOPInstanceUID = f"2.25.8{number}"
+    bench.receive(write_series(tmp_path / "c", other))
+    bench.settle()
+    (series,) = bench.series()
+    assert (series.state, series.revision, series.instances) == (SeriesState.CLOSED, 1, 22)
+    assert len(bench.jobs()) == 1
+
+
+def test_a_late_slice_after_images_of_another_reconstruction_makes_a_revision(bench: Bench, tmp_path: Path) -> None:
+    files = write_series(tmp_path / "a", ct_series(12, ConvolutionKernel="S"))
+    bench.receive(files[:-1])
+    bench.settle()
+    scout = ct_slice(z=500.0, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    bench.receive(write_series(tmp_path / "b", [scout]))
+    bench.settle()
+    bench.receive(files[-1:])
+    bench.settle()
+    assert [job.revision for job in bench.jobs()] == [1, 2]

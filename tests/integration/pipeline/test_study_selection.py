@@ -200,3 +200,30 @@ def test_the_place_of_a_series_that_could_not_be_analysed_goes_to_a_later_one(st
     assert study.analysed() == [uid("series b"), uid("series a")]
     study.bench.worker(0.1).work_one()
     assert [job.outcome for job in study.bench.jobs(JobKind.INFER)] == [Outcome.NOT_ANALYSED, Outcome.NEGATIVE]
+
+
+def test_the_next_best_series_is_analysed_after_all_when_the_best_one_could_not_be(study: Head) -> None:
+    study.receive("a", 12)
+    study.receive("b", 20, PixelData=bytes(100))
+    study.receive("c", 9)
+    study.settle()
+    assert study.analysed() == [uid("series b")]
+    study.bench.worker(0.9).work_one()
+    study.settle(20)
+    assert study.fate("a") == (SeriesState.CLOSED, None)
+    assert study.fate("c") == (SeriesState.SKIPPED, Reason.ANOTHER_SERIES)
+    study.bench.worker(0.9).work_one()
+    study.settle(60)
+    assert [job.outcome for job in study.bench.jobs()] == [Outcome.NOT_ANALYSED, Outcome.POSITIVE]
+    assert {study.fate(name)[0] for name in "abc"} == {SeriesState.CLOSED, SeriesState.SKIPPED}
+
+
+def test_a_series_that_was_passed_over_waits_until_the_analysis_of_the_better_one_has_ended(study: Head) -> None:
+    study.receive("a", 12)
+    study.receive("b", 20)
+    study.settle(60, ticks=20)
+    assert study.fate("a") == (SeriesState.SKIPPED, Reason.ANOTHER_SERIES)
+    study.bench.worker(0.9).work_one()
+    study.settle(60, ticks=20)
+    assert study.fate("a") == (SeriesState.SKIPPED, Reason.ANOTHER_SERIES)
+    assert len(study.analysed()) == 1

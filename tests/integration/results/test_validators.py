@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from support.peers import dciodvfy, run_tool
-from support.reports import ct_slice, encoded, facts, page, received, request, series
+from support.reports import ct_slice, encoded, enhanced_instance, facts, of_frames, page, received, request, series
 
 from hounsfield.daemon.results.registry import build
 from hounsfield.daemon.results.request import PredecessorRef, ReportRequest
@@ -35,6 +35,12 @@ def _procedure() -> Dataset:
     return code
 
 
+def _frames(outcome: Outcome) -> ReportRequest:
+    sources = enhanced_instance(6)
+    analysis = of_frames([0.1, 0.2, 0.95, 0.9, 0.3, 0.1], sources[0], 0.93)
+    return request(outcome, sources=sources, analysis=analysis)
+
+
 CASES: dict[str, Callable[[], ReportRequest]] = {
     "positive": lambda: request(Outcome.POSITIVE, sources=series(12)),
     "negative": lambda: request(Outcome.NEGATIVE),
@@ -54,6 +60,8 @@ CASES: dict[str, Callable[[], ReportRequest]] = {
     ),
     "with an offset": lambda: request(sources=series(TimezoneOffsetFromUTC="+0100")),
     "no order, no body part": lambda: request(sources=series(AccessionNumber="", BodyPartExamined=None)),
+    "frames of an enhanced image": lambda: _frames(Outcome.POSITIVE),
+    "an enhanced image not analysed": lambda: request(Outcome.NOT_ANALYSED, sources=enhanced_instance()),
     "page of odd size": lambda: request(page=np.zeros((17, 19, 3), np.uint8)),
 }
 

@@ -27,6 +27,7 @@ from support.spooling import sealed_in
 
 from hounsfield.daemon.reception.reconcile import reconcile
 from hounsfield.storage import intake as intake_module
+from hounsfield.storage import spool_lock
 from hounsfield.storage.durable import Buffer
 from hounsfield.storage.intake import Intake, Sealed, place_of
 from hounsfield.storage.spool import Spool
@@ -43,6 +44,8 @@ def few_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a spool have few shards and slots: the rest is more of the same, and every one of them costs time here."""
     monkeypatch.setattr(intake_module, "_SLOTS_AHEAD", 3)
     monkeypatch.setattr(Spool, "shards", lambda _: iter(SHARDS))
+    monkeypatch.setattr(spool_lock, "_WAIT_SECONDS", 0)
+    monkeypatch.setattr(spool_lock, "_PAUSE_SECONDS", 0)
 
 
 @dataclass
@@ -69,7 +72,13 @@ class Failures:
 
 
 def live_and_fail(
-    folder: Path, seed: int, kind: type[PowerLoss] = PowerLoss, intake: type[Intake] = Intake, *, actions: int = 60
+    folder: Path,
+    seed: int,
+    kind: type[PowerLoss] = PowerLoss,
+    intake: type[Intake] = Intake,
+    spool: type[Spool] = Spool,
+    *,
+    actions: int = 60,
 ) -> int:
     """Run a story; before each of its operations the power may have failed. Return how many disks were looked at."""
     home = folder / "home"
@@ -80,7 +89,7 @@ def live_and_fail(
         failures.look(disk, story.store, story.truth, again=0.05)
 
     with kind(home, fail) as disk:
-        story = SpoolStory(home / "spool", disk, random.Random(seed), intake)
+        story = SpoolStory(home / "spool", disk, random.Random(seed), intake, spool)
         story.run(actions)
         fail()
     return failures.looks
@@ -215,6 +224,23 @@ class FilesNothing(Intake):
         pass
 
 
+class RemovesBeforeItForgets(Spool):
+    """The files go first."""
+
+    def remove(
+        self, forget: Callable[[], Sequence[str] | None], registered: Callable[[Sequence[str]], set[str]]
+    ) -> int:
+        def remove_all() -> Sequence[str]:
+            for digest in self.digests():
+                self._operations.remove(self.path(digest))
+            return forget() or ()
+
+        return super().remove(remove_all, registered)
+
+
+KINDS: dict[type, str] = {Intake: "intake", Spool: "spool", PowerLoss: "kind"}
+
+
 def live_and_fail_often(folder: Path, **kinds: Any) -> None:
     for seed in range(20):
         live_and_fail(folder / str(seed), seed, **kinds)
@@ -235,10 +261,11 @@ def live_and_fail_often(folder: Path, **kinds: Any) -> None:
         UnlinksAtOnce,
         Renames,
         FilesNothing,
+        RemovesBeforeItForgets,
     ],
 )
 def test_a_wrong_order_is_noticed(folder: Path, order: type[Any]) -> None:
-    kinds = {"intake": order} if issubclass(order, Intake) else {"kind": order}
+    kinds = next({name: order} for kind, name in KINDS.items() if issubclass(order, kind))
     with pytest.raises(Lost):
         live_and_fail_often(folder, **kinds)
 

@@ -1,8 +1,11 @@
 """The spool: files named by their digest, with everything in their head, readable by anybody's DICOM reader."""
 
+import errno
 import io
 import os
 import stat
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
-from support.spool_values import DATASET, SENT, files, opened
+from support.spool_values import DATASET, SENT, files, opened, watched
 from support.spooling import sealed_in, spooled
 from support.stored import CT, EXPLICIT, SERIES, STUDY, at
 
+from hounsfield.storage import spool as spool_module
+from hounsfield.storage import spool_lock
 from hounsfield.storage.errors import SpoolError
 from hounsfield.storage.spool import Spool, digest_of
 from hounsfield.storage.spool_format import decode_head, encode_head
@@ -174,3 +179,79 @@ def test_a_damaged_head_is_refused_and_never_a_crash(data: bytes, cut: int) -> N
     except SpoolError:
         return
     assert damaged.startswith(whole[:144])
+
+
+def no_rows(_: Sequence[str]) -> set[str]:
+    return set()
+
+
+def test_a_file_goes_when_its_row_is_forgotten_and_its_folder_is_synced(spool: Spool) -> None:
+    digest, other, kept = (spooled(spool, SENT, DATASET + bytes(size)) for size in (0, 2, 4))
+    spool, operations = watched(spool)
+    gone_before = "0" * 64
+    assert spool.remove(lambda: [digest, gone_before, kept], lambda _: {kept}) == 2
+    assert set(spool.digests()) == {other, kept}, "what came again meanwhile stays"
+    assert operations.calls == ["remove", "remove", "fsync_directory", "fsync_directory"]
+    assert spool.remove(lambda: None, no_rows) == 0
+    with pytest.raises(SpoolError):
+        spool.remove(lambda: ["../../etc/passwd"], no_rows)
+
+
+@pytest.mark.parametrize("operation", ["remove", "fsync_directory"])
+def test_a_disk_that_deletes_nothing_is_an_error_of_ours(spool: Spool, operation: str) -> None:
+    digest = spooled(spool, SENT, DATASET)
+    failing, _ = watched(spool, fail_at=operation, error=errno.EROFS)
+    with pytest.raises(SpoolError):
+        failing.remove(lambda: [digest], no_rows)
+    with spool.files_stay():
+        assert spool.verify(digest) is (operation == "remove")
+
+
+def test_nothing_is_forgotten_while_instances_are_filed_and_recorded(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = spooled(spool, SENT, DATASET)
+    monkeypatch.setattr(spool_lock, "_WAIT_SECONDS", 0.05)
+    forgotten: list[str] = []
+
+    def forget() -> list[str]:
+        forgotten.append(digest)
+        return forgotten
+
+    with (
+        opened(spool) as one,
+        opened(spool, "other") as other,
+        one.files_stay(),
+        other.files_stay(),
+        pytest.raises(SpoolError, match="locked by another"),
+    ):
+        spool.remove(forget, no_rows)
+    assert forgotten == []
+    assert spool.verify(digest)
+
+
+def test_who_files_gets_in_while_many_files_go(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "_REMOVED_AT_ONCE", 1)
+    digests = [spooled(spool, SENT, DATASET + bytes(2 * size)) for size in range(12)]
+    seen: list[int] = []
+
+    def file() -> None:
+        with spool.files_stay():
+            seen.append(len(list(spool.digests())))
+
+    filing = threading.Thread(target=file)
+
+    def forget() -> list[str]:
+        filing.start()
+        filing.join(0.1)
+        assert seen == [], "nobody files while rows go"
+        return digests
+
+    assert spool.remove(forget, no_rows) == 12
+    filing.join(10)
+    assert 0 < seen[0] <= 12, "nor does he wait for the last file"
+
+
+def test_a_spool_that_is_not_there_cannot_be_locked(tmp_path: Path) -> None:
+    with pytest.raises(SpoolError, match="cannot be locked"), Spool(tmp_path / "none").files_stay():
+        pass

@@ -117,9 +117,9 @@ def test_a_wrong_condition_is_refused_by_place_and_reason(where: dict[str, objec
 )
 @pytest.mark.parametrize("text", ["a" * 64, "a" * 63 + "!", "a" * LONGEST_TEXT])
 def test_a_pattern_that_others_choke_on_is_answered_at_once(pattern: str, text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     met("SeriesDescription", {"matches": pattern}, text)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 @given(pattern=st.text(max_size=60), text=st.text(max_size=200))

@@ -127,10 +127,10 @@ def test_a_hostile_text_is_a_text_and_nothing_else(text: str) -> None:
     described = series(series_description=text, image_types=(text,))
     assert not compile_expression('series_description == "Head"').ask(described).met
     assert not compile_expression('"AXIAL" in image_types').ask(described).met
-    start = time.perf_counter()
+    start = time.process_time()
     answer = compile_expression('matches(series_description, "(a+)+$|(a|a)*b|^(([a-z])+.)+[A-Z]")').ask(described)
     assert not answer.trouble
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 @given(st.text(max_size=LONGEST_TEXT), st.lists(st.text(max_size=40), max_size=8))
@@ -154,6 +154,6 @@ def test_any_text_is_an_expression_or_is_refused(text: str) -> None:
 def test_the_longest_expression_is_answered_at_once() -> None:
     longest = " and ".join(['matches(series_description, "(a+)+$")'] * 23)
     expression = compile_expression(longest)
-    start = time.perf_counter()
+    start = time.process_time()
     expression.ask(series(series_description="a" * (LONGEST_TEXT - 1) + "!"))
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

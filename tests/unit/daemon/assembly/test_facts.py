@@ -17,6 +17,8 @@ from hounsfield.storage.states import InstanceRole
 
 _TYPES = {Kind.TEXT: str, Kind.NUMBER: float | None, Kind.TRUTH: bool, Kind.TEXTS: tuple}
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # what is written is wrong on purpose
+
 
 def predicate(folder: Path, name: str, **attributes: object) -> PredicateValue:
     keywords = frozenset(AGE_KEYWORDS if name == "patient_age_years" else ())

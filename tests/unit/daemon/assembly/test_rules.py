@@ -1,18 +1,22 @@
 """The rule book: first match, every image, and a trace that says why."""
 
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.ct_factory import ct_series, ct_slice
-from support.rule_facts import asked, book, facts_of
+from support.rule_facts import asked, book, facts_of, read_rules, rule
 
 from hounsfield.daemon.assembly.facts import SeriesFacts
-from hounsfield.daemon.assembly.predicates import PREDICATES
+from hounsfield.daemon.assembly.predicates import PREDICATES, Kind
 from hounsfield.daemon.assembly.quoting import LONGEST_SHOWN
-from hounsfield.daemon.assembly.rules import NOT_SHOWN, RuleBook, matches_where
+from hounsfield.daemon.assembly.rules import NOT_SHOWN, RuleBook, conditions_of, matches_where
 from hounsfield.daemon.config.sections import AssemblySettings
+from hounsfield.daemon.config.settings import Rule
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # what is written is wrong on purpose
 
 
 def test_the_first_rule_that_a_series_meets_decides(tmp_path: Path) -> None:
@@ -188,3 +192,49 @@ def test_a_trace_is_one_printable_line_whatever_the_text(text: str) -> None:
     for line in rules.match(facts).lines:
         assert line.isprintable()
         assert len(line) < 10 * LONGEST_SHOWN + 100
+
+
+def test_an_expression_over_several_lines_is_traced_in_one(tmp_path: Path) -> None:
+    (line,) = asked(tmp_path, when="axial\n  and\toriginal # both\n")
+    assert line == "original is true, axial is true: when axial and original # both: met"
+    assert conditions_of(rule(when="axial\nand original", where={"KVP": 120})) == [
+        "KVP equal to 120",
+        "axial and original",
+    ]
+    assert conditions_of(rule()) == ["every series"]
+
+
+DOCUMENT = (Path(__file__).parents[4] / "docs" / "rules.md").read_text(encoding="utf-8")
+
+
+def test_the_words_of_when_are_documented_as_they_are() -> None:
+    rows = re.findall(r"(?m)^\| `(\w+)` \| ([^|]+) \| (.+) \|$", DOCUMENT)
+    documented = [row for row in rows if row[1] in {kind.value for kind in Kind}]
+    assert documented == [(name, one.kind.value, one.words) for name, one in PREDICATES.items()]
+
+
+@pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL))
+def test_every_example_of_the_documentation_is_a_rule_that_can_be_used(text: str, tmp_path: Path) -> None:
+    rules = RuleBook(read_rules(tmp_path, text))
+    assert rules.rules
+    assert rules.match(facts_of(tmp_path, ct_series(3), rules.keywords)).trace
+
+
+def test_the_examples_of_the_documentation_choose_as_they_say(tmp_path: Path) -> None:
+    emergency = next(text for text in re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL) if "emergency" in text)
+    rules = RuleBook(read_rules(tmp_path, emergency))
+
+    def chosen(**attributes: object) -> str | None:
+        found = rules.match(facts_of(tmp_path, ct_series(3, **attributes), rules.keywords)).rule
+        return None if found is None else found.name
+
+    assert chosen(StationName="WS2") == "never-from-workstations"
+    assert chosen(StationName="CT_ER1") == "emergency"
+    assert chosen(StationName="CT_ER1", SeriesDescription="Thorax") == "routine"
+    assert chosen(StationName="CT3") == "routine"
+    assert chosen(StationName="CT3", BodyPartExamined="CHEST") is None
+
+
+def test_the_keys_of_a_rule_are_all_documented() -> None:
+    for key in Rule.model_fields:
+        assert f"`{key}" in DOCUMENT or f"\n{key} = " in DOCUMENT, key

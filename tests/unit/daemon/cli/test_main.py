@@ -20,7 +20,8 @@ HEAVY = (
     "cryptography",
 )
 COMMANDS = {
-    *("run", "demo", "send", "echo", "jobs", "series", "peers", "bundle", "phantom", "config", "db", "tls", "doctor"),
+    *("run", "demo", "send", "echo", "jobs", "series", "rules", "peers", "bundle", "phantom", "config", "db", "tls"),
+    "doctor",
 }
 
 
@@ -42,6 +43,7 @@ def test_all_promised_commands_are_there() -> None:
     for group, names in {
         "jobs": "list show tail retry cancel",
         "series": "list show release discard",
+        "rules": "list test explain",
         "peers": "list suggest forget",
         "bundle": "list show lint selftest",
         "config": "init check show",

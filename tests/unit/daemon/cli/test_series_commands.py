@@ -17,6 +17,7 @@ from support.joblog import (
     add_held,
     add_skipped,
     at,
+    forget,
 )
 
 from hounsfield.daemon.cli.exits import UsageFault
@@ -245,6 +246,16 @@ def test_what_cannot_be_replayed_is_named_and_the_others_are_replayed(log: Log) 
     assert f"{FLAGGED} is CLOSED, {HELD} is HELD" in result.stderr
     assert states(log)[UNMATCHED] == "RECEIVING"
     assert log.run("series", "replay", "1.2.3").exit_code == 4
+
+
+def test_a_series_whose_images_were_removed_is_not_replayed_but_told(log: Log) -> None:
+    forget(log.home, UNMATCHED, at(1000), at(2000))
+    result = log.run("series", "replay", "--all-unmatched")
+    assert result.exit_code == 0
+    assert result.stdout == "1 series is looked at again\n"
+    assert "1 whose images were removed" in result.stderr
+    after = states(log)
+    assert (after[UNMATCHED], after[UNMATCHED_LATER]) == ("SKIPPED", "RECEIVING")
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_all_is_well_when_expected_verdicts_were_delivered() -> None:
     [
         (Standing(end=End.DELIVERED, outcome=Outcome.NEGATIVE), SENT, "is NOT FLAGGED, expected is FLAGGED"),
         (Standing(end=End.FAILED, problem="it broke"), SENT, "has no delivered result: FAILED: it broke"),
-        (Standing(end=End.SKIPPED, reason=Reason.BODY_PART), SENT, "SKIPPED (body-part)"),
+        (Standing(end=End.SKIPPED, reason=Reason.BODY_PART), SENT, "SKIPPED (another body part than the model is for)"),
         (FLAGGED, Written(reports=(), previews=SENT.previews), "the PACS has no report"),
         (FLAGGED, Written(reports=SENT.reports, previews=()), "there is no preview"),
     ],

@@ -98,7 +98,7 @@ def test_a_crashed_model_that_was_reported_is_a_result() -> None:
 @pytest.mark.parametrize(
     ("state", "reason", "end", "words"),
     [
-        (SeriesState.SKIPPED, Reason.BODY_PART, End.SKIPPED, "SKIPPED (body-part)"),
+        (SeriesState.SKIPPED, Reason.BODY_PART, End.SKIPPED, "SKIPPED (another body part than the model is for)"),
         (SeriesState.HELD, Reason.TWO_PATIENTS, End.HELD, "HELD (two-patients)"),
     ],
 )

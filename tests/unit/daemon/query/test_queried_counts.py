@@ -1,6 +1,7 @@
 """Asking beside the assembler: one look one question, and an archive in trouble is left alone."""
 
 import threading
+from collections.abc import Iterator
 
 import pytest
 from structlog.testing import capture_logs
@@ -34,10 +35,16 @@ class Peer:
         self.asked: list[str] = []
         self.may_answer = threading.Event()
         self.may_answer.set()
+        self._one = threading.Semaphore(0)
+
+    def let_one_go(self) -> None:
+        """While nobody may answer: one question that is asked, or the next one, is."""
+        self._one.release()
 
     def find(self, peer: QueryPeer, study_uid: str, series_uid: str) -> int:
         self.asked.append(series_uid)
-        assert self.may_answer.wait(20)
+        while not self.may_answer.wait(0.005) and not self._one.acquire(blocking=False):
+            pass
         if isinstance(self.answer, Why):
             raise NoNumber(self.answer)
         if isinstance(self.answer, Exception):
@@ -60,8 +67,11 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench() -> Iterator[Bench]:
+    made = Bench()
+    yield made
+    made.counts.close()
+    made.peer.may_answer.set()
 
 
 def test_one_look_is_one_question(bench: Bench) -> None:
@@ -126,6 +136,38 @@ def test_a_question_that_hangs_becomes_unknown_and_stays_it(bench: Bench) -> Non
     bench.peer.may_answer.set()
     assert bench.settled("1.2") == Known(7)
     assert bench.counts.ask(STUDY, "1.1", 1) is UNKNOWN
+
+
+def test_a_question_waits_its_turn_as_long_as_others_are_answered(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series_counts, "LONGEST_WAIT_SECONDS", 1000.0)
+    bench.peer.may_answer.clear()
+    uids = [f"1.{number}" for number in range(40)]
+    assert [bench.counts.ask(STUDY, uid, 1) for uid in uids] == [PENDING] * 40
+    assert bench.counts.ask(STUDY, uids[-1], 1) is PENDING
+    bench.clock.advance(5.9)
+    answered = len(bench.peer.asked)
+    bench.peer.let_one_go()
+    wait_until(lambda: len(bench.peer.asked) > answered)
+    bench.clock.advance(5.9)
+    assert bench.counts.ask(STUDY, uids[-1], 1) is PENDING
+    bench.clock.advance(0.2)
+    assert bench.counts.ask(STUDY, uids[-1], 1) is UNKNOWN
+
+
+def test_nobody_waits_longer_than_the_longest_wait_however_many_are_before(bench: Bench) -> None:
+    bench.peer.may_answer.clear()
+    for number in range(40):
+        bench.counts.ask(STUDY, f"1.{number}", 1)
+    for _ in range(3):
+        bench.clock.advance(series_counts.LONGEST_WAIT_SECONDS / 3 - 0.1)
+        asked = len(bench.peer.asked)
+        bench.peer.let_one_go()
+        wait_until(lambda seen=asked: len(bench.peer.asked) > seen)
+    assert bench.counts.ask(STUDY, "1.39", 1) is PENDING
+    bench.clock.advance(0.4)
+    assert bench.counts.ask(STUDY, "1.39", 1) is UNKNOWN
 
 
 def test_however_many_series_come_few_are_asked_at_a_time_and_few_are_kept(

@@ -17,6 +17,7 @@ from support.waiting import wait_until
 
 from hounsfield.daemon.reception import registrar as module
 from hounsfield.daemon.reception.registrar import MOST_WAITING, STALE_SECONDS, Registrar
+from hounsfield.storage import spool_lock
 from hounsfield.storage.errors import DatabaseUnavailable, StorageError
 from hounsfield.storage.records import AssociationEnd, AssociationRecord, InstanceReceipt
 from hounsfield.storage.spool import Provenance, Sealed, Spool
@@ -191,6 +192,21 @@ def test_a_disk_that_takes_no_links_is_waited_for_too(bench: Bench) -> None:
     bench.disk.fail_at = None
     wait_until(lambda: bench.registrar.waiting == 0)
     assert bench.store.uids == ["1.1"]
+
+
+def test_files_that_are_just_deleted_are_waited_for_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_lock, "_WAIT_SECONDS", 0.2)
+
+    def forget() -> list[str]:
+        (sealed,) = bench.send("1.1")
+        bench.registrar.start()
+        wait_until(lambda: not bench.registrar.is_keeping_up)
+        return [sealed.receipt.digest]
+
+    bench.spool.remove(forget, bench.store.registered_digests)
+    wait_until(lambda: bench.store.uids == ["1.1"])
+    wait_until(lambda: bench.registrar.is_keeping_up)
+    assert bench.spool.verify(bench.store.receipts[0].digest)
 
 
 def test_a_store_that_hangs_counts_as_down_after_some_seconds(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

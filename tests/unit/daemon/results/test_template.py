@@ -1,11 +1,23 @@
 """The content tree row by row: no validator knows TID 1500, so this test does."""
 
 import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from pydicom import Dataset, dcmread
-from support.reports import SERIES, STUDY, facts, finding, request, series, tree_lines
+from support.reports import (
+    SERIES,
+    STUDY,
+    enhanced_instance,
+    facts,
+    finding,
+    of_frames,
+    request,
+    series,
+    texts,
+    tree_lines,
+)
 
 from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.results.registry import build
@@ -65,6 +77,18 @@ def report(wanted: ReportRequest, *roles: str) -> Dataset:
     return dcmread(io.BytesIO(build(wanted, ("sr", *roles))[0].content))
 
 
+def _items(content: Iterable[Dataset], code: str | None = None) -> Iterator[Dataset]:
+    """Yield content items at any depth, those named by ``code`` only."""
+    for item in content:
+        if code is None or item.ConceptNameCodeSequence[0].CodeValue == code:
+            yield item
+        yield from _items(item.get("ContentSequence", []), code)
+
+
+def _references(content: Iterable[Dataset]) -> list[Dataset]:
+    return [item.ReferencedSOPSequence[0] for item in _items(content) if item.ValueType == "IMAGE"]
+
+
 def test_a_positive_report_has_a_group_for_the_series_and_one_for_each_flagged_slice() -> None:
     images = series(4)
     high = Analysis(finding=finding([0.1, 0.95, 0.7, 0.49], images, 0.93))
@@ -87,6 +111,36 @@ def test_a_positive_report_has_a_group_for_the_series_and_one_for_each_flagged_s
         *measured_on(3),
         *evaluations("111242"),
     ]
+
+
+def test_a_flagged_frame_is_named_by_its_number_and_its_instance_stands_in_the_evidence_once() -> None:
+    (image,) = enhanced_instance(6)
+    analysis = of_frames([0.1, 0.2, 0.95, 0.9, 0.3, 0.1], image, 0.93)
+    document = report(request(sources=(image,), analysis=analysis))
+    named = [
+        (str(item.ReferencedSOPInstanceUID), int(item.ReferencedFrameNumber))
+        for item in _references(document.ContentSequence)
+    ]
+    uid = str(image.SOPInstanceUID)
+    assert named == [(uid, 3), (uid, 4), (uid, 3), (uid, 4), (uid, 3), (uid, 4)]
+    (study,) = document.CurrentRequestedProcedureEvidenceSequence
+    (series_item,) = study.ReferencedSeriesSequence
+    assert [str(one.ReferencedSOPInstanceUID) for one in series_item.ReferencedSOPSequence] == [uid]
+    names = texts(document)
+    assert "ICH image 7 frame 3" in names
+    tracked = [item.UID for item in _items(document.ContentSequence, "112040")]
+    assert len(tracked) == len(set(tracked)) == 3
+
+
+def test_the_page_names_the_frames_it_shows() -> None:
+    (image,) = enhanced_instance(6)
+    analysis = of_frames([0.1, 0.2, 0.95, 0.9, 0.3, 0.1], image, 0.93)
+    capture = dcmread(io.BytesIO(build(request(sources=(image,), analysis=analysis), ("sr", "sc"))[1].content))
+    assert [int(one.ReferencedFrameNumber) for one in capture.SourceImageSequence] == [3, 4]
+
+
+def test_images_that_are_no_frames_have_no_frame_number() -> None:
+    assert all("ReferencedFrameNumber" not in item for item in _references(report(request()).ContentSequence))
 
 
 def test_a_negative_report_has_its_score_and_says_nothing_about_presence() -> None:

@@ -37,6 +37,7 @@ def test_a_later_try_gives_the_same_uids() -> None:
     [
         {"identity": "ef" * 32},
         {"revision": 2},
+        {"part": "ef" * 32},
         {"bundle": facts(sha256="ef" * 32)},
         {"bundle": facts(parameters="other")},
         {"predecessors": (PREDECESSOR,)},
@@ -76,3 +77,9 @@ def test_a_finding_is_tracked_over_revisions_and_model_versions() -> None:
     tracked = tracking_uid("1.2.3", "1386000")
     assert tracked == tracking_uid("1.2.3", "1386000")
     assert len({tracked, tracking_uid("1.2.3", "1386000", "1.2.3.4"), tracking_uid("1.2.9", "1386000")}) == 3
+
+
+def test_two_reconstructions_of_a_series_are_tracked_apart() -> None:
+    parts = ("", "ab" * 32, "cd" * 32)
+    assert len({tracking_uid("1.2.3", "1386000", "", part) for part in parts}) == 3
+    assert tracking_uid("1.2.3", "1386000", "", "") == tracking_uid("1.2.3", "1386000")

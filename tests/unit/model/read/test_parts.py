@@ -140,6 +140,33 @@ def test_blocks_that_lie_one_above_the_other_are_one_scan(stack: Stack) -> None:
         assert not measure(lower + upper).duplicate_positions
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pixel_spacing": (0.5, 0.5)},
+        {"rows": 32, "columns": 32},
+        {"orientation": FLIPPED},
+        {"orientation": (1.0, 0.0, 0.0, 0.0, 0.9961947, 0.0871557)},
+    ],
+)
+def test_blocks_that_cannot_be_one_volume_are_for_a_person_to_see(stack: Stack, changes: dict[str, Any]) -> None:
+    lower, upper = stack(), stack(start=50.0, name="1.3", **changes)
+    found = split(lower + upper)
+    assert sizes(found) == [10, 10]
+    assert found.ambiguous is not None
+    assert "only a part" in found.ambiguous
+    touching = stack(start=40.0, name="1.3", **changes)
+    assert split(lower + touching).ambiguous is not None
+    assert split(lower + stack(30, name="1.3", **changes)).ambiguous is None
+    assert split(lower + stack(start=20.0, name="1.3", **changes)).ambiguous is None
+
+
+def test_two_half_reconstructions_beside_a_whole_one_are_for_a_person_to_see(stack: Stack) -> None:
+    halves = stack(kernel="H20s") + stack(start=50.0, name="1.3", kernel="H40s")
+    assert split(halves).ambiguous is None
+    assert split(halves + stack(20, name="1.4", kernel="H60s")).ambiguous is not None
+
+
 def test_every_slice_with_an_acquisition_number_of_its_own_is_still_one_scan(stack: Stack) -> None:
     headers = [replace(header, acquisition_number=k) for k, header in enumerate(stack(30))]
     assert sizes(split(headers)) == [30]
