@@ -1,7 +1,7 @@
 """Copies, re-forwards, associations, late slices, restarts."""
 
 from support.ct_factory import uid
-from support.series_cases.case import ANALYSED, Becomes, Case, analysed, held, not_analysed, sent, sent_twice
+from support.series_cases.case import ANALYSED, Becomes, Case, analysed, held, not_analysed, released, sent, sent_twice
 from support.series_cases.heads import changed, head, redrawn
 from support.series_cases.ward import Ward
 
@@ -109,6 +109,12 @@ def _still_coming(ward: Ward) -> None:
     ward.work()
 
 
+def _conflict_released(ward: Ward) -> None:
+    ward.send([*head(), redrawn(head()[4], lambda stored: stored + 20)])
+    ward.through()
+    released(ward)
+
+
 def _own_results(ward: Ward) -> None:
     ward.send(head())
     ward.through()
@@ -179,6 +185,14 @@ CASES = (
         story=sent_twice(head, lambda: [redrawn(head()[4], lambda stored: stored + 20)]),
         becomes=held(Reason.CONFLICT, revision=1, jobs=(ANALYSED,)),
         copies=(0, 1),
+    ),
+    Case(
+        name="a known image with other pixels, released by a person",
+        means="what came first is used",
+        story=_conflict_released,
+        becomes=analysed(),
+        copies=(0, 1),
+        says=("1 image came again with other content under the same identifier; what came first is used",),
     ),
     Case(
         name="a known image at another position",
