@@ -13,7 +13,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo run peers check test test-only demo-model torture benchmark bench-reception dist lock clean
+.PHONY: help venv dev demo run peers check test test-only demo-model torture benchmark bench-reception bench-pixels dist lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ benchmark: dev ## run what lies in benchmarks/, one after the other
 
 bench-reception: peers dev ## compare reception with Orthanc, DCMTK and pynetdicom: six minutes (BENCH_ARGS)
 	@$(BIN)/python benchmarks/reception/run.py $(BENCH_ARGS)
+
+bench-pixels: dev ## compare codecs and preprocessing chains, measure overlap and memory: three minutes (BENCH_ARGS)
+	@$(BIN)/python benchmarks/pixels/run.py $(BENCH_ARGS)
 
 dist: dev ## build sdist and wheel into dist/ and check them in a clean environment
 	@rm -rf build dist

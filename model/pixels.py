@@ -41,12 +41,17 @@ class Pixels:
     hu: Hu
     """(rows, columns); -1024 where ``padding`` says so."""
     padding: Mask
-    digest: str
-    """Hex SHA-256 of the stored values as little-endian int32: the pixels' part of the analysis identity."""
+    stored: Raw
+    """The stored values themselves, masked and sign-extended by Bits Stored."""
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of the stored values as little-endian int32: the pixels' part of the analysis identity."""
+        return _digest(self.stored)
 
 
 def read_pixels(source: PixelSource, index: FrameIndex | None = None) -> Pixels:
-    """Read one slice: its HU, where it is padding, and the digest of its stored values.
+    """Read one slice: its stored values, its HU, and where it is padding.
 
     Raises:
         PixelError: with the rejection; nothing of the size the header claims was allocated before it was checked.
@@ -55,7 +60,7 @@ def read_pixels(source: PixelSource, index: FrameIndex | None = None) -> Pixels:
         raise PixelError(Rejection.NO_RESCALE, "rescale slope or intercept is missing or not a number")
     raw = _stored_values(source, index)
     hu, mask = _to_hu(raw, source.slope, source.intercept, source.padding, source.padding_limit)
-    return Pixels(hu, mask, _digest(raw))
+    return Pixels(hu, mask, raw)
 
 
 def pixel_digest(source: PixelSource, index: FrameIndex | None = None) -> str:

@@ -1,10 +1,12 @@
 """Runs a bundle's model on slices: warm, in batches of one fixed size, decoding and preprocessing beside it."""
 
+import contextlib
+import queue
+import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,29 +90,12 @@ class Predictor:
         if self._device is None:
             self.warm_up()
         answers: list[Scores] = []
-        with (
-            ThreadPoolExecutor(self._threads, "preprocess") as pool,
-            ThreadPoolExecutor(1, "inference") as inference,
-        ):
-            running: Future[Scores] | None = None
-            for tensors in _in_batches(self._tensors(hu_slices, spacing_mm, pool), self._batch):
-                if running:
-                    answers.append(running.result())
-                running = inference.submit(self._run, tensors)
-            if running:
-                answers.append(running.result())
+        with ThreadPoolExecutor(self._threads, "preprocess") as pool:
+            feed = _Feed(hu_slices, spacing_mm, self._preprocessor, pool, _BATCHES_AHEAD * self._batch)
+            with feed:
+                for tensors in _in_batches(feed.tensors(), self._batch):
+                    answers.append(self._run(tensors))
         return np.concatenate(answers) if answers else np.empty((0, len(self._columns)), np.float32)
-
-    def _tensors(
-        self, hu_slices: Iterable[Slice], spacing_mm: Sequence[tuple[float, float]], pool: ThreadPoolExecutor
-    ) -> Iterator[Tensor]:
-        waiting: deque[Future[Tensor]] = deque()
-        for hu, spacing in zip(hu_slices, spacing_mm, strict=True):
-            waiting.append(pool.submit(self._preprocessor.tensor, hu, spacing))
-            if len(waiting) >= _BATCHES_AHEAD * self._batch:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
     def _run(self, tensors: list[Tensor]) -> Scores:
         padded = np.zeros((self._batch, *self._shape), np.float32)
@@ -159,6 +144,57 @@ def find(bundle: Bundle, images: Sequence[tuple[str, int | None]], scores: Score
         ),
         slice_threshold=meaning.slice_threshold,
     )
+
+
+class _Feed:
+    """Pulls slices and has them preprocessed, from a thread of its own: neither waits for the model or for each other.
+
+    At most ``ahead`` slices are under way. Leave it by ``with``, also half way.
+    """
+
+    def __init__(
+        self,
+        hu_slices: Iterable[Slice],
+        spacing_mm: Sequence[tuple[float, float]],
+        preprocessor: Preprocessor,
+        pool: ThreadPoolExecutor,
+        ahead: int,
+    ) -> None:
+        self._coming = zip(hu_slices, spacing_mm, strict=True)
+        self._preprocessor = preprocessor
+        self._pool = pool
+        self._under_way: queue.Queue[Future[Tensor] | BaseException | None] = queue.Queue(ahead)
+        self._left = threading.Event()
+        self._thread = threading.Thread(target=self._pull, name="slices", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._left.set()
+        while self._thread.is_alive():  # it may wait for room
+            with contextlib.suppress(queue.Empty):
+                self._under_way.get(timeout=0.01)
+        self._thread.join()
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Yield the tensors in order, each as soon as it is there. Raises what the slices or a step raised."""
+        while (one := self._under_way.get()) is not None:
+            if isinstance(one, BaseException):
+                raise one
+            yield one.result()
+
+    def _pull(self) -> None:
+        try:
+            for hu, spacing in self._coming:
+                self._under_way.put(self._pool.submit(self._preprocessor.tensor, hu, spacing))
+                if self._left.is_set():
+                    return
+        except BaseException as error:  # noqa: BLE001 - raised again where the tensors are taken
+            self._under_way.put(error)
+        else:
+            self._under_way.put(None)
 
 
 def _in_batches(tensors: Iterator[Tensor], size: int) -> Iterator[list[Tensor]]:

@@ -1,5 +1,6 @@
 """Reads the slices of a series: native ones here, compressed ones in the process that may die of them."""
 
+import contextlib
 import itertools
 import os
 from collections import deque
@@ -14,7 +15,7 @@ from hounsfield.model.decoding.wire import Answer, Decoded, NoSpace, Request, So
 from hounsfield.model.errors import DecoderUnavailable, PixelError, ScratchError
 from hounsfield.model.findings import Rejection
 from hounsfield.model.frames import PixelSource
-from hounsfield.model.pixels import check, pixel_digest, read_pixels
+from hounsfield.model.pixels import pixel_digest, read_pixels
 from hounsfield.model.scratch import Scratch
 
 SLICES_PER_LIMIT: Final = 600
@@ -74,21 +75,16 @@ class Decoder:
             self._child = None
 
     def decode(self, sources: Sequence[PixelSource], scratch: Scratch) -> "Decoding":
-        """Begin to read ``sources``, in their order, into ``scratch``.
-
-        Raises PixelError for the first one that its header alone shows to be unreadable, DecoderUnavailable.
-        """
-        for source in sources:
-            check(source)
+        """Begin to read ``sources``, in their order, into ``scratch``. Raises DecoderUnavailable."""
         return Decoding(self, sources, scratch)
 
     def digests(self, sources: Sequence[PixelSource]) -> list[str | None]:
         """Return the pixel digest of each; None where the pixels cannot be read. Raises DecoderUnavailable."""
         found: list[str | None] = []
-        with Decoding(self, sources, None) as decoding:
+        with Decoding(self, sources, None) as decoding, contextlib.suppress(PixelError):
             for answer in decoding.answers():
                 found.append(answer.digest if isinstance(answer, Decoded) else None)
-        return found
+        return found + [None] * (len(sources) - len(found))  # those after one that ended the process
 
     def limit(self, slices: int) -> float:
         """Return the longest time that a series of so many slices may take to decode, seconds."""
@@ -126,14 +122,16 @@ class Decoding:
             PixelError: the first slice that cannot be read, or why the process that decodes had to be ended.
             ScratchError, DecoderUnavailable: no fault of the series.
         """
-        for answer in self.answers():
-            if not isinstance(answer, Decoded):
-                self.close()  # the process may still owe answers, which the next question must not get
-            if isinstance(answer, PixelError):
-                raise answer
-            if isinstance(answer, NoSpace):
-                raise ScratchError("no space is left for the slices of a series")
-            yield answer
+        try:
+            for answer in self.answers():
+                if isinstance(answer, PixelError):
+                    raise answer
+                if isinstance(answer, NoSpace):
+                    raise ScratchError("no space is left for the slices of a series")
+                yield answer
+        except (PixelError, ScratchError, DecoderUnavailable):
+            self.close()  # at once: the decoder may be asked something else before whoever reads this lets go
+            raise
 
     def answers(self) -> Iterator[Answer]:
         """Yield what became of each slice, in order."""

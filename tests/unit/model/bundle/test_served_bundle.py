@@ -1,5 +1,6 @@
 """What needs TensorFlow: one module, so that one process pays for importing it."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,39 @@ def test_slices_are_taken_only_a_few_batches_ahead(predictor: Predictor) -> None
         predictor.score(slices(), [SPACING] * 60)
     ahead = [count - 4 * batch for batch, count in enumerate(finished)]
     assert max(ahead) <= 4 * 5
+
+
+def test_the_model_begins_with_the_first_full_batch_and_waits_for_no_later_slice(predictor: Predictor) -> None:
+    begun = threading.Event()
+    run = predictor._run
+
+    def noticed(tensors: list[np.ndarray]) -> np.ndarray:
+        begun.set()
+        return run(tensors)
+
+    def slices() -> Iterator[np.ndarray]:
+        for number, hu in enumerate(golden_hu(9)):
+            assert number < 4 or begun.wait(30), "four slices are a batch"
+            yield hu
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(predictor, "_run", noticed)
+        assert predictor.score(slices(), [SPACING] * 9).shape == (9, 1)
+
+
+def test_a_model_that_fails_while_slices_still_come_leaves_no_thread_behind(predictor: Predictor) -> None:
+    def failing(_: list[np.ndarray]) -> np.ndarray:
+        raise RuntimeError("out of memory")
+
+    def slices() -> Iterator[np.ndarray]:
+        while True:
+            yield golden_hu(1)[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(predictor, "_run", failing)
+        with pytest.raises(RuntimeError, match="out of memory"):
+            predictor.score(slices(), [SPACING] * 100_000)
+    assert not any(thread.name == "slices" for thread in threading.enumerate())
 
 
 def test_an_error_while_decoding_reaches_the_caller(predictor: Predictor) -> None:

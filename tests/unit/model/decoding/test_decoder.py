@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import struct
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -190,6 +191,20 @@ def test_what_is_asked_while_a_refused_series_is_still_open_gets_its_own_answers
         with pytest.raises(PixelError):
             volume.first()
         assert decoder.digests([compressed] * 4) == [pixel_digest(compressed)] * 4
+
+
+def test_digests_that_a_dead_process_leaves_out_are_none(
+    decoder: Decoder, tmp_path: Path, compressed: SliceHeader
+) -> None:
+    native = read_header(write(ct_slice(), tmp_path / "n.dcm"))
+    decoder.start()
+    child = decoder._child
+    assert child is not None
+    child._greet()
+    os.kill(child.pid, signal.SIGSTOP)
+    threading.Timer(0.2, child.kill).start()
+    assert decoder.digests([native, compressed, compressed]) == [pixel_digest(native), None, None]
+    assert decoder.digests([compressed]) == [pixel_digest(compressed)]
 
 
 def test_a_series_that_is_given_up_half_way_stops_its_process(

@@ -87,6 +87,14 @@ def test_what_a_header_shows_refuses_the_series_before_anything_is_decoded(
         reader.open(headers)
 
 
+def test_one_impossible_matrix_is_unreadable_and_not_too_many_slices(tmp_path: Path, reader: VolumeReader) -> None:
+    headers = headers_of(tmp_path)
+    headers[3] = replace(headers[3], rows=65535, columns=65535)
+    with pytest.raises(PixelError, match="65535 x 65535") as caught:
+        reader.open(headers)
+    assert caught.value.rejection is Rejection.UNREADABLE_PIXELS
+
+
 def test_a_series_beyond_the_budget_is_refused_before_it_is_decoded(tmp_path: Path, reader: VolumeReader) -> None:
     headers = [replace(header, path=tmp_path / "gone") for header in headers_of(tmp_path)]
     with pytest.raises(PixelError) as caught:
