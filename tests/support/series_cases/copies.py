@@ -2,7 +2,7 @@
 
 from support.ct_factory import uid
 from support.series_cases.case import ANALYSED, Becomes, Case, analysed, held, not_analysed, released, sent, sent_twice
-from support.series_cases.heads import changed, head, redrawn
+from support.series_cases.heads import changed, head, localizer, other, redrawn
 from support.series_cases.ward import Ward
 
 from hounsfield.storage.states import AssociationEnding, Completeness, Reason, SeriesState
@@ -76,6 +76,13 @@ def _again_while_the_model_runs(ward: Ward) -> None:
     ward.send(head())
     ward.settle()
     ward.work(meanwhile=lambda: ward.send(changed(head(), StudyDescription="COERCED")))
+    ward.through()
+
+
+def _conflict_while_the_model_runs(ward: Ward) -> None:
+    ward.send(head())
+    ward.settle()
+    ward.work(meanwhile=lambda: ward.send([redrawn(head()[4], lambda stored: stored + 20)]))
     ward.through()
 
 
@@ -269,6 +276,34 @@ CASES = (
         check=_second_names_first,
     ),
     Case(
+        name="a localizer that comes after the result",
+        means="no second report about the same slices",
+        story=sent_twice(head, lambda: [localizer()]),
+        becomes=analysed(),
+    ),
+    Case(
+        name="an image that comes after the result and shows what another one shows",
+        means="no second report about the same slices",
+        story=sent_twice(head, lambda: other(head()[4:5], "twin")),
+        becomes=analysed(),
+    ),
+    Case(
+        name="another kernel of the same series, which comes after the result and is no better",
+        means="no second report about the same slices",
+        story=sent_twice(lambda: head(ConvolutionKernel="H30s"), lambda: other(head(ConvolutionKernel="H60s"), "bone")),
+        becomes=analysed(),
+        scope={"preference": {"kernel": ["H30"]}},
+        settings=("preference.kernel",),
+    ),
+    Case(
+        name="another kernel of the same series, which comes after the result and is better",
+        story=sent_twice(lambda: head(ConvolutionKernel="H60s"), lambda: other(head(ConvolutionKernel="H30s"), "soft")),
+        becomes=analysed(revision=2, jobs=(ANALYSED, ANALYSED)),
+        scope={"preference": {"kernel": ["H30"]}},
+        settings=("preference.kernel",),
+        check=_second_names_first,
+    ),
+    Case(
         name="slices that come while the model runs",
         means="the running analysis keeps to its images; then a second revision",
         story=_later_while_the_model_runs,
@@ -280,6 +315,13 @@ CASES = (
         story=_again_while_the_model_runs,
         becomes=analysed(),
         copies=(0, 12),
+    ),
+    Case(
+        name="a known image with other pixels that comes while the model runs",
+        means="the running analysis keeps to the images it began with",
+        story=_conflict_while_the_model_runs,
+        becomes=held(Reason.CONFLICT, revision=1, jobs=(ANALYSED,)),
+        copies=(0, 1),
     ),
     Case(
         name="a restart in the middle of a series",
