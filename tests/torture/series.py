@@ -42,6 +42,8 @@ def main() -> int:
             whole.outcomes.update(tally.outcomes)
             whole.ingredients.update(tally.ingredients)
             whole.broken += tally.broken
+            if whole.mixtures % 1000 < PER_WARD:
+                console.print(f"{whole.mixtures} played, {len(whole.broken)} promises broken")
             for words in tally.broken:
                 console.print(words, markup=False)
             if time.monotonic() > until:

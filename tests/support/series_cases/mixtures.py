@@ -19,6 +19,8 @@ from support.series_cases.said import Key
 
 _DIGITS = 6
 _AIR = -1000
+_TOLD_BY = ("ConvolutionKernel", "ImageOrientationPatient")
+"""What tells the reconstructions apart that are made here."""
 
 
 class NumberReader:
@@ -57,6 +59,7 @@ class Mixture:
     """Reconstruction each SOP instance was made as; those that no header tells apart have one name."""
     height: dict[Key, float] = field(default_factory=dict)
     """mm along the patient, of each image or frame."""
+    scouts: set[str] = field(default_factory=set)
     ingredients: set[str] = field(default_factory=set)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -114,6 +117,7 @@ def _reconstruction(mixed: Mixture, patient: str, study: str, series: str) -> li
         mixed.ingredients.add("localizer")
         scout = _drawn(localizer(**about), [_fresh(mixed)])
         scout.SOPInstanceUID = uid(f"{origin} scout")
+        mixed.scouts.add(str(scout.SOPInstanceUID))
         images.append(scout)
     for image in images:
         _note(mixed, image, origin)
@@ -151,7 +155,9 @@ def _merge(mixed: Mixture) -> None:
         image.SeriesInstanceUID = target
         if same_study:
             image.StudyInstanceUID = model.StudyInstanceUID
-        if image.ConvolutionKernel == model.ConvolutionKernel:
+        if all(
+            image.get(keyword) == model.get(keyword) for keyword in ("ConvolutionKernel", "ImageOrientationPatient")
+        ):
             mixed.origin[str(image.SOPInstanceUID)] = mixed.origin[str(model.SOPInstanceUID)]
 
 
@@ -177,4 +183,6 @@ def _double(mixed: Mixture) -> None:
         if kind in ("twin", "other twin"):
             copy.SOPInstanceUID = uid(f"{mixed.name} {kind} {first.SOPInstanceUID}")
             _note(mixed, copy, mixed.origin[str(first.SOPInstanceUID)])
+            if str(first.SOPInstanceUID) in mixed.scouts:
+                mixed.scouts.add(str(copy.SOPInstanceUID))
         mixed.images.append(copy)

@@ -67,6 +67,8 @@ def _of_job(ward: Ward, mixed: Mixture, job: JobRecord, said: Said | None) -> It
 def _of_analysis(ward: Ward, mixed: Mixture, job: JobRecord, said: Said) -> Iterator[str]:
     if _overlap(mixed, said):
         yield "one result speaks of two reconstructions"
+    if _half(ward, mixed, job, said):
+        yield "a result leaves out slices of the reconstruction it speaks of"
     evidence = {sop for _, _, sop in said.evidence}
     keys = sorted((key for key in mixed.height if key[0] in evidence), key=lambda key: mixed.height[key])
     result = ward.bench.app.database.jobs.result_set(job.result_set_id or 0)
@@ -92,3 +94,14 @@ def _overlap(mixed: Mixture, said: Said) -> bool:
             heights.setdefault(mixed.origin[key[0]], []).append(z)
     ranges = sorted((min(found), max(found)) for found in heights.values())
     return any(upper[0] <= lower[1] for lower, upper in itertools.pairwise(ranges))
+
+
+def _half(ward: Ward, mixed: Mixture, job: JobRecord, said: Said) -> bool:
+    """Whether the snapshot holds slices of the same reconstruction where the result has none."""
+    evidence = {sop for _, _, sop in said.evidence}
+    origins = {mixed.origin[sop] for sop in evidence}
+    there = {one.sop_instance_uid for one in ward.bench.app.database.series.instances(job.series_id, job.revision)}
+    own = {
+        key: z for key, z in mixed.height.items() if key[0] in there - mixed.scouts and mixed.origin[key[0]] in origins
+    }
+    return not set(own.values()) <= {z for key, z in own.items() if key[0] in evidence}
