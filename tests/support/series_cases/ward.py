@@ -102,6 +102,7 @@ class Ward:
         self._model = _Interrupted(self.model)
         self._start(self._bench(self.configuration))
         self.sent: dict[Key, list[Shown]] = {}
+        self._said: dict[Path, Said] = {}
         self._associations = 0
 
     def _bench(self, configuration: Mapping[str, Any], **more: Any) -> Bench:
@@ -258,8 +259,11 @@ class Ward:
 
     def report_of(self, job: JobRecord) -> Said | None:
         """Return what the structured report of an INFER job says, None if it has none."""
-        reports = self.files_of(job)[:1]
-        return Said.read(reports[0]) if reports else None
+        for path in self.files_of(job)[:1]:
+            if path not in self._said:
+                self._said[path] = Said.read(path)
+            return self._said[path]
+        return None
 
     def files_of(self, job: JobRecord) -> list[Path]:
         """Return the result files of an INFER job, the report first."""
