@@ -155,9 +155,7 @@ def _merge(mixed: Mixture) -> None:
         image.SeriesInstanceUID = target
         if same_study:
             image.StudyInstanceUID = model.StudyInstanceUID
-        if all(
-            image.get(keyword) == model.get(keyword) for keyword in ("ConvolutionKernel", "ImageOrientationPatient")
-        ):
+        if all(image.get(keyword) == model.get(keyword) for keyword in _TOLD_BY):
             mixed.origin[str(image.SOPInstanceUID)] = mixed.origin[str(model.SOPInstanceUID)]
 
 

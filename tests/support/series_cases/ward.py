@@ -259,11 +259,12 @@ class Ward:
 
     def report_of(self, job: JobRecord) -> Said | None:
         """Return what the structured report of an INFER job says, None if it has none."""
-        for path in self.files_of(job)[:1]:
-            if path not in self._said:
-                self._said[path] = Said.read(path)
-            return self._said[path]
-        return None
+        files = self.files_of(job)
+        if not files:
+            return None
+        if files[0] not in self._said:
+            self._said[files[0]] = Said.read(files[0])
+        return self._said[files[0]]
 
     def files_of(self, job: JobRecord) -> list[Path]:
         """Return the result files of an INFER job, the report first."""
