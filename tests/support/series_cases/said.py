@@ -119,7 +119,7 @@ def _contradictions(group: Group, sent: Mapping[Key, Sequence[Shown]], evidence:
     for key in group.images:
         if key[0] not in evidence:
             yield "a group names an image that is not its evidence"
-        elif key not in sent:
+        elif key not in sent and (group.of_slice or key[1] is not None):  # without a frame: all of them
             yield "a group names an image or a frame that was never sent"
         elif group.of_slice and not any(_is_same(one.score, group.score) for one in sent[key]):
             yield f"a slice has the score {group.score}, drawn into it is another"
