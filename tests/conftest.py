@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(autouse=True, scope="session")
 def _plain_log() -> None:
-    """Until a test configures the log, tracebacks are plain: structlog's own show every local value, and take seconds."""
+    """Until a test configures the log, tracebacks are plain: those of structlog show every local and take seconds."""
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.processors.add_log_level, plain])
 

@@ -10,6 +10,7 @@ from hounsfield.daemon.assembly.sources import JobLog, Studies
 from hounsfield.daemon.config.rules import Rule
 from hounsfield.model.parts import split
 from hounsfield.storage.records import InferRequest, Verdict
+from hounsfield.storage.states import Completeness
 
 PRIORITIES = {"routine": 0, "stat": 100}
 
@@ -62,12 +63,13 @@ def is_answered(images: SeriesImages, option: Option, series: Studies, jobs: Job
         if job.revision != record.revision or job.bundle_sha256 != option.bundle.sha256 or job.verdict is None:
             continue
         part = known.part(job.part)
-        if part is None or not _alike(job.verdict, option.reconstruction.verdict):
+        if part is None or _is_whole_at_last(job.verdict, option.reconstruction.verdict):
             continue
         if slices_of(images, (places[i] for i in part.indices)) == option.reconstruction.slices:
             return True
     return False
 
 
-def _alike(one: Verdict, other: Verdict) -> bool:
-    return (one.completeness, one.reasons) == (other.completeness, other.reasons)
+def _is_whole_at_last(before: Verdict, now: Verdict) -> bool:
+    """Whether the same slices could not be analysed then because others of the series were missing."""
+    return before.completeness is Completeness.INCOMPLETE and now.completeness is not Completeness.INCOMPLETE

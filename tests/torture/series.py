@@ -15,6 +15,7 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 from support.series_cases.mixtures import PER_WARD, Tally, run
 
@@ -23,7 +24,7 @@ _MEMORY = Path("/dev/shm")
 
 def _part(seeds: range) -> Tally:
     warnings.simplefilter("ignore")
-    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     where = _MEMORY if _MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="mixtures-", dir=where) as folder:
         return run(seeds, Path(folder))

@@ -97,3 +97,21 @@ def sent_twice(first: Callable[[], Sequence[Dataset]], second: Callable[[], Sequ
         ward.through()
 
     return story
+
+
+def released(ward: Ward, by: str = "anna") -> None:
+    """A person releases the only series; then decide and work."""
+    (series,) = ward.series()
+    assert series.state is SeriesState.HELD
+    assert ward.bench.app.database.series.release(series.id, ward.bench.clock.now(), by)
+    ward.through()
+
+
+def sent_and_released(images: Callable[[], Sequence[Dataset]], **how: Any) -> Story:
+    """The same as :func:`sent`, and a person who releases what is held."""
+
+    def story(ward: Ward) -> None:
+        sent(images, **how)(ward)
+        released(ward)
+
+    return story

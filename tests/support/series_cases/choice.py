@@ -6,6 +6,7 @@ from typing import Any
 from pydicom import Dataset
 from support.ct_factory import uid
 from support.series_cases.case import (
+    ANALYSED,
     Becomes,
     Case,
     Story,
@@ -13,9 +14,10 @@ from support.series_cases.case import (
     held,
     not_analysed,
     sent,
+    sent_and_released,
     skipped,
 )
-from support.series_cases.heads import head
+from support.series_cases.heads import changed, head
 from support.series_cases.ward import Ward
 
 from hounsfield.storage.states import AssociationEnding, Completeness, JobKind, Reason, SeriesState
@@ -156,39 +158,12 @@ def _required_never_comes(ward: Ward) -> None:
     ward.through(1000.0)
 
 
-def _person(ward: Ward, what: str) -> None:
-    store = ward.bench.app.database.series
-    (series,) = ward.series()
-    now = ward.bench.clock.now()
-    done = (
-        store.release(series.id, now, "anna")
-        if what == "release"
-        else store.discard(series.id, Reason.OPERATOR, now, "anna")
-    )
-    assert done
-
-
-def _released(ward: Ward) -> None:
-    ward.send(head())
-    ward.through()
-    assert ward.series()[0].state is SeriesState.HELD
-    _person(ward, "release")
-    ward.through()
-
-
 def _discarded(ward: Ward) -> None:
     ward.send(head())
     ward.through()
-    _person(ward, "discard")
-    ward.through()
-
-
-def _two_patients_stay_held(ward: Ward) -> None:
-    images = head()
-    images[4].PatientID = "T-2"
-    ward.send(images)
-    ward.through()
-    _person(ward, "release")
+    (series,) = ward.series()
+    store = ward.bench.app.database.series
+    assert store.discard(series.id, Reason.OPERATOR, ward.bench.clock.now(), "anna")
     ward.through()
 
 
@@ -198,7 +173,7 @@ def _by_anna(ward: Ward) -> None:
 
 
 def _released_then_more(ward: Ward) -> None:
-    _released(ward)
+    sent_and_released(head)(ward)
     ward.send(head(13)[12:])
     ward.through()
 
@@ -427,10 +402,17 @@ CASES = (
     Case(
         name="a held series that a person releases",
         means="the event log has the name",
-        story=_released,
+        story=sent_and_released(head),
         becomes=analysed(),
         configuration=_rules(rule("look-first", where={"Modality": "CT"}, hold=True), rule()),
         check=_by_anna,
+    ),
+    Case(
+        name="a held series that a person releases, and another image of it",
+        means="held again: only what was there was released",
+        story=_released_then_more,
+        becomes=held(Reason.RULE, revision=1, jobs=(ANALYSED,)),
+        configuration=_rules(rule("look-first", where={"Modality": "CT"}, hold=True), rule()),
     ),
     Case(
         name="a held series that a person discards",
@@ -443,7 +425,7 @@ CASES = (
     Case(
         name="two patients, released",
         means="held again: this cannot be waived",
-        story=_two_patients_stay_held,
+        story=sent_and_released(lambda: changed(head(), 4, PatientID="T-2")),
         becomes=held(Reason.TWO_PATIENTS),
     ),
 )

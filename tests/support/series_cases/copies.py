@@ -1,8 +1,8 @@
 """Copies, re-forwards, associations, late slices, restarts."""
 
 from support.ct_factory import uid
-from support.series_cases.case import ANALYSED, Becomes, Case, analysed, held, not_analysed, sent, sent_twice
-from support.series_cases.heads import changed, head, redrawn
+from support.series_cases.case import ANALYSED, Becomes, Case, analysed, held, not_analysed, released, sent, sent_twice
+from support.series_cases.heads import changed, head, localizer, other, redrawn
 from support.series_cases.ward import Ward
 
 from hounsfield.storage.states import AssociationEnding, Completeness, Reason, SeriesState
@@ -79,6 +79,13 @@ def _again_while_the_model_runs(ward: Ward) -> None:
     ward.through()
 
 
+def _conflict_while_the_model_runs(ward: Ward) -> None:
+    ward.send(head())
+    ward.settle()
+    ward.work(meanwhile=lambda: ward.send([redrawn(head()[4], lambda stored: stored + 20)]))
+    ward.through()
+
+
 def _restart(ward: Ward) -> None:
     images = head()
     ward.send(images[:6], ending=AssociationEnding.OPEN)
@@ -107,6 +114,12 @@ def _still_coming(ward: Ward) -> None:
     ward.send(images[12:13])
     ward.settle(4.5)
     ward.work()
+
+
+def _conflict_released(ward: Ward) -> None:
+    ward.send([*head(), redrawn(head()[4], lambda stored: stored + 20)])
+    ward.through()
+    released(ward)
 
 
 def _own_results(ward: Ward) -> None:
@@ -179,6 +192,14 @@ CASES = (
         story=sent_twice(head, lambda: [redrawn(head()[4], lambda stored: stored + 20)]),
         becomes=held(Reason.CONFLICT, revision=1, jobs=(ANALYSED,)),
         copies=(0, 1),
+    ),
+    Case(
+        name="a known image with other pixels, released by a person",
+        means="what came first is used",
+        story=_conflict_released,
+        becomes=analysed(),
+        copies=(0, 1),
+        says=("1 image came again with other content under the same identifier; what came first is used",),
     ),
     Case(
         name="a known image at another position",
@@ -255,6 +276,34 @@ CASES = (
         check=_second_names_first,
     ),
     Case(
+        name="a localizer that comes after the result",
+        means="no second report about the same slices",
+        story=sent_twice(head, lambda: [localizer()]),
+        becomes=analysed(),
+    ),
+    Case(
+        name="an image that comes after the result and shows what another one shows",
+        means="no second report about the same slices",
+        story=sent_twice(head, lambda: other(head()[4:5], "twin")),
+        becomes=analysed(),
+    ),
+    Case(
+        name="another kernel of the same series, which comes after the result and is no better",
+        means="no second report about the same slices",
+        story=sent_twice(lambda: head(ConvolutionKernel="H30s"), lambda: other(head(ConvolutionKernel="H60s"), "bone")),
+        becomes=analysed(),
+        scope={"preference": {"kernel": ["H30"]}},
+        settings=("preference.kernel",),
+    ),
+    Case(
+        name="another kernel of the same series, which comes after the result and is better",
+        story=sent_twice(lambda: head(ConvolutionKernel="H60s"), lambda: other(head(ConvolutionKernel="H30s"), "soft")),
+        becomes=analysed(revision=2, jobs=(ANALYSED, ANALYSED)),
+        scope={"preference": {"kernel": ["H30"]}},
+        settings=("preference.kernel",),
+        check=_second_names_first,
+    ),
+    Case(
         name="slices that come while the model runs",
         means="the running analysis keeps to its images; then a second revision",
         story=_later_while_the_model_runs,
@@ -266,6 +315,13 @@ CASES = (
         story=_again_while_the_model_runs,
         becomes=analysed(),
         copies=(0, 12),
+    ),
+    Case(
+        name="a known image with other pixels that comes while the model runs",
+        means="the running analysis keeps to the images it began with",
+        story=_conflict_while_the_model_runs,
+        becomes=held(Reason.CONFLICT, revision=1, jobs=(ANALYSED,)),
+        copies=(0, 1),
     ),
     Case(
         name="a restart in the middle of a series",

@@ -9,7 +9,7 @@ from pathlib import Path
 from support.series_cases.case import Answer, Becomes, Case
 from support.series_cases.table import TOPICS
 
-from hounsfield.storage.states import REASON_WORDS, Outcome, Reason, SeriesState
+from hounsfield.storage.states import REASON_WORDS, JobState, Outcome, Reason, SeriesState
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "series-handling.md"
 BEGIN, END = "<!-- cases: begin -->", "<!-- cases: end -->"
@@ -41,18 +41,21 @@ def _series(becomes: Becomes) -> str:
 
 
 def _results(case: Case) -> str:
-    counted = [", then ".join(_answer(job) for job in one.jobs) for one in case.becomes if one.jobs]
+    counted = [found for one in case.becomes if (found := _answers(one))]
     if len(counted) > 1 and len(set(counted)) == 1:
         counted = [f"{len(counted)} x {counted[0]}"]
     return "; ".join([*(counted or ["none"]), *([case.means] if case.means else [])])
 
 
+def _answers(becomes: Becomes) -> str:
+    answers = ", then ".join(_answer(job) for job in becomes.jobs if job is not JobState.CANCELLED)
+    return f"{answers}, before it was held" if answers and becomes.state is SeriesState.HELD else answers
+
+
 def _answer(answer: Answer) -> str:
-    if isinstance(answer, Outcome):
-        return "analysed"
-    if isinstance(answer, Reason) and answer in REASON_WORDS:
+    if isinstance(answer, Reason):
         return f"NOT ANALYSED - {REASON_WORDS[answer]}"
-    return f"none ({answer})"
+    return "analysed" if isinstance(answer, Outcome) else str(answer)
 
 
 def with_table(text: str) -> str:

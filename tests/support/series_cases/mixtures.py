@@ -161,6 +161,9 @@ def _merge(mixed: Mixture) -> None:
     mixed.ingredients.add("merged")
     model = next(image for image in mixed.images if image.SeriesInstanceUID == target)
     moved = [image for image in mixed.images if image.SeriesInstanceUID == victim]
+    if mixed.chance(0.2):  # two patients, or what were two studies, under one Study Instance UID
+        changed(moved, StudyInstanceUID=model.StudyInstanceUID)
+        return
     if mixed.chance(0.5):
         moved = mixed.random.sample(moved, mixed.random.randint(1, len(moved)))
     same_study = mixed.chance(0.5)
@@ -279,7 +282,7 @@ def broken_promises(ward: Ward, mixed: Mixture, *, after: int = 0) -> Iterator[s
     for series in ward.series():
         if series.series_uid in names:
             yield from _of_series(ward, series)
-    results: set[tuple[str, str, str]] = set()
+    results: set[tuple[object, ...]] = set()
     for job in ward.jobs():
         if job.id <= after:
             continue
@@ -287,9 +290,10 @@ def broken_promises(ward: Ward, mixed: Mixture, *, after: int = 0) -> Iterator[s
         yield from _of_job(ward, mixed, job, said)
         result = ward.bench.app.database.jobs.result_set(job.result_set_id or 0)
         if result is not None:
-            key = (job.subject, job.series_uid, result.identity)
+            verdict = job.verdict and (job.verdict.completeness, job.verdict.reasons)
+            key = (job.subject, job.series_uid, result.identity, verdict)
             if key in results:
-                yield "two result sets for the same images"
+                yield "two result sets say the same about the same images"
             results.add(key)
 
 

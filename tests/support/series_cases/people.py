@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
+import numpy as np
 from pydicom import Dataset
-from support.ct_factory import uid
-from support.series_cases.case import Case, analysed, held, sent, skipped
+from support.ct_factory import ct_slice, uid
+from support.series_cases.case import ANALYSED, Becomes, Case, analysed, held, sent, sent_twice, skipped
 from support.series_cases.heads import changed, head
 from support.series_cases.ward import Ward
 
-from hounsfield.storage.states import Reason
+from hounsfield.storage.states import JobState, Reason
 
 
 def _one_differs(**attributes: object) -> Callable[[], list[Dataset]]:
@@ -27,18 +28,36 @@ def _japanese() -> list[Dataset]:
 
 def _wrong_character_set() -> list[Dataset]:
     """Bytes of Latin-1 under a header that says UTF-8."""
-    images = head(SpecificCharacterSet="ISO_IR 192", PatientID="T-1")
+    images = head(SpecificCharacterSet="ISO_IR 192")
     for image in images:
-        image["PatientName"]._value = None
         image.add_new(0x00100010, "PN", b"M\xfcller^J\xf6rg")
+        image.add_new(0x00100020, "LO", b"T\xe4-1")
     return images
 
 
-def _patient_is_copied(ward: Ward) -> None:
-    (report,) = ward.reports()
-    assert report.patient_id == b"T-1"
-    assert report.patient_name != b""
+def _copied(patient_id: bytes, patient_name: bytes, character_set: str) -> Callable[[Ward], None]:
+    def check(ward: Ward) -> None:
+        (report,) = ward.reports()
+        assert (report.patient_id, report.patient_name) == (patient_id, patient_name)
+        assert report.character_set == character_set
 
+    return check
+
+
+def _each_their_own(ward: Ward) -> None:
+    assert [said.patient_id for said in ward.reports()] == [b"T-1", b"T-2"]
+
+
+def _water() -> list[Dataset]:
+    """A cylinder of water, with nothing in the header that says so."""
+    y, x = np.mgrid[-1 : 1 : 64 * 1j, -1 : 1 : 64 * 1j]
+    noise = np.random.default_rng(2).normal(0, 4, (64, 64))
+    hu = (np.where(np.hypot(x, y) < 0.85, 0.0, -1000.0) + noise).astype(np.int16)
+    return [ct_slice(hu, z=5.0 * place) for place in range(12)]
+
+
+_YAMADA = b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B=\x1b$B$d$^$@\x1b(B^\x1b$B$?$m$&\x1b(B"
+"""PS3.5 H.3.1."""
 
 CASES = (
     Case(
@@ -51,6 +70,21 @@ CASES = (
         name="two issuers of the Patient ID",
         story=sent(_one_differs(IssuerOfPatientID="Elsewhere")),
         becomes=held(Reason.TWO_PATIENTS),
+    ),
+    Case(
+        name="one image without a Patient ID", story=sent(_one_differs(PatientID="")), becomes=held(Reason.TWO_PATIENTS)
+    ),
+    Case(
+        name="an image of another patient that comes after the result",
+        story=sent_twice(head, lambda: head(13, PatientID="T-2")[12:]),
+        becomes=held(Reason.TWO_PATIENTS, revision=1, jobs=(ANALYSED,)),
+    ),
+    Case(
+        name="two series of one study that name two patients",
+        means="each for itself: every report is about its own patient",
+        story=sent(lambda: [*head(), *head(name="b", StudyInstanceUID=uid("study a"), PatientID="T-2")]),
+        becomes=(Becomes(), Becomes()),
+        check=_each_their_own,
     ),
     Case(name="two given names", story=sent(_one_differs(PatientName="Test^Heidi")), becomes=held(Reason.TWO_PATIENTS)),
     Case(
@@ -85,14 +119,14 @@ CASES = (
         means="copied into the result with its character set",
         story=sent(_japanese),
         becomes=analysed(),
-        check=_patient_is_copied,
+        check=_copied(b"T-1", _YAMADA, "['', 'ISO 2022 IR 87']"),
     ),
     Case(
-        name="a name in another character set than the header says",
+        name="a name and a Patient ID in another character set than the header says",
         means="the result carries the bytes that came",
         story=sent(_wrong_character_set),
         becomes=analysed(),
-        check=_patient_is_copied,
+        check=_copied(b"T\xe4-1", b"M\xfcller^J\xf6rg", "ISO_IR 192"),
     ),
     Case(
         name="a phantom, by its patient name",
@@ -117,6 +151,13 @@ CASES = (
         story=sent(lambda: head(SeriesDescription="Daily QA head")),
         becomes=skipped(Reason.PHANTOM),
         settings=("assembly.phantom",),
+    ),
+    Case(
+        name="a cylinder of water under the name of a head",
+        means="seen in the pixels",
+        story=sent(_water),
+        becomes=held(Reason.PHANTOM, revision=1, jobs=(JobState.CANCELLED,)),
+        settings=("assembly.implausible_hu",),
     ),
     Case(
         name="a phantom, and phantoms shall wait for a person",

@@ -4,10 +4,10 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
-from support.series_cases.case import Case, analysed, held, not_analysed, sent
+from support.series_cases.case import Case, analysed, held, not_analysed, sent, sent_and_released
 from support.series_cases.heads import changed, head, redrawn, twelve_bits
 
-from hounsfield.storage.states import Reason
+from hounsfield.storage.states import JobState, Reason
 
 JPEG_LS, JPEG_EXTENDED, JPEG_2000_LOSSY = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.91"
 
@@ -115,13 +115,20 @@ CASES = (
     Case(
         name="signed values in a header that says unsigned",
         story=sent(_wrong_sign),
-        becomes=held(Reason.IMPLAUSIBLE_HU, revision=1, jobs=(Reason.IMPLAUSIBLE_HU,)),
+        becomes=held(Reason.IMPLAUSIBLE_HU, revision=1, jobs=(JobState.CANCELLED,)),
         settings=("assembly.implausible_hu",),
     ),
     Case(
         name="an intercept that is wrong by 1000",
         story=sent(lambda: _offset_by(1000)),
-        becomes=held(Reason.IMPLAUSIBLE_HU, revision=1, jobs=(Reason.IMPLAUSIBLE_HU,)),
+        becomes=held(Reason.IMPLAUSIBLE_HU, revision=1, jobs=(JobState.CANCELLED,)),
+        settings=("assembly.implausible_hu",),
+    ),
+    Case(
+        name="implausible HU, released by a person",
+        story=sent_and_released(lambda: _offset_by(1000)),
+        becomes=not_analysed(Reason.IMPLAUSIBLE_HU),
+        says=("NOT ANALYSED - implausible HU values",),
         settings=("assembly.implausible_hu",),
     ),
     Case(

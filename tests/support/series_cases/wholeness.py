@@ -4,7 +4,17 @@ from collections.abc import Mapping
 
 from support.ct_factory import uid
 from support.fake_counts import FakeCounts
-from support.series_cases.case import ANALYSED, Case, Story, analysed, held, not_analysed, sent, sent_twice
+from support.series_cases.case import (
+    ANALYSED,
+    Case,
+    Story,
+    analysed,
+    held,
+    not_analysed,
+    sent,
+    sent_and_released,
+    sent_twice,
+)
 from support.series_cases.heads import BLEEDING, changed, head, head_slice, lying, other, tilted
 from support.series_cases.ward import Ward
 
@@ -92,6 +102,13 @@ CASES = (
         settings=("assembly.incomplete", "[[rule]] incomplete"),
     ),
     Case(
+        name="one slice is missing, and a person releases the series that waits",
+        story=sent_and_released(lambda: head(without=[4])),
+        becomes=not_analysed(Reason.INCOMPLETE, **_GAP),
+        says=("NOT ANALYSED - slices missing",),
+        configuration={"assembly": {"incomplete": "hold"}},
+    ),
+    Case(
         name="fewer images than the scanner announces",
         story=sent(lambda: head(ImagesInAcquisition="15")),
         becomes=not_analysed(Reason.INCOMPLETE, completeness=INCOMPLETE, reason=Reason.FEWER_THAN_ANNOUNCED),
@@ -147,6 +164,12 @@ CASES = (
         name="two different images at one position that nothing tells apart",
         story=sent(lambda: [*head(), *other([head_slice(20.0, bleeds=True)], "twin")]),
         becomes=held(Reason.AMBIGUOUS_GEOMETRY),
+    ),
+    Case(
+        name="two different images at one position, released by a person",
+        story=sent_and_released(lambda: [*head(), *other([head_slice(20.0, bleeds=True)], "twin")]),
+        becomes=not_analysed(Reason.AMBIGUOUS_GEOMETRY),
+        says=("NOT ANALYSED - more than one slice at one position",),
     ),
     Case(
         name="two kernels in one series",

@@ -44,11 +44,9 @@ def test_the_real_tilted_head_of_mixed_thickness_is_analysed(ward: Ward, real_ct
     assert "Pixel padding -1500 masked as air" in said.comment
 
 
-def test_one_real_tilted_slice_of_194_is_reported_as_incomplete(ward: Ward) -> None:
-    series, (job,), (said,) = _through(ward, Path(get_testdata_file("J2K_pixelrep_mismatch.dcm")))
-    assert (series.state, series.completeness) == (SeriesState.CLOSED, Completeness.INCOMPLETE)
-    assert (job.outcome, job.reason) == (Outcome.NOT_ANALYSED, Reason.INCOMPLETE)
-    assert "NOT ANALYSED - slices missing" in said.description
+def test_one_real_tilted_slice_is_too_little_for_a_head(ward: Ward) -> None:
+    series, jobs, _ = _through(ward, Path(get_testdata_file("J2K_pixelrep_mismatch.dcm")))
+    assert (series.state, series.reason, jobs) == (SeriesState.SKIPPED, Reason.TOO_FEW_SLICES, [])
 
 
 def test_a_real_slice_that_says_nowhere_what_it_shows_is_skipped(ward: Ward) -> None:
@@ -82,16 +80,21 @@ def test_an_enhanced_head_of_twenty_frames_is_analysed_by_the_real_model(ward: W
     assert said.evidence == ((image.StudyInstanceUID, image.SeriesInstanceUID, image.SOPInstanceUID),)
 
 
-def test_a_real_lossy_slice_that_a_rule_wants_is_reported(tmp_path: Path) -> None:
-    made = Ward(
-        tmp_path,
-        scope=None,
-        configuration={"rule": [{"name": "ct", "bundle": "ich-demo", "where": {"Modality": "CT"}}]},
-    )
+@pytest.mark.parametrize(
+    ("name", "reason", "words"),
+    [
+        ("J2K_pixelrep_mismatch.dcm", Reason.TOO_FEW_SLICES, "NOT ANALYSED - too few slices"),
+        ("693_J2KI.dcm", Reason.BODY_PART, "NOT ANALYSED - another body part than the model is for"),
+    ],
+)
+def test_one_real_slice_that_a_rule_wants_is_reported_as_not_analysed(
+    tmp_path: Path, name: str, reason: Reason, words: str
+) -> None:
+    rule = {"name": "ct", "bundle": "tiny", "where": {"Modality": "CT"}}
+    made = Ward(tmp_path, configuration={"rule": [rule]})
     try:
-        series, (job,), (said,) = _through(made, Path(get_testdata_file("693_J2KI.dcm")))
-        assert series.state is SeriesState.CLOSED
-        assert job.outcome is Outcome.NOT_ANALYSED
-        assert "NOT ANALYSED" in said.description
+        series, (job,), (said,) = _through(made, Path(get_testdata_file(name)))
+        assert (series.state, job.outcome, job.reason) == (SeriesState.CLOSED, Outcome.NOT_ANALYSED, reason)
+        assert words in said.description
     finally:
         made.close()

@@ -22,9 +22,7 @@ def _became(ward: Ward, series: SeriesRecord) -> Becomes:
 
 
 def _answer(job: JobRecord) -> Answer:
-    if job.state is not JobState.COMPLETED or job.outcome is None:
-        return job.reason or job.state
-    return job.reason or job.outcome
+    return job.reason or job.outcome or job.state if job.state is JobState.COMPLETED else job.state
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
