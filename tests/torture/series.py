@@ -1,12 +1,11 @@
 """Ten thousand mixtures of orders, splits, copies, merges, gaps and late slices, and what the reports say of them.
 
 ``python -m torture.series [--minutes M] [--mixtures N] [--first SEED]`` prints counts. The exit status is 1 when a
-result spoke of a wrong patient, series or slice, or anything else that :mod:`support.series_cases.mixtures` promises
+result spoke of a wrong patient, series or slice, or anything else that :mod:`support.series_cases.promises` promises
 was not so; each is printed with the seed that shows it.
 """
 
 import argparse
-import logging
 import multiprocessing
 import sys
 import tempfile
@@ -15,16 +14,14 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
-import structlog
 from rich.console import Console
-from support.series_cases.mixtures import PER_WARD, Tally, run
+from support.series_cases.playing import PER_WARD, Tally, run
 
 _MEMORY = Path("/dev/shm")
 
 
 def _part(seeds: range) -> Tally:
     warnings.simplefilter("ignore")
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     where = _MEMORY if _MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="mixtures-", dir=where) as folder:
         return run(seeds, Path(folder))
@@ -45,6 +42,8 @@ def main() -> int:
             whole.outcomes.update(tally.outcomes)
             whole.ingredients.update(tally.ingredients)
             whole.broken += tally.broken
+            if whole.mixtures % 1000 < PER_WARD:
+                console.print(f"{whole.mixtures} played, {len(whole.broken)} promises broken")
             for words in tally.broken:
                 console.print(words, markup=False)
             if time.monotonic() > until:
