@@ -1,11 +1,14 @@
-"""Reads the slices of a series: native ones here, compressed ones in the process that may die of them."""
+"""Reads the slices of a series: compressed ones in a process that may die of them, native ones of a short series here.
+
+Native pixels are harmless, but a long series of them goes to the other process too: here its reading and the model's
+preprocessing would wait for each other's turn in the interpreter.
+"""
 
 import contextlib
-import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Self
 
 import numpy as np
@@ -20,8 +23,8 @@ from hounsfield.model.scratch import Scratch
 
 SLICES_PER_LIMIT: Final = 600
 """Up to so many slices the limit of time is for all of them; more get as much more."""
-_AHEAD: Final = 64
-"""Native slices that are read before they are asked for."""
+SHORT_SERIES: Final = 64
+"""Native slices that are read in this process: over before the model has begun in earnest."""
 
 
 class Decoder:
@@ -98,15 +101,14 @@ class Decoding:
         self._decoder = decoder
         self._sources = sources
         self._scratch = scratch
-        self._encoded = [number for number, source in enumerate(sources) if not source.native]
+        self._is_ours = [source.native and len(sources) <= SHORT_SERIES for source in sources]
+        self._theirs = [number for number, ours in enumerate(self._is_ours) if not ours]
         self._asked: Answers | None = None
         self._taken = 0
         self._refused = False
         self._pool = ThreadPoolExecutor(decoder.threads, "native")
-        self._native: deque[Future[Answer]] = deque()
-        self._to_read = (number for number, source in enumerate(sources) if source.native)
-        self._read_ahead(_AHEAD)
-        if self._encoded:
+        self._ours = deque(self._pool.submit(self._reading(k)) for k, ours in enumerate(self._is_ours) if ours)
+        if self._theirs:
             self._ask()
 
     def __enter__(self) -> Self:
@@ -135,10 +137,9 @@ class Decoding:
 
     def answers(self) -> Iterator[Answer]:
         """Yield what became of each slice, in order."""
-        for source in self._sources:
-            if source.native:
-                answer = self._native.popleft().result()
-                self._read_ahead(1)
+        for is_ours in self._is_ours:
+            if is_ours:
+                answer = self._ours.popleft().result()
             else:
                 answer = self._next()
                 self._count(answer)
@@ -147,19 +148,15 @@ class Decoding:
 
     def close(self) -> None:
         """Stop what is still running. The process is not used again unless all went well."""
-        for future in self._native:
+        for future in self._ours:
             future.cancel()
         self._pool.shutdown(wait=True)
         if self._asked is not None:
-            if self._refused or self._taken < len(self._encoded):
+            if self._refused or self._taken < len(self._theirs):
                 self._stop()
             else:
                 self._asked.finish()
             self._asked = None
-
-    def _read_ahead(self, count: int) -> None:
-        for number in itertools.islice(self._to_read, count):
-            self._native.append(self._pool.submit(self._reading(number)))
 
     def _reading(self, number: int) -> Callable[[], Answer]:
         source, scratch = self._sources[number], self._scratch
@@ -178,7 +175,7 @@ class Decoding:
         return read
 
     def _ask(self) -> None:
-        left = self._encoded[self._taken :]
+        left = self._theirs[self._taken :]
         seconds = self._decoder.limit(len(left))
         request = Request(
             sources=tuple(Source.of(self._sources[number]) for number in left),
@@ -210,7 +207,7 @@ class Decoding:
         if not isinstance(answer, Decoded):
             self._refused = True
         elif self._scratch is not None:
-            _, rows, columns = self._scratch.places[self._encoded[self._taken]]
+            _, rows, columns = self._scratch.places[self._theirs[self._taken]]
             self._scratch.count(rows * columns * (2 if answer.whole else 4))
 
     def _stop(self) -> None:

@@ -27,6 +27,7 @@ class Source:
 
     path: Path
     transfer_syntax: str
+    native: bool
     rows: int
     columns: int
     frames: int
@@ -43,11 +44,6 @@ class Source:
     padding_limit: int | None
     pixel_offset: int | None
     pixel_bytes: int | None
-
-    @property
-    def native(self) -> bool:
-        """Never: native pixel data is read where it is needed."""
-        return False
 
     @classmethod
     def of(cls, source: PixelSource) -> "Source":

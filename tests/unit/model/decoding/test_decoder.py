@@ -23,7 +23,7 @@ from support.ct_factory import ct_slice, head_hu, write
 from support.volumes import MEMORY_BYTES
 from support.waiting import wait_until
 
-from hounsfield.model.decoding.decoder import Decoder
+from hounsfield.model.decoding.decoder import SHORT_SERIES, Decoder
 from hounsfield.model.decoding.process import Answers, Child, ChildFailed
 from hounsfield.model.decoding.wire import Decoded, NoSpace, Request, Source, answer_line, read_answer
 from hounsfield.model.errors import DecoderUnavailable, PixelError
@@ -70,10 +70,15 @@ def test_slices_of_all_syntaxes_come_back_in_order_with_their_digests(decoder: D
         assert list(volume.digests) == decoder.digests(headers)
 
 
-def test_native_slices_need_no_process(decoder: Decoder, tmp_path: Path) -> None:
+def test_a_short_native_series_needs_no_process_and_a_long_one_leaves_this_one_to_the_model(
+    decoder: Decoder, tmp_path: Path
+) -> None:
     header = read_header(write(ct_slice(), tmp_path / "n.dcm"))
-    assert len(read(decoder, tmp_path, [header] * 3)) == 3
+    assert len(read(decoder, tmp_path, [header] * SHORT_SERIES)) == SHORT_SERIES
     assert process(decoder) == 0
+    slices = read(decoder, tmp_path, [header] * (SHORT_SERIES + 1))
+    assert all(np.array_equal(hu, head_hu()) for hu in slices)
+    assert process(decoder) != 0
 
 
 def test_one_process_serves_series_after_series(decoder: Decoder, tmp_path: Path, compressed: SliceHeader) -> None:
@@ -153,8 +158,8 @@ def test_processor_time_is_limited_for_each_request_anew(tmp_path: Path, compres
 def test_more_memory_than_allowed_refuses_the_series(tmp_path: Path) -> None:
     big = np.zeros((4096, 4096), np.int16)
     header = read_header(write(ct_slice(big), tmp_path / "big.dcm", syntax=RLELossless))
-    with Decoder(seconds=60, memory_bytes=1 << 28, threads=1) as decoder:
-        words = refused(decoder, tmp_path, [header])
+    with Decoder(seconds=60, memory_bytes=1 << 28, threads=4) as decoder:
+        words = refused(decoder, tmp_path, [header] * 8)
     assert "damaged" in words or "memory" in words or "died" in words
 
 
