@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.assembly.on_disk import FilesOnDisk
     from hounsfield.daemon.assembly.retention import Retention
     from hounsfield.daemon.assembly.rules import RuleBook
+    from hounsfield.daemon.assembly.silence import SilenceWatch
     from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
     from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.courier import Courier
@@ -202,6 +203,12 @@ class Application:
             keep_days=self.settings.assembly.keep_unmatched_days,
             clock=self.clock,
         )
+
+    def silence_watch(self) -> "SilenceWatch":
+        """Build what notices scanners that have fallen silent."""
+        from hounsfield.daemon.assembly.silence import SilenceWatch
+
+        return SilenceWatch(self.database.series, self.clock)
 
     def reporter(self) -> "Reporter":
         """Build what writes result objects."""

@@ -104,7 +104,13 @@ def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Applicati
     application = _build(settings)
     if role is Role.ASSEMBLER:
         assembler, rescuer, retention = application.assembler(), application.rescuer(), application.retention()
-        repeat(lambda: assembler.tick() + rescuer.tick() + retention.tick() > 0, signals.stop)
+        silence = application.silence_watch()
+
+        def tick() -> bool:
+            silence.tick()
+            return assembler.tick() + rescuer.tick() + retention.tick() > 0
+
+        repeat(tick, signals.stop)
     elif role is Role.WORKER:
         _work(application.worker(), signals)
     else:

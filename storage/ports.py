@@ -166,6 +166,9 @@ class SeriesStore(Protocol):
         It stays waived (``SeriesRecord.waived``) until another image comes: only what was looked at was released.
         """
 
+    def sendings(self, after: datetime, limit: int) -> list[tuple[str, datetime]]:
+        """Return calling AE title and time of the associations that opened behind ``after``, the oldest first."""
+
     def known_elsewhere(self, series_id: int) -> int:
         """Return how many images of this series have a SOP Instance UID that came before in another series."""
 

@@ -179,6 +179,13 @@ class SqlSeriesStore:
         with self._transactions.read() as connection:
             return [series_record(row) for row in connection.execute(query)]
 
+    def sendings(self, after: datetime, limit: int) -> list[tuple[str, datetime]]:
+        """Return calling AE title and time of the associations that opened behind ``after``, the oldest first."""
+        opened = tables.association.c.opened_at
+        query = select(tables.association.c.calling_ae, opened).where(opened > after).order_by(opened).limit(limit)
+        with self._transactions.read() as connection:
+            return [(row.calling_ae, row.opened_at) for row in connection.execute(query)]
+
     def known_elsewhere(self, series_id: int) -> int:
         """Return how many images of this series have a SOP Instance UID that came before in another series."""
         ours, theirs = tables.instance, tables.instance.alias()

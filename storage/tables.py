@@ -79,7 +79,7 @@ association = Table(
     Column("calling_ae", String(64), nullable=False),
     Column("called_ae", String(64), nullable=False),
     Column("peer_address", String(255), nullable=False),
-    Column("opened_at", UtcDateTime, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False, index=True),
     Column("ending", Word, nullable=False, index=True),
     Column("ended_at", UtcDateTime),
 )

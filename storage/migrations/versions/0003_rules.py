@@ -30,6 +30,7 @@ def upgrade() -> None:
     _fill_subjects()
     op.create_index("ix_series_study_uid", "series", ["study_uid"])
     op.create_index("ix_snapshot_instance_id", "snapshot", ["instance_id"])
+    op.create_index("ix_association_opened_at", "association", ["opened_at"])
     op.create_index("ix_instance_sop_instance_uid", "instance", ["sop_instance_uid"])
     op.create_index("ix_job_subject", "job", ["subject", "bundle", "id"])
     _replace_unique(["series_id", "revision", "bundle", "bundle_version", "part"])
@@ -62,6 +63,7 @@ def downgrade() -> None:
     _replace_unique(["series_id", "revision", "bundle", "bundle_version"])
     op.drop_index("ix_job_subject", "job")
     op.drop_index("ix_snapshot_instance_id", "snapshot")
+    op.drop_index("ix_association_opened_at", "association")
     op.drop_index("ix_instance_sop_instance_uid", "instance")
     op.drop_index("ix_series_study_uid", "series")
     for name in ("verdict", "destinations", "shadow", "rule", "subject", "part"):

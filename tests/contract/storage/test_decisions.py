@@ -254,3 +254,23 @@ def test_a_time_without_a_zone_is_refused(database: Database) -> None:
     naive = replace(association(), opened_at=datetime(2026, 11, 22))  # noqa: DTZ001 - the point of the test
     with pytest.raises(StorageError, match="time zone"):
         open_association(database.series, naive)
+
+
+def test_who_has_sent_since_when_is_told_in_order_and_in_pieces(database: Database) -> None:
+    for second, name in ((3, "C"), (1, "A"), (2, "B")):
+        open_association(database.series, replace(association(name), calling_ae=f"CT{name}", opened_at=at(second)))
+    assert database.series.sendings(at(0), 10) == [("CTA", at(1)), ("CTB", at(2)), ("CTC", at(3))]
+    assert database.series.sendings(at(1), 1) == [("CTB", at(2))]
+    assert database.series.sendings(at(3), 10) == []
+
+
+def test_an_identifier_that_came_before_in_another_series_is_counted(database: Database) -> None:
+    first = received(database)
+    assert database.series.known_elsewhere(first.id) == 0
+    open_association(database.series, association("other"))
+    known = receipt(1)
+    again = replace(known, digest="f" * 64, series_uid="2.25.99", association_id="other")
+    register(database.series, again)
+    second = present(database.series.find("2.25.99"))
+    assert database.series.known_elsewhere(second.id) == 1
+    assert database.series.known_elsewhere(first.id) == 0, "what came first is not in question"

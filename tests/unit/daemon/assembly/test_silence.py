@@ -1,0 +1,125 @@
+"""A scanner that normally sends and falls silent: one alarm, one end, no alarm for nights and weekends."""
+
+from datetime import datetime, timedelta
+
+import pytest
+import structlog
+from support.fakes import ManualClock
+
+from hounsfield.daemon.assembly.silence import SilenceWatch
+
+HOUR = timedelta(hours=1)
+
+
+class Sent:
+    """Associations as the store knows them."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[str, datetime]] = []
+
+    def sendings(self, after: datetime, limit: int) -> list[tuple[str, datetime]]:
+        return sorted((one for one in self.all if one[1] > after), key=lambda one: one[1])[:limit]
+
+    def working_hours(self, name: str, now: datetime, days: int) -> None:
+        """Every hour from 8 to 17 o'clock on workdays, the last one just now."""
+        for hours in range(days * 24):
+            at = now - hours * HOUR
+            if at.weekday() < 5 and 8 <= at.hour <= 17:
+                self.all.append((name, at))
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    made = ManualClock()
+    to_friday = (4 - made.now().weekday()) % 7
+    made.advance(((made.now().replace(hour=17, minute=0) + timedelta(days=to_friday)) - made.now()).total_seconds())
+    assert (made.now().weekday(), made.now().hour) == (4, 17)
+    return made
+
+
+def alarms(watch: SilenceWatch) -> list[str]:
+    with structlog.testing.capture_logs() as lines:
+        watch.tick()
+    return [f"{line['calling_ae']} {'silent' if 'ALARM' in line['event'] else 'back'}" for line in lines]
+
+
+def test_a_scanner_that_is_silent_over_the_weekend_as_always_raises_no_alarm(clock: ManualClock) -> None:
+    sent = Sent()
+    sent.working_hours("CT1", clock.now(), 21)
+    watch = SilenceWatch(sent, clock)
+    for _ in range(63):  # until Monday, 8 o'clock
+        assert alarms(watch) == []
+        clock.advance(3600)
+
+
+def test_a_scanner_that_is_silent_for_longer_raises_one_alarm_and_its_end_is_told(clock: ManualClock) -> None:
+    sent = Sent()
+    sent.working_hours("CT1", clock.now(), 21)
+    watch = SilenceWatch(sent, clock)
+    clock.advance(94 * 3600)  # half as long again as a weekend
+    assert watch.tick() == 0
+    clock.advance(3600)
+    assert alarms(watch) == ["CT1 silent"]
+    clock.advance(3600)
+    assert (alarms(watch), watch.tick()) == ([], 1)
+    sent.all.append(("CT1", clock.now()))
+    clock.advance(61)
+    assert (alarms(watch), watch.tick()) == (["CT1 back"], 0)
+
+
+def test_a_scanner_that_sends_day_and_night_is_missed_within_hours(clock: ManualClock) -> None:
+    sent = Sent()
+    sent.all = [("CT2", clock.now() - number * 2 * HOUR) for number in range(200)]
+    watch = SilenceWatch(sent, clock)
+    clock.advance(3 * 3600 + 1)
+    assert alarms(watch) == ["CT2 silent"]
+
+
+@pytest.mark.parametrize(("days", "expected"), [(7, []), (9, ["CT2 silent"])])
+def test_a_scanner_is_judged_when_its_weekend_is_known(clock: ManualClock, days: int, expected: list[str]) -> None:
+    sent = Sent()
+    sent.all = [("CT2", clock.now() - number * 2 * HOUR) for number in range(12 * days)]
+    watch = SilenceWatch(sent, clock)
+    clock.advance(24 * 3600)
+    assert alarms(watch) == expected
+
+
+def test_a_sender_of_single_studies_is_never_expected(clock: ManualClock) -> None:
+    sent = Sent()
+    sent.all = [("ONCE", clock.now() - timedelta(days=day)) for day in (20, 10, 0)]
+    watch = SilenceWatch(sent, clock)
+    clock.advance(20 * 24 * 3600)
+    assert alarms(watch) == []
+
+
+def test_a_router_that_never_pauses_is_missed_after_an_hour(clock: ManualClock) -> None:
+    sent = Sent()
+    start = clock.now() - timedelta(days=10)
+    sent.all = [("ROUTER", start + timedelta(minutes=minute)) for minute in range(10 * 24 * 60 + 1)]
+    watch = SilenceWatch(sent, clock)
+    clock.advance(3600)
+    assert alarms(watch) == []
+    clock.advance(61)
+    assert alarms(watch) == ["ROUTER silent"]
+
+
+def test_a_scanner_that_was_taken_away_is_forgotten_in_the_end(clock: ManualClock) -> None:
+    sent = Sent()
+    sent.all = [("CT2", clock.now() - number * 2 * HOUR) for number in range(200)]
+    watch = SilenceWatch(sent, clock)
+    clock.advance(86400)
+    assert alarms(watch) == ["CT2 silent"]
+    clock.advance(28 * 86400)
+    assert alarms(watch) == ["CT2 back"]
+    assert watch.tick() == 0
+
+
+def test_a_long_history_is_learned_piece_by_piece_before_anything_is_judged(clock: ManualClock) -> None:
+    sent = Sent()
+    first = clock.now() - timedelta(days=27)
+    burst = timedelta(seconds=90)
+    sent.all = [("CT2", first + number * burst) for number in range(25_000)]
+    sent.all += [("CT2", first + 25_000 * burst + number * HOUR) for number in range(8)]
+    watch = SilenceWatch(sent, clock)
+    assert alarms(watch) == []
+    assert alarms(watch) == ["CT2 silent"]
