@@ -19,7 +19,7 @@ from support.series_cases.said import Key
 
 _DIGITS = 6
 _AIR = -1000
-_TOLD_BY = ("ConvolutionKernel", "ImageOrientationPatient")
+_TOLD_BY = ("ConvolutionKernel", "ImageOrientationPatient", "FrameOfReferenceUID")
 """What tells the reconstructions apart that are made here."""
 
 
