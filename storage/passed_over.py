@@ -6,7 +6,7 @@ from sqlalchemy import Connection, and_, exists, or_, select, update
 
 from hounsfield.storage.events import NewEvent, append_events
 from hounsfield.storage.registration import lock_series
-from hounsfield.storage.states import JobKind, Outcome, Reason, SeriesState, Stage
+from hounsfield.storage.states import FAULTS_OF_THE_MODEL, JobKind, Outcome, Reason, SeriesState, Stage
 from hounsfield.storage.tables import job, series
 
 _MOST = 100
@@ -26,7 +26,13 @@ def found(connection: Connection) -> list[int]:
     same = and_(better.c.study_uid == series.c.study_uid, better.c.rule == series.c.rule)
     closed = and_(same, better.c.state == SeriesState.CLOSED)
     analysis = and_(job.c.series_id == better.c.id, job.c.kind == JobKind.INFER, job.c.revision == better.c.revision)
-    failed = exists().where(closed, analysis, job.c.outcome == Outcome.NOT_ANALYSED)
+    failed = exists().where(
+        closed,
+        analysis,
+        job.c.outcome == Outcome.NOT_ANALYSED,
+        job.c.reason.not_in(FAULTS_OF_THE_MODEL),
+        job.c.updated_at > series.c.receiving_since,  # one failure gives one more chance
+    )
     unsettled = exists().where(closed, analysis, or_(job.c.outcome.is_(None), job.c.outcome != Outcome.NOT_ANALYSED))
     still_open = exists().where(same, better.c.state == SeriesState.RECEIVING)
     query = (

@@ -239,6 +239,10 @@ REASON_WORDS: dict[Reason, str] = {
 """What follows "NOT ANALYSED - " in a report."""
 
 
+FAULTS_OF_THE_MODEL: frozenset[Reason] = frozenset({Reason.MODEL_FAILED, Reason.MODEL_CRASHED, Reason.BUNDLE_GONE})
+"""Not analysed through no fault of the images: another series would fare no better."""
+
+
 class IllegalTransition(ValueError):
     """A job was asked for a change that the table does not hold."""
 

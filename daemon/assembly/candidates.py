@@ -1,6 +1,6 @@
 """A series as a candidate for analysis: each of its reconstructions with verdict and rank, for each bundle."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from hounsfield.storage.records import Verdict
 from hounsfield.storage.states import Completeness, Reason
 
 _WORSE = {Completeness.COMPLETE: 0, Completeness.SUSPECT: 1, Completeness.INCOMPLETE: 2}
-
+_REMEMBERED = 10_000
+"""Images of which it is remembered what they show: a spool file never changes."""
 
 Slice = tuple[int, int | None]
 """The id of a SOP instance, and the frame where it is a multi-frame one."""
@@ -75,7 +76,7 @@ class Examiner:
     def __init__(self, bundles: Sequence[Bundle], identities: IdentityReader) -> None:
         self._bundles = tuple(bundles)
         self._identities = identities
-        self._same: dict[tuple[int, int], dict[Path, str]] = {}
+        self._shown: dict[Path, str] = {}
 
     def examine(self, images: SeriesImages, rule: Rule, evidence: Evidence) -> Candidate:
         """Judge every reconstruction of a series for every bundle that wants it."""
@@ -121,7 +122,7 @@ class Examiner:
         if not part.duplicates:
             return set()
         concerned = sorted({i for pair in part.duplicates for i in pair})
-        contents = self._contents(images, [images.headers[i].path for i in concerned])
+        contents = self._contents({images.headers[i].path for i in concerned})
         seen: set[tuple[str, tuple[float, ...] | None]] = set()
         twins: set[int] = set()
         for i in concerned:
@@ -135,16 +136,18 @@ class Examiner:
             seen.add(shown)
         return twins
 
-    def _contents(self, images: SeriesImages, paths: Sequence[Path]) -> dict[Path, str]:
-        """What each image shows, whatever it is called; empty if that cannot be found out."""
-        key = images.series.id, images.series.version
-        if key not in self._same:
+    def _contents(self, paths: set[Path]) -> Mapping[Path, str]:
+        """What each image shows, whatever it is called; nothing of those for which that cannot be found out."""
+        if len(self._shown) > _REMEMBERED:
+            self._shown.clear()
+        unknown = sorted(paths - self._shown.keys())
+        if unknown:
             try:
-                found = self._identities.read(sorted(set(paths)))
+                found = self._identities.read(unknown)
             except IdentityUnavailable:
                 return {}  # nothing counts as the same: the series is held
-            self._same = {key: {path: identity.content for path, identity in found.items()}}
-        return self._same[key]
+            self._shown.update((path, identity.content) for path, identity in found.items())
+        return {path: self._shown[path] for path in paths if path in self._shown}
 
 
 def slices_of(images: SeriesImages, indices: Iterable[int]) -> frozenset[Slice]:

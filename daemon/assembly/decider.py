@@ -5,7 +5,7 @@ say, time, what no model may see, other series of the study, completeness.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from hounsfield.daemon.assembly.analyses import is_answered, request_of
 from hounsfield.daemon.assembly.candidates import Candidate, Examiner, Option
@@ -22,10 +22,19 @@ from hounsfield.daemon.config.rules import Rule
 from hounsfield.daemon.config.sections import AssemblySettings
 from hounsfield.daemon.errors import IdentityUnavailable
 from hounsfield.daemon.query.series_counts import PENDING, Known, SeriesCounts
+from hounsfield.model.bundle import Bundle
 from hounsfield.model.scope import is_phantom
 from hounsfield.storage.errors import DatabaseUnavailable
 from hounsfield.storage.records import SeriesRecord
-from hounsfield.storage.states import Completeness, InstanceRole, JobKind, Outcome, Reason, SeriesState
+from hounsfield.storage.states import (
+    FAULTS_OF_THE_MODEL,
+    Completeness,
+    InstanceRole,
+    JobKind,
+    Outcome,
+    Reason,
+    SeriesState,
+)
 
 _SOON = 1.0
 """Seconds until an answer that is on its way, or another series' turn, is asked for again."""
@@ -121,13 +130,7 @@ class Decider:
         if Reason.PHANTOM not in images.series.waived and any(is_phantom(header) for header in images.headers):
             held = self._settings.phantom == "hold"
             return Hold(reason=Reason.PHANTOM, rule=rule.name) if held else Skip(reason=Reason.PHANTOM, rule=rule.name)
-        study = Study(
-            images,
-            rule,
-            [one for one in self._series.of_study(images.series.study_uid) if not self._came_to_nothing(one)],
-            self._reader,
-            self._rule,
-        )
+        study = Study(images, rule, self._series.of_study(images.series.study_uid), self._reader, self._rule)
         return self._analyse(images, rule, study, standings)
 
     def _came_to_nothing(self, record: SeriesRecord) -> bool:
@@ -139,7 +142,9 @@ class Decider:
             for job in self._jobs.of_series(record.id)
             if job.kind is JobKind.INFER and job.revision == record.revision
         ]
-        return bool(analyses) and all(job.outcome is Outcome.NOT_ANALYSED for job in analyses)
+        return bool(analyses) and all(
+            job.outcome is Outcome.NOT_ANALYSED and job.reason not in FAULTS_OF_THE_MODEL for job in analyses
+        )
 
     def _analyse(self, images: SeriesImages, rule: Rule, study: Study, standings: Mapping[int, Quiet]) -> Decision:
         standing = standings[images.series.id]
@@ -201,14 +206,14 @@ class Decider:
                 return Wait(seconds=timing.wait - standing.quiet, why="better series of the study")
             if patience > 0 and study.is_moving(standings, timing):
                 return Wait(seconds=min(patience, _SOON), why="other series of the study that the rule takes")
-        rivals: list[Candidate] = []
+        rivals: list[_Rival] = []
         for images in study.settled_rivals(standings, timing):
             evidence = self._evidence(images, rule, standings.get(images.series.id))
             if isinstance(evidence, Wait):
                 return evidence
             rival = self._examine_rival(images, rule, evidence)
             if rival is not None:
-                rivals.append(rival)
+                rivals.append(_Rival(rival, self._came_to_nothing(images.series)))
         return _best_of(candidate, rivals, rule)
 
     def _examine_rival(self, images: SeriesImages, rule: Rule, evidence: Evidence) -> Candidate | None:
@@ -245,22 +250,33 @@ class Decider:
         )
 
 
-def _best_of(candidate: Candidate, rivals: Sequence[Candidate], rule: Rule) -> tuple[Option, ...] | Wait | Skip:
+@dataclass(frozen=True, slots=True)
+class _Rival:
+    """Another series of the study that the rule takes."""
+
+    candidate: Candidate
+    came_to_nothing: bool
+
+    def beats(self, own: Option | None, bundle: Bundle) -> bool:
+        """Whether it has an option for the bundle that is better, and that did not fail while ours is fit."""
+        best = self.candidate.best(bundle)
+        if best is None or own is None:
+            return best is not None
+        return best.rank < own.rank and not (self.came_to_nothing and not own.rank.unfit)
+
+
+def _best_of(candidate: Candidate, rivals: Sequence[_Rival], rule: Rule) -> tuple[Option, ...] | Wait | Skip:
     best: list[Option] = []
     beaten_by_open = False
     for bundle in {option.bundle.sha256: option.bundle for option in candidate.options}.values():
         own = candidate.best(bundle)
-        better = [rival for rival in rivals if _is_better(rival.best(bundle), own)]
+        better = [rival for rival in rivals if rival.beats(own, bundle)]
         if own is not None and not better:
             best.append(own)
-        beaten_by_open |= any(rival.images.series.state is SeriesState.RECEIVING for rival in better)
+        beaten_by_open |= any(rival.candidate.images.series.state is SeriesState.RECEIVING for rival in better)
     if best:
         return tuple(best)
     if beaten_by_open:  # skipped only when the better one is really analysed: it may yet be held
         return Wait(seconds=_SOON / 4, why="a better series of the study, which is decided on first")
     words = "The rule takes the best series of a study, and another one was analysed."
     return Skip(reason=Reason.ANOTHER_SERIES, rule=rule.name, remarks=(words,))
-
-
-def _is_better(rival: Option | None, own: Option | None) -> bool:
-    return rival is not None and (own is None or rival.rank < own.rank)

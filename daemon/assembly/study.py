@@ -9,6 +9,7 @@ from hounsfield.daemon.assembly.rules import matches_where
 from hounsfield.daemon.assembly.sources import Reader
 from hounsfield.daemon.assembly.timing import Timing
 from hounsfield.daemon.config.rules import Rule
+from hounsfield.storage.errors import DatabaseUnavailable
 from hounsfield.storage.records import SeriesRecord
 from hounsfield.storage.states import SeriesState
 
@@ -38,7 +39,16 @@ class Study:
             for one in self._others
             if one.state is SeriesState.RECEIVING or (one.state is SeriesState.CLOSED and one.rule == self._rule.name)
         ]
-        return tuple(images for one in wanted if self._competes(images := self._reader.read(one)))
+        return tuple(images for one in wanted if (images := self._read(one)) is not None and self._competes(images))
+
+    def _read(self, record: SeriesRecord) -> SeriesImages | None:
+        """A series that cannot be read does not take the others with it: it fails, and is held, on its own turn."""
+        try:
+            return self._reader.read(record)
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, it is the other series' trouble
+            return None
 
     def _competes(self, images: SeriesImages) -> bool:
         if not images.headers or any(images.mixed):
@@ -75,8 +85,10 @@ class Study:
 
     def _is_there(self, table: Mapping[str, object], standings: Mapping[int, Quiet], timing: Timing) -> bool:
         for record in self._others:
-            images = self._reader.read(record)
-            if images.headers and matches_where(images.facts, table) and not self._moves(images, standings, timing):
+            images = self._read(record)
+            if images is None or not images.headers:
+                continue
+            if matches_where(images.facts, table) and not self._moves(images, standings, timing):
                 return True
         return False
 

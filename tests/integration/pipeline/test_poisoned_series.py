@@ -9,10 +9,11 @@ from support.bench import Bench
 from support.ct_factory import ct_series, ct_slice, write, write_series
 
 from hounsfield.daemon.assembly import candidates as candidates_module
+from hounsfield.daemon.assembly import images as images_module
 from hounsfield.daemon.assembly.identities import IsolatedIdentityReader
 from hounsfield.daemon.errors import IdentityUnavailable
 from hounsfield.model.geometry import SeriesGeometry, measure
-from hounsfield.model.headers import SliceHeader
+from hounsfield.model.headers import SliceHeader, read_slices
 from hounsfield.storage.errors import DatabaseUnavailable
 from hounsfield.storage.states import Outcome, Reason, SeriesState
 
@@ -65,6 +66,26 @@ def test_a_series_that_raises_does_not_stop_another_one_of_its_study(
         return measure(headers)
 
     monkeypatch.setattr(candidates_module, "measure", explode)
+    bench.receive(write_series(tmp_path / "bad", bad))
+    bench.receive(write_series(tmp_path / "good", good))
+    bench.settle()
+    assert states(bench) == {bad_uid: (SeriesState.RECEIVING, None), good_uid: (SeriesState.CLOSED, None)}
+
+
+def test_a_series_that_cannot_even_be_read_does_not_stop_another_one_of_its_study(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    same = {"StudyInstanceUID": "2.25.1234"}
+    bad, good = ct_series(20, name="bad", **same), ct_series(12, name="good", **same)
+    bad_uid, good_uid = str(bad[0].SeriesInstanceUID), str(good[0].SeriesInstanceUID)
+
+    def explode(path: Path) -> tuple[SliceHeader, ...]:
+        found = read_slices(path)
+        if found[0].series_uid == bad_uid:
+            raise RuntimeError("nobody thought of this")
+        return found
+
+    monkeypatch.setattr(images_module, "read_slices", explode)
     bench.receive(write_series(tmp_path / "bad", bad))
     bench.receive(write_series(tmp_path / "good", good))
     bench.settle()

@@ -1,6 +1,7 @@
 """One study, several series: which of them is analysed, when, and what the others become."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -227,3 +228,47 @@ def test_a_series_that_was_passed_over_waits_until_the_analysis_of_the_better_on
     study.settle(60, ticks=20)
     assert study.fate("a") == (SeriesState.SKIPPED, Reason.ANOTHER_SERIES)
     assert len(study.analysed()) == 1
+
+
+def test_four_series_that_no_model_takes_make_one_report_and_no_more(study: Head) -> None:
+    for name, count in (("a", 12), ("b", 20), ("c", 14), ("d", 9)):
+        study.receive(name, count, ContrastBolusAgent="IOMERON")
+    study.settle()
+    study.bench.worker(0.9).work_one()
+    for _ in range(5):
+        study.settle(20)
+        study.bench.worker(0.9).work_one()
+    assert [(job.series_uid, job.outcome) for job in study.bench.jobs()] == [(uid("series b"), Outcome.NOT_ANALYSED)]
+    assert {study.fate(name) for name in "acd"} == {(SeriesState.SKIPPED, Reason.ANOTHER_SERIES)}
+    events = study.bench.app.database.jobs.events(series_uid=uid("series a"))
+    assert sum("because" in event.detail for event in events) <= 1, "one failure gives one more chance"
+
+
+def test_a_model_that_fails_is_not_asked_about_the_other_series_of_the_study(study: Head) -> None:
+    def fail() -> float:
+        raise RuntimeError("the model is broken")
+
+    study.receive("a", 12)
+    study.receive("b", 20)
+    study.settle()
+    for _ in range(6):
+        study.bench.worker(fail).work_one()
+        study.settle(60)
+    assert study.analysed() == [uid("series b")]
+    assert study.fate("a") == (SeriesState.SKIPPED, Reason.ANOTHER_SERIES)
+
+
+def test_the_same_picture_may_come_twice_in_each_of_two_reconstructions(study: Head) -> None:
+    study.configure({**RULE, "per_study": "all"})
+    images = []
+    for kernel in ("S", "B"):
+        one = ct_series(12, name=kernel, ConvolutionKernel=kernel, StudyInstanceUID=uid("the study"))
+        for image in one:
+            image.SeriesInstanceUID = uid("series both")
+        twin = deepcopy(one[3])
+        twin.SOPInstanceUID = uid(f"twin {kernel}")
+        images += [*one, twin]
+    study.bench.receive(write_series(study._folder / "both", images))
+    study.settle()
+    assert study.fate("both") == (SeriesState.CLOSED, None)
+    assert len(study.bench.jobs()) == 2
