@@ -158,7 +158,7 @@ def test_processor_time_is_limited_for_each_request_anew(tmp_path: Path, compres
 def test_more_memory_than_allowed_refuses_the_series(tmp_path: Path) -> None:
     big = np.zeros((4096, 4096), np.int16)
     header = read_header(write(ct_slice(big), tmp_path / "big.dcm", syntax=RLELossless))
-    with Decoder(seconds=60, memory_bytes=1 << 28, threads=4) as decoder:
+    with Decoder(seconds=60, memory_bytes=1 << 27, threads=4) as decoder:
         words = refused(decoder, tmp_path, [header] * 8)
     assert "damaged" in words or "memory" in words or "died" in words
 
