@@ -27,6 +27,8 @@ _STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 _SUCCESS, _PENDING, _OUT_OF_RESOURCES = 0x0000, (0xFF00, 0xFF01), 0xA700
 _IDLE, _AWAITS_CLOSE = "Sta1", "Sta13"
 """States of the upper layer (PS3.8 9.2.1) in which an association is over: the one if the peer ended it."""
+_REJECTION = "Evt4"
+"""The event of the upper layer that an A-ASSOCIATE-RJ has come (PS3.8 9.2.2)."""
 _FAREWELL_SECONDS = 0.5
 _STUMBLES = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What the library raises where the association has just ended, or on values that somebody has made up."""
@@ -45,7 +47,7 @@ def matches_of(peer: QueryPeer, study_uid: str, series_uid: str, monotonic: Call
         raise NoNumber(Why.UNREACHABLE) from None
     found: list[Dataset] | None = None
     try:
-        if _is_accepted(association):
+        if _is_accepted(association, exchange):
             found = _matches(association, _keys(study_uid, series_uid), exchange)
     except _STUMBLES:
         found = None
@@ -78,15 +80,17 @@ def _associate(peer: QueryPeer, exchange: "_Exchange") -> Association:
     return steady(made) if made.is_established else made
 
 
-def _is_accepted(association: Association) -> bool:
+def _is_accepted(association: Association, exchange: "_Exchange") -> bool:
     """Whether the archive may be asked; raise :class:`NoNumber` where it said no.
 
     The library takes any transfer syntax for an answer; a deflated data set could be of any size.
     """
-    if not association.is_established and not association.is_rejected and association.acceptor.primitive is None:
+    if exchange.is_rejected:
+        raise NoNumber(Why.REJECTED)
+    if not association.is_established and association.acceptor.primitive is None:
         return False
     contexts = association.accepted_contexts
-    if association.is_rejected or not contexts or contexts[0].transfer_syntax != [ImplicitVRLittleEndian]:
+    if not contexts or contexts[0].transfer_syntax != [ImplicitVRLittleEndian]:
         raise NoNumber(Why.REJECTED)
     return True
 
@@ -159,6 +163,8 @@ class _Exchange:
         self._deadline = monotonic() + seconds
         self._line: _Line | None = None
         self._ended_in: str | None = None
+        self.is_rejected = False
+        """Whether the archive wants no association. The library takes it for a lost connection if it comes too soon."""
 
     def left(self) -> float:
         """Return the seconds that are left; 0.0 when it is over."""
@@ -174,6 +180,8 @@ class _Exchange:
 
     def on_transition(self, event: evt.Event) -> None:
         """See who ends the association."""
+        if event.fsm_event == _REJECTION:
+            self.is_rejected = True
         if self._ended_in is None and event.next_state in (_IDLE, _AWAITS_CLOSE):
             self._ended_in = event.next_state
 

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 
 import pytest
+from pynetdicom.acse import ACSE
 from support.peers import free_port
 from support.query_peers import (
     FINAL,
@@ -171,6 +172,21 @@ def test_an_answer_counts_even_if_the_archive_does_not_let_us_go() -> None:
 
     with scripted(script) as port:
         assert images_of(peer_at(port), STUDY, SERIES) == 28
+
+
+def test_a_rejection_is_told_even_if_it_is_there_before_we_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library takes it for a connection that was never made (an archive at hand, and a busy machine)."""
+    send_request = ACSE.send_request
+
+    def and_be_late(acse: ACSE) -> None:
+        send_request(acse)
+        wait_until(lambda: acse.dul.to_user_queue.qsize() > 0)
+        wait_until(lambda: acse.dul.state_machine.current_state == "Sta1")
+
+    monkeypatch.setattr(ACSE, "send_request", and_be_late)
+    with scripted(rejecting) as port, pytest.raises(NoNumber) as caught:
+        images_of(peer_at(port), STUDY, SERIES)
+    assert caught.value.why is Why.REJECTED
 
 
 def test_nobody_there_is_unreachable() -> None:
