@@ -287,6 +287,58 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         "The result was made before the destination asked for this kind of object.",
         "Nothing: later results have it.",
     ),
+    Reason.PATIENT_CHANGED: ReasonText(
+        _DELIVERY,
+        "The destination files the study under another Patient ID than the images carry: patients were merged or "
+        "corrected meanwhile. The result is held, so that it is not filed with the wrong patient.",
+        "Compare the two at the PACS; then `hounsfield series reissue UID` writes the result anew for the patient as "
+        "the PACS knows them, or `hounsfield jobs cancel ID` leaves it unsent.",
+    ),
+    Reason.AWAITING_PROOF: ReasonText(
+        _DELIVERY,
+        "Everything was sent; whether the destination keeps it is being asked.",
+        "Nothing: it is asked again by itself, for `proof_hours` at most.",
+    ),
+    Reason.PROOF_FAILED: ReasonText(
+        _DELIVERY,
+        "The destination answered success and does not have the result.",
+        "Nothing: it is sent again. If it happens again and again, see the log of the destination.",
+    ),
+    Reason.NO_PROOF: ReasonText(
+        _DELIVERY,
+        "The destination took the result and gave no proof within `proof_hours` that it keeps it.",
+        "See whether it answers storage commitment or C-FIND at all; `proof` at the [[destination]] says what is asked.",
+    ),
+    Reason.CIRCUIT_OPEN: ReasonText(
+        _DELIVERY,
+        "The destination is out of reach, and nothing is sent until it answers a test (C-ECHO).",
+        "Nothing: it is asked every `probe_seconds`; `hounsfield destinations` shows since when it is away.",
+    ),
+    Reason.UNKNOWN_SENDER: ReasonText(
+        _DELIVERY,
+        "The result goes back to who sent the images, and where that is cannot be said.",
+        "Set `port` at the [[destination]] of kind sender, and see `hounsfield series show UID` for who sent it.",
+    ),
+    Reason.REISSUED: ReasonText(
+        _DELIVERY,
+        "A new instance of the result, for the patient as the PACS knows them, takes its place.",
+        "Nothing.",
+    ),
+    Reason.RETRACTED: ReasonText(
+        _DELIVERY,
+        "The result was retracted before it was sent.",
+        "Nothing.",
+    ),
+    Reason.NO_ANSWER: ReasonText(
+        _DELIVERY,
+        "Who is to be notified does not answer.",
+        "It is tried again by itself; check host, port or url of the [[notify]].",
+    ),
+    Reason.REFUSED_MESSAGE: ReasonText(
+        _DELIVERY,
+        "Who is to be notified refuses the message.",
+        "`hounsfield jobs show ID` has the code of the answer; mend it there, then `hounsfield jobs retry ID`.",
+    ),
     Reason.LEASE_EXPIRED: ReasonText(
         _JOB,
         "The process that worked on the job was not heard of any more; another one took it up.",

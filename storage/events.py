@@ -13,7 +13,7 @@ from hounsfield.storage.tables import event, series
 
 _LOG_LOCK = 0x484F554E  # any number that no other program takes: "HOUN"
 
-STAGE_OF_KIND = {JobKind.INFER: Stage.INFER, JobKind.DELIVER: Stage.DELIVER, JobKind.NOTIFY: Stage.DELIVER}
+STAGE_OF_KIND = {JobKind.INFER: Stage.INFER, JobKind.DELIVER: Stage.DELIVER, JobKind.NOTIFY: Stage.NOTIFY}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

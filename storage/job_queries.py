@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Select, or_, select
 
 from hounsfield.storage.records import JobFilter, JobRecord, ObjectDelivery, StoredResultSet
 from hounsfield.storage.rows import AnyRow, job_record, result_object_record, result_set_record
+from hounsfield.storage.states import JobKind, ResultKind
 from hounsfield.storage.subjects import precedes
 from hounsfield.storage.tables import delivered_object, job, result_object, result_set, series
 
@@ -54,7 +55,11 @@ def predecessors(connection: Connection, job_id: int) -> list[StoredResultSet]:
         select(result_set)
         .join(earlier, earlier.c.id == result_set.c.job_id)
         .join(this, or_(earlier.c.id == this.c.id, precedes(earlier.c, this.c)))
-        .where(this.c.id == job_id, or_(this.c.shadow, ~earlier.c.shadow))
+        .where(
+            this.c.id == job_id,
+            or_(this.c.shadow, ~earlier.c.shadow),
+            result_set.c.kind != ResultKind.RETRACTION,
+        )
         .order_by(result_set.c.id.desc())
     )
     return [_with_objects(connection, row) for row in connection.execute(query).all()]
@@ -73,9 +78,21 @@ def delivered_objects(connection: Connection, job_id: int) -> list[ObjectDeliver
         .order_by(delivered_object.c.at, delivered_object.c.sop_instance_uid)
     )
     return [
-        ObjectDelivery(sop_instance_uid=row.sop_instance_uid, status=row.status, at=row.at)
+        ObjectDelivery(sop_instance_uid=row.sop_instance_uid, status=row.status, at=row.at, proven_at=row.proven_at)
         for row in connection.execute(query)
     ]
+
+
+def result_sets_of_job(connection: Connection, job_id: int) -> list[StoredResultSet]:
+    """Return every result set of an INFER job, oldest first."""
+    query = select(result_set).where(result_set.c.job_id == job_id).order_by(result_set.c.id)
+    return [_with_objects(connection, row) for row in connection.execute(query).all()]
+
+
+def deliveries_of(connection: Connection, result_set_id: int) -> list[JobRecord]:
+    """Return the DELIVER and NOTIFY jobs of a result set, oldest first."""
+    query = _jobs().where(job.c.result_set_id == result_set_id, job.c.kind != JobKind.INFER)
+    return [job_record(row) for row in connection.execute(query)]
 
 
 def is_own_result(connection: Connection, sop_instance_uid: str) -> bool:

@@ -5,12 +5,12 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, delete, insert, select, update
 
 from hounsfield.storage.errors import StorageError
-from hounsfield.storage.events import NewEvent, append_events
+from hounsfield.storage.events import STAGE_OF_KIND, NewEvent, append_events
 from hounsfield.storage.job_changes import NO_LEASE, JobChange, change_job, lock_claimed, lock_job, retry_later
-from hounsfield.storage.records import Claim, DeliveryRequest, ObjectDelivery, ResultSet
+from hounsfield.storage.records import Claim, DeliveryRequest, ObjectDelivery, ResultObject, ResultSet
 from hounsfield.storage.registration import lock_series
 from hounsfield.storage.rows import AnyRow
 from hounsfield.storage.states import JobAction, JobKind, JobState, Proof, Reason, SeriesState, Stage
@@ -35,7 +35,7 @@ def end_infer(
     row = lock_claimed(connection, claim)
     if row is None or series_row is None:
         return False
-    result_set_id = _insert_result(connection, row, result, change.now)
+    result_set_id = insert_result(connection, row, result, change.now)
     event = change_job(
         connection,
         row,
@@ -54,12 +54,13 @@ def end_infer(
         if request.withheld is not None:
             events.append(_withheld(event, request, request.withheld))
             continue
-        events += _insert_delivery(connection, row, result_set_id, request, change.now, hold)
+        events += insert_delivery(connection, row, result_set_id, request, change.now, hold)
     append_events(connection, events)
     return True
 
 
-def _insert_result(connection: Connection, row: AnyRow, result: ResultSet, now: datetime) -> int:
+def insert_result(connection: Connection, row: AnyRow, result: ResultSet, now: datetime) -> int:
+    """Insert a result set of an INFER job's row with its objects; return its id."""
     values = {
         "job_id": row.id,
         "series_id": row.series_id,
@@ -72,6 +73,8 @@ def _insert_result(connection: Connection, row: AnyRow, result: ResultSet, now: 
         "device": result.device,
         "detail": result.detail,
         "created_at": now,
+        "kind": result.kind,
+        "replaces": result.replaces,
     }
     result_set_id = int(connection.execute(insert(result_set).values(values).returning(result_set.c.id)).scalar_one())
     for one in result.objects:
@@ -84,7 +87,7 @@ def _withheld(ended: NewEvent, request: DeliveryRequest, reason: Reason) -> NewE
     return replace(ended, stage=Stage.DELIVER, from_state=ended.to_state, reason=reason, seconds=None, detail=detail)
 
 
-def _insert_delivery(
+def insert_delivery(
     connection: Connection,
     infer: AnyRow,
     result_set_id: int,
@@ -92,12 +95,12 @@ def _insert_delivery(
     now: datetime,
     hold: Reason | None,
 ) -> list[NewEvent]:
-    """Insert a DELIVER job; nothing of a series that is HELD is sent, so there it is cancelled at once."""
+    """Insert a DELIVER or NOTIFY job; nothing of a series that is HELD is sent, so there it is cancelled at once."""
     values: dict[str, Any] = {
         "destination": request.destination,
         "give_up_at": request.give_up_at,
         "priority": request.priority,
-        "kind": JobKind.DELIVER,
+        "kind": request.kind,
         "state": JobState.AVAILABLE,
         "series_id": infer.series_id,
         "revision": infer.revision,
@@ -116,8 +119,8 @@ def _insert_delivery(
         at=now,
         series_id=infer.series_id,
         job_id=job_id,
-        kind=JobKind.DELIVER,
-        stage=Stage.DELIVER,
+        kind=request.kind,
+        stage=STAGE_OF_KIND[request.kind],
         from_state=None,
         to_state=JobState.AVAILABLE,
         detail={"destination": request.destination},
@@ -134,14 +137,17 @@ def complete_delivery(
     objects: Sequence[ObjectDelivery],
     now: datetime,
     timings: dict[str, float],
+    proof: Proof,
+    reason: Reason | None,
 ) -> bool:
-    """RUNNING -> COMPLETED with proof ``sent``."""
+    """RUNNING -> COMPLETED with its proof."""
     row = lock_claimed(connection, claim)
     if row is None:
         return False
     _record_sent(connection, row.id, objects)
-    change = JobChange(JobAction.COMPLETE, now, detail={"timings": timings, "destination": row.destination})
-    event = change_job(connection, row, change, proof=Proof.SENT, timings=timings, **NO_LEASE)
+    detail: dict[str, object] = {"timings": timings, "destination": row.destination, "proof": str(proof)}
+    change = JobChange(JobAction.COMPLETE, now, reason, detail)
+    event = change_job(connection, row, change, proof=proof, timings=timings, **NO_LEASE)
     append_events(connection, [event])
     return True
 
@@ -160,6 +166,56 @@ def put_off(
     _record_sent(connection, claim.job.id, objects)
     append_events(connection, [event])
     return True
+
+
+def hold_delivery(connection: Connection, claim: Claim, change: JobChange, objects: Sequence[ObjectDelivery]) -> bool:
+    """RUNNING -> HELD, for a delivery."""
+    if claim.job.kind is JobKind.INFER:
+        raise StorageError("an INFER job is not held; its series is")
+    row = lock_claimed(connection, claim)
+    if row is None:
+        return False
+    _record_sent(connection, row.id, objects)
+    append_events(connection, [change_job(connection, row, change, **NO_LEASE)])
+    return True
+
+
+def add_variant(connection: Connection, result_set_id: int, variant: ResultObject) -> None:
+    """Keep an object that carries the content of another under another SOP class; harmless if it is there."""
+    known = select(result_object.c.id).where(
+        result_object.c.result_set_id == result_set_id, result_object.c.sop_instance_uid == variant.sop_instance_uid
+    )
+    if connection.execute(known).first() is None:
+        connection.execute(insert(result_object).values(**asdict(variant), result_set_id=result_set_id))
+
+
+def issue(
+    connection: Connection, infer_id: int, result: ResultSet, deliveries: Sequence[DeliveryRequest], now: datetime
+) -> int | None:
+    """Add a result set to an INFER job that has ended, with its DELIVER jobs; None if there is no such job."""
+    known = connection.execute(select(job.c.series_id).where(job.c.id == infer_id)).one_or_none()
+    series_row = None if known is None else lock_series(connection, known.series_id)
+    row = lock_job(connection, infer_id)
+    if series_row is None or row is None or row.kind != JobKind.INFER or not JobState(row.state).is_final:
+        return None
+    result_set_id = insert_result(connection, row, result, now)
+    hold = Reason(series_row.reason) if series_row.state == SeriesState.HELD else None
+    events: list[NewEvent] = []
+    for request in deliveries:
+        events += insert_delivery(connection, row, result_set_id, request, now, hold)
+    append_events(connection, events)
+    return result_set_id
+
+
+def wake_deliveries(connection: Connection, destination: str, now: datetime) -> int:
+    """Make the DELIVER jobs due that wait for their next try at a destination; return how many."""
+    waiting = (
+        (job.c.destination == destination)
+        & (job.c.kind == JobKind.DELIVER)
+        & (job.c.state == JobState.RETRYABLE)
+        & (job.c.available_at > now)
+    )
+    return connection.execute(update(job).where(waiting).values(available_at=now)).rowcount
 
 
 def discard_job(connection: Connection, claim: Claim, change: JobChange, objects: Sequence[ObjectDelivery]) -> bool:

@@ -12,10 +12,11 @@ from hounsfield.storage.records import (
     JobFilter,
     JobRecord,
     ObjectDelivery,
+    ResultObject,
     ResultSet,
     StoredResultSet,
 )
-from hounsfield.storage.states import JobAction, JobKind, Reason
+from hounsfield.storage.states import JobAction, JobKind, Proof, Reason
 from hounsfield.storage.transactions import Transactions
 
 
@@ -78,11 +79,42 @@ class SqlJobStore:
             return job_results.end_infer(connection, claim, change, result, deliveries, {})
 
     def complete_delivery(
-        self, claim: Claim, objects: Sequence[ObjectDelivery], now: datetime, timings: dict[str, float]
+        self,
+        claim: Claim,
+        objects: Sequence[ObjectDelivery],
+        now: datetime,
+        timings: dict[str, float],
+        proof: Proof,
+        reason: Reason | None = None,
     ) -> bool:
-        """RUNNING -> COMPLETED with proof ``sent``."""
+        """RUNNING -> COMPLETED with its proof."""
         with self._transactions.write() as connection:
-            return job_results.complete_delivery(connection, claim, objects, now, timings)
+            return job_results.complete_delivery(connection, claim, objects, now, timings, proof, reason)
+
+    def hold_delivery(
+        self, claim: Claim, reason: Reason, now: datetime, objects: Sequence[ObjectDelivery] = ()
+    ) -> bool:
+        """RUNNING -> HELD for a delivery."""
+        change = JobChange(JobAction.HOLD, now, reason)
+        with self._transactions.write() as connection:
+            return job_results.hold_delivery(connection, claim, change, objects)
+
+    def add_variant(self, result_set_id: int, variant: ResultObject) -> None:
+        """Keep an object under another SOP class."""
+        with self._transactions.write() as connection:
+            job_results.add_variant(connection, result_set_id, variant)
+
+    def issue(
+        self, infer_id: int, result: ResultSet, deliveries: Sequence[DeliveryRequest], now: datetime
+    ) -> int | None:
+        """Add a result set to an INFER job that has ended."""
+        with self._transactions.write() as connection:
+            return job_results.issue(connection, infer_id, result, deliveries, now)
+
+    def wake_deliveries(self, destination: str, now: datetime) -> int:
+        """Make the waiting deliveries to a destination due."""
+        with self._transactions.write() as connection:
+            return job_results.wake_deliveries(connection, destination, now)
 
     def retry_later(
         self,
@@ -150,6 +182,16 @@ class SqlJobStore:
         """Return a result set with its objects."""
         with self._transactions.read() as connection:
             return job_queries.result_set_by_id(connection, result_set_id)
+
+    def result_sets_of_job(self, job_id: int) -> list[StoredResultSet]:
+        """Return every result set of an INFER job, oldest first."""
+        with self._transactions.read() as connection:
+            return job_queries.result_sets_of_job(connection, job_id)
+
+    def deliveries_of(self, result_set_id: int) -> list[JobRecord]:
+        """Return the DELIVER and NOTIFY jobs of a result set, oldest first."""
+        with self._transactions.read() as connection:
+            return job_queries.deliveries_of(connection, result_set_id)
 
     def predecessors(self, job: JobRecord) -> list[StoredResultSet]:
         """Return the earlier result sets of this INFER job's subject and bundle, newest first."""

@@ -20,12 +20,13 @@ from hounsfield.storage.records import (
     JobFilter,
     JobRecord,
     ObjectDelivery,
+    ResultObject,
     ResultSet,
     SeriesRecord,
     StoredResultSet,
     Verdict,
 )
-from hounsfield.storage.states import JobKind, Reason, SeriesState
+from hounsfield.storage.states import JobKind, Proof, Reason, SeriesState
 
 
 class SeriesStore(Protocol):
@@ -242,9 +243,37 @@ class JobStore(Protocol):
         """RUNNING -> DISCARDED with a not-analysed result set and its DELIVER jobs; False when the claim is lost."""
 
     def complete_delivery(
-        self, claim: Claim, objects: Sequence[ObjectDelivery], now: datetime, timings: dict[str, float]
+        self,
+        claim: Claim,
+        objects: Sequence[ObjectDelivery],
+        now: datetime,
+        timings: dict[str, float],
+        proof: Proof,
+        reason: Reason | None = None,
     ) -> bool:
-        """RUNNING -> COMPLETED with proof ``sent``."""
+        """RUNNING -> COMPLETED with its proof, for a DELIVER or NOTIFY job; False when the claim is lost.
+
+        ``reason`` says why the proof is not what was wanted.
+        """
+
+    def hold_delivery(
+        self, claim: Claim, reason: Reason, now: datetime, objects: Sequence[ObjectDelivery] = ()
+    ) -> bool:
+        """RUNNING -> HELD for a DELIVER job, until a person requeues or cancels it; False when the claim is lost."""
+
+    def add_variant(self, result_set_id: int, variant: ResultObject) -> None:
+        """Keep an object that carries another one's content under another SOP class; harmless if it is there."""
+
+    def issue(
+        self, infer_id: int, result: ResultSet, deliveries: Sequence[DeliveryRequest], now: datetime
+    ) -> int | None:
+        """Add a result set (reissue, retraction) to an INFER job that has ended, with its DELIVER jobs.
+
+        Return its id, None if there is no such job. Deliveries of a series that is HELD are cancelled at once.
+        """
+
+    def wake_deliveries(self, destination: str, now: datetime) -> int:
+        """Make the DELIVER jobs due that wait (RETRYABLE) for their next try at a destination; return how many."""
 
     def retry_later(
         self,
@@ -295,6 +324,12 @@ class JobStore(Protocol):
 
     def result_set(self, result_set_id: int) -> StoredResultSet | None:
         """Return a result set with its objects."""
+
+    def result_sets_of_job(self, job_id: int) -> list[StoredResultSet]:
+        """Return every result set of an INFER job, oldest first."""
+
+    def deliveries_of(self, result_set_id: int) -> list[JobRecord]:
+        """Return the DELIVER and NOTIFY jobs of a result set, oldest first."""
 
     def predecessors(self, job: JobRecord) -> list[StoredResultSet]:
         """Return the earlier result sets of this INFER job's subject and bundle, newest first (any bundle version).

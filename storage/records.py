@@ -12,6 +12,7 @@ from hounsfield.storage.states import (
     Outcome,
     Proof,
     Reason,
+    ResultKind,
     SeriesState,
     Stage,
 )
@@ -161,11 +162,16 @@ class ResultObject:
     """A finished DICOM object whose bytes lie durable at ``results/<sop_instance_uid>.dcm``."""
 
     role: str
-    """``sr`` or ``sc``; later roles add."""
+    """``sr``, ``sc``, ``ko`` or ``pr``; later roles add."""
     sop_class_uid: str
     sop_instance_uid: str
     sha256: str
     size: int
+    profile: str = ""
+    """Hex SHA-256 of the profile it was made for; empty: the default one. A destination gets those of its own."""
+    variant_of: str | None = None
+    """SOP Instance UID of the object whose content it carries under another SOP class, for destinations that do not
+    take that one; None for the objects of the result set themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +188,9 @@ class ResultSet:
     objects: tuple[ResultObject, ...]
     detail: dict[str, object] = field(default_factory=dict)
     """JSON: threshold, slice scores, remarks. No patient data."""
+    kind: ResultKind = ResultKind.ANALYSIS
+    replaces: int | None = None
+    """Id of the result set that it takes the place of (reissue) or takes back (retraction)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,13 +206,15 @@ class StoredResultSet(ResultSet):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRequest:
-    """A DELIVER job to be inserted with a result set."""
+    """A DELIVER or NOTIFY job to be inserted with a result set."""
 
     destination: str
     give_up_at: datetime
     priority: int = 0
     withheld: Reason | None = None
     """Why nothing goes there: then no job is made, and the job log says so."""
+    kind: JobKind = JobKind.DELIVER
+    """DELIVER, or NOTIFY: then ``destination`` is the name of a [[notify]]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,8 +223,10 @@ class ObjectDelivery:
 
     sop_instance_uid: str
     status: int
-    """DIMSE status of the C-STORE response (PS3.7 annex C)."""
+    """DIMSE status of the C-STORE response (PS3.7 annex C); of a folder, 0."""
     at: datetime
+    proven_at: datetime | None = None
+    """When the destination proved that it keeps the object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from hounsfield.storage.states import (
     Outcome,
     Proof,
     Reason,
+    ResultKind,
     SeriesState,
     Stage,
 )
@@ -181,6 +182,8 @@ def result_object_record(row: AnyRow) -> ResultObject:
         sop_instance_uid=row.sop_instance_uid,
         sha256=row.sha256,
         size=row.size,
+        profile=row.profile,
+        variant_of=row.variant_of,
     )
 
 
@@ -199,6 +202,8 @@ def result_set_record(row: AnyRow, objects: tuple[ResultObject, ...]) -> StoredR
         device=row.device,
         objects=objects,
         detail=dict(row.detail),
+        kind=ResultKind(row.kind),
+        replaces=row.replaces,
     )
 
 

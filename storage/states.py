@@ -37,6 +37,8 @@ class JobState(StrEnum):
     COMPLETED = "COMPLETED"
     DISCARDED = "DISCARDED"
     CANCELLED = "CANCELLED"
+    HELD = "HELD"
+    """A delivery that a person has to look at; nothing is sent meanwhile."""
 
     @property
     def is_final(self) -> bool:
@@ -59,6 +61,8 @@ class JobAction(StrEnum):
     """A person, or a series that was held, takes the job out."""
     REQUEUE = "requeue"
     """A person asks for another try: attempts start from zero."""
+    HOLD = "hold"
+    """A delivery waits for a person: what it would say may be about the wrong patient by now."""
     RELEASE = "release"
     """A clean shutdown gives an unfinished job back; the attempt is not counted."""
 
@@ -74,6 +78,9 @@ TRANSITIONS: dict[tuple[JobState, JobAction], JobState] = {
     (JobState.RUNNING, JobAction.DISCARD): JobState.DISCARDED,
     (JobState.RUNNING, JobAction.CANCEL): JobState.CANCELLED,
     (JobState.RUNNING, JobAction.RELEASE): JobState.AVAILABLE,
+    (JobState.RUNNING, JobAction.HOLD): JobState.HELD,
+    (JobState.HELD, JobAction.CANCEL): JobState.CANCELLED,
+    (JobState.HELD, JobAction.REQUEUE): JobState.AVAILABLE,
     (JobState.DISCARDED, JobAction.REQUEUE): JobState.AVAILABLE,
     (JobState.CANCELLED, JobAction.REQUEUE): JobState.AVAILABLE,
 }
@@ -101,6 +108,17 @@ class Proof(StrEnum):
     NONE = "none"
     SENT = "sent"
     PROVEN = "proven"
+
+
+class ResultKind(StrEnum):
+    """What a result set is."""
+
+    ANALYSIS = "analysis"
+    """What an INFER job left."""
+    REISSUE = "reissue"
+    """The same result as new instances, with the patient as the PACS knows them by now."""
+    RETRACTION = "retraction"
+    """A rejection note about earlier objects, and a corrected report where asked."""
 
 
 class AssociationEnding(StrEnum):
@@ -132,6 +150,7 @@ class Stage(StrEnum):
     INFER = "infer"
     REPORT = "report"
     DELIVER = "deliver"
+    NOTIFY = "notify"
 
 
 class Reason(StrEnum):
@@ -202,6 +221,25 @@ class Reason(StrEnum):
     RESULT_CHANGED = "result-changed-on-disk"
     NO_SUCH_RESULT = "result-object-not-made"
     """The result set was made before the destination asked for this kind of object."""
+    PATIENT_CHANGED = "patient-changed"
+    """The study belongs to another Patient ID at the destination than the images do (a merge overtook us)."""
+    AWAITING_PROOF = "awaiting-proof"
+    """Everything is sent; whether the destination keeps it is not yet known."""
+    PROOF_FAILED = "proof-failed"
+    """The destination says it does not have what it answered success for: it is sent again."""
+    NO_PROOF = "no-proof"
+    """The destination gave no proof in its time; the result counts as sent."""
+    CIRCUIT_OPEN = "circuit-open"
+    """Nothing is sent to a destination that is out of reach; it is asked for an answer from time to time."""
+    UNKNOWN_SENDER = "unknown-sender"
+    """Results go back to the sender, and where it is cannot be said."""
+    REISSUED = "reissued"
+    """A new instance with the changed patient takes its place."""
+    RETRACTED = "retracted"
+    """The result was taken back before it was sent."""
+    NO_ANSWER = "no-answer"
+    REFUSED_MESSAGE = "refused-message"
+    """Who was to be notified does not accept the message."""
     # anybody
     LEASE_EXPIRED = "lease-expired"
     OPERATOR = "operator"

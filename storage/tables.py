@@ -203,10 +203,11 @@ job = Table(
     Column("verdict", JsonOrNull),
     Index("ix_job_due", "state", "kind", "available_at"),
     Index("ix_job_subject", "subject", "bundle", "id"),
+    Index("ix_job_destination", "destination", "state"),
     sqlite_autoincrement=True,
 )
 _INFER = text("kind = 'INFER'")
-_DELIVER = text("kind = 'DELIVER'")
+_DELIVER = text("kind IN ('DELIVER', 'NOTIFY')")
 Index(
     "uq_job_infer",
     job.c.series_id,
@@ -221,6 +222,7 @@ Index(
 Index(
     "uq_job_deliver",
     job.c.result_set_id,
+    job.c.kind,
     job.c.destination,
     unique=True,
     sqlite_where=_DELIVER,
@@ -242,6 +244,8 @@ result_set = Table(
     Column("device", String(255)),
     Column("detail", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("kind", Word, nullable=False, default="analysis"),
+    Column("replaces", Id, index=True),
     sqlite_autoincrement=True,
 )
 
@@ -255,6 +259,8 @@ result_object = Table(
     Column("sop_instance_uid", Uid, nullable=False, index=True),
     Column("sha256", Digest, nullable=False),
     Column("size", BigInteger, nullable=False),
+    Column("profile", Digest, nullable=False, default=""),
+    Column("variant_of", Uid),
     UniqueConstraint("result_set_id", "sop_instance_uid"),
 )
 
@@ -265,6 +271,64 @@ delivered_object = Table(
     Column("sop_instance_uid", Uid, primary_key=True),
     Column("status", Integer, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("proven_at", UtcDateTime),
+)
+
+# A request for storage commitment and what came of it (PS3.4 J).
+commitment = Table(
+    "commitment",
+    metadata,
+    Column("transaction_uid", Uid, primary_key=True),
+    Column("job_id", Id, ForeignKey("job.id"), nullable=False, index=True),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("answered_at", UtcDateTime),
+)
+
+commitment_item = Table(
+    "commitment_item",
+    metadata,
+    Column("transaction_uid", Uid, ForeignKey("commitment.transaction_uid"), primary_key=True),
+    Column("sop_instance_uid", Uid, primary_key=True),
+    # Failure Reason (0008,1197); 0: the destination keeps it; none: no answer yet.
+    Column("failure", Integer),
+)
+
+# How a destination is doing, as its courier sees it.
+destination_state = Table(
+    "destination_state",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("is_open", Boolean, nullable=False),
+    Column("reason", Word),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("since", UtcDateTime, nullable=False),
+    Column("probe_at", UtcDateTime),
+    Column("answered_at", UtcDateTime),
+)
+
+# What a person has stopped: intake, inference, delivery.
+pause = Table(
+    "pause",
+    metadata,
+    Column("name", Word, primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    Column("note", String(255), nullable=False, default=""),
+)
+
+# What readers say about our results, by objects that came back.
+feedback = Table(
+    "feedback",
+    metadata,
+    _id(),
+    Column("sop_instance_uid", Uid, nullable=False),
+    Column("about_uid", Uid, nullable=False),
+    Column("job_id", Id, ForeignKey("job.id"), nullable=False, index=True),
+    Column("opinion", Word, nullable=False),
+    Column("title", String(128), nullable=False),
+    Column("calling_ae", String(64), nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    UniqueConstraint("sop_instance_uid", "about_uid"),
+    sqlite_autoincrement=True,
 )
 
 event = Table(

@@ -173,6 +173,8 @@ def check_device(settings: Settings) -> Check:
 def check_destinations(settings: Settings) -> Iterator[Check]:
     """Tell which destinations answer, and what will surprise about them."""
     for destination in settings.destination:
+        if destination.kind != "dicom":
+            continue
         label = f"{destination.name} ({destination.ae_title} at {destination.host}:{destination.port})"
         try:
             seconds = scu.echo(peer_of(destination, settings), ECHO_SECONDS)

@@ -71,9 +71,9 @@ def warnings_of(settings: "Settings", manifests: "list[Manifest]") -> list[str]:
     from hounsfield.daemon.pipeline.destinations import may_receive
 
     warnings = [
-        f"destination '{destination.name}' ({destination.host}) gets nothing from bundle '{manifest.name}': the bundle "
-        "says clinical = false and delivers only to this machine. Set allow_demonstration = true at the destination "
-        "for a trial, or configure a bundle that is made for clinical use"
+        f"destination '{destination.name}' ({destination.host or destination.kind}) gets nothing from bundle "
+        f"'{manifest.name}': the bundle says clinical = false and delivers only to this machine. Set "
+        "allow_demonstration = true at the destination for a trial, or configure a bundle that is made for clinical use"
         for destination in settings.destination
         for manifest in manifests
         if not may_receive(destination, manifest)

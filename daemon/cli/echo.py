@@ -45,13 +45,16 @@ def _peer(target: str, called: str | None, calling: str | None, config: "Path | 
     if destination is None:
         names = ", ".join(one.name for one in settings.destination) or "none is configured"
         raise NotFound(f"there is no destination '{target}'", f"there are: {names}; or give HOST:PORT --called AE")
+    if destination.kind != "dicom":
+        raise UsageFault(f"destination '{target}' is a {destination.kind}", 'only those of kind "dicom" can be asked')
     peer = peer_of(destination, settings)
     return Peer(peer.host, peer.port, called or peer.called_ae, calling or peer.calling_ae)
 
 
 def peer_of(destination: "Destination", settings: "Settings") -> "Peer":
-    """Return how the courier reaches a destination."""
+    """Return how the courier reaches a destination of kind "dicom"."""
     from hounsfield.daemon.cli.scu import Peer
+    from hounsfield.daemon.delivery.address import address_of
 
-    calling = destination.calling_ae or settings.dicom.ae_title
-    return Peer(destination.host, destination.port, destination.ae_title, calling)
+    address = address_of(destination, settings.dicom.ae_title)
+    return Peer(address.host, address.port, address.ae_title, address.calling_ae)

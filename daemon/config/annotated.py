@@ -19,8 +19,8 @@ _HEAD = """\
 #
 # Each key can be set by an environment variable too, which wins over this file: HOUNSFIELD_<SECTION>__<KEY>, for
 # example HOUNSFIELD_DICOM__PORT=104. Arrays of tables are set as JSON and replace those of this file:
-# HOUNSFIELD_PEER='[{"ae_title": "CT1", "host": "10.1.2.3"}]', and HOUNSFIELD_DESTINATION, HOUNSFIELD_BUNDLE,
-# HOUNSFIELD_RULE.
+# HOUNSFIELD_PEER='[{"ae_title": "CT1", "host": "10.1.2.3"}]', and HOUNSFIELD_DESTINATION, HOUNSFIELD_NOTIFY,
+# HOUNSFIELD_BUNDLE, HOUNSFIELD_RULE.
 #
 # This file was written by `hounsfield config init`; `hounsfield config check` tells whether it can be used, and
 # `hounsfield config show` what is in force and where it came from.

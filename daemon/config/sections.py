@@ -24,7 +24,6 @@ from hounsfield.daemon.config.values import (
 )
 
 Accept = Literal["ct", "ct+companions", "all-storage"]
-ResultRole = Literal["sr", "sc"]
 
 
 class DicomSettings(Section):
@@ -348,51 +347,6 @@ class Peer(Section):
         default_text="dicom.max_associations_per_peer",
         ge=1,
         le=1024,
-    )
-
-
-class Destination(Section):
-    """A PACS or viewer that gets results. One [[destination]] table each."""
-
-    name: str = setting(
-        ...,
-        "Name in the job log; changing it loses track of jobs that wait for it.",
-        allowed="1 to 64 letters, digits, '.', '-' and '_'",
-        example="pacs",
-        pattern=r"^[A-Za-z0-9._-]{1,64}$",
-    )
-    ae_title: AETitle = setting(..., "AE title of the destination.", allowed=AE_TITLE_ALLOWED, example="PACS")
-    host: Host = setting(..., "Address of the destination.", allowed=HOST_ALLOWED, example="127.0.0.1")
-    port: int = setting(..., "TCP port of the destination.", example=4242, ge=1, le=65535)
-    results: tuple[ResultRole, ...] = setting(
-        ("sr", "sc"),
-        'Which objects it gets: "sr" structured report, "sc" secondary capture with the summary page.',
-        min_length=1,
-    )
-    calling_ae: AETitle | None = setting(
-        None,
-        "AE title we call ourselves there.",
-        allowed=AE_TITLE_ALLOWED,
-        example="HOUNSFIELD",
-        default_text="dicom.ae_title",
-    )
-    allow_demonstration: bool = setting(
-        False,
-        "Send results of bundles that are not for clinical use to a destination that is not on loopback.",
-    )
-    send_negative: bool = setting(True, "Send results without a finding.")
-    send_not_analysed: bool = setting(
-        True, "Send the reason when a series was not analysed; without it, silence may be taken for negative."
-    )
-    connect_timeout_seconds: float = setting(10.0, "Wait for the TCP connection.", unit="seconds", gt=0, le=600)
-    acse_timeout_seconds: float = setting(
-        30.0, "Wait for the answer to our association request.", unit="seconds", gt=0, le=600
-    )
-    dimse_timeout_seconds: float = setting(
-        60.0, "Wait for the answer to each object sent.", unit="seconds", gt=0, le=3600
-    )
-    give_up_days: float = setting(
-        7.0, "How long a result is offered to a destination that is down.", unit="days", gt=0, le=365
     )
 
 

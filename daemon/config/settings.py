@@ -8,6 +8,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from hounsfield.daemon.config.destinations import Destination, FeedbackSettings, Notifier
 from hounsfield.daemon.config.environment import environment_problems, keys_from_environment
 from hounsfield.daemon.config.origin import Origin
 from hounsfield.daemon.config.problems import explain
@@ -15,7 +16,6 @@ from hounsfield.daemon.config.rules import Rule, broken_rules
 from hounsfield.daemon.config.sections import (
     AssemblySettings,
     BundleEntry,
-    Destination,
     DicomSettings,
     LoggingSettings,
     Peer,
@@ -34,7 +34,9 @@ __all__ = [
     "BundleEntry",
     "Destination",
     "DicomSettings",
+    "FeedbackSettings",
     "LoggingSettings",
+    "Notifier",
     "Peer",
     "QuerySettings",
     "Rule",
@@ -66,6 +68,8 @@ class Settings(BaseSettings):
     query: QuerySettings = Field(default_factory=QuerySettings)
     peer: tuple[Peer, ...] = ()
     destination: tuple[Destination, ...] = ()
+    notify: tuple[Notifier, ...] = ()
+    feedback: FeedbackSettings = Field(default_factory=FeedbackSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     bundle: tuple[BundleEntry, ...] = ()
     rule: tuple[Rule, ...] = ()
@@ -99,10 +103,11 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _hang_together(self) -> "Settings":
         names = [destination.name for destination in self.destination]
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                key, text = f"destination[{index}].name", f'"{name}" is there twice'
-                raise _at(key, text, "each destination needs its own name")
+        for section, taken in (("destination", names), ("notify", [notifier.name for notifier in self.notify])):
+            for index, name in enumerate(taken):
+                if name in taken[:index]:
+                    key, text = f"{section}[{index}].name", f'"{name}" is there twice'
+                    raise _at(key, text, "each needs a name of its own")
         for key, wrong, allowed in broken_rules(self.rule, names):
             raise _at(key, wrong, allowed)
         if not (is_loopback(self.dicom.host) or self.peer or self.dicom.allow_any_peer or self.dicom.learning):

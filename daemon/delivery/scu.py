@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
 
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
@@ -12,45 +11,13 @@ from pynetdicom import AE, _config
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 
+from hounsfield.daemon.delivery.address import Address
 from hounsfield.daemon.delivery.reactor import steady
 from hounsfield.daemon.errors import DeliveryError
 
 VERIFICATION = "1.2.840.10008.1.1"
-DEFAULT_CALLING_AE = "HOUNSFIELD"
 _REJECTED_TRANSIENT = 2
 """Result of A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
-
-
-class StorageDestination(Protocol):
-    """A ``[[destination]]`` of the configuration, as far as sending needs it."""
-
-    @property
-    def ae_title(self) -> str:
-        """AE title we call."""
-
-    @property
-    def host(self) -> str:
-        """Address or name."""
-
-    @property
-    def port(self) -> int:
-        """TCP port."""
-
-    @property
-    def calling_ae(self) -> str | None:
-        """AE title we call ourselves; None: the one given to :func:`send`."""
-
-    @property
-    def connect_timeout_seconds(self) -> float:
-        """For the TCP connection."""
-
-    @property
-    def acse_timeout_seconds(self) -> float:
-        """For the answer to the association request."""
-
-    @property
-    def dimse_timeout_seconds(self) -> float:
-        """For the answer to each object, and for any other silence."""
 
 
 class Failure(StrEnum):
@@ -93,17 +60,16 @@ class _Stored:
     transfer_syntax: str
 
 
-def send(destination: StorageDestination, objects: Sequence[Path], calling_ae: str = DEFAULT_CALLING_AE) -> SendReport:
+def send(address: Address, objects: Sequence[Path]) -> SendReport:
     """Store the files; each goes out byte for byte. No objects, nothing to do.
 
-    ``calling_ae`` is used where the destination names none. Raise :class:`DeliveryError` if a file cannot be
-    read; whatever the peer does is in the report.
+    Raise :class:`DeliveryError` if a file cannot be read; whatever the peer does is in the report.
     """
     stored = [_inspect(path) for path in objects]
     if not stored:
         return SendReport()
     pairs = dict.fromkeys((entry.sop_class_uid, entry.transfer_syntax) for entry in stored)
-    association = _associate(destination, calling_ae, [build_context(sop_class, syntax) for sop_class, syntax in pairs])
+    association = _associate(address, [build_context(sop_class, syntax) for sop_class, syntax in pairs])
     if association is None or not association.is_established:
         return SendReport(failure=_why_none(association))
     try:
@@ -113,9 +79,9 @@ def send(destination: StorageDestination, objects: Sequence[Path], calling_ae: s
             association.release()
 
 
-def echo(destination: StorageDestination, calling_ae: str = DEFAULT_CALLING_AE) -> Failure | None:
+def echo(address: Address) -> Failure | None:
     """Ask the destination for an answer (C-ECHO); None if it gave one."""
-    association = _associate(destination, calling_ae, [build_context(VERIFICATION)])
+    association = _associate(address, [build_context(VERIFICATION)])
     if association is None or not association.is_established:
         return _why_none(association)
     try:
@@ -134,18 +100,16 @@ def _inspect(path: Path) -> _Stored:
         raise DeliveryError("a result file cannot be read", "restore it from a backup of the results folder") from error
 
 
-def _associate(
-    destination: StorageDestination, calling_ae: str, contexts: list[PresentationContext]
-) -> Association | None:
+def _associate(address: Address, contexts: list[PresentationContext]) -> Association | None:
     """Return an association, established or not; None if the name of the host means nothing here (now)."""
     # pynetdicom's only switch for sending a file without decoding and encoding it again
     _config.STORE_SEND_CHUNKED_DATASET = True
-    ae = AE(ae_title=destination.calling_ae or calling_ae)
-    ae.connection_timeout = destination.connect_timeout_seconds
-    ae.acse_timeout = destination.acse_timeout_seconds
-    ae.dimse_timeout = ae.network_timeout = destination.dimse_timeout_seconds
+    ae = AE(ae_title=address.calling_ae)
+    ae.connection_timeout = address.connect_timeout_seconds
+    ae.acse_timeout = address.acse_timeout_seconds
+    ae.dimse_timeout = ae.network_timeout = address.dimse_timeout_seconds
     try:
-        made = ae.associate(destination.host, destination.port, contexts=contexts, ae_title=destination.ae_title)
+        made = ae.associate(address.host, address.port, contexts=contexts, ae_title=address.ae_title)
     except OSError:
         return None
     return steady(made) if made.is_established else made

@@ -7,7 +7,8 @@ from datetime import datetime
 import structlog
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.config.sections import Destination
+from hounsfield.daemon.config.destinations import Destination
+from hounsfield.daemon.delivery.address import address_of
 from hounsfield.daemon.delivery.retry import (
     Complete,
     Decision,
@@ -23,7 +24,7 @@ from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.records import Claim, ObjectDelivery, StoredResultSet
 from hounsfield.storage.results import ResultFiles
-from hounsfield.storage.states import JobKind, Reason
+from hounsfield.storage.states import JobKind, Proof, Reason
 
 log = structlog.get_logger("hounsfield.courier")
 
@@ -89,7 +90,7 @@ class Courier:
         started = self._clock.monotonic()
         kept = {done.sop_instance_uid for done in self._jobs.delivered_objects(claim.job.id) if is_kept(done.status)}
         paths = [self._files.path(uid) for uid in wanted if uid not in kept]
-        report = send(self._destination, paths, self._calling_ae)
+        report = send(address_of(self._destination, self._calling_ae), paths)
         seconds = round(self._clock.monotonic() - started, 4)
         now = self._clock.now()
         objects = [
@@ -108,7 +109,7 @@ class Courier:
     ) -> None:
         match decision:
             case Complete():
-                self._jobs.complete_delivery(claim, objects, now, {"deliver": seconds})
+                self._jobs.complete_delivery(claim, objects, now, {"deliver": seconds}, Proof.SENT)
             case RetryLater(at=at, reason=reason):
                 log.warning("delivery waits", destination=self._destination.name, job=claim.job.id, reason=str(reason))
                 self._jobs.retry_later(claim, reason, at, now, objects=objects)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from hounsfield.daemon.config.sections import Destination
+from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.config.values import is_loopback
 from hounsfield.model.manifest import Manifest
 from hounsfield.storage.records import DeliveryRequest, JobRecord
@@ -11,8 +11,9 @@ from hounsfield.storage.states import Outcome, Reason
 
 
 def may_receive(destination: Destination, manifest: Manifest) -> bool:
-    """A demonstration bundle speaks only to loopback unless the destination allows it."""
-    return manifest.clinical or destination.allow_demonstration or is_loopback(destination.host)
+    """A demonstration bundle speaks only to this machine unless the destination allows it."""
+    here = destination.kind == "folder" or (destination.host is not None and is_loopback(destination.host))
+    return manifest.clinical or destination.allow_demonstration or here
 
 
 def deliveries(

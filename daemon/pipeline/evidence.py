@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from pydicom import Dataset, dcmread
 
-from hounsfield.daemon.pipeline.reporting import Evidence
+from hounsfield.daemon.pipeline.page_content import Evidence
 from hounsfield.daemon.results.source_attributes import text
 from hounsfield.model.decoding.decoder import Decoder
 from hounsfield.model.errors import UnreadableInstance

@@ -4,47 +4,27 @@ Used by the infer stage and, for jobs whose model crashed, by the rescuer (witho
 Running it twice for the same job is harmless: nothing is sent before its rows are committed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import structlog
-from pydicom import Dataset
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.pipeline.bundle_facts import bundle_facts
+from hounsfield.daemon.pipeline.page_content import Evidence, page_content
 from hounsfield.daemon.results.registry import build
 from hounsfield.daemon.results.request import PredecessorRef, ReportRequest
 from hounsfield.model.bundle import Bundle
-from hounsfield.model.findings import Analysis, Finding
-from hounsfield.model.headers import SliceHeader
-from hounsfield.model.page import PageContent, PageSlice, render_page, write_png
+from hounsfield.model.findings import Analysis
+from hounsfield.model.page import render_page, write_png
 from hounsfield.model.page.canvas import Picture
 from hounsfield.storage.ports import JobStore
-from hounsfield.storage.records import JobRecord, ResultObject, ResultSet, Verdict
+from hounsfield.storage.records import JobRecord, ResultObject, ResultSet
 from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.states import REASON_WORDS, Outcome, Reason
 
 log = structlog.get_logger("hounsfield.reporter")
-
-PAGE_SLICES = 6
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """What a report speaks of: the snapshot, its identity and its completeness."""
-
-    sources: tuple[Dataset, ...]
-    """Data sets without pixels of every instance, in volume order where there is one."""
-    headers: tuple[SliceHeader, ...]
-    """Headers in volume order; empty where no geometry could be had."""
-    slices_hu: Sequence[np.ndarray]
-    """HU (rows, columns) per header; empty if the pixels were not read."""
-    identity: str
-    verdict: Verdict
 
 
 class Reporter:
@@ -80,7 +60,7 @@ class Reporter:
         """Write the objects and the preview; return the result set. ``reason`` overrides the rejection's code."""
         outcome, reason = _outcome(analysis, reason)
         words = "" if reason is None else REASON_WORDS.get(reason, str(reason))
-        page = render_page(self._page(bundle, analysis, evidence, outcome, words))
+        page = render_page(page_content(bundle, analysis, evidence, outcome, words))
         request = ReportRequest(
             analysis=analysis,
             outcome=outcome,
@@ -93,7 +73,7 @@ class Reporter:
             revision=job.revision,
             part=job.part,
             predecessors=self._predecessors(job),
-            page=page,
+            pages=(page,),
             site=self._settings.site,
             device_uid=self._device_uid,
             created=self._clock.now(),
@@ -139,54 +119,11 @@ class Reporter:
         except OSError as error:  # the report lies safe; a picture beside it is not worth another attempt
             log.error("the preview could not be written", error=error.strerror)
 
-    def _page(
-        self, bundle: Bundle, analysis: Analysis, evidence: Evidence, outcome: Outcome, words: str
-    ) -> PageContent:
-        manifest = bundle.manifest
-        finding = analysis.finding
-        return PageContent(
-            verdict={Outcome.POSITIVE: "FLAGGED", Outcome.NEGATIVE: "NOT FLAGGED"}.get(outcome, "NOT ANALYSED"),
-            words=words,
-            short=manifest.output.labels[0].short,
-            score=finding.score if finding else None,
-            score_word="Probability" if manifest.calibrated else "Score",
-            threshold=finding.threshold if finding else None,
-            slice_threshold=finding.slice_threshold if finding else None,
-            slice_scores=tuple(s.score for s in finding.slices) if finding else (),
-            slices=_top_slices(finding, evidence),
-            bundle=f"{manifest.name} {manifest.version}",
-            completeness=str(evidence.verdict.completeness),
-            remarks=(*evidence.verdict.remarks, *analysis.remarks),
-            banner=manifest.banner,
-        )
-
 
 def _outcome(analysis: Analysis, reason: Reason | None) -> tuple[Outcome, Reason | None]:
     if analysis.finding is not None:
         return (Outcome.POSITIVE if analysis.finding.flagged else Outcome.NEGATIVE), None
     return Outcome.NOT_ANALYSED, reason or Reason(str(analysis.rejection))
-
-
-def _top_slices(finding: Finding | None, evidence: Evidence) -> tuple[PageSlice, ...]:
-    """The slices with the highest scores, in volume order; without scores, slices evenly through the volume."""
-    count = len(evidence.slices_hu)
-    if not count:
-        return ()
-    if finding is None:
-        chosen = np.unique(np.linspace(0, count - 1, min(PAGE_SLICES, count)).round().astype(int))
-    else:
-        scores = np.array([s.score for s in finding.slices])
-        chosen = np.sort(np.argsort(-scores, kind="stable")[:PAGE_SLICES])
-    return tuple(
-        PageSlice(
-            number=int(i) + 1,
-            hu=evidence.slices_hu[i],
-            score=finding.slices[i].score if finding else None,
-            pixel_spacing=evidence.headers[i].pixel_spacing or (1.0, 1.0),
-            orientation=evidence.headers[i].orientation,
-        )
-        for i in chosen
-    )
 
 
 def _detail(analysis: Analysis) -> dict[str, object]:

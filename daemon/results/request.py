@@ -102,8 +102,9 @@ class ReportRequest:
     part: str = ""
     """Key of the reconstruction it is about (``hounsfield.model.parts``); empty where the series is one."""
     predecessors: tuple[PredecessorRef, ...] = ()
-    page: npt.NDArray[np.uint8] | None
-    """Summary page, RGB, (rows, columns, 3); None: no secondary capture is built."""
+    pages: tuple[npt.NDArray[np.uint8], ...]
+    """Pages of the secondary capture, the summary first: RGB, (rows, columns, 3). None: no secondary capture is
+    built."""
     site: Site
     device_uid: str
     """UID of this installation."""

@@ -27,7 +27,7 @@ class SecondaryCaptureWriter:
 
     def write(self, request: ReportRequest, companions: tuple[ObjectReference, ...]) -> Dataset:
         """Build the image; raise :class:`ResultError` if there is no page or it is no RGB image."""
-        page = request.page
+        page = request.pages[0] if request.pages else None
         if page is None or page.dtype != np.uint8 or page.ndim != 3 or page.shape[2] != 3:
             raise ResultError("a secondary capture needs a summary page of shape (rows, columns, 3), 8 bits")
         result = envelope(request, self.reference(request, companions), "OT", SERIES_NUMBER)

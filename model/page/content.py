@@ -19,6 +19,8 @@ class PageSlice:
     """Distance of rows, distance of columns, mm."""
     orientation: tuple[float, ...] | None = None
     """Image Orientation (Patient); None draws no markers."""
+    heatmap: NDArray[np.floating] | None = None
+    """(rows, columns) in the pixels of the slice, in [0, 1]: what the score of this slice rests on; None: not made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

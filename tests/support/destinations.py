@@ -1,16 +1,24 @@
 """Destinations as the configuration would name them."""
 
-from dataclasses import dataclass
+from hounsfield.daemon.delivery.address import Address
 
 
-@dataclass(frozen=True)
-class Route:
-    """A ``[[destination]]`` with short time-outs."""
-
-    port: int
-    ae_title: str = "ORTHANC"
-    host: str = "127.0.0.1"
-    calling_ae: str | None = None
-    connect_timeout_seconds: float = 2.0
-    acse_timeout_seconds: float = 5.0
-    dimse_timeout_seconds: float = 5.0
+def route(
+    port: int,
+    ae_title: str = "ORTHANC",
+    *,
+    host: str = "127.0.0.1",
+    calling_ae: str = "HOUNSFIELD",
+    acse_timeout_seconds: float = 5.0,
+    dimse_timeout_seconds: float = 5.0,
+) -> Address:
+    """Return a Storage SCP on this machine, with short time-outs."""
+    return Address(
+        ae_title=ae_title,
+        host=host,
+        port=port,
+        calling_ae=calling_ae,
+        connect_timeout_seconds=2.0,
+        acse_timeout_seconds=acse_timeout_seconds,
+        dimse_timeout_seconds=dimse_timeout_seconds,
+    )

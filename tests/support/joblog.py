@@ -21,7 +21,7 @@ from hounsfield.storage.records import (
     SeriesRecord,
     Verdict,
 )
-from hounsfield.storage.states import Completeness, InstanceRole, JobKind, Outcome, Reason
+from hounsfield.storage.states import Completeness, InstanceRole, JobKind, Outcome, Proof, Reason
 
 START = datetime(2026, 11, 22, 8, 0, 0, tzinfo=UTC)
 STUDY = "1.2.826.0.1.3680043.8.498.900"
@@ -144,7 +144,7 @@ def _flagged(database: Database) -> tuple[int, int, str]:
     delivery = database.jobs.claim([JobKind.DELIVER], "courier-1", LEASE, at(6))
     assert delivery is not None
     sent = [ObjectDelivery(sop_instance_uid=report_uid, status=0x0000, at=at(6.5))]
-    assert database.jobs.complete_delivery(delivery, sent, at(6.5), {"deliver": 0.5})
+    assert database.jobs.complete_delivery(delivery, sent, at(6.5), {"deliver": 0.5}, Proof.SENT)
     return claim.job.id, delivery.job.id, report_uid
 
 

@@ -149,7 +149,7 @@ def request(outcome: Outcome = Outcome.POSITIVE, *, sources: tuple[Dataset, ...]
         "verdict": Verdict(completeness=Completeness.COMPLETE, remarks=("No gap between the slices",)),
         "identity": "cd" * 32,
         "revision": 1,
-        "page": page(),
+        "pages": (page(),),
         "site": Site(),
         "device_uid": "2.25.123456789",
         "created": NOON,

@@ -156,7 +156,7 @@ def test_a_delivery_is_complete_with_what_was_sent(database: Database) -> None:
     analysed(database)
     claim = claimed(database, DELIVER, 40)
     sent = [ObjectDelivery(sop_instance_uid=f"2.25.1.{n}", status=0, at=at(41)) for n in (1, 2)]
-    assert database.jobs.complete_delivery(claim, sent, at(42), {"deliver": 0.2})
+    assert database.jobs.complete_delivery(claim, sent, at(42), {"deliver": 0.2}, Proof.SENT)
     job = the_job(database, DELIVER)
     assert (job.state, job.proof, job.timings) == (JobState.COMPLETED, Proof.SENT, {"deliver": 0.2})
     assert database.jobs.delivered_objects(job.id) == sent
@@ -184,7 +184,7 @@ def every_write(database: Database, claim: Claim) -> dict[str, bool]:
         "heartbeat": jobs.heartbeat(claim, at(300)),
         "complete_infer": jobs.complete_infer(claim, result(), to("pacs"), now, {}),
         "discard_infer": jobs.discard_infer(claim, Reason.MODEL_CRASHED, bad, to("pacs"), now),
-        "complete_delivery": jobs.complete_delivery(claim, [], now, {}),
+        "complete_delivery": jobs.complete_delivery(claim, [], now, {}, Proof.SENT),
         "retry_later": jobs.retry_later(claim, Reason.INTERNAL, now, now),
         "give_back": jobs.give_back(claim, now),
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
-from support.destinations import Route
+from support.destinations import route
 from support.peers import Orthanc, free_port, orthanc
 from support.reports import request, series
 
@@ -47,7 +47,7 @@ def test_results_read_back_from_the_pacs_are_equal(
     pacs: Orthanc, tmp_path: Path, outcome: Outcome, source: dict[str, object]
 ) -> None:
     paths = written(tmp_path, outcome, PatientID=f"{outcome}-{len(str(source))}", **source)
-    report = send(Route(pacs.dicom_port), paths)
+    report = send(route(pacs.dicom_port), paths)
     assert [entry.status for entry in report.sent] == [0, 0]
     for path in paths:
         kept, sent = dcmread(io.BytesIO(pacs.file(path.stem))), dcmread(path)
@@ -58,22 +58,22 @@ def test_results_read_back_from_the_pacs_are_equal(
 
 def test_sending_twice_leaves_one_copy(pacs: Orthanc, tmp_path: Path) -> None:
     paths = written(tmp_path, Outcome.POSITIVE, PatientID="twice")
-    send(Route(pacs.dicom_port), paths)
+    send(route(pacs.dicom_port), paths)
     before = len(pacs.instances())
-    report = send(Route(pacs.dicom_port), paths)
+    report = send(route(pacs.dicom_port), paths)
     assert decide(report, 2, NOW, NOW + timedelta(days=7), random.Random(1)) == Complete()
     assert len(pacs.instances()) == before
 
 
 def test_a_pacs_that_was_down_gets_the_results_when_it_is_up(tmp_path: Path) -> None:
-    route = Route(free_port())
+    there = route(free_port())
     paths = written(tmp_path, Outcome.NOT_ANALYSED)
-    down = send(route, paths)
+    down = send(there, paths)
     assert down == SendReport(failure=Failure.UNREACHABLE)
     decision = decide(down, 1, NOW, NOW + timedelta(days=7), random.Random(1))
     assert isinstance(decision, RetryLater)
     assert decision.reason == Reason.UNREACHABLE
-    with orthanc(tmp_path / "pacs", dicom_port=route.port) as back:
-        assert echo(route) is None
-        assert decide(send(route, paths), 2, decision.at, NOW + timedelta(days=7), random.Random(1)) == Complete()
+    with orthanc(tmp_path / "pacs", dicom_port=there.port) as back:
+        assert echo(there) is None
+        assert decide(send(there, paths), 2, decision.at, NOW + timedelta(days=7), random.Random(1)) == Complete()
         assert set(back.instances()) == {path.stem for path in paths}

@@ -9,7 +9,7 @@ from support.bench import Bench
 from support.ct_factory import ct_series, write_series
 from support.peers import free_port
 
-from hounsfield.daemon.config.sections import Destination
+from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.delivery.store_listener import FolderStore
 from hounsfield.daemon.pipeline import courier as courier_module
 from hounsfield.daemon.pipeline.courier import Courier

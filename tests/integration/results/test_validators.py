@@ -62,7 +62,7 @@ CASES: dict[str, Callable[[], ReportRequest]] = {
     "no order, no body part": lambda: request(sources=series(AccessionNumber="", BodyPartExamined=None)),
     "frames of an enhanced image": lambda: _frames(Outcome.POSITIVE),
     "an enhanced image not analysed": lambda: request(Outcome.NOT_ANALYSED, sources=enhanced_instance()),
-    "page of odd size": lambda: request(page=np.zeros((17, 19, 3), np.uint8)),
+    "page of odd size": lambda: request(pages=(np.zeros((17, 19, 3), np.uint8),)),
 }
 
 

@@ -260,7 +260,7 @@ def test_an_unknown_role_is_refused_with_the_known_ones() -> None:
 
 def test_a_page_that_is_missing_is_refused() -> None:
     with pytest.raises(ResultError, match="summary page"):
-        build(request(page=None), ("sc",))
+        build(request(pages=()), ("sc",))
 
 
 def test_a_finding_about_an_image_that_is_not_there_is_refused() -> None:

@@ -1,0 +1,248 @@
+"""The sections about where results go: destinations, notifications, and what comes back from readers."""
+
+from typing import Literal
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from hounsfield.daemon.config.fields import Section, setting
+from hounsfield.daemon.config.values import AE_TITLE_ALLOWED, HOST_ALLOWED, AbsolutePath, AETitle, Host
+
+DestinationKind = Literal["dicom", "folder", "sender"]
+ResultRole = Literal["sr", "sc", "ko", "pr"]
+ReportTitle = Literal["measurement-report", "ct-report"]
+CaptureModality = Literal["OT", "SC", "CT"]
+Language = Literal["en", "de"]
+ProofWanted = Literal["none", "commitment", "find"]
+OutcomeWord = Literal["positive", "negative", "not_analysed"]
+NAME_ALLOWED = "1 to 64 letters, digits, '.', '-' and '_'"
+NAME_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
+
+_NEEDED: dict[DestinationKind, tuple[str, ...]] = {
+    "dicom": ("ae_title", "host", "port"),
+    "folder": ("folder",),
+    "sender": ("port",),
+}
+
+
+class Destination(Section):
+    """A PACS, viewer or folder that gets results. One [[destination]] table each."""
+
+    name: str = setting(
+        ...,
+        "Name in the job log; changing it loses track of jobs that wait for it.",
+        allowed=NAME_ALLOWED,
+        example="pacs",
+        pattern=NAME_PATTERN,
+    )
+    kind: DestinationKind = setting(
+        "dicom",
+        '"dicom": a Storage SCP; "folder": files in a folder; "sender": the application entity that sent the images, '
+        "at the address it sent them from.",
+    )
+    ae_title: AETitle | None = setting(
+        None,
+        "AE title of the destination.",
+        allowed=AE_TITLE_ALLOWED,
+        example="PACS",
+        default_text='needed for "dicom"',
+    )
+    host: Host | None = setting(
+        None,
+        "Address of the destination.",
+        allowed=HOST_ALLOWED,
+        example="127.0.0.1",
+        default_text='needed for "dicom"',
+    )
+    port: int | None = setting(
+        None,
+        "TCP port of the destination; of a sender, the port on which it takes results.",
+        allowed="a whole number from 1 to 65535",
+        example=4242,
+        default_text='needed for "dicom" and "sender"',
+        ge=1,
+        le=65535,
+    )
+    folder: AbsolutePath | None = setting(
+        None,
+        "Folder that gets the files, one sub-folder a result set.",
+        allowed="a path",
+        example="/var/spool/hounsfield-results",
+        default_text='needed for "folder"',
+    )
+    results: tuple[ResultRole, ...] = setting(
+        ("sr", "sc"),
+        'Which objects it gets: "sr" structured report, "sc" secondary capture with the summary page, "ko" key object '
+        'selection of the flagged images, "pr" presentation states on them.',
+        min_length=1,
+    )
+    sr_title: ReportTitle = setting(
+        "measurement-report",
+        'Title of the structured report: "measurement-report" (TID 1500), which some web viewers open in a view for '
+        'measurements, or "ct-report", which they show as text.',
+    )
+    sc_modality: CaptureModality = setting("OT", "Modality of the secondary capture; some viewers hide some of them.")
+    series_description: str = setting(
+        "",
+        "Series Description of the results, in which {finding}, {verdict}, {score}, {reason} and {bundle} are filled "
+        'in; it is cut after 64 characters and must say "not for diagnosis" in its own words if it is not empty.',
+        allowed="a text without backslash, with {verdict} in it",
+        example="AI {finding}: {verdict} {score} - not for diagnosis",
+        default_text="the result in words",
+    )
+    language: Language = setting("en", "Language of the words for people in the results.")
+    code_absence: bool = setting(
+        False, "Also code the finding as absent where a series is not flagged. No words ever say so."
+    )
+    flagged_pages: int = setting(3, "Secondary captures of single flagged slices, after the summary page.", ge=0, le=3)
+    calling_ae: AETitle | None = setting(
+        None,
+        "AE title we call ourselves there.",
+        allowed=AE_TITLE_ALLOWED,
+        example="HOUNSFIELD",
+        default_text="dicom.ae_title",
+    )
+    allow_demonstration: bool = setting(
+        False,
+        "Send results of bundles that are not for clinical use to a destination that is not on loopback.",
+    )
+    send_negative: bool = setting(True, "Send results without a finding.")
+    send_not_analysed: bool = setting(
+        True, "Send the reason when a series was not analysed; without it, silence may be taken for negative."
+    )
+    proof: ProofWanted = setting(
+        "none",
+        'What proves that it keeps our results: "commitment" asks it for storage commitment, "find" looks for them by '
+        'C-FIND, "none" believes the answer to C-STORE.',
+    )
+    proof_hours: float = setting(
+        24.0,
+        "How long a proof is waited for before the result counts as sent, unproven.",
+        unit="hours",
+        gt=0,
+        le=720,
+    )
+    check_patient: bool = setting(
+        False,
+        "Ask it for the Patient ID of the study before sending (C-FIND); where it is another one than that of the "
+        "images, nothing is sent and the delivery is held for a person.",
+    )
+    query_ae_title: AETitle | None = setting(
+        None,
+        "AE title that answers C-FIND for it.",
+        allowed=AE_TITLE_ALLOWED,
+        example="PACS",
+        default_text="ae_title",
+    )
+    query_port: int | None = setting(
+        None,
+        "TCP port that answers C-FIND for it.",
+        allowed="a whole number from 1 to 65535",
+        example=4242,
+        default_text="port",
+        ge=1,
+        le=65535,
+    )
+    probe_seconds: float = setting(
+        30.0,
+        "While it is out of reach nothing is sent; every so often it is asked for an answer (C-ECHO).",
+        unit="seconds",
+        gt=0,
+        le=3600,
+    )
+    connect_timeout_seconds: float = setting(10.0, "Wait for the TCP connection.", unit="seconds", gt=0, le=600)
+    acse_timeout_seconds: float = setting(
+        30.0, "Wait for the answer to our association request.", unit="seconds", gt=0, le=600
+    )
+    dimse_timeout_seconds: float = setting(
+        60.0, "Wait for the answer to each object sent.", unit="seconds", gt=0, le=3600
+    )
+    give_up_days: float = setting(
+        7.0, "How long a result is offered to a destination that is down.", unit="days", gt=0, le=365
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Destination":
+        for key in _NEEDED[self.kind]:
+            if getattr(self, key) is None:
+                raise _missing(key, f'is missing: kind = "{self.kind}" needs it')
+        return self
+
+
+class Notifier(Section):
+    """Who is told of outcomes, beside the PACS. One [[notify]] table each."""
+
+    name: str = setting(..., "Name in the job log.", allowed=NAME_ALLOWED, example="worklist", pattern=NAME_PATTERN)
+    kind: Literal["hl7", "webhook"] = setting(
+        ..., '"hl7": HL7 v2 ORU^R01 over MLLP; "webhook": a signed JSON document over HTTP.', example="hl7"
+    )
+    outcomes: tuple[OutcomeWord, ...] = setting(("positive",), "Which outcomes it is told of.", min_length=1)
+    host: Host | None = setting(
+        None,
+        "Address of the MLLP listener.",
+        allowed=HOST_ALLOWED,
+        example="127.0.0.1",
+        default_text='needed for "hl7"',
+    )
+    port: int | None = setting(
+        None,
+        "TCP port of the MLLP listener.",
+        allowed="a whole number from 1 to 65535",
+        example=2575,
+        default_text='needed for "hl7"',
+        ge=1,
+        le=65535,
+    )
+    receiving_application: str = setting("", "MSH-5.", allowed="at most 180 characters", max_length=180)
+    receiving_facility: str = setting("", "MSH-6.", allowed="at most 180 characters", max_length=180)
+    url: str | None = setting(
+        None,
+        "Where the document is posted.",
+        allowed="an http or https URL",
+        example="https://worklist.example.org/hounsfield",
+        default_text='needed for "webhook"',
+        pattern=r"^https?://",
+    )
+    secret_file: AbsolutePath | None = setting(
+        None,
+        "File with the secret that signs the documents (HMAC-SHA-256).",
+        allowed="a path",
+        example="/etc/hounsfield/webhook.secret",
+        default_text='needed for "webhook"',
+    )
+    include_patient: bool = setting(
+        False, "Name the patient in the webhook's document. HL7 messages always do: they are filed by it."
+    )
+    allow_demonstration: bool = setting(
+        False, "Tell it of results of bundles that are not for clinical use, though it is not on loopback."
+    )
+    timeout_seconds: float = setting(10.0, "Wait for the connection and for the answer.", unit="seconds", gt=0, le=600)
+    give_up_days: float = setting(7.0, "How long it is tried while nobody answers.", unit="days", gt=0, le=365)
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Notifier":
+        for key in ("host", "port") if self.kind == "hl7" else ("url", "secret_file"):
+            if getattr(self, key) is None:
+                raise _missing(key, f'is missing: kind = "{self.kind}" needs it')
+        return self
+
+
+class FeedbackSettings(Section):
+    """What readers say about our results, by objects they store: key object selections and reports."""
+
+    agree: tuple[str, ...] = setting(
+        (),
+        "Document titles that mean agreement, as CODE,SCHEME.",
+        allowed='a list of texts such as "113000,DCM"',
+        example=["113000,DCM"],
+    )
+    disagree: tuple[str, ...] = setting(
+        ("113001,DCM", "113037,DCM"),
+        "Document titles that mean disagreement, as CODE,SCHEME; rejection notes always do.",
+        allowed='a list of texts such as "113001,DCM"',
+    )
+
+
+def _missing(key: str, text: str) -> PydanticCustomError:
+    context = {"text": text, "below": key, "allowed": "`hounsfield config init` writes an example"}
+    return PydanticCustomError("setting", "{text}", context)

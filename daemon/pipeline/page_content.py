@@ -1,0 +1,73 @@
+"""What stands on the pages of one result: the evidence of a report, chosen for the eye."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydicom import Dataset
+
+from hounsfield.model.bundle import Bundle
+from hounsfield.model.findings import Analysis, Finding
+from hounsfield.model.headers import SliceHeader
+from hounsfield.model.page import PageContent, PageSlice
+from hounsfield.storage.records import Verdict
+from hounsfield.storage.states import Outcome
+
+PAGE_SLICES = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What a report speaks of: the snapshot, its identity and its completeness."""
+
+    sources: tuple[Dataset, ...]
+    """Data sets without pixels of every instance, in volume order where there is one."""
+    headers: tuple[SliceHeader, ...]
+    """Headers in volume order; empty where no geometry could be had."""
+    slices_hu: Sequence[np.ndarray]
+    """HU (rows, columns) per header; empty if the pixels were not read."""
+    identity: str
+    verdict: Verdict
+
+
+def page_content(bundle: Bundle, analysis: Analysis, evidence: Evidence, outcome: Outcome, words: str) -> PageContent:
+    """Return what the summary page says and shows."""
+    manifest = bundle.manifest
+    finding = analysis.finding
+    return PageContent(
+        verdict={Outcome.POSITIVE: "FLAGGED", Outcome.NEGATIVE: "NOT FLAGGED"}.get(outcome, "NOT ANALYSED"),
+        words=words,
+        short=manifest.output.labels[0].short,
+        score=finding.score if finding else None,
+        score_word="Probability" if manifest.calibrated else "Score",
+        threshold=finding.threshold if finding else None,
+        slice_threshold=finding.slice_threshold if finding else None,
+        slice_scores=tuple(s.score for s in finding.slices) if finding else (),
+        slices=_top_slices(finding, evidence),
+        bundle=f"{manifest.name} {manifest.version}",
+        completeness=str(evidence.verdict.completeness),
+        remarks=(*evidence.verdict.remarks, *analysis.remarks),
+        banner=manifest.banner,
+    )
+
+
+def _top_slices(finding: Finding | None, evidence: Evidence) -> tuple[PageSlice, ...]:
+    """The slices with the highest scores, in volume order; without scores, slices evenly through the volume."""
+    count = len(evidence.slices_hu)
+    if not count:
+        return ()
+    if finding is None:
+        chosen = np.unique(np.linspace(0, count - 1, min(PAGE_SLICES, count)).round().astype(int))
+    else:
+        scores = np.array([s.score for s in finding.slices])
+        chosen = np.sort(np.argsort(-scores, kind="stable")[:PAGE_SLICES])
+    return tuple(
+        PageSlice(
+            number=int(i) + 1,
+            hu=evidence.slices_hu[i],
+            score=finding.slices[i].score if finding else None,
+            pixel_spacing=evidence.headers[i].pixel_spacing or (1.0, 1.0),
+            orientation=evidence.headers[i].orientation,
+        )
+        for i in chosen
+    )
