@@ -307,7 +307,7 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     Reason.NO_PROOF: ReasonText(
         _DELIVERY,
         "The destination took the result and gave no proof within `proof_hours` that it keeps it.",
-        "See whether it answers storage commitment or C-FIND at all; `proof` at the [[destination]] says what is asked.",
+        "See whether it answers such questions at all; `proof` at the [[destination]] says what it is asked.",
     ),
     Reason.CIRCUIT_OPEN: ReasonText(
         _DELIVERY,

@@ -1,0 +1,47 @@
+"""What a destination wants its objects to be like. Destinations with the same profile share one set of objects."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+from hounsfield.daemon.config.destinations import (
+    CaptureModality,
+    Destination,
+    Language,
+    ReportTitle,
+    ResultRole,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How the objects of one result set are made. All of it goes into their UIDs: other content, another instance."""
+
+    roles: tuple[ResultRole, ...] = ("sr", "sc")
+    sr_title: ReportTitle = "measurement-report"
+    sc_modality: CaptureModality = "OT"
+    series_description: str = ""
+    """Pattern; empty: the result in words."""
+    language: Language = "en"
+    code_absence: bool = False
+    flagged_pages: int = 3
+
+    @property
+    def key(self) -> str:
+        """Hex SHA-256 of the values; empty for the default ones, so that those keep the UIDs they have."""
+        if self == Profile():
+            return ""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def profile_of(destination: Destination) -> Profile:
+    """Return what a destination wants."""
+    return Profile(
+        roles=tuple(role for role in ("sr", "sc", "ko", "pr") if role in destination.results),
+        sr_title=destination.sr_title,
+        sc_modality=destination.sc_modality,
+        series_description=destination.series_description,
+        language=destination.language,
+        code_absence=destination.code_absence,
+        flagged_pages=destination.flagged_pages,
+    )
