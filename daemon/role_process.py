@@ -155,6 +155,10 @@ def _deliver(application: "Application", stop: threading.Event) -> None:
         threading.Thread(target=repeat, args=(courier.work_one, stop), name="courier")
         for courier in application.couriers()
     ]
+    threads += [
+        threading.Thread(target=repeat, args=(messenger.work_one, stop), name="messenger")
+        for messenger in application.messengers()
+    ]
     for thread in threads:
         thread.start()
     stop.wait()
