@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield.storage import schema
+from hounsfield.storage.doorbell import Doorbell, SqliteDoorbell, Unwired
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.job_store import SqlJobStore
 from hounsfield.storage.peer_store import SqlPeerStore
@@ -23,6 +24,12 @@ class Database:
     jobs: JobStore
     peers: PeerStore
     transactions: Transactions
+    file: Path | None
+    """Of an embedded database."""
+
+    def doorbell(self) -> Doorbell:
+        """Return what notices that others have written, for one thread."""
+        return Unwired() if self.file is None else SqliteDoorbell(self.file)
 
     def close(self) -> None:
         """Close all connections."""
@@ -56,4 +63,5 @@ def open_database(url: str | None, home: Path) -> Database:
         jobs=SqlJobStore(transactions),
         peers=SqlPeerStore(transactions),
         transactions=transactions,
+        file=path,
     )
