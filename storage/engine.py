@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield.storage import schema
+from hounsfield.storage.destination_state import DestinationStateStore
+from hounsfield.storage.destination_state_store import SqlDestinationStateStore
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.job_store import SqlJobStore
 from hounsfield.storage.peer_store import SqlPeerStore
@@ -22,6 +24,7 @@ class Database:
     series: SeriesStore
     jobs: JobStore
     peers: PeerStore
+    destination_states: DestinationStateStore
     transactions: Transactions
 
     def close(self) -> None:
@@ -55,5 +58,6 @@ def open_database(url: str | None, home: Path) -> Database:
         series=SqlSeriesStore(transactions),
         jobs=SqlJobStore(transactions),
         peers=SqlPeerStore(transactions),
+        destination_states=SqlDestinationStateStore(transactions),
         transactions=transactions,
     )
