@@ -312,7 +312,7 @@ class Application:
         from hounsfield.daemon.delivery.address import address_of
         from hounsfield.daemon.delivery.dicom_transport import DicomTransport
 
-        return DicomTransport(address_of(destination, self.settings.dicom.ae_title), self.files)
+        return DicomTransport(address_of(destination, self.settings.dicom.ae_title), self.database.jobs, self.files)
 
 
 def build(settings: Settings) -> Application:
