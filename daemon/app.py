@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from hounsfield.daemon.assembly.rules import RuleBook
     from hounsfield.daemon.assembly.silence import SilenceWatch
     from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
+    from hounsfield.daemon.config.destinations import Destination
+    from hounsfield.daemon.delivery.plugs import Transport
     from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.courier import Courier
     from hounsfield.daemon.pipeline.leases import LeaseKeeper
@@ -276,21 +278,41 @@ class Application:
 
     def couriers(self) -> list["Courier"]:
         """Build one courier per destination."""
+        return [self._courier(destination) for destination in self.settings.destination]
+
+    def _courier(self, destination: "Destination") -> "Courier":
+        from hounsfield.daemon.delivery.breaker import Breaker
         from hounsfield.daemon.pipeline.courier import Courier
 
-        return [
-            Courier(
-                name=self.process_name,
-                destination=destination,
-                calling_ae=self.settings.dicom.ae_title,
+        jitter = random.Random()  # noqa: S311 - not a secret
+        transport = self._transport(destination)
+        return Courier(
+            name=self.process_name,
+            destination=destination,
+            transport=transport,
+            prover=None,
+            patient_check=None,
+            breaker=Breaker(
+                name=destination.name,
+                probe=transport.probe,
+                probe_seconds=destination.probe_seconds,
+                states=self.database.destination_states,
                 jobs=self.database.jobs,
-                files=self.files,
-                keeper=self._keeper(self.settings.worker.job_timeout_seconds, lambda: None),
                 clock=self.clock,
-                random_source=random.Random(),  # noqa: S311 - jitter, not a secret
-            )
-            for destination in self.settings.destination
-        ]
+                random_source=jitter,
+            ),
+            jobs=self.database.jobs,
+            files=self.files,
+            keeper=self._keeper(self.settings.worker.job_timeout_seconds, lambda: None),
+            clock=self.clock,
+            random_source=jitter,
+        )
+
+    def _transport(self, destination: "Destination") -> "Transport":
+        from hounsfield.daemon.delivery.address import address_of
+        from hounsfield.daemon.delivery.dicom_transport import DicomTransport
+
+        return DicomTransport(address_of(destination, self.settings.dicom.ae_title), self.database.jobs, self.files)
 
 
 def build(settings: Settings) -> Application:

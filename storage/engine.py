@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield.storage import schema
+from hounsfield.storage.destination_state import DestinationStateStore
+from hounsfield.storage.destination_state_store import SqlDestinationStateStore
 from hounsfield.storage.doorbell import Doorbell, SqliteDoorbell, Unwired
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.job_store import SqlJobStore
@@ -23,6 +25,7 @@ class Database:
     series: SeriesStore
     jobs: JobStore
     peers: PeerStore
+    destination_states: DestinationStateStore
     transactions: Transactions
     file: Path | None
     """Of an embedded database."""
@@ -62,6 +65,7 @@ def open_database(url: str | None, home: Path) -> Database:
         series=SqlSeriesStore(transactions),
         jobs=SqlJobStore(transactions),
         peers=SqlPeerStore(transactions),
+        destination_states=SqlDestinationStateStore(transactions),
         transactions=transactions,
         file=path,
     )
