@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield.storage import schema
+from hounsfield.storage.commitment_store import SqlCommitmentStore
+from hounsfield.storage.commitments import CommitmentStore
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.job_store import SqlJobStore
 from hounsfield.storage.peer_store import SqlPeerStore
@@ -22,6 +24,7 @@ class Database:
     series: SeriesStore
     jobs: JobStore
     peers: PeerStore
+    commitments: CommitmentStore
     transactions: Transactions
 
     def close(self) -> None:
@@ -55,5 +58,6 @@ def open_database(url: str | None, home: Path) -> Database:
         series=SqlSeriesStore(transactions),
         jobs=SqlJobStore(transactions),
         peers=SqlPeerStore(transactions),
+        commitments=SqlCommitmentStore(transactions),
         transactions=transactions,
     )
