@@ -14,9 +14,9 @@ from hounsfield.daemon.delivery.proof.commitment import Request, Requested, requ
 from hounsfield.daemon.delivery.proof.decision import NOT_FOUND, Ask, judge, next_look
 from hounsfield.daemon.delivery.proof.find import SeriesAtPeer, instances_at
 from hounsfield.daemon.delivery.proof.reports import ReportDesk, TakeReport
-from hounsfield.daemon.delivery.retry import is_kept
 from hounsfield.daemon.delivery.query_peer import PeerOf
 from hounsfield.daemon.delivery.result_header import header_of
+from hounsfield.daemon.delivery.retry import is_kept
 from hounsfield.daemon.query.find import NoNumber, QueryPeer
 from hounsfield.storage.commitments import CommitmentStore
 from hounsfield.storage.records import JobRecord, ObjectDelivery, ResultObject

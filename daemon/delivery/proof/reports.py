@@ -62,9 +62,7 @@ def read_report(data: bytes, syntax: str) -> CommitmentAnswer:
         kept = [_uid(item, _INSTANCE) for item in _items(report, _KEPT)]
         order = ">H" if big_endian else "<H"
         failed = {_uid(item, _INSTANCE): _reason(item, order) for item in _items(report, _FAILED)}
-    except InstanceRefused:
-        raise Unreadable from None
-    except (EOFError, *_STUMBLES):
+    except (InstanceRefused, *_STUMBLES):
         raise Unreadable from None
     return CommitmentAnswer(transaction_uid=transaction, kept=kept, failed=failed)
 
