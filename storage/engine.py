@@ -6,6 +6,8 @@ from pathlib import Path
 from hounsfield.storage import schema
 from hounsfield.storage.commitment_store import SqlCommitmentStore
 from hounsfield.storage.commitments import CommitmentStore
+from hounsfield.storage.destination_state import DestinationStateStore
+from hounsfield.storage.destination_state_store import SqlDestinationStateStore
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.job_store import SqlJobStore
 from hounsfield.storage.peer_store import SqlPeerStore
@@ -25,6 +27,7 @@ class Database:
     jobs: JobStore
     peers: PeerStore
     commitments: CommitmentStore
+    destination_states: DestinationStateStore
     transactions: Transactions
 
     def close(self) -> None:
@@ -59,5 +62,6 @@ def open_database(url: str | None, home: Path) -> Database:
         jobs=SqlJobStore(transactions),
         peers=SqlPeerStore(transactions),
         commitments=SqlCommitmentStore(transactions),
+        destination_states=SqlDestinationStateStore(transactions),
         transactions=transactions,
     )

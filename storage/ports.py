@@ -213,6 +213,9 @@ class JobStore(Protocol):
         waits until earlier ones with the same subject and bundle have ended.
         """
 
+    def claim_overdue(self, destination: str, worker: str, lease: timedelta, now: datetime) -> Claim | None:
+        """Take a due DELIVER job of a destination whose ``give_up_at`` is over, as :meth:`claim` does."""
+
     def heartbeat(self, claim: Claim, until: datetime) -> bool:
         """Extend the lease; False when the claim is lost."""
 

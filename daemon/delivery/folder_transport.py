@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from hounsfield.daemon.delivery.association import Failure
 from hounsfield.daemon.delivery.plugs import Lost, ProofAnswer, Proven
 from hounsfield.daemon.delivery.proof.decision import CONFLICT, NOT_FOUND
-from hounsfield.daemon.delivery.scu import Failure, SendReport, SentObject
+from hounsfield.daemon.delivery.scu import SendReport, SentObject
 from hounsfield.daemon.errors import DeliveryError
 from hounsfield.storage.durable import SystemFileOperations, write_durably
 from hounsfield.storage.records import JobRecord, ResultObject, StoredResultSet

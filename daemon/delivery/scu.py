@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from pydicom.errors import InvalidDicomError
@@ -12,25 +11,15 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 
 from hounsfield.daemon.delivery.address import Address
+from hounsfield.daemon.delivery.association import Failure
 from hounsfield.daemon.delivery.reactor import steady
 from hounsfield.daemon.errors import DeliveryError
+
+__all__ = ["VERIFICATION", "Failure", "SendReport", "SentObject", "echo", "send"]
 
 VERIFICATION = "1.2.840.10008.1.1"
 _REJECTED_TRANSIENT = 2
 """Result of A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
-
-
-class Failure(StrEnum):
-    """Why objects did not get an answer of their own."""
-
-    UNREACHABLE = "unreachable"
-    """No connection, no answer in time, or the association broke off."""
-    BUSY = "busy"
-    """The association was rejected for now (PS3.8 9.3.4: rejected-transient)."""
-    REJECTED = "rejected"
-    """The association was rejected for good: an AE title is not known there."""
-    NOT_ACCEPTED = "not-accepted"
-    """The peer does not take the SOP class, or not in Explicit VR Little Endian."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +75,7 @@ def echo(address: Address) -> Failure | None:
         return _why_none(association)
     try:
         answer = association.send_c_echo()
-        return None if getattr(answer, "Status", None) == 0 else Failure.UNREACHABLE
+        return None if getattr(answer, "Status", None) == 0 else Failure.BROKEN_OFF
     finally:
         if association.is_established:
             association.release()
@@ -137,7 +126,7 @@ def _store_all(association: Association, stored: Sequence[_Stored]) -> SendRepor
             continue
         status = _store_one(association, entry, number)
         if status is None:
-            return SendReport(tuple(sent), Failure.UNREACHABLE)
+            return SendReport(tuple(sent), Failure.BROKEN_OFF)
         sent.append(SentObject(entry.sop_instance_uid, status))
     return SendReport(tuple(sent), failure)
 
