@@ -7,7 +7,7 @@ scanner sent. A result with the old one would end up with the wrong person, or w
 from collections.abc import Callable, Sequence
 
 from pydicom import Dataset
-from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.charset import convert_encodings, decode_bytes, python_encoding
 from pydicom.valuerep import TEXT_VR_DELIMS
 
 from hounsfield.daemon.clock import Clock
@@ -94,12 +94,15 @@ def _identity(elements: Dataset) -> tuple[str, str]:
 
 
 def _text(elements: Dataset, tag: int) -> str:
-    """Return a text in its character set; one that nobody can decode is compared byte by byte."""
+    """Return a text in its character set; where nobody knows that one, its bytes are compared.
+
+    The library would warn of an unknown one in the archive's words.
+    """
     raw = raw_value(elements, tag)
-    sets = raw_text(elements, _CHARACTER_SET)
+    terms = [term.strip() for term in raw_text(elements, _CHARACTER_SET).split("\\")]
+    if not all(term in python_encoding for term in terms):
+        return raw.decode("latin-1").strip(" \0")
     try:
-        encodings = convert_encodings(sets.split("\\")) if sets else ["iso8859"]
-        text = decode_bytes(raw, encodings, TEXT_VR_DELIMS)
+        return decode_bytes(raw, convert_encodings(terms), TEXT_VR_DELIMS).strip(" \0")
     except (LookupError, ValueError):
-        text = raw.decode("latin-1")
-    return text.strip(" \0")
+        return raw.decode("latin-1").strip(" \0")

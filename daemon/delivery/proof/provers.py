@@ -57,6 +57,7 @@ class CommitmentProver:
         jobs: Deliveries,
         clock: Clock,
         proof_hours: float,
+        linger_seconds: float = SAME_ASSOCIATION_SECONDS,
         ask: AskCommitment = request,
     ) -> None:
         self._peer_of = peer_of
@@ -65,6 +66,7 @@ class CommitmentProver:
         self._jobs = jobs
         self._clock = clock
         self._patience = timedelta(hours=proof_hours)
+        self._linger = linger_seconds
         self._ask = ask
 
     def prove(self, job: JobRecord, kept: Sequence[ResultObject], now: datetime) -> ProofAnswer:
@@ -95,7 +97,7 @@ class CommitmentProver:
         self._commitments.open(uid, job.id, step.sop_instance_uids, now)  # before it is sent: see CommitmentStore.open
         asked = Request(peer=peer, transaction_uid=uid, objects=objects)
         requested = self._ask(
-            asked, self._desk.take, lambda: self._is_answered(job, uid), self._clock.monotonic, SAME_ASSOCIATION_SECONDS
+            asked, self._desk.take, lambda: self._is_answered(job, uid), self._clock.monotonic, self._linger
         )
         if not requested.is_accepted:
             status = None if requested.status is None else f"{requested.status:04X}"

@@ -42,7 +42,7 @@ class Bench:
         self.uids = [one.sop_instance_uid for one in self.objects]
         self.peer: QueryPeer | None = None
 
-    def prover(self, peer: QueryPeer | None, hours: float = 24.0) -> CommitmentProver:
+    def prover(self, peer: QueryPeer | None, hours: float = 24.0, linger: float = 0.2) -> CommitmentProver:
         self.peer = peer
         return CommitmentProver(
             peer_of=lambda _: self.peer,
@@ -51,6 +51,7 @@ class Bench:
             jobs=self.database.jobs,
             clock=self.clock,
             proof_hours=hours,
+            linger_seconds=linger,
         )
 
     def prove(self, prover: CommitmentProver, seconds: float = 0) -> object:
@@ -102,7 +103,7 @@ def reports_after(peer: Archive, event: Any, information: Dataset) -> int:
 @pytest.mark.parametrize("behave", [reports_first, reports_after])
 def test_a_report_on_the_same_association_is_a_proof_in_either_order(bench: Bench, behave: Any) -> None:
     with archive(behave) as peer:
-        assert bench.prove(bench.prover(peer.peer())) == Proven()
+        assert bench.prove(bench.prover(peer.peer(), linger=5.0)) == Proven()
     (information,) = peer.asked
     assert asked_uids(information) == bench.uids
     assert peer.statuses[0] == 0
