@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from hounsfield.daemon.assembly.silence import SilenceWatch
     from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
     from hounsfield.daemon.config.destinations import Destination
-    from hounsfield.daemon.delivery.plugs import Transport
+    from hounsfield.daemon.delivery.outfit import Outfitter
+    from hounsfield.daemon.delivery.proof.reports import ReportDesk
     from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.courier import Courier
     from hounsfield.daemon.pipeline.leases import LeaseKeeper
@@ -110,8 +111,13 @@ class Application:
             hasher=self.hasher,
             name=self.process_name,
             tls=self._tls(),
+            take_report=self.report_desk.take if self._is_committed_to() else None,
             beat=beat,
         )
+
+    def _is_committed_to(self) -> bool:
+        """Whether a destination is asked for storage commitment, and so reports to us."""
+        return any(destination.proof == "commitment" for destination in self.settings.destination)
 
     def _tls(self) -> "TlsPort | None":
         settings = self.settings
@@ -285,16 +291,16 @@ class Application:
         from hounsfield.daemon.pipeline.courier import Courier
 
         jitter = random.Random()  # noqa: S311 - not a secret
-        transport = self._transport(destination)
+        plugs = self._outfitter.plugs_of(destination)
         return Courier(
             name=self.process_name,
             destination=destination,
-            transport=transport,
-            prover=None,
-            patient_check=None,
+            transport=plugs.transport,
+            prover=plugs.prover,
+            patient_check=plugs.patient_check,
             breaker=Breaker(
                 name=destination.name,
-                probe=transport.probe,
+                probe=plugs.transport.probe,
                 probe_seconds=destination.probe_seconds,
                 states=self.database.destination_states,
                 jobs=self.database.jobs,
@@ -308,11 +314,30 @@ class Application:
             random_source=jitter,
         )
 
-    def _transport(self, destination: "Destination") -> "Transport":
-        from hounsfield.daemon.delivery.address import address_of
+    @cached_property
+    def _outfitter(self) -> "Outfitter":
         from hounsfield.daemon.delivery.dicom_transport import DicomTransport
+        from hounsfield.daemon.delivery.outfit import Outfitter
+        from hounsfield.daemon.delivery.senders import Senders
+        from hounsfield.daemon.reception.known_peers import KnownPeers
 
-        return DicomTransport(address_of(destination, self.settings.dicom.ae_title), self.database.jobs, self.files)
+        return Outfitter(
+            calling_ae=self.settings.dicom.ae_title,
+            jobs=self.database.jobs,
+            files=self.files,
+            commitments=self.database.commitments,
+            desk=self.report_desk,
+            senders=Senders(self.database.series, KnownPeers(self.settings.peer, self.clock)),
+            clock=self.clock,
+            dicom=lambda address: DicomTransport(address, self.database.jobs, self.files),
+        )
+
+    @cached_property
+    def report_desk(self) -> "ReportDesk":
+        """What takes in the reports of storage commitment."""
+        from hounsfield.daemon.delivery.proof.reports import ReportDesk
+
+        return ReportDesk(self.database.commitments, self.clock)
 
 
 def build(settings: Settings) -> Application:

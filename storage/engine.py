@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield.storage import schema
+from hounsfield.storage.commitment_store import SqlCommitmentStore
+from hounsfield.storage.commitments import CommitmentStore
 from hounsfield.storage.destination_state import DestinationStateStore
 from hounsfield.storage.destination_state_store import SqlDestinationStateStore
 from hounsfield.storage.doorbell import Doorbell, SqliteDoorbell, Unwired
@@ -25,6 +27,7 @@ class Database:
     series: SeriesStore
     jobs: JobStore
     peers: PeerStore
+    commitments: CommitmentStore
     destination_states: DestinationStateStore
     transactions: Transactions
     file: Path | None
@@ -65,6 +68,7 @@ def open_database(url: str | None, home: Path) -> Database:
         series=SqlSeriesStore(transactions),
         jobs=SqlJobStore(transactions),
         peers=SqlPeerStore(transactions),
+        commitments=SqlCommitmentStore(transactions),
         destination_states=SqlDestinationStateStore(transactions),
         transactions=transactions,
         file=path,

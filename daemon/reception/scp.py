@@ -13,6 +13,7 @@ from pynetdicom.association import Association
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import DicomSettings, Peer
+from hounsfield.daemon.delivery.proof.reports import TakeReport
 from hounsfield.daemon.errors import PortUnavailable, TlsUnusable
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.notify import notify
@@ -73,9 +74,10 @@ class Receiver:
         hasher: UidHasher,
         name: str,
         tls: TlsPort | None = None,
+        take_report: TakeReport | None = None,
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        """``beat`` is called at least once per second while we listen."""
+        """``beat`` is called at least once per second while we listen; ``take_report``: see :class:`Desk`."""
         self._settings = settings
         self._peers = peers
         self._spool = spool
@@ -86,6 +88,7 @@ class Receiver:
         self._hasher = hasher
         self._name = name
         self._tls = tls
+        self._take_report = take_report
         self._beat = beat
         self._sightings = SightingBook(clock)
         self._servers: list[library.ReceivingServer] = []
@@ -154,6 +157,7 @@ class Receiver:
             registrar=registrar,
             clock=clock,
             receiver=self._name,
+            take_report=self._take_report,
         )
         doors = self._doors(desk)
         self._lobby = Lobby(

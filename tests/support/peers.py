@@ -124,6 +124,12 @@ class Orthanc:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return bytes(answer.read())
 
+    def delete(self, path: str) -> None:
+        """Send ``DELETE /path`` to its REST API."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/{path.lstrip('/')}", method="DELETE")
+        with urllib.request.urlopen(request, timeout=10):
+            return
+
     def instances(self) -> dict[str, str]:
         """Return Orthanc's identifier of every SOP Instance UID it holds."""
         found = json.loads(self.get("/instances?expand"))
@@ -144,9 +150,16 @@ class Orthanc:
 
 @contextmanager
 def orthanc(
-    folder: Path, *, dicom_port: int | None = None, http_port: int | None = None, ae_title: str = "ORTHANC"
+    folder: Path,
+    *,
+    dicom_port: int | None = None,
+    http_port: int | None = None,
+    ae_title: str = "ORTHANC",
+    reports_to: int | None = None,
 ) -> Iterator[Orthanc]:
     """Run an Orthanc of our own that keeps its data in ``folder``; started again there, it still has them.
+
+    ``reports_to``: the port of HOUNSFIELD, to which it sends its reports of storage commitment.
 
     It is killed at the end: its clean shutdown takes 3.5 s and adds nothing to what it has stored.
     """
@@ -167,6 +180,7 @@ def orthanc(
         "Plugins": [],
         "StableAge": 1,
         "SaveJobs": False,
+        "DicomModalities": {} if reports_to is None else {"hounsfield": ["HOUNSFIELD", "127.0.0.1", reports_to]},
     }
     settings = folder / "orthanc.json"
     settings.write_text(json.dumps(configuration))
