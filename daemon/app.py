@@ -18,6 +18,7 @@ from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.home import prepare_home
 from hounsfield.daemon.kept import kept
 from hounsfield.daemon.logs import UidHasher
+from hounsfield.storage.control import Part
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.spool import Spool
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.assembly.rules import RuleBook
     from hounsfield.daemon.assembly.silence import SilenceWatch
     from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
+    from hounsfield.daemon.gates import Gate
     from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.courier import Courier
     from hounsfield.daemon.pipeline.leases import LeaseKeeper
@@ -92,6 +94,12 @@ class Application:
 
         return open_shelf(self.settings)
 
+    def gate(self, part: Part) -> "Gate":
+        """Build what holds back the work of a part that a person paused; one for each thread."""
+        from hounsfield.daemon.gates import Gate
+
+        return Gate(self.database.control, part, self.clock)
+
     def receiver(self, beat: Callable[[], None], port: int = 0) -> "Receiver":
         """Build the Storage SCP; it calls ``beat`` as long as it turns. ``port`` replaces the configured one."""
         from hounsfield.daemon.reception.scp import Receiver
@@ -109,6 +117,7 @@ class Application:
             name=self.process_name,
             tls=self._tls(),
             beat=beat,
+            control=self.database.control,
         )
 
     def _tls(self) -> "TlsPort | None":

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield.storage import schema
+from hounsfield.storage.control import ControlStore
+from hounsfield.storage.control_store import SqlControlStore
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.job_store import SqlJobStore
 from hounsfield.storage.peer_store import SqlPeerStore
@@ -22,6 +24,7 @@ class Database:
     series: SeriesStore
     jobs: JobStore
     peers: PeerStore
+    control: ControlStore
     transactions: Transactions
 
     def close(self) -> None:
@@ -55,5 +58,6 @@ def open_database(url: str | None, home: Path) -> Database:
         series=SqlSeriesStore(transactions),
         jobs=SqlJobStore(transactions),
         peers=SqlPeerStore(transactions),
+        control=SqlControlStore(transactions),
         transactions=transactions,
     )

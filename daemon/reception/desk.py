@@ -16,7 +16,8 @@ from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.reception import library
 from hounsfield.daemon.reception.admission import Admission, Applicant, Decision, Rejection
 from hounsfield.daemon.reception.associations import Claim, OpenAssociation, Parties
-from hounsfield.daemon.reception.contexts import ContextOffer
+from hounsfield.daemon.reception.contexts import VERIFICATION, ContextOffer
+from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.messages import AcceptedContext, Arrival
 from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.sightings import SightingBook
@@ -26,6 +27,9 @@ from hounsfield.daemon.reception.wire import Command
 from hounsfield.storage.states import AssociationEnding
 
 log = structlog.get_logger("hounsfield.reception")
+
+_WHILE_PAUSED = frozenset({VERIFICATION, "1.2.840.10008.1.20.1"})
+"""What may be asked for while intake is paused: whether we live, and to tell us that our results are kept (PS3.4 J)."""
 
 
 class Desk:
@@ -41,6 +45,7 @@ class Desk:
         registrar: Registrar,
         clock: Clock,
         receiver: str,
+        gate: IntakeGate,
     ) -> None:
         self._admission = admission
         self._offer = offer
@@ -49,6 +54,7 @@ class Desk:
         self._registrar = registrar
         self._clock = clock
         self._receiver = receiver
+        self._gate = gate
         self._open: dict[Association, OpenAssociation] = {}
         self._lock = threading.Lock()
         self._is_closing = False
@@ -102,7 +108,10 @@ class Desk:
             certificate=_fingerprint(library.peer_certificate(association)),
             has_user_identity=association.requestor.user_identity is not None,
         )
+        wanted = [str(context.abstract_syntax) for context in request.presentation_context_definition_list]
         decision = self._admission.identify(applicant)  # may wait for a resolver: not under the lock
+        if decision.is_admitted and self._gate.is_closed and not _WHILE_PAUSED.issuperset(wanted):
+            decision = replace(decision, rejection=Rejection.PAUSED)
         with self._lock:
             decision = self._seat(decision, parties)
             if decision.is_admitted:
@@ -114,7 +123,6 @@ class Desk:
             return
         if decision.overlooked is not None:
             self._log_decision("association admitted by dicom.learning", parties, decision.overlooked)
-        wanted = [str(context.abstract_syntax) for context in request.presentation_context_definition_list]
         association.acceptor.supported_contexts = self._offer.of(wanted)
 
     def _seat(self, decision: Decision, parties: Parties) -> Decision:

@@ -15,6 +15,7 @@ from hounsfield.daemon.config.sections import DicomSettings, Peer, TlsSettings
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.reception.scp import Receiver, TlsPort
 from hounsfield.daemon.reception.tls import TlsIdentity, handshake_words
+from hounsfield.storage.control import ControlStore
 from hounsfield.storage.spool import Spool
 
 
@@ -84,6 +85,7 @@ def receiving(
     name: str = "receiver-1",
     tls: TlsSettings | None = None,
     beat: Callable[[], None] = lambda: None,
+    control: ControlStore | None = None,
     **settings: Any,
 ) -> Iterator[Reception]:
     """Run a receiver on a free port of 127.0.0.1; it is stopped with the block."""
@@ -102,6 +104,7 @@ def receiving(
         name=name,
         tls=None if tls is None else TlsPort("127.0.0.1", 0, TlsIdentity(tls, clock).context, handshake_words),
         beat=beat,
+        control=control,
     )
     receiver.start()
     try:
