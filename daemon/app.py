@@ -18,6 +18,7 @@ from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.home import prepare_home
 from hounsfield.daemon.kept import kept
 from hounsfield.daemon.logs import UidHasher
+from hounsfield.storage.control import Part
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.spool import Spool
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.config.destinations import Destination
     from hounsfield.daemon.delivery.outfit import Outfitter
     from hounsfield.daemon.delivery.proof.reports import ReportDesk
+    from hounsfield.daemon.gates import Gate
     from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.courier import Courier
     from hounsfield.daemon.pipeline.leases import LeaseKeeper
@@ -95,6 +97,12 @@ class Application:
 
         return open_shelf(self.settings)
 
+    def gate(self, part: Part) -> "Gate":
+        """Build what holds back the work of a part that a person paused; one for each thread."""
+        from hounsfield.daemon.gates import Gate
+
+        return Gate(self.database.control, part, self.clock)
+
     def receiver(self, beat: Callable[[], None], port: int = 0) -> "Receiver":
         """Build the Storage SCP; it calls ``beat`` as long as it turns. ``port`` replaces the configured one."""
         from hounsfield.daemon.reception.scp import Receiver
@@ -113,6 +121,7 @@ class Application:
             tls=self._tls(),
             take_report=self.report_desk.take if self._is_committed_to() else None,
             beat=beat,
+            control=self.database.control,
         )
 
     def _is_committed_to(self) -> bool:

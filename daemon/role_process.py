@@ -27,12 +27,14 @@ from hounsfield.daemon.ports import refuse_taken_port
 from hounsfield.daemon.roles import Role
 from hounsfield.daemon.stop_signals import HURRY_SECONDS, STOP_SECONDS, StopSignals
 from hounsfield.model.errors import ModelError
+from hounsfield.storage.control import Part
 from hounsfield.storage.doorbell import Doorbell
 from hounsfield.storage.errors import StorageError
 
 if TYPE_CHECKING:
     from hounsfield.daemon.app import Application
     from hounsfield.daemon.config.settings import Settings
+    from hounsfield.daemon.gates import Gate
     from hounsfield.daemon.pipeline.worker import Worker
 
 log = structlog.get_logger("hounsfield.role")
@@ -113,7 +115,8 @@ def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Applicati
 
         repeat(tick, signals.stop, application.database.doorbell())
     elif role is Role.WORKER:
-        _work(application.worker(), signals, application.database.doorbell())
+        doorbell = application.database.doorbell()
+        _work(application.worker(), application.gate(Part.INFERENCE), signals, doorbell)
     else:
         _deliver(application, signals.stop)
     return application
@@ -125,12 +128,12 @@ def _build(settings: "Settings") -> "Application":
     return build(settings)
 
 
-def _work(worker: "Worker", signals: StopSignals, doorbell: Doorbell) -> None:
+def _work(worker: "Worker", gate: "Gate", signals: StopSignals, doorbell: Doorbell) -> None:
     done = threading.Event()
     arguments = (worker, signals.stop, done, os._exit)
     threading.Thread(target=hand_back, args=arguments, name="stop", daemon=True).start()
     signals.on_hurry(partial(give_back_and_leave, worker, os._exit))
-    repeat(worker.work_one, signals.stop, doorbell)
+    repeat(gate.guard(worker.work_one), signals.stop, doorbell)
     done.set()
 
 
@@ -153,7 +156,15 @@ def give_back_and_leave(worker: "Worker", leave: Callable[[int], object]) -> Non
 
 def _deliver(application: "Application", stop: threading.Event) -> None:
     threads = [
-        threading.Thread(target=repeat, args=(courier.work_one, stop, application.database.doorbell()), name="courier")
+        threading.Thread(
+            target=repeat,
+            args=(
+                application.gate(Part.DELIVERY).guard(courier.work_one),
+                stop,
+                application.database.doorbell(),
+            ),
+            name="courier",
+        )
         for courier in application.couriers()
     ]
     for thread in threads:

@@ -6,6 +6,8 @@ from pathlib import Path
 from hounsfield.storage import schema
 from hounsfield.storage.commitment_store import SqlCommitmentStore
 from hounsfield.storage.commitments import CommitmentStore
+from hounsfield.storage.control import ControlStore
+from hounsfield.storage.control_store import SqlControlStore
 from hounsfield.storage.destination_state import DestinationStateStore
 from hounsfield.storage.destination_state_store import SqlDestinationStateStore
 from hounsfield.storage.doorbell import Doorbell, SqliteDoorbell, Unwired
@@ -29,6 +31,7 @@ class Database:
     peers: PeerStore
     commitments: CommitmentStore
     destination_states: DestinationStateStore
+    control: ControlStore
     transactions: Transactions
     file: Path | None
     """Of an embedded database."""
@@ -70,6 +73,7 @@ def open_database(url: str | None, home: Path) -> Database:
         peers=SqlPeerStore(transactions),
         commitments=SqlCommitmentStore(transactions),
         destination_states=SqlDestinationStateStore(transactions),
+        control=SqlControlStore(transactions),
         transactions=transactions,
         file=path,
     )

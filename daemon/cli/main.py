@@ -12,6 +12,7 @@ from hounsfield.daemon.cli import (
     doctor,
     echo,
     jobs,
+    pause,
     peers,
     phantom,
     rules,
@@ -36,6 +37,8 @@ app.command("run")(run.run)
 app.command("demo")(demo.demo)
 app.command("send")(send.send)
 app.command("echo")(echo.echo)
+app.command("pause")(pause.pause)
+app.command("resume")(pause.resume)
 app.add_typer(jobs.app)
 app.add_typer(series.app)
 app.add_typer(rules.app)
