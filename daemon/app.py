@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.courier import Courier
     from hounsfield.daemon.pipeline.leases import LeaseKeeper
+    from hounsfield.daemon.pipeline.messenger import Messenger
     from hounsfield.daemon.pipeline.reporting import Reporter
     from hounsfield.daemon.pipeline.rescuer import Rescuer
     from hounsfield.daemon.pipeline.worker import Worker
@@ -347,6 +348,25 @@ class Application:
         from hounsfield.daemon.delivery.proof.reports import ReportDesk
 
         return ReportDesk(self.database.commitments, self.clock)
+
+    def messengers(self) -> list["Messenger"]:
+        """Build one messenger per [[notify]]."""
+        from hounsfield.daemon.notifications.senders import sender_of
+        from hounsfield.daemon.pipeline.messenger import Messenger
+
+        return [
+            Messenger(
+                name=self.process_name,
+                notifier=notifier,
+                sender=sender_of(notifier, self.settings.site.name, self.clock),
+                jobs=self.database.jobs,
+                files=self.files,
+                keeper=self._keeper(self.settings.worker.job_timeout_seconds, lambda: None),
+                clock=self.clock,
+                random_source=random.Random(),  # noqa: S311 - jitter, not a secret
+            )
+            for notifier in self.settings.notify
+        ]
 
 
 def build(settings: Settings) -> Application:

@@ -167,6 +167,10 @@ def _deliver(application: "Application", stop: threading.Event) -> None:
         )
         for courier in application.couriers()
     ]
+    threads += [
+        threading.Thread(target=repeat, args=(messenger.work_one, stop), name="messenger")
+        for messenger in application.messengers()
+    ]
     for thread in threads:
         thread.start()
     stop.wait()

@@ -13,7 +13,7 @@ from hounsfield.storage.job_changes import NO_LEASE, JobChange, change_job, lock
 from hounsfield.storage.records import Claim, DeliveryRequest, ObjectDelivery, ResultObject, ResultSet
 from hounsfield.storage.registration import lock_series
 from hounsfield.storage.rows import AnyRow
-from hounsfield.storage.states import JobAction, JobKind, JobState, Proof, Reason, SeriesState, Stage
+from hounsfield.storage.states import JobAction, JobKind, JobState, Proof, Reason, SeriesState
 from hounsfield.storage.tables import delivered_object, job, result_object, result_set
 
 BEYOND_REACH = 2**31 - 1
@@ -84,7 +84,8 @@ def insert_result(connection: Connection, row: AnyRow, result: ResultSet, now: d
 
 def _withheld(ended: NewEvent, request: DeliveryRequest, reason: Reason) -> NewEvent:
     detail: dict[str, object] = {"step": f"withheld from {request.destination}", "destination": request.destination}
-    return replace(ended, stage=Stage.DELIVER, from_state=ended.to_state, reason=reason, seconds=None, detail=detail)
+    stage = STAGE_OF_KIND[request.kind]
+    return replace(ended, stage=stage, from_state=ended.to_state, reason=reason, seconds=None, detail=detail)
 
 
 def insert_delivery(

@@ -12,6 +12,7 @@ from hounsfield.daemon.cli import (
     doctor,
     echo,
     jobs,
+    notify,
     pause,
     peers,
     phantom,
@@ -43,6 +44,7 @@ app.add_typer(jobs.app)
 app.add_typer(series.app)
 app.add_typer(rules.app)
 app.add_typer(peers.app)
+app.add_typer(notify.app)
 app.add_typer(bundle.app)
 app.command("phantom")(phantom.phantom)
 app.add_typer(config.app)

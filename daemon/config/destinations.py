@@ -1,6 +1,7 @@
 """The sections about where results go: destinations, notifications, and what comes back from readers."""
 
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
@@ -224,6 +225,8 @@ class Notifier(Section):
         for key in ("host", "port") if self.kind == "hl7" else ("url", "secret_file"):
             if getattr(self, key) is None:
                 raise _missing(key, f'is missing: kind = "{self.kind}" needs it')
+        if self.url is not None and not _has_address(self.url):
+            raise _missing("url", "names no host, or a port that is none")
         return self
 
 
@@ -241,6 +244,14 @@ class FeedbackSettings(Section):
         "Document titles that mean disagreement, as CODE,SCHEME; rejection notes always do.",
         allowed='a list of texts such as "113001,DCM"',
     )
+
+
+def _has_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _missing(key: str, text: str) -> PydanticCustomError:

@@ -47,7 +47,8 @@ class Reporter:
         self._device_uid = device_uid
         self._clock = clock
         roles = {role for destination in settings.destination for role in destination.results}
-        self._roles = tuple(sorted(roles or {"sr", "sc"}, reverse=True))
+        told = {"sr"} if settings.notify else set()  # what notifications tell they read from the report
+        self._roles = tuple(sorted((roles or {"sr", "sc"}) | told, reverse=True))
 
     def report(
         self,
