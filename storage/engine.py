@@ -5,6 +5,8 @@ from pathlib import Path
 
 from hounsfield.storage import schema
 from hounsfield.storage.errors import StorageError
+from hounsfield.storage.feedback import FeedbackStore
+from hounsfield.storage.feedback_store import SqlFeedbackStore
 from hounsfield.storage.job_store import SqlJobStore
 from hounsfield.storage.peer_store import SqlPeerStore
 from hounsfield.storage.ports import JobStore, PeerStore, SeriesStore
@@ -22,6 +24,7 @@ class Database:
     series: SeriesStore
     jobs: JobStore
     peers: PeerStore
+    feedback: FeedbackStore
     transactions: Transactions
 
     def close(self) -> None:
@@ -55,5 +58,6 @@ def open_database(url: str | None, home: Path) -> Database:
         series=SqlSeriesStore(transactions),
         jobs=SqlJobStore(transactions),
         peers=SqlPeerStore(transactions),
+        feedback=SqlFeedbackStore(transactions),
         transactions=transactions,
     )
