@@ -81,9 +81,7 @@ class FeedbackStore(Protocol):
     def add(self, feedback: Sequence[Feedback]) -> int:
         """Keep what is new, and return how much it is; a document says something about a result once."""
 
-    def page(
-        self, *, after_id: int = 0, limit: int = 1000, since: datetime | None = None
-    ) -> list[FeedbackRecord]:
+    def page(self, *, after_id: int = 0, limit: int = 1000, since: datetime | None = None) -> list[FeedbackRecord]:
         """Return feedback in the order of its ids, one page; ``since``: only what was received then or later."""
 
     def of_job(self, job_id: int) -> list[FeedbackRecord]:

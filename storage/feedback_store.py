@@ -63,9 +63,7 @@ class SqlFeedbackStore:
         with self._transactions.write() as connection:
             return sum(_add(connection, one) for one in feedback)
 
-    def page(
-        self, *, after_id: int = 0, limit: int = 1000, since: datetime | None = None
-    ) -> list[FeedbackRecord]:
+    def page(self, *, after_id: int = 0, limit: int = 1000, since: datetime | None = None) -> list[FeedbackRecord]:
         """Return feedback in the order of its ids, one page."""
         query = select(feedback).where(feedback.c.id > after_id).order_by(feedback.c.id).limit(limit)
         if since is not None:

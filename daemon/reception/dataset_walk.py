@@ -156,7 +156,9 @@ class DatasetWalk:
             return start
         end = self._end(start, length, level)
         if self._is_sequence(tag, vr, start, end, level):
-            inside = _Level(limit=end, is_open=False, implicit=level.implicit, order=level.order, holds_items=True, tag=tag)
+            inside = _Level(
+                limit=end, is_open=False, implicit=level.implicit, order=level.order, holds_items=True, tag=tag
+            )
             self._enter(inside)
             return start
         if len(self._stack) == 1:
@@ -175,6 +177,10 @@ class DatasetWalk:
         if vr not in _SHORT_VRS and not (vr.isalpha() and vr.isupper()) and vr != b"??":
             raise InstanceRefused(Status.NOT_A_DATASET)
         return vr, self._short[level.order].unpack_from(self._data, at + 6)[0], at + 8
+
+    def _enter_defined(self, tag: int, end: int, level: _Level) -> None:
+        inside = _Level(limit=end, is_open=False, implicit=level.implicit, order=level.order, holds_items=True, tag=tag)
+        self._enter(inside)
 
     def _enter_undefined(self, tag: int, vr: bytes, level: _Level) -> None:
         fragments = tag in _PIXELS

@@ -22,6 +22,7 @@ HEAVY = (
 COMMANDS = {
     *("run", "demo", "send", "echo", "jobs", "series", "rules", "peers", "bundle", "phantom", "config", "db", "tls"),
     "doctor",
+    "feedback",
 }
 
 
