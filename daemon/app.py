@@ -142,6 +142,8 @@ class Application:
     def assembler(self) -> "Assembler":
         """Build the assembler."""
         from hounsfield.daemon.assembly.assembler import Assembler
+        from hounsfield.daemon.feedback.collector import FeedbackCollector
+        from hounsfield.daemon.feedback.opinions import Opinions
 
         assembly, book = self.settings.assembly, self.rule_book
         reader = self.series_reader()
@@ -149,6 +151,7 @@ class Application:
             series=self.database.series,
             reader=reader,
             decider=self.decider(reader, self.series_counts),
+            feedback=FeedbackCollector(self.database.feedback, Opinions(self.settings.feedback)),
             earliest=book.fastest_quiet(assembly),
             max_age=min(
                 [assembly.max_age_seconds, *(rule.max_age_seconds or assembly.max_age_seconds for rule in book.rules)]
@@ -167,8 +170,11 @@ class Application:
     def series_reader(self) -> "SeriesReader":
         """Build what reads the headers of received series."""
         from hounsfield.daemon.assembly.images import SeriesReader
+        from hounsfield.daemon.assembly.own_results import OwnResultFinder
+        from hounsfield.daemon.feedback.documents import DocumentReader
 
-        return SeriesReader(self.database.series, self.spool, sorted(self.rule_book.keywords))
+        own_results = OwnResultFinder(DocumentReader(self.spool, self.device_uid), self.database.feedback)
+        return SeriesReader(self.database.series, self.spool, own_results, sorted(self.rule_book.keywords))
 
     def decider(self, reader: "SeriesReader", counts: "SeriesCounts") -> "Decider":
         """Build what decides on series; it changes nothing."""

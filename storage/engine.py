@@ -12,6 +12,8 @@ from hounsfield.storage.destination_state import DestinationStateStore
 from hounsfield.storage.destination_state_store import SqlDestinationStateStore
 from hounsfield.storage.doorbell import Doorbell, SqliteDoorbell, Unwired
 from hounsfield.storage.errors import StorageError
+from hounsfield.storage.feedback import FeedbackStore
+from hounsfield.storage.feedback_store import SqlFeedbackStore
 from hounsfield.storage.job_store import SqlJobStore
 from hounsfield.storage.peer_store import SqlPeerStore
 from hounsfield.storage.ports import JobStore, PeerStore, SeriesStore
@@ -32,6 +34,7 @@ class Database:
     commitments: CommitmentStore
     destination_states: DestinationStateStore
     control: ControlStore
+    feedback: FeedbackStore
     transactions: Transactions
     file: Path | None
     """Of an embedded database."""
@@ -74,6 +77,7 @@ def open_database(url: str | None, home: Path) -> Database:
         commitments=SqlCommitmentStore(transactions),
         destination_states=SqlDestinationStateStore(transactions),
         control=SqlControlStore(transactions),
+        feedback=SqlFeedbackStore(transactions),
         transactions=transactions,
         file=path,
     )
