@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
+from hounsfield.daemon.config.descriptions import problem_of
 from hounsfield.daemon.config.fields import Section, setting
 from hounsfield.daemon.config.values import AE_TITLE_ALLOWED, HOST_ALLOWED, AbsolutePath, AETitle, Host
 
@@ -85,8 +86,8 @@ class Destination(Section):
     series_description: str = setting(
         "",
         "Series Description of the results, in which {finding}, {verdict}, {score}, {reason} and {bundle} are filled "
-        'in; it is cut after 64 characters and must say "not for diagnosis" in its own words if it is not empty.',
-        allowed="a text without backslash, with {verdict} in it",
+        'in; {score} is "score 0.93". It is cut after 64 characters; let it say "not for diagnosis" in your words.',
+        allowed="plain ASCII without \\, ^ and =, with {verdict} in it once and no word that denies a finding",
         example="AI {finding}: {verdict} {score} - not for diagnosis",
         default_text="the result in words",
     )
@@ -165,7 +166,9 @@ class Destination(Section):
     def _whole(self) -> "Destination":
         for key in _NEEDED[self.kind]:
             if getattr(self, key) is None:
-                raise _missing(key, f'is missing: kind = "{self.kind}" needs it')
+                raise _fault(key, f'is missing: kind = "{self.kind}" needs it')
+        if self.series_description and (problem := problem_of(self.series_description)):
+            raise _fault("series_description", problem)
         return self
 
 
@@ -223,7 +226,7 @@ class Notifier(Section):
     def _whole(self) -> "Notifier":
         for key in ("host", "port") if self.kind == "hl7" else ("url", "secret_file"):
             if getattr(self, key) is None:
-                raise _missing(key, f'is missing: kind = "{self.kind}" needs it')
+                raise _fault(key, f'is missing: kind = "{self.kind}" needs it')
         return self
 
 
@@ -243,6 +246,6 @@ class FeedbackSettings(Section):
     )
 
 
-def _missing(key: str, text: str) -> PydanticCustomError:
+def _fault(key: str, text: str) -> PydanticCustomError:
     context = {"text": text, "below": key, "allowed": "`hounsfield config init` writes an example"}
     return PydanticCustomError("setting", "{text}", context)
