@@ -22,7 +22,6 @@ from hounsfield.storage.states import Outcome
 NEVER = re.compile(r"absent|negative|normal|\bclear|unauff|ausgeschlossen|ohne befund", re.IGNORECASE)
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 JAPANESE = {"SpecificCharacterSet": ["", "ISO 2022 IR 87"], "PatientName": "Yamada^Tarou=山田^太郎=やまだ^たろう"}
-UTF8 = {"SpecificCharacterSet": "ISO_IR 192", "PatientName": "Łukasz^Żółć=山田^太郎", "StudyDescription": "Schädel"}
 
 
 class Segmentation:
@@ -61,7 +60,6 @@ SOURCES: dict[str, Callable[[Outcome], ReportRequest]] = {
     "single frames": _plain,
     "frames of one instance": _frames,
     "japanese names": lambda outcome: request(outcome, sources=series(**JAPANESE)),
-    "utf-8": lambda outcome: request(outcome, sources=series(**UTF8)),
     "german words": lambda outcome: replace(_plain(outcome), profile=Profile(language="de")),
 }
 
