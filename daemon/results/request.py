@@ -120,8 +120,8 @@ class ReportRequest:
     """Key of the reconstruction it is about (``hounsfield.model.parts``); empty where the series is one."""
     predecessors: tuple[PredecessorRef, ...] = ()
     pages: tuple[Page, ...]
-    """Pages of the secondary capture, the summary first, then single flagged slices: RGB, (rows, columns, 3). Empty: no
-    secondary capture can be built."""
+    """Pages of the secondary capture, RGB (rows, columns, 3): the summary, then single flagged slices, highest score
+    first. Empty: no secondary capture can be built."""
     marks: tuple[Mark, ...] = ()
     """What presentation states point to, on flagged images."""
     profile: Profile = field(default_factory=Profile)

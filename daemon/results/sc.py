@@ -7,12 +7,11 @@ from pydicom import Dataset
 
 from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.results import codes
-from hounsfield.daemon.results.evidence import KeyImage, key_images
+from hounsfield.daemon.results.evidence import KeyImage, flagged_images, key_images
 from hounsfield.daemon.results.parts import coded, copy_body_part, envelope, image_reference
 from hounsfield.daemon.results.request import ObjectReference, Page, ReportRequest
 from hounsfield.daemon.results.uids import reference_of
 from hounsfield.daemon.results.words import disclaimer, words_of
-from hounsfield.storage.states import Outcome
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 SERIES_NUMBER = 9002
@@ -46,7 +45,7 @@ def _pages(request: ReportRequest) -> tuple[Page, ...]:
     pages = request.pages
     if not pages or any(page.dtype != np.uint8 or page.ndim != 3 or page.shape[2] != 3 for page in pages):
         raise ResultError("a secondary capture needs a summary page of shape (rows, columns, 3), 8 bits")
-    most = 1 + (request.profile.flagged_pages if request.outcome is Outcome.POSITIVE else 0)
+    most = 1 + min(request.profile.flagged_pages, len(flagged_images(request)))
     sizes = accumulate(page.nbytes for page in pages[:most])
     fitting = sum(size <= MOST_BYTES for size in sizes)
     return pages[: max(fitting, 1)]
@@ -63,9 +62,14 @@ def _image(request: ReportRequest, reference: ObjectReference, page: Page, numbe
     result.BurnedInAnnotation = "NO"
     result.DerivationDescription = words.summary_page if number == 1 else words.flagged_page
     result.ImageComments = disclaimer(request)
-    result.SourceImageSequence = [_source_image(key) for key in key_images(request)]
+    result.SourceImageSequence = [_source_image(key) for key in _sources(request, number)]
     _pixels(result, page)
     return result
+
+
+def _sources(request: ReportRequest, number: int) -> list[KeyImage]:
+    """The images a page is about: all key images for the summary, one flagged slice for any other."""
+    return flagged_images(request)[number - 2 : number - 1] if number > 1 else key_images(request)
 
 
 def _source_image(key: KeyImage) -> Dataset:
