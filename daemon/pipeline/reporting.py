@@ -17,7 +17,7 @@ from hounsfield.daemon.results.registry import build
 from hounsfield.daemon.results.request import PredecessorRef, ReportRequest
 from hounsfield.model.bundle import Bundle
 from hounsfield.model.findings import Analysis
-from hounsfield.model.page import render_page, write_png
+from hounsfield.model.page import render_pages, write_png
 from hounsfield.model.page.canvas import Picture
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.records import JobRecord, ResultObject, ResultSet
@@ -60,7 +60,7 @@ class Reporter:
         """Write the objects and the preview; return the result set. ``reason`` overrides the rejection's code."""
         outcome, reason = _outcome(analysis, reason)
         words = "" if reason is None else REASON_WORDS.get(reason, str(reason))
-        page = render_page(page_content(bundle, analysis, evidence, outcome, words))
+        pages = render_pages(page_content(bundle, analysis, evidence, outcome, words))
         request = ReportRequest(
             analysis=analysis,
             outcome=outcome,
@@ -73,7 +73,7 @@ class Reporter:
             revision=job.revision,
             part=job.part,
             predecessors=self._predecessors(job),
-            pages=(page,),
+            pages=pages,
             site=self._settings.site,
             device_uid=self._device_uid,
             created=self._clock.now(),
@@ -88,7 +88,7 @@ class Reporter:
             )
             for built in build(request, self._roles)
         )
-        self._preview(objects[0].sop_instance_uid, page)
+        self._preview(objects[0].sop_instance_uid, pages[0])
         return ResultSet(
             identity=evidence.identity,
             outcome=outcome,
