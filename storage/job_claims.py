@@ -35,6 +35,11 @@ def due(kinds: Sequence[JobKind], now: datetime, destinations: Sequence[str] | N
     return condition
 
 
+def overdue(destination: str, now: datetime) -> ColumnElement[bool]:
+    """Return the condition for due deliveries to a destination whose time is over."""
+    return due([JobKind.DELIVER], now, [destination]) & (job.c.give_up_at <= now)
+
+
 def is_any_due(connection: Connection, condition: ColumnElement[bool]) -> bool:
     """Whether a claim has a chance. An idle worker asks this first and so takes no write lock."""
     return connection.execute(select(job.c.id).where(condition).limit(1)).first() is not None

@@ -209,11 +209,12 @@ def issue(
 
 
 def wake_deliveries(connection: Connection, destination: str, now: datetime) -> int:
-    """Make the DELIVER jobs due that wait for their next try at a destination; return how many."""
+    """Make the DELIVER jobs due that wait because a destination was out of reach; return how many."""
     waiting = (
         (job.c.destination == destination)
         & (job.c.kind == JobKind.DELIVER)
         & (job.c.state == JobState.RETRYABLE)
+        & (job.c.reason.in_((Reason.UNREACHABLE, Reason.REJECTED)))
         & (job.c.available_at > now)
     )
     return connection.execute(update(job).where(waiting).values(available_at=now)).rowcount

@@ -97,7 +97,7 @@ def warnings_of(settings: "Settings", manifests: "list[Manifest]") -> list[str]:
         for destination in settings.destination
         if not destination.send_not_analysed
     ]
-    return warnings + _warnings_of_notifiers(settings, manifests)
+    return [*warnings, *_profile_warnings(settings), *_warnings_of_notifiers(settings, manifests)]
 
 
 def _warnings_of_notifiers(settings: "Settings", manifests: "list[Manifest]") -> list[str]:
@@ -119,3 +119,16 @@ def _warnings_of_notifiers(settings: "Settings", manifests: "list[Manifest]") ->
         if notifier.include_patient and (notifier.url or "").startswith("http://") and not is_local(notifier)
     ]
     return warnings
+
+
+def _profile_warnings(settings: "Settings") -> list[str]:
+    from hounsfield.daemon.results.profile import profile_of
+
+    archives = [destination for destination in settings.destination if destination.kind != "folder"]
+    if len({profile_of(destination) for destination in archives}) < 2:
+        return []
+    names = ", ".join(f"'{destination.name}'" for destination in archives)
+    return [
+        f"destinations {names} get objects that differ (results, titles, language, ...), each of its own: where they "
+        "replicate to each other, readers see a result more than once. Give those that do the same settings"
+    ]

@@ -5,13 +5,21 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from hounsfield.daemon.cli.check import Check, Level
+from hounsfield.daemon.cli.pause_notes import pause_line
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.storage.control import ControlStore
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.records import JobFilter, JobRecord
 from hounsfield.storage.states import JobKind, JobState
 
 LONGEST_WAIT = timedelta(minutes=10)
 """An INFER job that waits longer has no worker, or far too few."""
+
+
+def check_pauses(control: ControlStore) -> Iterator[Check]:
+    """Tell what a person paused."""
+    for pause in control.pauses():
+        yield Check("paused", Level.WARNING, pause_line(pause), f"`hounsfield resume {pause.part}` lets it go on")
 
 
 def check_waiting(jobs: JobStore, settings: Settings, now: datetime) -> Iterator[Check]:

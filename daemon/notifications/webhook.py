@@ -34,7 +34,7 @@ from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.notifications.answers import Accepted, Answer, NoAnswer, Refused
 from hounsfield.daemon.notifications.facts import NameParts, ResultFacts
 from hounsfield.daemon.notifications.http_post import PostFailed, Response, post
-from hounsfield.daemon.results.words import DISCLAIMER
+from hounsfield.daemon.results.languages import WORDS
 
 SCHEMA = "hounsfield.notification/1"
 LONGEST_SECRET = 4096
@@ -92,7 +92,7 @@ def document(facts: ResultFacts, *, include_patient: bool) -> bytes:
         "study_instance_uid": facts.study_uid,
         "series_instance_uid": facts.series_uid,
         "report_sop_instance_uid": facts.report_uid,
-        "notice": DISCLAIMER,
+        "notice": WORDS["en"].disclaimer,
     }
     if include_patient:
         patient = facts.patient

@@ -28,6 +28,7 @@ from hounsfield.daemon.notifications.answers import Accepted, Answer, NoAnswer, 
 from hounsfield.daemon.notifications.facts import ResultFacts
 from hounsfield.daemon.pipeline.leases import LeaseKeeper
 from hounsfield.daemon.pipeline.messenger import Messenger
+from hounsfield.daemon.pipeline.refusals import refusals_before
 from hounsfield.storage.records import DeliveryRequest, JobRecord, ResultSet
 from hounsfield.storage.states import JobKind, JobState, Outcome, Proof, Reason, ResultKind
 
@@ -159,6 +160,7 @@ def test_who_is_away_is_told_the_same_when_they_are_back(tmp_path: Path) -> None
         reasons.append(the_job(bench).reason)
     assert reasons == [Reason.NO_ANSWER, Reason.REFUSED_MESSAGE, None]
     assert len(set(sender.told)) == 1, "facts, and with them the bytes, are the same"
+    assert refusals_before(bench.app.database.jobs, the_job(bench).id) == 1, "being away is no refusal"
     answers = [event.detail.get("answer") for event in bench.app.database.jobs.events(job_id=the_job(bench).id)]
     assert [answer for answer in answers if answer] == ["Connection refused", "AE"]
 
