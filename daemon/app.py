@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.courier import Courier
     from hounsfield.daemon.pipeline.leases import LeaseKeeper
+    from hounsfield.daemon.pipeline.recall import Retractor
     from hounsfield.daemon.pipeline.reporting import Reporter
     from hounsfield.daemon.pipeline.rescuer import Rescuer
     from hounsfield.daemon.pipeline.worker import Worker
@@ -243,6 +244,24 @@ class Application:
             spool=self.spool,
             reporter=self.reporter(),
             shelf=self.shelf,
+            clock=self.clock,
+        )
+
+    def retractor(self) -> "Retractor":
+        """Build what takes results back."""
+        from hounsfield.daemon.pipeline.correction import CorrectionReporter
+        from hounsfield.daemon.pipeline.recall import Retractor
+
+        database = self.database
+        corrections = CorrectionReporter(
+            series=database.series, spool=self.spool, reporter=self.reporter(), shelf=self.shelf
+        )
+        return Retractor(
+            settings=self.settings,
+            jobs=database.jobs,
+            recalls=database.recalls,
+            files=self.files,
+            corrections=corrections,
             clock=self.clock,
         )
 

@@ -10,6 +10,8 @@ from hounsfield.storage.errors import StorageError
 from hounsfield.storage.job_store import SqlJobStore
 from hounsfield.storage.peer_store import SqlPeerStore
 from hounsfield.storage.ports import JobStore, PeerStore, SeriesStore
+from hounsfield.storage.recall import RecallStore
+from hounsfield.storage.recall_store import SqlRecallStore
 from hounsfield.storage.schema import backup, check, upgrade
 from hounsfield.storage.series_store import SqlSeriesStore
 from hounsfield.storage.transactions import Transactions, make_engine, parse_url
@@ -25,6 +27,7 @@ class Database:
     jobs: JobStore
     peers: PeerStore
     control: ControlStore
+    recalls: RecallStore
     transactions: Transactions
 
     def close(self) -> None:
@@ -59,5 +62,6 @@ def open_database(url: str | None, home: Path) -> Database:
         jobs=SqlJobStore(transactions),
         peers=SqlPeerStore(transactions),
         control=SqlControlStore(transactions),
+        recalls=SqlRecallStore(transactions),
         transactions=transactions,
     )

@@ -21,7 +21,7 @@ HEAVY = (
 )
 COMMANDS = {
     *("run", "demo", "send", "echo", "jobs", "series", "rules", "peers", "bundle", "phantom", "config", "db", "tls"),
-    *("doctor", "pause", "resume"),
+    *("doctor", "pause", "resume", "results"),
 }
 
 
@@ -43,6 +43,7 @@ def test_all_promised_commands_are_there() -> None:
     for group, names in {
         "jobs": "list show tail retry cancel",
         "series": "list show release discard",
+        "results": "list show retract",
         "rules": "list test explain",
         "peers": "list suggest forget",
         "bundle": "list show lint selftest",
