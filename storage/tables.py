@@ -282,6 +282,8 @@ commitment = Table(
     Column("job_id", Id, ForeignKey("job.id"), nullable=False, index=True),
     Column("requested_at", UtcDateTime, nullable=False),
     Column("answered_at", UtcDateTime),
+    # When it was no longer waited for. What it still says counts, but not that an object is missing.
+    Column("closed_at", UtcDateTime),
 )
 
 commitment_item = Table(

@@ -15,6 +15,7 @@ from hounsfield.daemon.cli.context import database_file
 from hounsfield.daemon.cli.echo import peer_of
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.model_probe import ask
+from hounsfield.daemon.cli.notify_checks import check_notifiers
 from hounsfield.daemon.cli.query_check import check_query
 from hounsfield.daemon.cli.tls_checks import check_tls
 from hounsfield.daemon.cli.waiting_checks import check_pauses, check_waiting
@@ -28,6 +29,7 @@ from hounsfield.storage.errors import StorageError
 GIGABYTE = 10**9
 COMFORTABLE_FREE_BYTES = 10 * GIGABYTE
 ECHO_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
 
 
 def all_checks(settings: Settings) -> Iterator[Check]:
@@ -44,6 +46,7 @@ def all_checks(settings: Settings) -> Iterator[Check]:
     yield from check_bundles(settings)
     yield check_device(settings)
     yield from check_destinations(settings)
+    yield from check_notifiers(settings, CONNECT_SECONDS)
     yield from check_query(settings, ECHO_SECONDS)
 
 

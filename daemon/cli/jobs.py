@@ -64,7 +64,8 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show one job: its timeline, attempts, errors, result objects and where each was sent."""
+    """Show one job: its timeline, attempts, errors, result objects, where each was sent, what readers said."""
+    from hounsfield.daemon.cli.feedback_views import feedback_json, print_feedback
     from hounsfield.daemon.cli.job_detail import describe, print_detail
 
     with open_stores(config) as (settings, database):
@@ -73,10 +74,12 @@ def show(
             raise NotFound(f"there is no job {job_id}", "`hounsfield jobs list` shows those there are")
         tell_pauses(database.control)
         detail = describe(job, database.jobs, settings.storage.home)
+        feedback = database.feedback.of_job(job.id if detail.result is None else detail.result.job_id)
     if as_json:
-        json_line(detail.as_json())
+        json_line({**detail.as_json(), "feedback": [feedback_json(one) for one in feedback]})
     else:
         print_detail(detail)
+        print_feedback(feedback)
 
 
 @app.command()

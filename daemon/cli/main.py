@@ -11,7 +11,9 @@ from hounsfield.daemon.cli import (
     demo,
     doctor,
     echo,
+    feedback,
     jobs,
+    notify,
     pause,
     peers,
     phantom,
@@ -45,6 +47,8 @@ app.add_typer(series.app)
 app.add_typer(results.app)
 app.add_typer(rules.app)
 app.add_typer(peers.app)
+app.add_typer(notify.app)
+app.add_typer(feedback.app)
 app.add_typer(bundle.app)
 app.command("phantom")(phantom.phantom)
 app.add_typer(config.app)

@@ -13,6 +13,7 @@ from pynetdicom.association import Association
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import DicomSettings, Peer
+from hounsfield.daemon.delivery.proof.reports import TakeReport
 from hounsfield.daemon.errors import PortUnavailable, TlsUnusable
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.notify import notify
@@ -75,10 +76,14 @@ class Receiver:
         hasher: UidHasher,
         name: str,
         tls: TlsPort | None = None,
+        take_report: TakeReport | None = None,
         beat: Callable[[], None] = lambda: None,
         control: ControlStore | None = None,
     ) -> None:
-        """``beat`` is called at least once per second while we listen; ``control`` says whether intake is paused."""
+        """``beat`` is called at least once per second while we listen; ``take_report``: see :class:`Desk`.
+
+        ``control`` says whether intake is paused.
+        """
         self._settings = settings
         self._peers = peers
         self._spool = spool
@@ -89,6 +94,7 @@ class Receiver:
         self._hasher = hasher
         self._name = name
         self._tls = tls
+        self._take_report = take_report
         self._beat = beat
         self._gate = IntakeGate(control, clock, notify)
         self._sightings = SightingBook(clock)
@@ -159,6 +165,7 @@ class Receiver:
             registrar=registrar,
             clock=clock,
             receiver=self._name,
+            take_report=self._take_report,
             gate=self._gate,
         )
         self._gate.look()  # before anybody can come

@@ -10,7 +10,7 @@ from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import DicomSettings
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.reception.associations import OpenAssociation
-from hounsfield.daemon.reception.contexts import CT_CLASSES, VERIFICATION, role_of
+from hounsfield.daemon.reception.contexts import CT_CLASSES, NOT_STORAGE, role_of
 from hounsfield.daemon.reception.dataset_check import DatasetIdentity, identify, usable_uid
 from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.registrar import Registrar
@@ -79,7 +79,7 @@ class InstanceAcceptor:
             raise InstanceRefused(Status.STOPPING)
         usable_uid(request.sop_class_uid)
         usable_uid(request.sop_instance_uid)
-        if request.sop_class_uid != request.negotiated_class_uid or request.sop_class_uid == VERIFICATION:
+        if request.sop_class_uid != request.negotiated_class_uid or request.sop_class_uid in NOT_STORAGE:
             raise InstanceRefused(Status.CLASS_MISMATCH)
         self.check_ready()
         return self._intake.begin(request.transfer_syntax)

@@ -12,6 +12,7 @@ from support.waiting import wait_until
 
 from hounsfield.daemon.clock import SystemClock
 from hounsfield.daemon.config.sections import DicomSettings, Peer, TlsSettings
+from hounsfield.daemon.delivery.proof.reports import TakeReport
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.reception.scp import Receiver, TlsPort
 from hounsfield.daemon.reception.tls import TlsIdentity, handshake_words
@@ -84,6 +85,7 @@ def receiving(
     peers: tuple[Peer, ...] = (),
     name: str = "receiver-1",
     tls: TlsSettings | None = None,
+    take_report: TakeReport | None = None,
     beat: Callable[[], None] = lambda: None,
     control: ControlStore | None = None,
     **settings: Any,
@@ -103,6 +105,7 @@ def receiving(
         hasher=UidHasher(b"key"),
         name=name,
         tls=None if tls is None else TlsPort("127.0.0.1", 0, TlsIdentity(tls, clock).context, handshake_words),
+        take_report=take_report,
         beat=beat,
         control=control,
     )

@@ -66,6 +66,7 @@ def _create_commitments() -> None:
         sa.Column("job_id", Id, sa.ForeignKey("job.id"), nullable=False, index=True),
         sa.Column("requested_at", _moment(), nullable=False),
         sa.Column("answered_at", _moment()),
+        sa.Column("closed_at", _moment()),
     )
     op.create_table(
         "commitment_item",
