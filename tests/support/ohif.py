@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -186,6 +187,10 @@ class Viewer:
 
     def _entries(self) -> Locator:
         return self.page.locator("[data-cy=study-browser-thumbnail], [data-cy=study-browser-thumbnail-no-image]")
+
+    def _answered(self, answer: Any) -> None:
+        if answer.status >= 400:
+            self._said("error", f"{answer.status} {answer.url}")
 
     def _said(self, kind: str, text: str) -> None:
         if kind == "error":
