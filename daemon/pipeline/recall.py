@@ -154,7 +154,7 @@ class Retractor:
         delivered = self._delivered(taken)
         for name in reached:
             key = self._profile(name)
-            objects = [*_of_profile(taken.objects, key), *delivered.get(name, [])]
+            objects = [*objects_of_profile(taken.objects, key), *delivered.get(name, [])]
             named.setdefault(key, {}).update({one.sop_instance_uid: one for one in objects})
         return [self._note(key, list(objects.values()), words) for key, objects in named.items() if objects]
 
@@ -210,7 +210,7 @@ class Retractor:
         return tuple(name for name in names if name not in self._destinations)
 
 
-def _of_profile(objects: Sequence[ResultObject], key: str) -> list[ResultObject]:
+def objects_of_profile(objects: Sequence[ResultObject], key: str) -> list[ResultObject]:
     """Return the objects of a profile, in every form; those of the default one where it has none."""
     return [one for one in objects if one.profile == key] or [one for one in objects if not one.profile]
 
