@@ -20,14 +20,15 @@ from support.ct_factory import ct_series, head_hu, write_series
 from support.reports import request
 
 from hounsfield.daemon.results.registry import build
-from hounsfield.model.page import PageContent, PageSlice, render_page
+from hounsfield.model.page import PageContent, PageSlice, render_pages
 from hounsfield.storage.states import Outcome
 
 
-def page() -> np.ndarray:
-    """Draw a page with six slices of a real matrix, as the worker does for every analysis."""
+def pages() -> tuple[np.ndarray, ...]:
+    """Draw four slices of a real matrix with heatmaps, as the worker does for every flagged analysis."""
     hu = head_hu(512).astype(np.float32)
-    return render_page(
+    heat = (np.hypot(*np.indices(hu.shape) - 200.0) < 60).astype(np.float32)
+    return render_pages(
         PageContent(
             verdict="FLAGGED",
             words="",
@@ -37,7 +38,9 @@ def page() -> np.ndarray:
             threshold=0.5,
             slice_threshold=0.5,
             slice_scores=(0.9,) * 40,
-            slices=tuple(PageSlice(number=n, hu=hu, score=0.9) for n in range(1, 7)),
+            slices=tuple(
+                PageSlice(number=n, hu=hu, score=0.9, pixel_spacing=(0.45, 0.45), heatmap=heat) for n in range(1, 5)
+            ),
             bundle="benchmark 1.0.0",
             completeness="COMPLETE",
             remarks=(),
@@ -58,7 +61,7 @@ def main() -> None:
             for _ in range(runs):
                 started = time.perf_counter()
                 sources = tuple(dcmread(path, stop_before_pixels=True) for path in files)
-                build(request(Outcome.POSITIVE, sources=sources, page=page()), ("sr", "sc"))
+                build(request(Outcome.POSITIVE, sources=sources, pages=pages()), ("sr", "sc"))
                 seconds.append(time.perf_counter() - started)
         print(f"{count} slices: median {1000 * statistics.median(seconds):.0f} ms")
 

@@ -30,12 +30,8 @@ class PageLabels:
     """``{width}``, ``{level}`` HU."""
     slice_number: str
     """``{number}``."""
-    slice_of: str
-    """``{number}``, ``{count}``."""
-    plain: str
-    """Above the slice as it is."""
     overlay: str
-    """Above the slice with its heatmap."""
+    """On the slice with its heatmap."""
     no_heatmap: str
     heatmap_means: str
     legend_low: str
@@ -79,8 +75,6 @@ ENGLISH = PageLabels(
     unscored_slices="Slices from the series, not analysed",
     window="window {width}, level {level} HU",
     slice_number="slice {number}",
-    slice_of="slice {number} of {count}",
-    plain="image",
     overlay="heatmap",
     no_heatmap="no heatmap",
     heatmap_means="Colour: what the score of the slice rests on; it is no outline of a finding",
@@ -115,8 +109,6 @@ GERMAN = PageLabels(
     unscored_slices="Schichten der Serie, nicht analysiert",
     window="Fenster {width}, Lage {level} HU",
     slice_number="Schicht {number}",
-    slice_of="Schicht {number} von {count}",
-    plain="Bild",
     overlay="Heatmap",
     no_heatmap="keine Heatmap",
     heatmap_means="Farbe: worauf der Wert der Schicht beruht; kein Umriss eines Befundes",

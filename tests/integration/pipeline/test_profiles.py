@@ -9,7 +9,13 @@ from support.ct_factory import ct_series, write_series
 from hounsfield.daemon.results.profile import profile_of
 from hounsfield.storage.records import StoredResultSet
 
-GERMAN = {**LOOPBACK_PACS, "name": "viewer", "language": "de", "results": ["sr", "sc", "ko", "pr"]}
+GERMAN = {
+    **LOOPBACK_PACS,
+    "name": "viewer",
+    "language": "de",
+    "results": ["sr", "sc", "ko", "pr"],
+    "flagged_pages": 1,
+}
 SAME = {**LOOPBACK_PACS, "name": "copy"}
 
 
@@ -34,10 +40,10 @@ def test_each_profile_gets_its_objects_and_equal_ones_share_them(tmp_path: Path)
     assert german
     assert [(obj.role, obj.profile) for obj in result.objects] == [
         ("sr", ""),
-        ("sc", ""),
-        *((role, german) for role in ("sr", "sc", "ko", "pr")),
+        *[("sc", "")] * 4,
+        *((role, german) for role in ("sr", "sc", "sc", "ko", "pr")),
     ]
-    english, other = (read(bench, result.objects[k].sop_instance_uid) for k in (0, 2))
+    english, other = (read(bench, result.objects[k].sop_instance_uid) for k in (0, 5))
     assert english.SeriesDescription.startswith("AI ")
     assert other.SeriesDescription.startswith("KI ")
     assert english.SeriesInstanceUID != other.SeriesInstanceUID
@@ -46,8 +52,8 @@ def test_each_profile_gets_its_objects_and_equal_ones_share_them(tmp_path: Path)
     named = {
         ref.ReferencedSOPInstanceUID for one in study.ReferencedSeriesSequence for ref in one.ReferencedSOPSequence
     }
-    assert named & set(names) == set(names[3:])
-    pages = [read(bench, names[k]).pixel_array for k in (1, 3)]
+    assert named & set(names) == set(names[6:])
+    pages = [read(bench, names[k]).pixel_array for k in (1, 6)]
     assert pages[0].shape[2] == pages[1].shape[2] == 3
     assert (bench.app.home / "previews" / f"{names[0]}.png").exists()
 
