@@ -1,6 +1,7 @@
 """The sections about where results go: destinations, notifications, and what comes back from readers."""
 
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
@@ -230,6 +231,8 @@ class Notifier(Section):
         for key in ("host", "port") if self.kind == "hl7" else ("url", "secret_file"):
             if getattr(self, key) is None:
                 raise _fault(key, f'is missing: kind = "{self.kind}" needs it')
+        if self.url is not None and not _has_address(self.url):
+            raise _fault("url", "names no host, or a port that is none")
         return self
 
 
@@ -247,6 +250,14 @@ class FeedbackSettings(Section):
         "Document titles that mean disagreement, as CODE,SCHEME; rejection notes always do.",
         allowed='a list of texts such as "113001,DCM"',
     )
+
+
+def _has_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _fault(key: str, text: str) -> PydanticCustomError:

@@ -65,7 +65,8 @@ class Reporter:
         pages = _Pages(bundle, analysis, evidence, outcome, reason)
         earlier = self._jobs.predecessors(job)[:1]
         objects: list[ResultObject] = []
-        for profile in profiles_of(self._settings.destination, job.destinations):
+        told = bool(self._settings.notify)
+        for profile in profiles_of(self._settings.destination, job.destinations, is_told=told):
             request = ReportRequest(
                 analysis=analysis,
                 outcome=outcome,

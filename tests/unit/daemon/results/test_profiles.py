@@ -42,6 +42,12 @@ def test_only_the_destinations_of_a_job_decide_and_without_any_the_default_is_ma
     assert profiles_of(both, ()) == profiles_of([]) == (Profile(),)
 
 
+def test_who_is_notified_is_told_from_a_report_even_if_no_destination_wants_one() -> None:
+    captures = destination("a", results=("sc",))
+    assert profiles_of([captures], is_told=True) == (Profile(roles=("sc",)), Profile(roles=("sr",)))
+    assert profiles_of([destination("b")], is_told=True) == (Profile(),)
+
+
 @pytest.mark.parametrize(
     "change",
     [
