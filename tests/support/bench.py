@@ -131,8 +131,8 @@ class Bench:
         """A worker whose model answers ``score``; with ``known`` False it serves no bundle at all."""
         return self.worker_with(FixedPredictor(score), known=known)
 
-    def worker_with(self, predictor: object, *, known: bool = True) -> Worker:
-        """A worker with a model of the caller's."""
+    def worker_with(self, predictor: object, *, known: bool = True, explainer: object = None) -> Worker:
+        """A worker with a model, and what explains it, of the caller's."""
         bundle = self.app.shelf.bundles[0]
         stage = InferStage(
             settings=self.app.settings,
@@ -149,7 +149,7 @@ class Bench:
             rescuer=self.rescuer,
             keeper=self.keeper(),
             clock=self.clock,
-            served={bundle.sha256: Served(bundle, predictor)} if known else {},  # type: ignore[arg-type]
+            served={bundle.sha256: Served(bundle, predictor, explainer)} if known else {},  # type: ignore[arg-type]
         )
 
     def keeper(self, overdue: Callable[[], None] = lambda: None) -> LeaseKeeper:
