@@ -97,4 +97,17 @@ def warnings_of(settings: "Settings", manifests: "list[Manifest]") -> list[str]:
         for destination in settings.destination
         if not destination.send_not_analysed
     ]
-    return warnings
+    return [*warnings, *_profile_warnings(settings)]
+
+
+def _profile_warnings(settings: "Settings") -> list[str]:
+    from hounsfield.daemon.results.profile import profile_of
+
+    archives = [destination for destination in settings.destination if destination.kind != "folder"]
+    if len({profile_of(destination) for destination in archives}) < 2:
+        return []
+    names = ", ".join(f"'{destination.name}'" for destination in archives)
+    return [
+        f"destinations {names} get objects that differ (results, titles, language, ...), each of its own: where they "
+        "replicate to each other, readers see a result more than once. Give those that do the same settings"
+    ]

@@ -74,7 +74,7 @@ class Destination(Section):
     results: tuple[ResultRole, ...] = setting(
         ("sr", "sc"),
         'Which objects it gets: "sr" structured report, "sc" secondary capture with the summary page, "ko" key object '
-        'selection of the flagged images, "pr" presentation states on them.',
+        'selection of the flagged images, "pr" presentation states on them. One of the first two is needed.',
         min_length=1,
     )
     sr_title: ReportTitle = setting(
@@ -167,6 +167,9 @@ class Destination(Section):
         for key in _NEEDED[self.kind]:
             if getattr(self, key) is None:
                 raise _fault(key, f'is missing: kind = "{self.kind}" needs it')
+        if not {"sr", "sc"} & set(self.results):
+            # what points to flagged images is silent about all other series, and silence looks like an answer
+            raise _fault("results", 'needs "sr" or "sc": the others exist for flagged series only')
         if self.series_description and (problem := problem_of(self.series_description)):
             raise _fault("series_description", problem)
         return self

@@ -102,6 +102,7 @@ def _state(
     result = envelope(request, reference, "PR", SERIES_NUMBER)
     now = stamp_of(request)
     result.InstanceNumber = str(position)
+    del result.ContentDate, result.ContentTime  # this class has times of its own
     copy_body_part(request.sources[0], result)
     result.ContentLabel = "AI RESULT"
     result.ContentDescription = series_description(request)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 
 from hounsfield.daemon.config.destinations import (
@@ -32,6 +33,15 @@ class Profile:
         if self == Profile():
             return ""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def profiles_of(destinations: Iterable[Destination], names: Collection[str] | None = None) -> tuple[Profile, ...]:
+    """Return the distinct profiles of the destinations called ``names`` (None: of all), the default one if none is.
+
+    What is made without a destination lies in storage, where a person can look at it.
+    """
+    wanted = [profile_of(one) for one in destinations if names is None or one.name in names]
+    return tuple(dict.fromkeys(wanted)) or (Profile(),)
 
 
 def profile_of(destination: Destination) -> Profile:

@@ -4,8 +4,9 @@ from pydicom import Dataset
 
 from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.evidence import key_images
+from hounsfield.daemon.results.ko import KEY_OBJECT_SELECTION
+from hounsfield.daemon.results.pr import PRESENTATION_STATE
 from hounsfield.daemon.results.request import ObjectReference, ReportRequest
-from hounsfield.daemon.results.sc import SECONDARY_CAPTURE
 from hounsfield.daemon.results.source_attributes import copy_elements, has_value, items, number, text
 from hounsfield.daemon.results.sr.context import language, language_of, observer
 from hounsfield.daemon.results.sr.groups import measurement_groups
@@ -24,6 +25,8 @@ from hounsfield.daemon.results.sr.items import (
 from hounsfield.daemon.results.words import comment, foreign_remarks, summary
 
 _CODED_ENTRY = ("CodeValue", "LongCodeValue", "CodingSchemeDesignator", "CodingSchemeVersion", "CodeMeaning")
+_NO_IMAGES = (KEY_OBJECT_SELECTION, PRESENTATION_STATE)
+"""Classes that IMAGE items may not name (PS3.3 C.18.3, C.18.4)."""
 
 
 def content_tree(request: ReportRequest, companions: tuple[ObjectReference, ...]) -> Dataset:
@@ -70,7 +73,7 @@ def _image_library(request: ReportRequest, companions: tuple[ObjectReference, ..
     if companions:
         ours = [code(HAS_ACQ_CONTEXT, codes.MODALITY, codes.OTHER_MODALITY)]
         for entry in companions:
-            item = image if entry.sop_class_uid == SECONDARY_CAPTURE else composite
+            item = composite if entry.sop_class_uid in _NO_IMAGES else image
             ours.append(item(CONTAINS, codes.SUPPORTING_INFORMATION, entry.sop_class_uid, entry.sop_instance_uid))
         groups.append(container(CONTAINS, codes.IMAGE_LIBRARY_GROUP, ours))
     return groups
