@@ -329,7 +329,7 @@ class Application:
             desk=self.report_desk,
             senders=Senders(self.database.series, KnownPeers(self.settings.peer, self.clock)),
             clock=self.clock,
-            dicom=lambda address: DicomTransport(address, self.files),
+            dicom=lambda address: DicomTransport(address, self.database.jobs, self.files),
         )
 
     @cached_property

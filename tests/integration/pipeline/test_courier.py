@@ -32,7 +32,9 @@ def reported(folder: Path, port: int, **more: Any) -> Bench:
 def courier(bench: Bench, destination: Destination | None = None, **plugs: Any) -> Courier:
     """A courier over the real transport; ``plugs`` take the place of its parts."""
     served = destination or bench.app.settings.destination[0]
-    transport = plugs.pop("transport", None) or DicomTransport(address_of(served, "HOUNSFIELD"), bench.app.files)
+    transport = plugs.pop("transport", None) or DicomTransport(
+        address_of(served, "HOUNSFIELD"), bench.app.database.jobs, bench.app.files
+    )
     breaker = Breaker(
         name=served.name,
         probe=transport.probe,
