@@ -31,7 +31,7 @@ def due(kinds: Sequence[JobKind], now: datetime, destinations: Sequence[str] | N
         & ~waits_for_another()
     )
     if destinations is not None:
-        condition &= (job.c.kind != JobKind.DELIVER) | job.c.destination.in_(destinations)
+        condition &= (job.c.kind == JobKind.INFER) | job.c.destination.in_(destinations)
     return condition
 
 

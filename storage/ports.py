@@ -276,7 +276,10 @@ class JobStore(Protocol):
         """
 
     def wake_deliveries(self, destination: str, now: datetime) -> int:
-        """Make the DELIVER jobs due that wait (RETRYABLE) for their next try at a destination; return how many."""
+        """Make the DELIVER jobs due that wait because a destination was out of reach; return how many.
+
+        Those that it refused, or whose proof it owes, keep their time.
+        """
 
     def retry_later(
         self,

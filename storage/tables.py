@@ -315,6 +315,7 @@ pause = Table(
     Column("name", Word, primary_key=True),
     Column("since", UtcDateTime, nullable=False),
     Column("note", String(255), nullable=False, default=""),
+    Column("person", String(128), nullable=False, default=""),
 )
 
 # What readers say about our results, by objects that came back.

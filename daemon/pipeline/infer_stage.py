@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
-from hounsfield.daemon.pipeline.destinations import deliveries
+from hounsfield.daemon.pipeline.destinations import requests_of
 from hounsfield.daemon.pipeline.evidence import Snapshot, evidence, open_snapshot
 from hounsfield.daemon.pipeline.reporting import Reporter
 from hounsfield.model.bundle import Bundle
@@ -120,7 +120,7 @@ class InferStage:
                 return False  # another worker has the job, and its files must not be touched
             result = self._reporter.report(claim.job, served.bundle, analysis, shown)
         now = self._clock.now()
-        requests = deliveries(self._settings.destination, served.bundle.manifest, claim.job, result.outcome, now)
+        requests = requests_of(self._settings, served.bundle.manifest, claim.job, result.outcome, now)
         return self._jobs.complete_infer(claim, result, requests, now, watch.seconds)
 
     def _tell(self, claim: Claim, stage: str, seconds: float) -> None:

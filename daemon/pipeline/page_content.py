@@ -10,6 +10,7 @@ from hounsfield.model.bundle import Bundle
 from hounsfield.model.findings import Analysis, Finding
 from hounsfield.model.headers import SliceHeader
 from hounsfield.model.page import PageContent, PageSlice
+from hounsfield.model.page.labels import ENGLISH, PageLabels
 from hounsfield.storage.records import Verdict
 from hounsfield.storage.states import Outcome
 
@@ -30,8 +31,15 @@ class Evidence:
     verdict: Verdict
 
 
-def page_content(bundle: Bundle, analysis: Analysis, evidence: Evidence, outcome: Outcome, words: str) -> PageContent:
-    """Return what the summary page says and shows."""
+def page_content(
+    bundle: Bundle,
+    analysis: Analysis,
+    evidence: Evidence,
+    outcome: Outcome,
+    words: str,
+    labels: PageLabels = ENGLISH,
+) -> PageContent:
+    """Return what the summary page says and shows; ``words`` are in the language of ``labels``."""
     manifest = bundle.manifest
     finding = analysis.finding
     return PageContent(
@@ -39,7 +47,7 @@ def page_content(bundle: Bundle, analysis: Analysis, evidence: Evidence, outcome
         words=words,
         short=manifest.output.labels[0].short,
         score=finding.score if finding else None,
-        score_word="Probability" if manifest.calibrated else "Score",
+        score_word=labels.probability if manifest.calibrated else labels.score,
         threshold=finding.threshold if finding else None,
         slice_threshold=finding.slice_threshold if finding else None,
         slice_scores=tuple(s.score for s in finding.slices) if finding else (),
@@ -48,6 +56,7 @@ def page_content(bundle: Bundle, analysis: Analysis, evidence: Evidence, outcome
         completeness=str(evidence.verdict.completeness),
         remarks=(*evidence.verdict.remarks, *analysis.remarks),
         banner=manifest.banner,
+        labels=labels,
     )
 
 

@@ -18,7 +18,8 @@ from hounsfield.daemon.delivery.proof.reports import TakeReport, take_event
 from hounsfield.daemon.reception import library
 from hounsfield.daemon.reception.admission import Admission, Applicant, Decision, Rejection
 from hounsfield.daemon.reception.associations import Claim, OpenAssociation, Parties
-from hounsfield.daemon.reception.contexts import COMMITMENT, ContextOffer
+from hounsfield.daemon.reception.contexts import COMMITMENT, VERIFICATION, ContextOffer
+from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.messages import AcceptedContext, Arrival
 from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.sightings import SightingBook
@@ -30,6 +31,8 @@ from hounsfield.storage.states import AssociationEnding
 log = structlog.get_logger("hounsfield.reception")
 
 _NO_SUCH_CLASS = 0x0118
+_WHILE_PAUSED = frozenset({VERIFICATION, COMMITMENT})
+"""What may be asked for while intake is paused: whether we live, and to tell us that our results are kept (PS3.4 J)."""
 
 
 class Desk:
@@ -45,6 +48,7 @@ class Desk:
         registrar: Registrar,
         clock: Clock,
         receiver: str,
+        gate: IntakeGate,
         take_report: TakeReport | None = None,
     ) -> None:
         """``take_report`` takes what destinations report of storage commitment; None: they are not listened to."""
@@ -56,6 +60,7 @@ class Desk:
         self._clock = clock
         self._receiver = receiver
         self._take_report = take_report
+        self._gate = gate
         self._open: dict[Association, OpenAssociation] = {}
         self._lock = threading.Lock()
         self._is_closing = False
@@ -110,7 +115,10 @@ class Desk:
             certificate=_fingerprint(library.peer_certificate(association)),
             has_user_identity=association.requestor.user_identity is not None,
         )
+        wanted = [str(context.abstract_syntax) for context in request.presentation_context_definition_list]
         decision = self._admission.identify(applicant)  # may wait for a resolver: not under the lock
+        if decision.is_admitted and self._gate.is_closed and not _WHILE_PAUSED.issuperset(wanted):
+            decision = replace(decision, rejection=Rejection.PAUSED)
         with self._lock:
             decision = self._seat(decision, parties)
             if decision.is_admitted:
@@ -122,7 +130,6 @@ class Desk:
             return
         if decision.overlooked is not None:
             self._log_decision("association admitted by dicom.learning", parties, decision.overlooked)
-        wanted = [str(context.abstract_syntax) for context in request.presentation_context_definition_list]
         reports = self._take_report is not None and decision.overlooked is None and _offers_reports(association)
         association.acceptor.supported_contexts = self._offer.of(wanted, reports=reports)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hounsfield.model.page.labels import ENGLISH, PageLabels
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageSlice:
@@ -28,14 +30,14 @@ class PageContent:
     """One analysis as it is shown to a reader."""
 
     verdict: str
-    """FLAGGED, NOT FLAGGED or NOT ANALYSED."""
+    """FLAGGED, NOT FLAGGED or NOT ANALYSED, in every language; ``labels.verdict`` has the words for it."""
     words: str
     """Why it was not analysed; empty otherwise."""
     short: str
     """The finding, as in the Series Description: ICH."""
     score: float | None
     score_word: str
-    """Score, or Probability for a calibrated model."""
+    """Score, or Probability for a calibrated model, in the language of the page."""
     threshold: float | None
     """Operating point of the series score."""
     slice_threshold: float | None
@@ -50,3 +52,5 @@ class PageContent:
     remarks: tuple[str, ...]
     banner: str
     """As for a demonstration bundle; empty if none."""
+    labels: PageLabels = ENGLISH
+    """The fixed texts of the page."""

@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(32), primary_key=True),
         sa.Column("since", _moment(), nullable=False),
         sa.Column("note", sa.String(255), nullable=False),
+        sa.Column("person", sa.String(128), nullable=False),
     )
     op.create_table(
         "feedback",

@@ -1,5 +1,6 @@
 """Deliveries that wait: woken when their destination is back, ended when their time is over, held for a person."""
 
+import pytest
 from support.stored import GIVE_UP, LEASE, analysed, at, claimed, present, result
 
 from hounsfield.storage.engine import Database
@@ -12,10 +13,10 @@ VARIANT = ResultObject(
 )
 
 
-def put_off(database: Database, seconds: float, until: float) -> int:
+def put_off(database: Database, seconds: float, until: float, reason: Reason = Reason.UNREACHABLE) -> int:
     """Let the next delivery wait; return its job."""
     claim = claimed(database, DELIVER, seconds)
-    assert database.jobs.retry_later(claim, Reason.UNREACHABLE, at(until), at(seconds))
+    assert database.jobs.retry_later(claim, reason, at(until), at(seconds))
     return claim.job.id
 
 
@@ -27,6 +28,14 @@ def test_waiting_deliveries_of_a_destination_are_made_due_and_no_others(database
     assert present(database.jobs.get(pacs)).available_at == at(60)
     assert present(database.jobs.get(archive)).available_at == at(900)
     assert claimed(database, DELIVER, 60).job.id == pacs
+
+
+@pytest.mark.parametrize("reason", [Reason.AWAITING_PROOF, Reason.REFUSED_STATUS, Reason.NOT_ACCEPTED])
+def test_deliveries_that_wait_for_something_else_keep_their_time(database: Database, reason: Reason) -> None:
+    analysed(database)
+    put_off(database, 40, 900, reason)
+    assert database.jobs.wake_deliveries("pacs", at(60)) == 0
+    assert database.jobs.claim([DELIVER], "courier-1", LEASE, at(60)) is None
 
 
 def test_only_a_delivery_whose_time_is_over_is_taken_to_be_ended(database: Database) -> None:

@@ -1,62 +1,23 @@
 """Finished results reach their destination, once each, byte for byte."""
 
-import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.bench import Bench
-from support.ct_factory import ct_series, write_series
+from support.couriers import courier
+from support.couriers import reported as result_waiting
 from support.peers import free_port
 
-from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.delivery import dicom_transport
-from hounsfield.daemon.delivery.address import address_of
-from hounsfield.daemon.delivery.breaker import Breaker
-from hounsfield.daemon.delivery.dicom_transport import DicomTransport
 from hounsfield.daemon.delivery.store_listener import FolderStore
-from hounsfield.daemon.pipeline.courier import Courier
 from hounsfield.storage.states import JobKind, JobState, Proof, Reason
 
 
 def reported(folder: Path, port: int, **more: Any) -> Bench:
     """A bench with one result waiting for a PACS on ``port``."""
     destination = {"name": "pacs", "ae_title": "FOLDER", "host": "127.0.0.1", "port": port, **more}
-    bench = Bench(folder / "home", [destination])
-    bench.receive(write_series(folder / "files", ct_series(12)))
-    bench.settle()
-    bench.worker(0.9).work_one()
-    return bench
-
-
-def courier(bench: Bench, destination: Destination | None = None, **plugs: Any) -> Courier:
-    """A courier over the real transport; ``plugs`` take the place of its parts."""
-    served = destination or bench.app.settings.destination[0]
-    transport = plugs.pop("transport", None) or DicomTransport(
-        address_of(served, "HOUNSFIELD"), bench.app.database.jobs, bench.app.files
-    )
-    breaker = Breaker(
-        name=served.name,
-        probe=transport.probe,
-        probe_seconds=served.probe_seconds,
-        states=bench.app.database.destination_states,
-        jobs=bench.app.database.jobs,
-        clock=bench.clock,
-        random_source=random.Random(1),
-    )
-    return Courier(
-        name="courier-1",
-        destination=served,
-        transport=transport,
-        prover=plugs.pop("prover", None),
-        patient_check=plugs.pop("patient_check", None),
-        breaker=breaker,
-        jobs=bench.app.database.jobs,
-        files=bench.app.files,
-        keeper=bench.keeper(),
-        clock=bench.clock,
-        random_source=random.Random(1),
-    )
+    return result_waiting(Bench(folder / "home", [destination]))
 
 
 @pytest.fixture
