@@ -96,8 +96,8 @@ def test_the_viewer_opens_the_study_with_its_results_and_none_of_them_breaks_it(
 
             viewer.show(CT)
             wait_until(lambda: _is_a_picture(viewer), 60)
-            assert "Something went wrong" not in viewer.words()
             assert viewer.faults == []
+            assert "Something went wrong" not in viewer.words()
 
 
 def _is_a_picture(viewer: Viewer) -> bool:

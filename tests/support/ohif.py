@@ -155,7 +155,7 @@ class Viewer:
     @property
     def canvas(self) -> Locator:
         """The surface the viewport draws images on."""
-        return self.page.locator("canvas.cornerstone-canvas")
+        return self.page.locator("[data-cy=viewport-grid] canvas.cornerstone-canvas")
 
     def listed(self) -> list[str]:
         """Return the texts of the study browser's entries: modality, Series Description, Series Number."""
@@ -186,7 +186,8 @@ class Viewer:
         return self.page.locator("[data-cy=study-browser-thumbnail], [data-cy=study-browser-thumbnail-no-image]")
 
     def _said(self, kind: str, text: str) -> None:
-        if kind == "error":
+        # what breaks a part of the viewer is caught there, and told as a debug message and a notice
+        if kind == "error" or "Error Boundary" in text:
             self.faults.append(text)
 
 
