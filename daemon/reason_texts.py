@@ -332,7 +332,7 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     Reason.NO_ANSWER: ReasonText(
         _DELIVERY,
         "Who is to be notified does not answer.",
-        "It is tried again by itself; check host, port or url of the [[notify]].",
+        "It is tried again by itself; check host, port, url and secret_file of the [[notify]].",
     ),
     Reason.REFUSED_MESSAGE: ReasonText(
         _DELIVERY,

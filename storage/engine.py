@@ -4,7 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield.storage import schema
+from hounsfield.storage.commitment_store import SqlCommitmentStore
+from hounsfield.storage.commitments import CommitmentStore
+from hounsfield.storage.control import ControlStore
+from hounsfield.storage.control_store import SqlControlStore
+from hounsfield.storage.destination_state import DestinationStateStore
+from hounsfield.storage.destination_state_store import SqlDestinationStateStore
+from hounsfield.storage.doorbell import Doorbell, SqliteDoorbell, Unwired
 from hounsfield.storage.errors import StorageError
+from hounsfield.storage.feedback import FeedbackStore
+from hounsfield.storage.feedback_store import SqlFeedbackStore
 from hounsfield.storage.job_store import SqlJobStore
 from hounsfield.storage.peer_store import SqlPeerStore
 from hounsfield.storage.ports import JobStore, PeerStore, SeriesStore
@@ -22,7 +31,17 @@ class Database:
     series: SeriesStore
     jobs: JobStore
     peers: PeerStore
+    commitments: CommitmentStore
+    destination_states: DestinationStateStore
+    control: ControlStore
+    feedback: FeedbackStore
     transactions: Transactions
+    file: Path | None
+    """Of an embedded database."""
+
+    def doorbell(self) -> Doorbell:
+        """Return what notices that others have written, for one thread."""
+        return Unwired() if self.file is None else SqliteDoorbell(self.file)
 
     def close(self) -> None:
         """Close all connections."""
@@ -55,5 +74,10 @@ def open_database(url: str | None, home: Path) -> Database:
         series=SqlSeriesStore(transactions),
         jobs=SqlJobStore(transactions),
         peers=SqlPeerStore(transactions),
+        commitments=SqlCommitmentStore(transactions),
+        destination_states=SqlDestinationStateStore(transactions),
+        control=SqlControlStore(transactions),
+        feedback=SqlFeedbackStore(transactions),
         transactions=transactions,
+        file=path,
     )

@@ -31,8 +31,13 @@ def due(kinds: Sequence[JobKind], now: datetime, destinations: Sequence[str] | N
         & ~waits_for_another()
     )
     if destinations is not None:
-        condition &= (job.c.kind != JobKind.DELIVER) | job.c.destination.in_(destinations)
+        condition &= (job.c.kind == JobKind.INFER) | job.c.destination.in_(destinations)
     return condition
+
+
+def overdue(destination: str, now: datetime) -> ColumnElement[bool]:
+    """Return the condition for due deliveries to a destination whose time is over."""
+    return due([JobKind.DELIVER], now, [destination]) & (job.c.give_up_at <= now)
 
 
 def is_any_due(connection: Connection, condition: ColumnElement[bool]) -> bool:

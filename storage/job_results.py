@@ -13,7 +13,7 @@ from hounsfield.storage.job_changes import NO_LEASE, JobChange, change_job, lock
 from hounsfield.storage.records import Claim, DeliveryRequest, ObjectDelivery, ResultObject, ResultSet
 from hounsfield.storage.registration import lock_series
 from hounsfield.storage.rows import AnyRow
-from hounsfield.storage.states import JobAction, JobKind, JobState, Proof, Reason, SeriesState, Stage
+from hounsfield.storage.states import JobAction, JobKind, JobState, Proof, Reason, SeriesState
 from hounsfield.storage.tables import delivered_object, job, result_object, result_set
 
 BEYOND_REACH = 2**31 - 1
@@ -84,7 +84,8 @@ def insert_result(connection: Connection, row: AnyRow, result: ResultSet, now: d
 
 def _withheld(ended: NewEvent, request: DeliveryRequest, reason: Reason) -> NewEvent:
     detail: dict[str, object] = {"step": f"withheld from {request.destination}", "destination": request.destination}
-    return replace(ended, stage=Stage.DELIVER, from_state=ended.to_state, reason=reason, seconds=None, detail=detail)
+    stage = STAGE_OF_KIND[request.kind]
+    return replace(ended, stage=stage, from_state=ended.to_state, reason=reason, seconds=None, detail=detail)
 
 
 def insert_delivery(
@@ -208,11 +209,12 @@ def issue(
 
 
 def wake_deliveries(connection: Connection, destination: str, now: datetime) -> int:
-    """Make the DELIVER jobs due that wait for their next try at a destination; return how many."""
+    """Make the DELIVER jobs due that wait because a destination was out of reach; return how many."""
     waiting = (
         (job.c.destination == destination)
         & (job.c.kind == JobKind.DELIVER)
         & (job.c.state == JobState.RETRYABLE)
+        & (job.c.reason.in_((Reason.UNREACHABLE, Reason.REJECTED)))
         & (job.c.available_at > now)
     )
     return connection.execute(update(job).where(waiting).values(available_at=now)).rowcount

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy import ColumnElement
+
 from hounsfield.storage import events, job_changes, job_claims, job_queries, job_results
 from hounsfield.storage.job_changes import JobChange
 from hounsfield.storage.records import (
@@ -35,7 +37,13 @@ class SqlJobStore:
         destinations: Sequence[str] | None = None,
     ) -> Claim | None:
         """Take the due job of highest priority, oldest first."""
-        condition = job_claims.due(kinds, now, destinations)
+        return self._claim(job_claims.due(kinds, now, destinations), worker, lease, now)
+
+    def claim_overdue(self, destination: str, worker: str, lease: timedelta, now: datetime) -> Claim | None:
+        """Take a due delivery whose time is over."""
+        return self._claim(job_claims.overdue(destination, now), worker, lease, now)
+
+    def _claim(self, condition: ColumnElement[bool], worker: str, lease: timedelta, now: datetime) -> Claim | None:
         with self._transactions.read() as connection:
             if not job_claims.is_any_due(connection, condition):
                 return None

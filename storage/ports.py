@@ -213,6 +213,9 @@ class JobStore(Protocol):
         waits until earlier ones with the same subject and bundle have ended.
         """
 
+    def claim_overdue(self, destination: str, worker: str, lease: timedelta, now: datetime) -> Claim | None:
+        """Take a due DELIVER job of a destination whose ``give_up_at`` is over, as :meth:`claim` does."""
+
     def heartbeat(self, claim: Claim, until: datetime) -> bool:
         """Extend the lease; False when the claim is lost."""
 
@@ -273,7 +276,10 @@ class JobStore(Protocol):
         """
 
     def wake_deliveries(self, destination: str, now: datetime) -> int:
-        """Make the DELIVER jobs due that wait (RETRYABLE) for their next try at a destination; return how many."""
+        """Make the DELIVER jobs due that wait because a destination was out of reach; return how many.
+
+        Those that it refused, or whose proof it owes, keep their time.
+        """
 
     def retry_later(
         self,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from hounsfield.daemon.assembly.facts import SeriesFacts, gather_facts
+from hounsfield.daemon.assembly.own_results import OwnResultFinder, relabelled
+from hounsfield.daemon.feedback.collector import Companion
 from hounsfield.model.attributes import read_attributes
 from hounsfield.model.errors import UnreadableInstance
 from hounsfield.model.headers import SliceHeader, read_slices
@@ -34,6 +36,8 @@ class SeriesImages:
     unreadable: int
     """Primary source instances that cannot be read."""
     facts: SeriesFacts
+    companions: tuple[Companion, ...] = ()
+    """What was sent along and can be looked into, the newest ones; never a result of ours."""
 
     @cached_property
     def sources(self) -> tuple[InstanceRecord, ...]:
@@ -70,9 +74,12 @@ class SeriesImages:
 class SeriesReader:
     """Reads series, and remembers those it read last as long as nothing new comes for them."""
 
-    def __init__(self, series: SeriesStore, spool: Spool, keywords: Sequence[str] = ()) -> None:
+    def __init__(
+        self, series: SeriesStore, spool: Spool, own_results: OwnResultFinder, keywords: Sequence[str] = ()
+    ) -> None:
         self._series = series
         self._spool = spool
+        self._own_results = own_results
         self._keywords = frozenset(keywords)
         self._kept: OrderedDict[int, SeriesImages] = OrderedDict()
 
@@ -92,17 +99,21 @@ class SeriesReader:
         self._kept.pop(series_id, None)
 
     def _read(self, record: SeriesRecord) -> SeriesImages:
-        instances = tuple(self._series.instances(record.id))
+        instances, companions = self._own_results.sort_out(self._series.instances(record.id))
         headers: list[SliceHeader] = []
         owners: list[int] = []
         attributes: list[Mapping[str, tuple[str | float, ...]]] = []
         unreadable = 0
+        ours: set[int] = set()
         for one in instances:
             if one.role is not InstanceRole.SOURCE or not one.is_primary:
                 continue
             path = self._spool.path(one.digest)
             try:
                 slices = read_slices(path)
+                if self._own_results.is_ours(one, slices):
+                    ours.add(one.id)
+                    continue
                 if self._keywords:
                     attributes.append(read_attributes(path, self._keywords))
             except UnreadableInstance:
@@ -112,7 +123,8 @@ class SeriesReader:
             owners.extend([one.id] * len(slices))
         return SeriesImages(
             series=record,
-            instances=instances,
+            instances=relabelled(instances, ours),
+            companions=companions,
             associations=tuple(self._series.associations(record.id)),
             headers=tuple(headers),
             owners=tuple(owners),

@@ -2,35 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
-from pynetdicom import AE, _config
-from pynetdicom.association import Association
-from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom import _config
+from pynetdicom.presentation import build_context
 
 from hounsfield.daemon.delivery.address import Address
-from hounsfield.daemon.delivery.reactor import steady
+from hounsfield.daemon.delivery.association import STUMBLES, Failure, Link, NoAssociation, associated
 from hounsfield.daemon.errors import DeliveryError
 
+__all__ = ["VERIFICATION", "Failure", "SendReport", "SentObject", "Variants", "echo", "send"]
+
 VERIFICATION = "1.2.840.10008.1.1"
-_REJECTED_TRANSIENT = 2
-"""Result of A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
-
-
-class Failure(StrEnum):
-    """Why objects did not get an answer of their own."""
-
-    UNREACHABLE = "unreachable"
-    """No connection, no answer in time, or the association broke off."""
-    BUSY = "busy"
-    """The association was rejected for now (PS3.8 9.3.4: rejected-transient)."""
-    REJECTED = "rejected"
-    """The association was rejected for good: an AE title is not known there."""
-    NOT_ACCEPTED = "not-accepted"
-    """The peer does not take the SOP class, or not in Explicit VR Little Endian."""
+_CLASS_NOT_SUPPORTED = 0x0122
+"""Refused: SOP class not supported (PS3.7 C.5.18), by a peer that accepts every context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +35,18 @@ class SendReport:
     """How the objects of one result set fared; those not in ``sent`` are covered by ``failure``."""
 
     sent: tuple[SentObject, ...] = ()
+    """A variant of an object stands here under its own UID."""
     failure: Failure | None = None
+
+
+class Variants(Protocol):
+    """Gives objects under other SOP classes, for peers that do not take their own."""
+
+    def classes(self, sop_class_uid: str) -> Sequence[str]:
+        """Return the classes that objects of this one can be given under, the best first."""
+
+    def file(self, sop_instance_uid: str, sop_class_uid: str) -> Path | None:
+        """Return the durable file of an object under another class; None if its content does not fit there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,36 +59,52 @@ class _Stored:
     transfer_syntax: str
 
 
-def send(address: Address, objects: Sequence[Path]) -> SendReport:
+class _NoVariants:
+    def classes(self, _sop_class_uid: str) -> Sequence[str]:
+        return ()
+
+    def file(self, _sop_instance_uid: str, _sop_class_uid: str) -> Path | None:
+        return None
+
+
+def send(address: Address, objects: Sequence[Path], variants: Variants | None = None) -> SendReport:
     """Store the files; each goes out byte for byte. No objects, nothing to do.
 
-    Raise :class:`DeliveryError` if a file cannot be read; whatever the peer does is in the report.
+    Where the peer does not accept a class, the first of ``variants`` that it accepts is sent in its place. Raise
+    :class:`DeliveryError` if a file cannot be read; whatever the peer does is in the report.
     """
     stored = [_inspect(path) for path in objects]
     if not stored:
         return SendReport()
-    pairs = dict.fromkeys((entry.sop_class_uid, entry.transfer_syntax) for entry in stored)
-    association = _associate(address, [build_context(sop_class, syntax) for sop_class, syntax in pairs])
-    if association is None or not association.is_established:
-        return SendReport(failure=_why_none(association))
+    others = variants or _NoVariants()
+    pairs = dict.fromkeys(
+        (sop_class, entry.transfer_syntax)
+        for entry in stored
+        for sop_class in (entry.sop_class_uid, *others.classes(entry.sop_class_uid))
+    )
+    # pynetdicom's only switch for sending a file without decoding and encoding it again
+    _config.STORE_SEND_CHUNKED_DATASET = True
     try:
-        return _store_all(association, stored)
-    finally:
-        if association.is_established:
-            association.release()
+        with associated(address, [build_context(sop_class, syntax) for sop_class, syntax in pairs]) as link:
+            return _Storing(link, others).all(stored)
+    except NoAssociation as none:
+        return SendReport(failure=none.failure)
 
 
 def echo(address: Address) -> Failure | None:
     """Ask the destination for an answer (C-ECHO); None if it gave one."""
-    association = _associate(address, [build_context(VERIFICATION)])
-    if association is None or not association.is_established:
-        return _why_none(association)
     try:
-        answer = association.send_c_echo()
-        return None if getattr(answer, "Status", None) == 0 else Failure.UNREACHABLE
-    finally:
-        if association.is_established:
-            association.release()
+        with associated(address, [build_context(VERIFICATION)]) as link:
+            try:
+                answer = link.association.send_c_echo(msg_id=1)
+            except STUMBLES:
+                return Failure.BROKEN_OFF
+            if getattr(answer, "Status", None) is None or not link.has_answered(1):
+                link.break_off()
+                return Failure.BROKEN_OFF
+            return None  # whatever the status: there is somebody who answers
+    except NoAssociation as none:
+        return none.failure
 
 
 def _inspect(path: Path) -> _Stored:
@@ -100,53 +115,61 @@ def _inspect(path: Path) -> _Stored:
         raise DeliveryError("a result file cannot be read", "restore it from a backup of the results folder") from error
 
 
-def _associate(address: Address, contexts: list[PresentationContext]) -> Association | None:
-    """Return an association, established or not; None if the name of the host means nothing here (now)."""
-    # pynetdicom's only switch for sending a file without decoding and encoding it again
-    _config.STORE_SEND_CHUNKED_DATASET = True
-    ae = AE(ae_title=address.calling_ae)
-    ae.connection_timeout = address.connect_timeout_seconds
-    ae.acse_timeout = address.acse_timeout_seconds
-    ae.dimse_timeout = ae.network_timeout = address.dimse_timeout_seconds
-    try:
-        made = ae.associate(address.host, address.port, contexts=contexts, ae_title=address.ae_title)
-    except OSError:
-        return None
-    return steady(made) if made.is_established else made
+class _BrokenOff(Exception):
+    """There is no answer that can be believed, and there will be none."""
 
 
-def _why_none(association: Association | None) -> Failure:
-    if association is None:
-        return Failure.UNREACHABLE
-    answer = association.acceptor.primitive
-    if association.is_rejected:
-        transient = answer is not None and answer.result == _REJECTED_TRANSIENT
-        return Failure.BUSY if transient else Failure.REJECTED
-    if answer is not None and not association.accepted_contexts:
-        return Failure.NOT_ACCEPTED
-    return Failure.UNREACHABLE
+class _Storing:
+    """The C-STOREs of one association."""
 
+    def __init__(self, link: Link, variants: Variants) -> None:
+        self._link = link
+        self._variants = variants
+        self._accepted = link.accepted
+        self._message_id = 0
 
-def _store_all(association: Association, stored: Sequence[_Stored]) -> SendReport:
-    accepted = {(context.abstract_syntax, context.transfer_syntax[0]) for context in association.accepted_contexts}
-    sent: list[SentObject] = []
-    failure: Failure | None = None
-    for number, entry in enumerate(stored, start=1):
-        if (entry.sop_class_uid, entry.transfer_syntax) not in accepted:
-            failure = Failure.NOT_ACCEPTED
-            continue
-        status = _store_one(association, entry, number)
-        if status is None:
-            return SendReport(tuple(sent), Failure.UNREACHABLE)
-        sent.append(SentObject(entry.sop_instance_uid, status))
-    return SendReport(tuple(sent), failure)
+    def all(self, stored: Sequence[_Stored]) -> SendReport:
+        sent: list[SentObject] = []
+        failure: Failure | None = None
+        try:
+            for entry in stored:
+                answer = self._one(entry)
+                if answer is None:
+                    failure = Failure.NOT_ACCEPTED
+                else:
+                    sent.append(answer)
+        except _BrokenOff:
+            self._link.break_off()
+            failure = Failure.BROKEN_OFF
+        return SendReport(tuple(sent), failure)
 
+    def _one(self, entry: _Stored) -> SentObject | None:
+        """Store an object, under another class if need be; None if the peer accepts none of them."""
+        answer: SentObject | None = None
+        for sop_class in (entry.sop_class_uid, *self._variants.classes(entry.sop_class_uid)):
+            if (sop_class, entry.transfer_syntax) not in self._accepted:
+                continue
+            chosen = entry if sop_class == entry.sop_class_uid else self._variant(entry, sop_class)
+            if chosen is None:
+                continue
+            answer = SentObject(chosen.sop_instance_uid, self._store(chosen))
+            if answer.status != _CLASS_NOT_SUPPORTED:
+                break
+        return answer
 
-def _store_one(association: Association, entry: _Stored, message_id: int) -> int | None:
-    """Return the status, None if the association is gone."""
-    try:
-        answer = association.send_c_store(entry.path, msg_id=message_id)
-    except RuntimeError:
-        return None
-    status = getattr(answer, "Status", None)
-    return None if status is None else int(status)
+    def _variant(self, entry: _Stored, sop_class: str) -> _Stored | None:
+        path = self._variants.file(entry.sop_instance_uid, sop_class)
+        return None if path is None else _inspect(path)
+
+    def _store(self, entry: _Stored) -> int:
+        """Return the status; raise :class:`_BrokenOff`."""
+        self._message_id += 1
+        self._link.allow()
+        try:
+            answer = self._link.association.send_c_store(entry.path, msg_id=self._message_id)
+        except STUMBLES:
+            raise _BrokenOff from None
+        status = getattr(answer, "Status", None)
+        if status is None or not self._link.has_answered(self._message_id, entry.sop_instance_uid):
+            raise _BrokenOff
+        return int(status)

@@ -1,28 +1,46 @@
-"""The courier: sends finished result objects, byte for byte, and records how each fared. One thread a destination."""
+"""The courier: sends finished result objects, byte for byte, and records how each fared. One thread a destination.
+
+A job stays open until its objects are stored and, where the destination wants proof, proven.
+"""
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.destinations import Destination
-from hounsfield.daemon.delivery.address import address_of
+from hounsfield.daemon.delivery.breaker import Breaker
+from hounsfield.daemon.delivery.plugs import (
+    Lost,
+    NotYet,
+    PatientCheck,
+    Proven,
+    Prover,
+    Transport,
+    Unobtainable,
+)
 from hounsfield.daemon.delivery.retry import (
     Complete,
     Decision,
     Discard,
     RetryLater,
     decide,
+    decide_lost,
     decide_unknown,
-    is_kept,
+    is_refused_for_good,
+    lost_status,
 )
-from hounsfield.daemon.delivery.scu import send
+from hounsfield.daemon.delivery.scu import SendReport
+from hounsfield.daemon.delivery.shipment import Shipment, shipment_of
+from hounsfield.daemon.errors import DeliveryError
 from hounsfield.daemon.pipeline.leases import LeaseKeeper
+from hounsfield.daemon.pipeline.refusals import refusal_detail, refusals_before
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import JobStore
-from hounsfield.storage.records import Claim, ObjectDelivery, StoredResultSet
+from hounsfield.storage.records import Claim, ObjectDelivery, ResultObject
 from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.states import JobKind, Proof, Reason
 
@@ -37,7 +55,10 @@ class Courier:
         *,
         name: str,
         destination: Destination,
-        calling_ae: str,
+        transport: Transport,
+        prover: Prover | None,
+        patient_check: PatientCheck | None,
+        breaker: Breaker,
         jobs: JobStore,
         files: ResultFiles,
         keeper: LeaseKeeper,
@@ -46,7 +67,10 @@ class Courier:
     ) -> None:
         self._name = name
         self._destination = destination
-        self._calling_ae = calling_ae
+        self._transport = transport
+        self._prover = prover
+        self._patient_check = patient_check
+        self._breaker = breaker
         self._jobs = jobs
         self._files = files
         self._keeper = keeper
@@ -54,7 +78,9 @@ class Courier:
         self._random = random_source
 
     def work_one(self) -> bool:
-        """Deliver one result set; False when none is due."""
+        """Deliver one result set; False when none is due, or the destination is out of reach."""
+        if not self._breaker.may_send():
+            return self._give_up_one()
         claim = self._jobs.claim(
             [JobKind.DELIVER],
             self._name,
@@ -73,49 +99,121 @@ class Courier:
             # One result set must not stop the thread that serves this destination.
             log.exception("delivery failed", job=claim.job.id, error=type(error).__name__)
             now = self._clock.now()
-            self._end(claim, decide_unknown(claim.job.attempts, now, claim.job.give_up_at, self._random), now)
+            self._put_off(claim, decide_unknown(claim.job.attempts, now, claim.job.give_up_at, self._random), now)
+        return True
+
+    def _give_up_one(self) -> bool:
+        """End a job whose time is over though the destination never came back; False when there is none."""
+        now = self._clock.now()
+        claim = self._jobs.claim_overdue(self._destination.name, self._name, self._keeper.lease, now)
+        if claim is None:
+            return False
+        self._put_off(claim, Discard(Reason.DEADLINE), now)
         return True
 
     def _deliver(self, claim: Claim) -> None:
-        result = self._jobs.result_set(claim.job.result_set_id or 0)
-        if result is None or not self._intact(result):
+        shipment = self._shipment(claim)
+        if shipment is None or not self._intact(shipment.missing):
             log.error("result files do not match what was stored", job=claim.job.id)
             self._jobs.discard(claim, Reason.RESULT_CHANGED, self._clock.now())
-            return
-        wanted = [obj.sop_instance_uid for obj in result.objects if obj.role in self._destination.results]
-        if not wanted:
+        elif not shipment.wanted:
             log.error("the result set holds nothing this destination asks for", job=claim.job.id)
             self._jobs.discard(claim, Reason.NO_SUCH_RESULT, self._clock.now())
+        elif shipment.missing:
+            self._send(claim, shipment.missing)
+        else:
+            self._prove(claim, shipment.kept, (), claim.job.timings)
+
+    def _shipment(self, claim: Claim, sent: Sequence[ObjectDelivery] = ()) -> Shipment | None:
+        """Return how far the job is, ``sent`` included; None if its result set is not there."""
+        result = self._jobs.result_set(claim.job.result_set_id or 0)
+        if result is None:
+            return None
+        return shipment_of(result, self._destination, self._delivered(claim, sent))
+
+    def _delivered(self, claim: Claim, sent: Sequence[ObjectDelivery]) -> list[ObjectDelivery]:
+        """Return the latest answer for each object, ``sent`` being newer than what is stored."""
+        stored = self._jobs.delivered_objects(claim.job.id)
+        return list({one.sop_instance_uid: one for one in (*stored, *sent)}.values())
+
+    def _send(self, claim: Claim, missing: Sequence[ResultObject]) -> None:
+        if not self._is_still_the_patient(claim, missing):
             return
         started = self._clock.monotonic()
-        kept = {done.sop_instance_uid for done in self._jobs.delivered_objects(claim.job.id) if is_kept(done.status)}
-        paths = [self._files.path(uid) for uid in wanted if uid not in kept]
-        report = send(address_of(self._destination, self._calling_ae), paths)
-        seconds = round(self._clock.monotonic() - started, 4)
+        report = self._transport.send(claim.job, missing)
+        timings = {"deliver": round(self._clock.monotonic() - started, 4)}
+        self._breaker.note(report.failure)
         now = self._clock.now()
-        objects = [
-            ObjectDelivery(sop_instance_uid=sent.sop_instance_uid, status=sent.status, at=now) for sent in report.sent
-        ]
-        decision = decide(report, claim.job.attempts, now, claim.job.give_up_at, self._random)
-        self._end(claim, decision, now, objects, seconds)
+        sent = [ObjectDelivery(sop_instance_uid=one.sop_instance_uid, status=one.status, at=now) for one in report.sent]
+        refusals = refusals_before(self._jobs, claim.job.id) + 1 if is_refused_for_good(report) else 0
+        decision = decide(report, claim.job.attempts, now, claim.job.give_up_at, self._random, refusals)
+        if not isinstance(decision, Complete):
+            self._put_off(claim, decision, now, sent, report)
+            return
+        shipment = self._shipment(claim, sent)
+        self._prove(claim, () if shipment is None else shipment.kept, sent, timings)
 
-    def _end(
+    def _is_still_the_patient(self, claim: Claim, missing: Sequence[ResultObject]) -> bool:
+        """Whether sending may go on; where not, the job is held or put off."""
+        if self._patient_check is None:
+            return True
+        try:
+            changed = self._patient_check.has_changed(claim.job, missing)
+        except DeliveryError:
+            now = self._clock.now()
+            self._put_off(claim, decide_unknown(claim.job.attempts, now, claim.job.give_up_at, self._random), now)
+            return False
+        if changed:
+            log.error("the destination has another patient for the study", job=claim.job.id)
+            self._jobs.hold_delivery(claim, Reason.PATIENT_CHANGED, self._clock.now())
+        return not changed
+
+    def _prove(
+        self, claim: Claim, kept: Sequence[ResultObject], sent: Sequence[ObjectDelivery], timings: dict[str, float]
+    ) -> None:
+        """End a job whose objects are all stored, or ask again later."""
+        now = self._clock.now()
+        if self._prover is None:
+            self._jobs.complete_delivery(claim, sent, now, timings, Proof.SENT)
+            return
+        answer = self._prover.prove(claim.job, kept, now)
+        now = self._clock.now()
+        match answer:
+            case Proven():
+                uids = {one.sop_instance_uid for one in kept}
+                proven = [
+                    replace(one, proven_at=now) if one.sop_instance_uid in uids else one
+                    for one in self._delivered(claim, sent)
+                ]
+                self._jobs.complete_delivery(claim, proven, now, timings, Proof.PROVEN)
+            case Unobtainable():
+                self._jobs.complete_delivery(claim, sent, now, timings, Proof.SENT, Reason.NO_PROOF)
+            case NotYet(ask_again_at=at):
+                self._jobs.retry_later(claim, Reason.AWAITING_PROOF, at, now, objects=sent)
+            case Lost(failures=failures):
+                lost = [
+                    ObjectDelivery(sop_instance_uid=uid, status=lost_status(failure), at=now)
+                    for uid, failure in failures.items()
+                ]
+                decision = decide_lost(claim.job.attempts, now, claim.job.give_up_at, self._random)
+                self._put_off(claim, decision, now, [*sent, *lost])
+
+    def _put_off(
         self,
         claim: Claim,
         decision: Decision,
         now: datetime,
         objects: Sequence[ObjectDelivery] = (),
-        seconds: float = 0.0,
+        report: SendReport | None = None,
     ) -> None:
+        detail = None if report is None else refusal_detail(report)
         match decision:
-            case Complete():
-                self._jobs.complete_delivery(claim, objects, now, {"deliver": seconds}, Proof.SENT)
             case RetryLater(at=at, reason=reason):
                 log.warning("delivery waits", destination=self._destination.name, job=claim.job.id, reason=str(reason))
-                self._jobs.retry_later(claim, reason, at, now, objects=objects)
+                self._jobs.retry_later(claim, reason, at, now, detail, objects)
             case Discard(reason=reason):
                 log.error("delivery given up", destination=self._destination.name, job=claim.job.id, reason=str(reason))
-                self._jobs.discard(claim, reason, now, objects=objects)
+                self._jobs.discard(claim, reason, now, detail, objects)
 
-    def _intact(self, result: StoredResultSet) -> bool:
-        return all(self._files.verify(obj.sop_instance_uid, obj.sha256) for obj in result.objects)
+    def _intact(self, objects: Sequence[ResultObject]) -> bool:
+        return all(self._files.verify(one.sop_instance_uid, one.sha256) for one in objects)

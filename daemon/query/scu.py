@@ -1,4 +1,4 @@
-"""The Query/Retrieve SCU: one C-FIND on one association (PS3.4 C.4.1), within bounds that the network library has not.
+"""The Query/Retrieve SCU: C-FIND on one association (PS3.4 C.4.1), within bounds that the network library has not.
 
 Its time-outs are for single steps, and it reads PDUs of any length. So it is given a socket that keeps to the deadline
 of the whole exchange and reads so many bytes and no more; whatever it waits for ends with that.
@@ -6,7 +6,7 @@ of the whole exchange and reads so many bytes and no more; whatever it waits for
 
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydicom import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
+from pynetdicom.events import EventHandlerType as EventHandler
 
 from hounsfield.daemon.delivery.reactor import steady
 from hounsfield.daemon.query.find import NoNumber, QueryPeer, Why
@@ -30,26 +31,27 @@ _IDLE, _AWAITS_CLOSE = "Sta1", "Sta13"
 _REJECTION = "Evt4"
 """The event of the upper layer that an A-ASSOCIATE-RJ has come (PS3.8 9.2.2)."""
 _FAREWELL_SECONDS = 0.5
-_STUMBLES = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+STUMBLES = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What the library raises where the association has just ended, or on values that somebody has made up."""
 
 
 def matches_of(peer: QueryPeer, study_uid: str, series_uid: str, monotonic: Callable[[], float]) -> list[Dataset]:
-    """Return what the archive has of a series; raise :class:`NoNumber`.
+    """Return what the archive has of a series; raise :class:`NoNumber`. Bounded as :func:`find` is."""
+    return find(peer, [_keys(study_uid, series_uid)], monotonic)[0]
+
+
+def find(peer: QueryPeer, questions: Sequence[Dataset], monotonic: Callable[[], float]) -> list[list[Dataset]]:
+    """Ask the questions on one association; return the matches of each, or raise :class:`NoNumber`.
 
     Ends by ``peer.timeout_seconds``, save for looking up the host's name and a fraction of a second to clear up.
     """
-    _quiet_library()
-    exchange = _Exchange(peer.timeout_seconds, monotonic)
+    exchange = Exchange(peer.timeout_seconds, monotonic)
+    association = associate(peer, exchange, _STUDY_ROOT_FIND)
+    found: list[list[Dataset]] | None = None
     try:
-        association = _associate(peer, exchange)
-    except OSError:  # the name of the host means nothing here (now)
-        raise NoNumber(Why.UNREACHABLE) from None
-    found: list[Dataset] | None = None
-    try:
-        if _is_accepted(association, exchange):
-            found = _matches(association, _keys(study_uid, series_uid), exchange)
-    except _STUMBLES:
+        if is_accepted(association, exchange):
+            found = _all_matches(association, questions, exchange)
+    except STUMBLES:
         found = None
     finally:
         exchange.end(association, politely=found is not None)
@@ -65,22 +67,35 @@ def _quiet_library() -> None:
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
 
 
-def _associate(peer: QueryPeer, exchange: "_Exchange") -> Association:
-    """Return an association, established or not; propose what every peer takes (PS3.5 10.1)."""
+def associate(
+    peer: QueryPeer, exchange: "Exchange", sop_class_uid: str, handlers: Sequence[EventHandler] = ()
+) -> Association:
+    """Return an association, established or not; propose the transfer syntax that every peer takes (PS3.5 10.1).
+
+    Raise :class:`NoNumber` where the name of the host means nothing (now).
+    """
+    _quiet_library()
     ae = AE(ae_title=peer.calling_ae)
     ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = exchange.left()
-    made = ae.associate(
-        peer.host,
-        peer.port,
-        contexts=[build_context(_STUDY_ROOT_FIND, ImplicitVRLittleEndian)],
-        ae_title=peer.ae_title,
-        max_pdu=LONGEST_PDU,
-        evt_handlers=[(evt.EVT_CONN_OPEN, exchange.on_connected), (evt.EVT_FSM_TRANSITION, exchange.on_transition)],
-    )
+    own: list[EventHandler] = [
+        (evt.EVT_CONN_OPEN, exchange.on_connected),
+        (evt.EVT_FSM_TRANSITION, exchange.on_transition),
+    ]
+    try:
+        made = ae.associate(
+            peer.host,
+            peer.port,
+            contexts=[build_context(sop_class_uid, ImplicitVRLittleEndian)],
+            ae_title=peer.ae_title,
+            max_pdu=LONGEST_PDU,
+            evt_handlers=[*own, *handlers],
+        )
+    except OSError:
+        raise NoNumber(Why.UNREACHABLE) from None
     return steady(made) if made.is_established else made
 
 
-def _is_accepted(association: Association, exchange: "_Exchange") -> bool:
+def is_accepted(association: Association, exchange: "Exchange") -> bool:
     """Whether the archive may be asked; raise :class:`NoNumber` where it said no.
 
     The library takes any transfer syntax for an answer; a deflated data set could be of any size.
@@ -104,7 +119,20 @@ def _keys(study_uid: str, series_uid: str) -> Dataset:
     return keys
 
 
-def _matches(association: Association, keys: Dataset, exchange: "_Exchange") -> list[Dataset] | None:
+def _all_matches(
+    association: Association, questions: Sequence[Dataset], exchange: "Exchange"
+) -> list[list[Dataset]] | None:
+    """Return the matches of each question; None if the association ended before."""
+    found: list[list[Dataset]] = []
+    for keys in questions:
+        matches = _matches(association, keys, exchange)
+        if matches is None:
+            return None
+        found.append(matches)
+    return found
+
+
+def _matches(association: Association, keys: Dataset, exchange: "Exchange") -> list[Dataset] | None:
     """Return the identifiers of the pending responses up to the final one; None if the association ended before."""
     found: list[Dataset] = []
     association.dimse_timeout = exchange.left()
@@ -155,7 +183,7 @@ class _Line(socket.socket):
         return super().send(data, flags)
 
 
-class _Exchange:
+class Exchange:
     """One association from its first step to its last."""
 
     def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:

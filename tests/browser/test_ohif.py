@@ -55,9 +55,7 @@ def _results(bench: Bench) -> dict[str, list[Path]]:
     (result,) = bench.app.database.jobs.result_sets_of_job(newest.id)
     return {
         to.sr_title: [
-            bench.app.files.path(made.sop_instance_uid)
-            for made in result.objects
-            if made.profile == profile_of(to).key
+            bench.app.files.path(made.sop_instance_uid) for made in result.objects if made.profile == profile_of(to).key
         ]
         for to in bench.app.settings.destination
     }

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -148,7 +149,9 @@ class Viewer:
         page.add_init_script(_NO_TOUR)
         page.on("pageerror", lambda error: self.faults.append(f"exception: {error}"))
         page.on("console", lambda said: self._said(said.type, said.text))
-        page.on("response", lambda answer: answer.status >= 400 and self._said("error", f"{answer.status} {answer.url}"))
+        page.on(
+            "response", lambda answer: answer.status >= 400 and self._said("error", f"{answer.status} {answer.url}")
+        )
         page.goto(f"{url}/viewer?StudyInstanceUIDs={study_uid}")
         self.canvas.wait_for()
 
@@ -184,6 +187,10 @@ class Viewer:
 
     def _entries(self) -> Locator:
         return self.page.locator("[data-cy=study-browser-thumbnail], [data-cy=study-browser-thumbnail-no-image]")
+
+    def _answered(self, answer: Any) -> None:
+        if answer.status >= 400:
+            self._said("error", f"{answer.status} {answer.url}")
 
     def _said(self, kind: str, text: str) -> None:
         # what breaks a part of the viewer is caught there, and told as a debug message and a notice

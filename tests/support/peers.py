@@ -128,6 +128,12 @@ class Orthanc:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return bytes(answer.read())
 
+    def delete(self, path: str) -> None:
+        """Send ``DELETE /path`` to its REST API."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/{path.lstrip('/')}", method="DELETE")
+        with urllib.request.urlopen(request, timeout=10):
+            return
+
     def wado(self, study_uid: str, series_uid: str, sop_instance_uid: str) -> bytes:
         """Return the file of an instance by DICOMweb (PS3.18 10.4, Retrieve Transaction), in the syntax it is kept."""
         path = f"dicom-web/studies/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}"
@@ -163,11 +169,14 @@ def orthanc(
     dicom_port: int | None = None,
     http_port: int | None = None,
     ae_title: str = "ORTHANC",
+    reports_to: int | None = None,
     dicomweb: bool = False,
 ) -> Iterator[Orthanc]:
     """Run an Orthanc of our own that keeps its data in ``folder``; started again there, it still has them.
 
-    With ``dicomweb`` it serves DICOMweb (PS3.18) under ``/dicom-web`` of its HTTP port.
+    ``reports_to``: the port of HOUNSFIELD, to which it sends its reports of storage commitment. With ``dicomweb`` it
+    serves DICOMweb (PS3.18) under ``/dicom-web`` of its HTTP port.
+
     It is killed at the end: its clean shutdown takes 3.5 s and adds nothing to what it has stored.
     """
     program = require_binary("Orthanc")
@@ -190,6 +199,7 @@ def orthanc(
         "DicomWeb": {"Enable": dicomweb, "Root": "/dicom-web/"},
         "StableAge": 1,
         "SaveJobs": False,
+        "DicomModalities": {} if reports_to is None else {"hounsfield": ["HOUNSFIELD", "127.0.0.1", reports_to]},
     }
     settings = folder / "orthanc.json"
     settings.write_text(json.dumps(configuration))

@@ -6,7 +6,7 @@ from pydicom import Dataset
 
 from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.evidence import KeyImage, flagged_images, key_images
-from hounsfield.daemon.results.request import MANUFACTURER, BundleFacts, ReportRequest
+from hounsfield.daemon.results.request import MANUFACTURER, ReportRequest
 from hounsfield.daemon.results.source_attributes import text
 from hounsfield.daemon.results.sr.items import (
     CONTAINS,
@@ -20,7 +20,9 @@ from hounsfield.daemon.results.sr.items import (
     words,
 )
 from hounsfield.daemon.results.uids import tracking_uid
-from hounsfield.daemon.results.words import banner_sentence, shown
+from hounsfield.daemon.results.words import banner_sentence, shown, words_of
+from hounsfield.model.findings import CodedConcept
+from hounsfield.storage.states import Outcome
 
 _SCORE_DIGITS = 6
 
@@ -58,12 +60,11 @@ def _group(
         uidref(HAS_OBS_CONTEXT, codes.TRACKING_UNIQUE_IDENTIFIER, tracked),
         code(CONTAINS, codes.FINDING, bundle.concept),
         code(HAS_CONCEPT_MOD, codes.FINDING_SITE, bundle.site),
-        *_algorithm(bundle),
+        *_algorithm(request),
     ]
     if score is not None:
         children.append(num(CONTAINS, codes.PROBABILITY, score))
-    presence = codes.PRESENCE[request.outcome]
-    if presence is not None:
+    if presence := _presence(request):
         children.append(code(CONTAINS, bundle.concept, presence))
     for key in images:
         sop_class = text(key.source, "SOPClassUID")
@@ -71,9 +72,16 @@ def _group(
     return container(CONTAINS, codes.MEASUREMENT_GROUP, children, template="1501")
 
 
-def _algorithm(bundle: BundleFacts) -> list[Dataset]:
+def _presence(request: ReportRequest) -> CodedConcept | None:
+    if request.outcome is Outcome.NEGATIVE and request.profile.code_absence:
+        return codes.ABSENT
+    return codes.PRESENCE[request.outcome]
+
+
+def _algorithm(request: ReportRequest) -> list[Dataset]:
     """TID 4019."""
-    parameters = " ".join(part for part in (bundle.parameters, banner_sentence(bundle)) if part)
+    bundle = request.bundle
+    parameters = " ".join(part for part in (bundle.parameters, banner_sentence(bundle, words_of(request))) if part)
     return [
         words(HAS_CONCEPT_MOD, codes.ALGORITHM_NAME, bundle.name),
         words(HAS_CONCEPT_MOD, codes.ALGORITHM_VERSION, bundle.version),

@@ -15,12 +15,13 @@ HAS_CONCEPT_MOD = "HAS CONCEPT MOD"
 HAS_ACQ_CONTEXT = "HAS ACQ CONTEXT"
 
 
-def _item(value_type: str, relationship: str | None, name: CodedConcept) -> Dataset:
+def _item(value_type: str, relationship: str | None, name: CodedConcept | None) -> Dataset:
     item = Dataset()
     if relationship is not None:
         item.RelationshipType = relationship
     item.ValueType = value_type
-    item.ConceptNameCodeSequence = [coded(name)]
+    if name is not None:
+        item.ConceptNameCodeSequence = [coded(name)]
     return item
 
 
@@ -73,9 +74,16 @@ def num(relationship: str, name: CodedConcept, value: str, unit: CodedConcept = 
 
 
 def image(
-    relationship: str, name: CodedConcept, sop_class_uid: str, sop_instance_uid: str, frame: int | None = None
+    relationship: str, name: CodedConcept | None, sop_class_uid: str, sop_instance_uid: str, frame: int | None = None
 ) -> Dataset:
     """IMAGE; ``frame`` is the number of the one frame that is meant (PS3.3 C.18.4)."""
     item = _item("IMAGE", relationship, name)
     item.ReferencedSOPSequence = [sop_reference(sop_class_uid, sop_instance_uid, frame)]
+    return item
+
+
+def composite(relationship: str, name: CodedConcept, sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+    """COMPOSITE: an object that is no image (PS3.3 C.18.3)."""
+    item = _item("COMPOSITE", relationship, name)
+    item.ReferencedSOPSequence = [sop_reference(sop_class_uid, sop_instance_uid)]
     return item

@@ -155,7 +155,7 @@ def test_a_peer_that_hangs_up_leaves_the_rest_unsent(objects: list[Path]) -> Non
 
     with peer(answer=hang_up) as found:
         report = send(route(found.port, "PEER"), objects)
-    assert report == SendReport((SentObject(objects[0].stem, 0),), Failure.UNREACHABLE)
+    assert report == SendReport((SentObject(objects[0].stem, 0),), Failure.BROKEN_OFF)
 
 
 def test_a_peer_that_is_not_there_is_unreachable(objects: list[Path]) -> None:

@@ -1,42 +1,23 @@
 """Finished results reach their destination, once each, byte for byte."""
 
-import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.bench import Bench
-from support.ct_factory import ct_series, write_series
+from support.couriers import courier
+from support.couriers import reported as result_waiting
 from support.peers import free_port
 
-from hounsfield.daemon.config.destinations import Destination
+from hounsfield.daemon.delivery import dicom_transport
 from hounsfield.daemon.delivery.store_listener import FolderStore
-from hounsfield.daemon.pipeline import courier as courier_module
-from hounsfield.daemon.pipeline.courier import Courier
 from hounsfield.storage.states import JobKind, JobState, Proof, Reason
 
 
 def reported(folder: Path, port: int, **more: Any) -> Bench:
     """A bench with one result waiting for a PACS on ``port``."""
     destination = {"name": "pacs", "ae_title": "FOLDER", "host": "127.0.0.1", "port": port, **more}
-    bench = Bench(folder / "home", [destination])
-    bench.receive(write_series(folder / "files", ct_series(12)))
-    bench.settle()
-    bench.worker(0.9).work_one()
-    return bench
-
-
-def courier(bench: Bench, destination: Destination | None = None) -> Courier:
-    return Courier(
-        name="courier-1",
-        destination=destination or bench.app.settings.destination[0],
-        calling_ae="HOUNSFIELD",
-        jobs=bench.app.database.jobs,
-        files=bench.app.files,
-        keeper=bench.keeper(),
-        clock=bench.clock,
-        random_source=random.Random(1),
-    )
+    return result_waiting(Bench(folder / "home", [destination]))
 
 
 @pytest.fixture
@@ -64,17 +45,18 @@ def test_a_destination_gets_only_the_objects_it_asks_for(pacs: FolderStore, tmp_
     assert len(pacs.files()) == 1
 
 
-def test_a_pacs_that_is_down_is_tried_again_until_the_time_is_up(tmp_path: Path) -> None:
-    bench = reported(tmp_path, free_port(), give_up_days=0.1)
+def test_a_pacs_that_is_down_is_asked_again_until_the_time_is_up(tmp_path: Path) -> None:
+    bench = reported(tmp_path, free_port(), give_up_days=0.02, probe_seconds=120)
     sender = courier(bench)
-    tries, job = 0, bench.jobs(JobKind.DELIVER)[0]
-    while not job.state.is_final and tries < 50:
-        bench.clock.advance((job.available_at - bench.clock.now()).total_seconds())
-        tries += sender.work_one()
+    for _ in range(60):
+        sender.work_one()
         (job,) = bench.jobs(JobKind.DELIVER)
+        if job.state.is_final:
+            break
+        bench.clock.advance(60)
     assert (job.state, job.reason) == (JobState.DISCARDED, Reason.DEADLINE)
-    assert (job.updated_at - job.created_at).total_seconds() == pytest.approx(0.1 * 86400, abs=1)
-    assert tries > 15, "at most a quarter of an hour between two tries"
+    assert (job.updated_at - job.created_at).total_seconds() == pytest.approx(0.02 * 86400, abs=60)
+    assert job.attempts == 2, "once before it was known to be away, and once to end it"
 
 
 def test_a_result_is_offered_for_seven_days_unless_configured_otherwise(tmp_path: Path) -> None:
@@ -104,7 +86,7 @@ def test_a_delivery_that_fails_in_an_unknown_way_is_tried_again(
         raise LookupError("nobody thought of this")
 
     with monkeypatch.context() as patched:
-        patched.setattr(courier_module, "send", broken)
+        patched.setattr(dicom_transport, "send", broken)
         assert sender.work_one()
     (job,) = bench.jobs(JobKind.DELIVER)
     assert (job.state, job.reason) == (JobState.RETRYABLE, Reason.INTERNAL)
@@ -123,7 +105,7 @@ def test_a_delivery_that_goes_on_failing_in_an_unknown_way_ends_in_the_dead_lett
     def broken(*_: object) -> None:
         raise LookupError("nobody thought of this")
 
-    monkeypatch.setattr(courier_module, "send", broken)
+    monkeypatch.setattr(dicom_transport, "send", broken)
     for _ in range(100):
         bench.clock.advance(900)
         sender.work_one()

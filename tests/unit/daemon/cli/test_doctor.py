@@ -3,13 +3,14 @@
 import json
 import socket
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.bench import Bench
 from support.ct_factory import ct_series, write_series
+from support.fake_control import FakeControl
 from support.peers import free_port
 from support.query_peers import archive
 from support.scp import Scp, listening
@@ -20,9 +21,10 @@ from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.main import app
 from hounsfield.daemon.cli.query_check import check_query
-from hounsfield.daemon.cli.waiting_checks import check_waiting
+from hounsfield.daemon.cli.waiting_checks import check_pauses, check_waiting
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.storage import engine
+from hounsfield.storage.control import Part, Pause
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +162,15 @@ def test_a_result_for_a_destination_that_is_gone_is_a_problem(tmp_path: Path) ->
     (check,) = check_waiting(bench.app.database.jobs, settings(), bench.clock.now())
     assert check.level is Level.PROBLEM
     assert "'pacs', which is not configured" in check.message
+
+
+def test_what_is_paused_is_a_warning_that_names_the_way_on() -> None:
+    control = FakeControl()
+    assert list(check_pauses(control)) == []
+    control.pause(Pause(part=Part.DELIVERY, since=datetime(2026, 1, 1, tzinfo=UTC), note="PACS moves"))
+    (check,) = check_pauses(control)
+    assert (check.level, check.mend) == (Level.WARNING, "`hounsfield resume delivery` lets it go on")
+    assert "(PACS moves)" in check.message
 
 
 def query(port: int, ae_title: str) -> Settings:

@@ -4,6 +4,8 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hounsfield.daemon.delivery.retry import (
     FIRST_DELAY,
@@ -14,8 +16,10 @@ from hounsfield.daemon.delivery.retry import (
     Discard,
     RetryLater,
     decide,
+    decide_lost,
     delay,
     is_kept,
+    lost_status,
 )
 from hounsfield.daemon.delivery.scu import Failure, SendReport, SentObject
 from hounsfield.storage.states import Reason
@@ -28,11 +32,13 @@ def answered(*statuses: int, failure: Failure | None = None) -> SendReport:
     return SendReport(tuple(SentObject(f"1.2.{i}", status) for i, status in enumerate(statuses)), failure)
 
 
-def after(report: SendReport, attempts: int = 1, give_up_at: datetime | None = IN_A_WEEK) -> Decision:
-    return decide(report, attempts, NOW, give_up_at, random.Random(1))
+def after(
+    report: SendReport, attempts: int = 1, give_up_at: datetime | None = IN_A_WEEK, refusals: int = 1000
+) -> Decision:
+    return decide(report, attempts, NOW, give_up_at, random.Random(1), refusals)
 
 
-@pytest.mark.parametrize("status", [0x0000, 0xB000, 0xB006, 0xB007, 0x0111])
+@pytest.mark.parametrize("status", [0x0000, 0x0001, 0x0107, 0x0111, 0x0116, 0xB000, 0xB006, 0xB007])
 def test_success_a_warning_and_a_known_object_complete_a_delivery(status: int) -> None:
     assert is_kept(status)
     assert after(answered(0, status)) == Complete()
@@ -48,6 +54,14 @@ def test_nothing_left_to_send_completes_a_delivery() -> None:
         (answered(failure=Failure.UNREACHABLE), Reason.UNREACHABLE),
         (answered(0, failure=Failure.UNREACHABLE), Reason.UNREACHABLE),
         (answered(failure=Failure.BUSY), Reason.REJECTED),
+        (answered(failure=Failure.REJECTED), Reason.REJECTED),
+        (answered(0, failure=Failure.BROKEN_OFF), Reason.UNREACHABLE),
+        (answered(0xC000, failure=Failure.BROKEN_OFF), Reason.UNREACHABLE),
+        (answered(0xA700, failure=Failure.NOT_ACCEPTED), Reason.NOT_ACCEPTED),
+        (answered(0x0124), Reason.REFUSED_STATUS),
+        (answered(0x0210), Reason.REFUSED_STATUS),
+        (answered(0x0213), Reason.REFUSED_STATUS),
+        (answered(0xFE00), Reason.REFUSED_STATUS),
         (answered(0xA700), Reason.REFUSED_STATUS),
         (answered(0, 0xA7FF), Reason.REFUSED_STATUS),
         (answered(0x0110), Reason.REFUSED_STATUS),
@@ -64,17 +78,39 @@ def test_a_fault_that_may_pass_is_tried_for_days(report: SendReport, reason: Rea
 @pytest.mark.parametrize(
     ("report", "reason"),
     [
-        (answered(failure=Failure.REJECTED), Reason.REJECTED),
         (answered(0, failure=Failure.NOT_ACCEPTED), Reason.NOT_ACCEPTED),
         (answered(0xA900), Reason.REFUSED_STATUS),
         (answered(0, 0xC123), Reason.REFUSED_STATUS),
-        (answered(0x0122), Reason.REFUSED_STATUS),
-        (answered(0x0124), Reason.REFUSED_STATUS),
+        (answered(0x0117), Reason.REFUSED_STATUS),
+        (answered(0x0122), Reason.NOT_ACCEPTED),
+        (answered(0x4711), Reason.REFUSED_STATUS),
     ],
 )
 def test_a_refusal_for_good_is_tried_a_limited_number_of_times(report: SendReport, reason: Reason) -> None:
-    assert isinstance(after(report, attempts=PERMANENT_ATTEMPTS - 1), RetryLater)
-    assert after(report, attempts=PERMANENT_ATTEMPTS) == Discard(reason)
+    assert isinstance(after(report, attempts=1000, refusals=PERMANENT_ATTEMPTS - 1), RetryLater)
+    assert after(report, refusals=PERMANENT_ATTEMPTS) == Discard(reason)
+
+
+def test_no_way_to_a_destination_ends_at_once() -> None:
+    assert after(answered(failure=Failure.NO_ADDRESS)) == Discard(Reason.UNKNOWN_SENDER)
+
+
+@given(st.integers(0, 0xFFFF))
+def test_every_status_is_either_kept_or_tried_again_at_first(status: int) -> None:
+    decision = after(answered(status), refusals=1)
+    assert decision == Complete() if is_kept(status) else isinstance(decision, RetryLater)
+
+
+@given(st.integers(0, 0xFFFF))
+def test_what_was_lost_never_counts_as_kept(failure_reason: int) -> None:
+    assert not is_kept(lost_status(failure_reason))
+
+
+def test_what_was_lost_is_sent_again_until_the_deadline() -> None:
+    decision = decide_lost(1, NOW, IN_A_WEEK, random.Random(1))
+    assert isinstance(decision, RetryLater)
+    assert decision.reason == Reason.PROOF_FAILED
+    assert decide_lost(9, IN_A_WEEK, IN_A_WEEK, random.Random(1)) == Discard(Reason.DEADLINE)
 
 
 def test_an_unreachable_peer_is_given_up_only_at_the_deadline() -> None:

@@ -1,0 +1,61 @@
+"""The state of destinations on SQL."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hounsfield.storage.destination_state import DestinationState
+from hounsfield.storage.rows import AnyRow, reason_or_none
+from hounsfield.storage.tables import destination_state
+from hounsfield.storage.transactions import Transactions
+
+
+class SqlDestinationStateStore:
+    """See :class:`~hounsfield.storage.destination_state.DestinationStateStore`."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def get(self, name: str) -> DestinationState | None:
+        """Return the state of a destination."""
+        with self._transactions.read() as connection:
+            query = select(destination_state).where(destination_state.c.name == name)
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _record(row)
+
+    def all(self) -> list[DestinationState]:
+        """Return every state there is, by name."""
+        with self._transactions.read() as connection:
+            return [_record(row) for row in connection.execute(select(destination_state).order_by("name"))]
+
+    def put(self, state: DestinationState) -> None:
+        """Write the state of a destination."""
+        values = asdict(state)
+        with self._transactions.write() as connection:
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            statement = dialect.insert(destination_state).values(values)
+            connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+
+    def take_probe(self, name: str, due: datetime, again_at: datetime) -> bool:
+        """Move the test that is due."""
+        mine = (
+            (destination_state.c.name == name)
+            & destination_state.c.is_open.is_(True)
+            & (destination_state.c.probe_at == due)
+        )
+        with self._transactions.write() as connection:
+            return connection.execute(update(destination_state).where(mine).values(probe_at=again_at)).rowcount == 1
+
+
+def _record(row: AnyRow) -> DestinationState:
+    return DestinationState(
+        name=row.name,
+        is_open=row.is_open,
+        since=row.since,
+        reason=reason_or_none(row.reason),
+        failures=row.failures,
+        probe_at=row.probe_at,
+        answered_at=row.answered_at,
+    )

@@ -1,0 +1,47 @@
+"""What the store keeps of destinations, and who may test one that is away."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from support.rows import at
+
+from hounsfield.storage.destination_state import DestinationState
+from hounsfield.storage.engine import Database
+from hounsfield.storage.states import Reason
+
+AWAY = DestinationState(
+    name="pacs", is_open=True, since=at(0), reason=Reason.UNREACHABLE, failures=3, probe_at=at(30), answered_at=at(-5)
+)
+
+
+def test_a_destination_nobody_spoke_of_has_no_state(database: Database) -> None:
+    assert database.destination_states.get("pacs") is None
+    assert database.destination_states.all() == []
+
+
+def test_the_latest_state_takes_the_place_of_the_earlier(database: Database) -> None:
+    states = database.destination_states
+    states.put(AWAY)
+    assert states.get("pacs") == AWAY
+    back = DestinationState(name="pacs", is_open=False, since=at(60), answered_at=at(60))
+    states.put(back)
+    states.put(replace(AWAY, name="archive"))
+    assert [one.name for one in states.all()] == ["archive", "pacs"]
+    assert states.get("pacs") == back
+
+
+def test_of_two_who_want_to_test_a_destination_one_may(database: Database) -> None:
+    states = database.destination_states
+    states.put(AWAY)
+    assert states.take_probe("pacs", at(30), at(60))
+    assert not states.take_probe("pacs", at(30), at(61)), "the other one has it"
+    taken = states.get("pacs")
+    assert taken is not None
+    assert taken.probe_at == at(60)
+
+
+def test_a_destination_that_answers_again_is_not_tested(database: Database) -> None:
+    states = database.destination_states
+    states.put(replace(AWAY, is_open=False))
+    assert not states.take_probe("pacs", at(30), at(30) + timedelta(seconds=30))
+    assert not states.take_probe("nobody", at(30), at(60))

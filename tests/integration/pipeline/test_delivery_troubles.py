@@ -1,0 +1,208 @@
+"""What destinations do to a delivery, and what its job says: nothing is lost, nothing is called sent that is not."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from support.bench import Bench
+from support.couriers import FakeProver, FakeTransport, courier, delivery, reported, success, until
+from support.query_peers import scripted
+from support.storage_peers import Request, StorageScript, stored
+
+from hounsfield.daemon.delivery.association import Failure
+from hounsfield.daemon.delivery.plugs import Lost, NotYet, Unobtainable
+from hounsfield.daemon.delivery.retry import PERMANENT_ATTEMPTS
+from hounsfield.daemon.delivery.scu import SendReport
+from hounsfield.daemon.errors import DeliveryError
+from hounsfield.storage.records import JobRecord, ResultObject, StoredResultSet
+from hounsfield.storage.states import JobKind, JobState, Proof, Reason
+
+SR, SC = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.7"
+COMPREHENSIVE = "1.2.840.10008.5.1.4.1.1.88.33"
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def waiting(bench: Bench) -> Bench:
+    """Return a bench with one result that waits for the PACS."""
+    return reported(bench)
+
+
+def result_of(bench: Bench) -> StoredResultSet:
+    result = bench.app.database.jobs.result_set(delivery(bench).result_set_id or 0)
+    assert result is not None
+    return result
+
+
+class Patients:
+    """Says whether a merge has overtaken us; None: gives no answer."""
+
+    def __init__(self, changed: bool | None) -> None:
+        self.changed = changed
+
+    def has_changed(self, job: JobRecord, objects: Sequence[ResultObject]) -> bool:
+        if self.changed is None:
+            raise DeliveryError("no answer")
+        return self.changed
+
+
+def test_an_archive_without_room_for_an_hour_gets_the_result_afterwards(waiting: Bench) -> None:
+    full = FakeTransport(answer=lambda objects: success(objects, 0xA700))
+    sender = courier(waiting, transport=full)
+    until(waiting, sender, HOUR)
+    job = delivery(waiting)
+    assert (job.state, job.reason) == (JobState.RETRYABLE, Reason.REFUSED_STATUS)
+    assert job.attempts <= 16
+    assert full.probes == 0, "it answers, so it is not out of reach"
+    full.answer = success
+    until(waiting, sender, timedelta(minutes=16))
+    assert (delivery(waiting).state, delivery(waiting).proof) == (JobState.COMPLETED, Proof.SENT)
+
+
+def test_what_was_lost_after_success_is_sent_again_as_it_was_and_proven(waiting: Bench) -> None:
+    sr, sc = (one.sop_instance_uid for one in result_of(waiting).objects)
+    transport, prover = FakeTransport(), FakeProver([Lost({sr: 0x0112})])
+    sender = courier(waiting, transport=transport, prover=prover)
+    sender.work_one()
+    assert (delivery(waiting).state, delivery(waiting).reason) == (JobState.RETRYABLE, Reason.PROOF_FAILED)
+    until(waiting, sender, timedelta(minutes=2))
+    job = delivery(waiting)
+    assert (job.state, job.proof) == (JobState.COMPLETED, Proof.PROVEN)
+    assert [uids for _, uids in transport.sent] == [(sr, sc), (sr,)]
+    assert prover.asked == [(sr, sc), (sr, sc)]
+    objects = waiting.app.database.jobs.delivered_objects(job.id)
+    assert {one.sop_instance_uid: one.status for one in objects} == {sr: 0, sc: 0}
+    assert all(one.proven_at is not None for one in objects)
+
+
+def test_a_result_counts_as_sent_only_when_the_proof_is_there_or_its_time_is_over(waiting: Bench) -> None:
+    soon = waiting.clock.now() + timedelta(minutes=5)
+    transport, prover = FakeTransport(), FakeProver([NotYet(soon), Unobtainable()])
+    sender = courier(waiting, transport=transport, prover=prover)
+    sender.work_one()
+    job = delivery(waiting)
+    assert (job.state, job.reason, job.proof) == (JobState.RETRYABLE, Reason.AWAITING_PROOF, Proof.NONE)
+    assert job.available_at == soon
+    until(waiting, sender, timedelta(minutes=6))
+    job = delivery(waiting)
+    assert (job.state, job.reason, job.proof) == (JobState.COMPLETED, Reason.NO_PROOF, Proof.SENT)
+    assert len(transport.sent) == 1, "asking for proof sends nothing"
+
+
+def test_nothing_is_sent_when_the_study_belongs_to_another_patient_by_now(waiting: Bench) -> None:
+    transport, patients = FakeTransport(), Patients(changed=None)
+    sender = courier(waiting, transport=transport, patient_check=patients)
+    sender.work_one()
+    assert delivery(waiting).state is JobState.RETRYABLE, "without an answer it waits"
+    patients.changed = True
+    until(waiting, sender, timedelta(minutes=2))
+    job = delivery(waiting)
+    assert (job.state, job.reason) == (JobState.HELD, Reason.PATIENT_CHANGED)
+    assert transport.sent == []
+
+
+def test_a_study_of_the_same_patient_is_sent(waiting: Bench) -> None:
+    transport = FakeTransport()
+    courier(waiting, transport=transport, patient_check=Patients(changed=False)).work_one()
+    assert delivery(waiting).state is JobState.COMPLETED
+    assert len(transport.sent) == 1
+
+
+def test_an_archive_that_rejects_our_associations_is_tried_for_days(waiting: Bench) -> None:
+    stranger = FakeTransport(answer=lambda _: SendReport(failure=Failure.REJECTED), alive=False)
+    sender = courier(waiting, transport=stranger)
+    until(waiting, sender, timedelta(days=2), timedelta(minutes=10))
+    job = delivery(waiting)
+    assert (job.state, job.reason) == (JobState.RETRYABLE, Reason.REJECTED)
+    assert job.attempts == 1, "tests do not count as tries"
+    stranger.answer, stranger.alive = success, True
+    until(waiting, sender, timedelta(minutes=1))
+    assert delivery(waiting).state is JobState.COMPLETED
+
+
+def test_what_an_archive_refuses_for_good_ends_after_some_hours_and_says_why(waiting: Bench) -> None:
+    transport = FakeTransport(answer=lambda _: SendReport(failure=Failure.UNREACHABLE), alive=True)
+    sender = courier(waiting, transport=transport)
+    until(waiting, sender, timedelta(minutes=30))
+    away = delivery(waiting).attempts
+    assert away > PERMANENT_ATTEMPTS, "tries at an archive that is away do not count"
+    transport.answer = lambda objects: success(objects, 0xA900)
+    until(waiting, sender, timedelta(hours=3))
+    assert delivery(waiting).state is JobState.RETRYABLE
+    until(waiting, sender, timedelta(hours=9))
+    job = delivery(waiting)
+    assert (job.state, job.reason) == (JobState.DISCARDED, Reason.REFUSED_STATUS)
+    assert job.attempts == away + PERMANENT_ATTEMPTS
+    assert waiting.app.database.jobs.events(job_id=job.id)[-1].detail["statuses"] == ["A900"]
+    assert waiting.app.database.jobs.requeue(job.id, waiting.clock.now())
+    sender.work_one()
+    assert delivery(waiting).state is JobState.RETRYABLE, "a new start counts from the beginning"
+
+
+def test_an_object_that_breaks_every_association_keeps_no_other_back(bench: Bench) -> None:
+    reported(bench, count=3)
+    poison, *others = bench.jobs(JobKind.DELIVER)
+    poisoned = bench.app.database.jobs.result_set(poison.result_set_id or 0)
+    assert poisoned is not None
+    names = {one.sop_instance_uid for one in poisoned.objects}
+
+    def answer(objects: Sequence[ResultObject]) -> SendReport:
+        return SendReport(failure=Failure.BROKEN_OFF) if objects[0].sop_instance_uid in names else success(objects)
+
+    transport = FakeTransport(answer=answer)
+    until(bench, courier(bench, transport=transport), timedelta(hours=2))
+    by_id = {job.id: job for job in bench.jobs(JobKind.DELIVER)}
+    assert [by_id[job.id].state for job in others] == [JobState.COMPLETED] * 2
+    assert by_id[poison.id].state is JobState.RETRYABLE
+    assert len(transport.sent) <= 25, "the one that fails waits longer each time"
+
+
+def test_an_archive_that_refuses_the_class_of_reports_gets_another_one_once_and_for_all(waiting: Bench) -> None:
+    refused: list[str] = []
+
+    def answer(asked: Request) -> bytes:
+        refused.append(asked.instance)
+        return stored(asked, 0xA700 if len(refused) == 1 else 0)
+
+    script = StorageScript(answer=answer, takes=(SC, COMPREHENSIVE))
+    with scripted(script) as port:
+        served = waiting.app.settings.destination[0].model_copy(update={"port": port})
+        sender = courier(waiting, served)
+        sender.work_one()
+        assert delivery(waiting).state is JobState.RETRYABLE
+        first = dict(script.data)
+        until(waiting, sender, timedelta(minutes=1), timedelta(seconds=10))
+    (variant,) = (one for one in result_of(waiting).objects if one.variant_of is not None)
+    report, page, _ = result_of(waiting).objects
+    assert (variant.sop_class_uid, variant.role, variant.variant_of) == (COMPREHENSIVE, "sr", report.sop_instance_uid)
+    assert waiting.app.files.verify(variant.sop_instance_uid, variant.sha256)
+    assert refused == [variant.sop_instance_uid, page.sop_instance_uid, variant.sop_instance_uid]
+    assert script.data == first, "the same bytes again"
+    assert delivery(waiting).state is JobState.COMPLETED
+
+
+def test_an_archive_that_takes_no_report_has_the_page_and_the_job_says_what_is_missing(waiting: Bench) -> None:
+    script = StorageScript(takes=(SC,))
+    with scripted(script) as port:
+        served = waiting.app.settings.destination[0].model_copy(update={"port": port})
+        sender = courier(waiting, served)
+        until(waiting, sender, timedelta(minutes=3))
+        job = delivery(waiting)
+        assert (job.state, job.reason) == (JobState.RETRYABLE, Reason.NOT_ACCEPTED)
+        assert list(script.data) == [result_of(waiting).objects[1].sop_instance_uid]
+        assert script.proposed[0] == [SR, COMPREHENSIVE, "1.2.840.10008.5.1.4.1.1.88.22", SC]
+        assert SC not in script.proposed[-1], "what it has is not sent again"
+        script.takes = None
+        until(waiting, sender, timedelta(minutes=10))
+    assert delivery(waiting).state is JobState.COMPLETED
+
+
+def test_a_destination_gets_the_objects_of_its_profile(tmp_path: Path) -> None:
+    destinations = [{"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 4242}]
+    bench = reported(Bench(tmp_path / "home", destinations))
+    german = bench.app.settings.destination[0].model_copy(update={"language": "de"})
+    transport = FakeTransport()
+    courier(bench, german, transport=transport).work_one()
+    assert delivery(bench).state is JobState.COMPLETED
+    assert len(transport.sent[0][1]) == 2, "a result made before the profile existed is sent as it is"
