@@ -26,8 +26,10 @@ from hounsfield.storage.spool import Spool
 from hounsfield.storage.states import Completeness, Reason
 
 _NAMED_BY = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID")
-_OF_LATER_SOURCES = [*_NAMED_BY, "InstanceNumber"]
-"""All that a report takes from a source that is not its first."""
+_SHOWN_BY = ("Rows", "Columns", "PixelSpacing", "RescaleIntercept", "RescaleSlope")
+_FRAMES_SHOWN_BY = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+_OF_LATER_SOURCES = [*_NAMED_BY, "InstanceNumber", *_SHOWN_BY, *_FRAMES_SHOWN_BY]
+"""All that results take from a source that is not the first."""
 
 Slice = tuple[Path, int | None]
 """A file and the frame in it."""

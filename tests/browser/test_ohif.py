@@ -13,7 +13,7 @@ from support.peers import orthanc
 from support.waiting import wait_until
 
 from hounsfield.daemon.results.profile import profile_of
-from hounsfield.model.page.layout import AMBER, VIOLET
+from hounsfield.model.page.style import AMBER, VIOLET
 from hounsfield.model.phantom.series import PhantomSpec, write_series
 
 DESTINATIONS = (LOOPBACK_PACS, {**LOOPBACK_PACS, "name": "other", "ae_title": "OTHER", "sr_title": "ct-report"})
