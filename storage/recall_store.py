@@ -53,11 +53,12 @@ class SqlRecallStore:
                 if (JobState(row.state), JobAction.CANCEL) in TRANSITIONS
             ]
             append_events(connection, events)
-            sent = [row for row in rows if row.kind == JobKind.DELIVER]
+            arrived = [row for row in rows if _may_have_arrived(connection, row)]
             return Withdrawal(
                 cancelled=len(events),
-                reached=tuple(row.destination for row in sent if _may_have_arrived(connection, row)),
-                planned=bool(sent),
+                reached=tuple(row.destination for row in arrived if row.kind == JobKind.DELIVER),
+                told=tuple(row.destination for row in arrived if row.kind == JobKind.NOTIFY),
+                planned=bool(rows),
             )
 
     def retract(
