@@ -18,6 +18,7 @@ from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.home import prepare_home
 from hounsfield.daemon.kept import kept
 from hounsfield.daemon.logs import UidHasher
+from hounsfield.storage.control import Part
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.spool import Spool
@@ -32,10 +33,16 @@ if TYPE_CHECKING:
     from hounsfield.daemon.assembly.silence import SilenceWatch
     from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
     from hounsfield.daemon.config.destinations import Destination
-    from hounsfield.daemon.delivery.plugs import Transport
+    from hounsfield.daemon.delivery.outfit import Outfitter
+    from hounsfield.daemon.delivery.proof.reports import ReportDesk
+    from hounsfield.daemon.delivery.senders import Senders
+    from hounsfield.daemon.gates import Gate
     from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.courier import Courier
     from hounsfield.daemon.pipeline.leases import LeaseKeeper
+    from hounsfield.daemon.pipeline.messenger import Messenger
+    from hounsfield.daemon.pipeline.recall import Retractor
+    from hounsfield.daemon.pipeline.reissue import Reissuer
     from hounsfield.daemon.pipeline.reporting import Reporter
     from hounsfield.daemon.pipeline.rescuer import Rescuer
     from hounsfield.daemon.pipeline.worker import Worker
@@ -94,6 +101,12 @@ class Application:
 
         return open_shelf(self.settings)
 
+    def gate(self, part: Part) -> "Gate":
+        """Build what holds back the work of a part that a person paused; one for each thread."""
+        from hounsfield.daemon.gates import Gate
+
+        return Gate(self.database.control, part, self.clock)
+
     def receiver(self, beat: Callable[[], None], port: int = 0) -> "Receiver":
         """Build the Storage SCP; it calls ``beat`` as long as it turns. ``port`` replaces the configured one."""
         from hounsfield.daemon.reception.scp import Receiver
@@ -110,8 +123,14 @@ class Application:
             hasher=self.hasher,
             name=self.process_name,
             tls=self._tls(),
+            take_report=self.report_desk.take if self._is_committed_to() else None,
             beat=beat,
+            control=self.database.control,
         )
+
+    def _is_committed_to(self) -> bool:
+        """Whether a destination is asked for storage commitment, and so reports to us."""
+        return any(destination.proof == "commitment" for destination in self.settings.destination)
 
     def _tls(self) -> "TlsPort | None":
         settings = self.settings
@@ -126,6 +145,8 @@ class Application:
     def assembler(self) -> "Assembler":
         """Build the assembler."""
         from hounsfield.daemon.assembly.assembler import Assembler
+        from hounsfield.daemon.feedback.collector import FeedbackCollector
+        from hounsfield.daemon.feedback.opinions import Opinions
 
         assembly, book = self.settings.assembly, self.rule_book
         reader = self.series_reader()
@@ -133,6 +154,7 @@ class Application:
             series=self.database.series,
             reader=reader,
             decider=self.decider(reader, self.series_counts),
+            feedback=FeedbackCollector(self.database.feedback, Opinions(self.settings.feedback)),
             earliest=book.fastest_quiet(assembly),
             max_age=min(
                 [assembly.max_age_seconds, *(rule.max_age_seconds or assembly.max_age_seconds for rule in book.rules)]
@@ -151,8 +173,11 @@ class Application:
     def series_reader(self) -> "SeriesReader":
         """Build what reads the headers of received series."""
         from hounsfield.daemon.assembly.images import SeriesReader
+        from hounsfield.daemon.assembly.own_results import OwnResultFinder
+        from hounsfield.daemon.feedback.documents import DocumentReader
 
-        return SeriesReader(self.database.series, self.spool, sorted(self.rule_book.keywords))
+        own_results = OwnResultFinder(DocumentReader(self.spool, self.device_uid), self.database.feedback)
+        return SeriesReader(self.database.series, self.spool, own_results, sorted(self.rule_book.keywords))
 
     def decider(self, reader: "SeriesReader", counts: "SeriesCounts") -> "Decider":
         """Build what decides on series; it changes nothing."""
@@ -239,6 +264,38 @@ class Application:
             clock=self.clock,
         )
 
+    def retractor(self) -> "Retractor":
+        """Build what takes results back."""
+        from hounsfield.daemon.pipeline.correction import CorrectionReporter
+        from hounsfield.daemon.pipeline.recall import Retractor
+
+        database = self.database
+        corrections = CorrectionReporter(
+            series=database.series, spool=self.spool, reporter=self.reporter(), shelf=self.shelf
+        )
+        return Retractor(
+            settings=self.settings,
+            jobs=database.jobs,
+            recalls=database.recalls,
+            files=self.files,
+            corrections=corrections,
+            clock=self.clock,
+        )
+
+    def reissuer(self) -> "Reissuer":
+        """Build what writes held results anew for the patient that their destination names."""
+        from hounsfield.daemon.delivery.patient_lookup import PatientLookup
+        from hounsfield.daemon.pipeline.reissue import Reissuer
+
+        return Reissuer(
+            destinations=self.settings.destination,
+            jobs=self.database.jobs,
+            recalls=self.database.recalls,
+            files=self.files,
+            patient_of=PatientLookup(self.settings.dicom.ae_title, self._senders, self.clock),
+            clock=self.clock,
+        )
+
     def _keeper(self, timeout_seconds: float, overdue: Callable[[], None]) -> "LeaseKeeper":
         from hounsfield.daemon.pipeline.leases import LeaseKeeper
 
@@ -285,16 +342,16 @@ class Application:
         from hounsfield.daemon.pipeline.courier import Courier
 
         jitter = random.Random()  # noqa: S311 - not a secret
-        transport = self._transport(destination)
+        plugs = self._outfitter.plugs_of(destination)
         return Courier(
             name=self.process_name,
             destination=destination,
-            transport=transport,
-            prover=None,
-            patient_check=None,
+            transport=plugs.transport,
+            prover=plugs.prover,
+            patient_check=plugs.patient_check,
             breaker=Breaker(
                 name=destination.name,
-                probe=transport.probe,
+                probe=plugs.transport.probe,
                 probe_seconds=destination.probe_seconds,
                 states=self.database.destination_states,
                 jobs=self.database.jobs,
@@ -308,11 +365,54 @@ class Application:
             random_source=jitter,
         )
 
-    def _transport(self, destination: "Destination") -> "Transport":
-        from hounsfield.daemon.delivery.address import address_of
+    @cached_property
+    def _outfitter(self) -> "Outfitter":
         from hounsfield.daemon.delivery.dicom_transport import DicomTransport
+        from hounsfield.daemon.delivery.outfit import Outfitter
 
-        return DicomTransport(address_of(destination, self.settings.dicom.ae_title), self.database.jobs, self.files)
+        return Outfitter(
+            calling_ae=self.settings.dicom.ae_title,
+            jobs=self.database.jobs,
+            files=self.files,
+            commitments=self.database.commitments,
+            desk=self.report_desk,
+            senders=self._senders,
+            clock=self.clock,
+            dicom=lambda address: DicomTransport(address, self.database.jobs, self.files),
+        )
+
+    @cached_property
+    def _senders(self) -> "Senders":
+        from hounsfield.daemon.delivery.senders import Senders
+        from hounsfield.daemon.reception.known_peers import KnownPeers
+
+        return Senders(self.database.series, KnownPeers(self.settings.peer, self.clock))
+
+    @cached_property
+    def report_desk(self) -> "ReportDesk":
+        """What takes in the reports of storage commitment."""
+        from hounsfield.daemon.delivery.proof.reports import ReportDesk
+
+        return ReportDesk(self.database.commitments, self.clock)
+
+    def messengers(self) -> list["Messenger"]:
+        """Build one messenger per [[notify]]."""
+        from hounsfield.daemon.notifications.senders import sender_of
+        from hounsfield.daemon.pipeline.messenger import Messenger
+
+        return [
+            Messenger(
+                name=self.process_name,
+                notifier=notifier,
+                sender=sender_of(notifier, self.settings.site.name, self.clock),
+                jobs=self.database.jobs,
+                files=self.files,
+                keeper=self._keeper(self.settings.worker.job_timeout_seconds, lambda: None),
+                clock=self.clock,
+                random_source=random.Random(),  # noqa: S311 - jitter, not a secret
+            )
+            for notifier in self.settings.notify
+        ]
 
 
 def build(settings: Settings) -> Application:

@@ -27,11 +27,14 @@ from hounsfield.daemon.ports import refuse_taken_port
 from hounsfield.daemon.roles import Role
 from hounsfield.daemon.stop_signals import HURRY_SECONDS, STOP_SECONDS, StopSignals
 from hounsfield.model.errors import ModelError
+from hounsfield.storage.control import Part
+from hounsfield.storage.doorbell import Doorbell
 from hounsfield.storage.errors import StorageError
 
 if TYPE_CHECKING:
     from hounsfield.daemon.app import Application
     from hounsfield.daemon.config.settings import Settings
+    from hounsfield.daemon.gates import Gate
     from hounsfield.daemon.pipeline.worker import Worker
 
 log = structlog.get_logger("hounsfield.role")
@@ -110,9 +113,10 @@ def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Applicati
             silence.tick()
             return assembler.tick() + rescuer.tick() + retention.tick() > 0
 
-        repeat(tick, signals.stop)
+        repeat(tick, signals.stop, application.database.doorbell())
     elif role is Role.WORKER:
-        _work(application.worker(), signals)
+        doorbell = application.database.doorbell()
+        _work(application.worker(), application.gate(Part.INFERENCE), signals, doorbell)
     else:
         _deliver(application, signals.stop)
     return application
@@ -124,12 +128,12 @@ def _build(settings: "Settings") -> "Application":
     return build(settings)
 
 
-def _work(worker: "Worker", signals: StopSignals) -> None:
+def _work(worker: "Worker", gate: "Gate", signals: StopSignals, doorbell: Doorbell) -> None:
     done = threading.Event()
     arguments = (worker, signals.stop, done, os._exit)
     threading.Thread(target=hand_back, args=arguments, name="stop", daemon=True).start()
     signals.on_hurry(partial(give_back_and_leave, worker, os._exit))
-    repeat(worker.work_one, signals.stop)
+    repeat(gate.guard(worker.work_one), signals.stop, doorbell)
     done.set()
 
 
@@ -151,10 +155,12 @@ def give_back_and_leave(worker: "Worker", leave: Callable[[int], object]) -> Non
 
 
 def _deliver(application: "Application", stop: threading.Event) -> None:
-    threads = [
-        threading.Thread(target=repeat, args=(courier.work_one, stop), name="courier")
-        for courier in application.couriers()
-    ]
+    def serving(name: str, step: Callable[[], bool]) -> threading.Thread:
+        guarded = application.gate(Part.DELIVERY).guard(step)
+        return threading.Thread(target=repeat, args=(guarded, stop, application.database.doorbell()), name=name)
+
+    threads = [serving("courier", courier.work_one) for courier in application.couriers()]
+    threads += [serving("messenger", messenger.work_one) for messenger in application.messengers()]
     for thread in threads:
         thread.start()
     stop.wait()
@@ -162,13 +168,14 @@ def _deliver(application: "Application", stop: threading.Event) -> None:
         thread.join()
 
 
-def repeat(step: Callable[[], bool], stop: threading.Event) -> None:
-    """Call ``step`` until stopped: again at once while it finds work, else after a short pause.
+def repeat(step: Callable[[], bool], stop: threading.Event, doorbell: Doorbell) -> None:
+    """Call ``step`` until stopped: again at once while it finds work, else at the bell or after a short pause.
 
     A database that fails is asked again: every step is one transaction or can be repeated. A step that fails in a way
     nobody thought of is logged and repeated too: one job or series must not stop the role that serves all others.
     """
     while not stop.is_set():
+        mark = doorbell.listen()
         try:
             busy = step()
         except StorageError as error:
@@ -180,7 +187,7 @@ def repeat(step: Callable[[], bool], stop: threading.Event) -> None:
             stop.wait(TROUBLE_SECONDS)
             continue
         if not busy:
-            stop.wait(IDLE_SECONDS)
+            doorbell.wait(mark, stop, IDLE_SECONDS)
 
 
 def _die_with(parent: int) -> None:

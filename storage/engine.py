@@ -4,12 +4,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield.storage import schema
+from hounsfield.storage.commitment_store import SqlCommitmentStore
+from hounsfield.storage.commitments import CommitmentStore
+from hounsfield.storage.control import ControlStore
+from hounsfield.storage.control_store import SqlControlStore
 from hounsfield.storage.destination_state import DestinationStateStore
 from hounsfield.storage.destination_state_store import SqlDestinationStateStore
+from hounsfield.storage.doorbell import Doorbell, SqliteDoorbell, Unwired
 from hounsfield.storage.errors import StorageError
+from hounsfield.storage.feedback import FeedbackStore
+from hounsfield.storage.feedback_store import SqlFeedbackStore
 from hounsfield.storage.job_store import SqlJobStore
 from hounsfield.storage.peer_store import SqlPeerStore
 from hounsfield.storage.ports import JobStore, PeerStore, SeriesStore
+from hounsfield.storage.recall import RecallStore
+from hounsfield.storage.recall_store import SqlRecallStore
 from hounsfield.storage.schema import backup, check, upgrade
 from hounsfield.storage.series_store import SqlSeriesStore
 from hounsfield.storage.transactions import Transactions, make_engine, parse_url
@@ -24,8 +33,18 @@ class Database:
     series: SeriesStore
     jobs: JobStore
     peers: PeerStore
+    commitments: CommitmentStore
     destination_states: DestinationStateStore
+    control: ControlStore
+    recalls: RecallStore
+    feedback: FeedbackStore
     transactions: Transactions
+    file: Path | None
+    """Of an embedded database."""
+
+    def doorbell(self) -> Doorbell:
+        """Return what notices that others have written, for one thread."""
+        return Unwired() if self.file is None else SqliteDoorbell(self.file)
 
     def close(self) -> None:
         """Close all connections."""
@@ -58,6 +77,11 @@ def open_database(url: str | None, home: Path) -> Database:
         series=SqlSeriesStore(transactions),
         jobs=SqlJobStore(transactions),
         peers=SqlPeerStore(transactions),
+        commitments=SqlCommitmentStore(transactions),
         destination_states=SqlDestinationStateStore(transactions),
+        control=SqlControlStore(transactions),
+        recalls=SqlRecallStore(transactions),
+        feedback=SqlFeedbackStore(transactions),
         transactions=transactions,
+        file=path,
     )

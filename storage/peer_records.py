@@ -19,6 +19,7 @@ class SightingReason(StrEnum):
     TOO_MANY = "too-many"
     TOO_MANY_OF_PEER = "too-many-of-peer"
     STOPPING = "stopping"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -282,6 +282,8 @@ commitment = Table(
     Column("job_id", Id, ForeignKey("job.id"), nullable=False, index=True),
     Column("requested_at", UtcDateTime, nullable=False),
     Column("answered_at", UtcDateTime),
+    # When it was no longer waited for. What it still says counts, but not that an object is missing.
+    Column("closed_at", UtcDateTime),
 )
 
 commitment_item = Table(
@@ -313,6 +315,7 @@ pause = Table(
     Column("name", Word, primary_key=True),
     Column("since", UtcDateTime, nullable=False),
     Column("note", String(255), nullable=False, default=""),
+    Column("person", String(128), nullable=False, default=""),
 )
 
 # What readers say about our results, by objects that came back.

@@ -1,5 +1,7 @@
 """Closes, skips and holds series: asks the decider about each that is due and does what it says.
 
+What readers say about our results comes as series of documents; it is kept when such a series is decided on.
+
 One series is one decision and one transaction; a decision that lost a race with a new image is dropped and taken
 again at the next tick. A series that makes the decision fail never keeps the others waiting: it is tried again a few
 times and then held for a person.
@@ -16,6 +18,7 @@ from hounsfield.daemon.assembly.decision import Close, Decision, Hold, Skip, Unc
 from hounsfield.daemon.assembly.images import SeriesReader
 from hounsfield.daemon.assembly.quiet import Quiet, QuietWatch
 from hounsfield.daemon.clock import Clock
+from hounsfield.daemon.feedback.collector import FeedbackCollector
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.storage.errors import DatabaseUnavailable
 from hounsfield.storage.ports import SeriesStore
@@ -42,6 +45,7 @@ class Assembler:
         series: SeriesStore,
         reader: SeriesReader,
         decider: Decider,
+        feedback: FeedbackCollector,
         earliest: float,
         max_age: float,
         hasher: UidHasher,
@@ -51,6 +55,7 @@ class Assembler:
         self._series = series
         self._reader = reader
         self._decider = decider
+        self._feedback = feedback
         self._earliest = earliest
         self._max_age = max_age
         self._hasher = hasher
@@ -88,7 +93,11 @@ class Assembler:
     def _try(self, series: SeriesRecord, standings: Mapping[int, Quiet]) -> bool:
         now = self._clock.now()
         try:
-            changed = self._do(series, self._decider.decide(series, standings), now)
+            decision = self._decider.decide(series, standings)
+            if not isinstance(decision, Wait):
+                # before the series is decided on: what is cut off in between is done again
+                self._feedback.collect(self._reader.read(series).companions)
+            changed = self._do(series, decision, now)
         except DatabaseUnavailable:
             raise  # nothing is wrong with the series
         except Exception as error:

@@ -2,10 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from hounsfield.daemon.assembly.facts import SeriesFacts, gather_facts
+from hounsfield.daemon.assembly.own_results import MOST_HONEST, OwnResultFinder, is_derived, relabelled
+from hounsfield.daemon.feedback.collector import Companion
 from hounsfield.model.attributes import read_attributes
 from hounsfield.model.errors import UnreadableInstance
 from hounsfield.model.headers import SliceHeader, read_slices
@@ -34,6 +36,8 @@ class SeriesImages:
     unreadable: int
     """Primary source instances that cannot be read."""
     facts: SeriesFacts
+    companions: tuple[Companion, ...] = ()
+    """What was sent along and can be looked into, the newest ones; never a result of ours."""
 
     @cached_property
     def sources(self) -> tuple[InstanceRecord, ...]:
@@ -70,9 +74,12 @@ class SeriesImages:
 class SeriesReader:
     """Reads series, and remembers those it read last as long as nothing new comes for them."""
 
-    def __init__(self, series: SeriesStore, spool: Spool, keywords: Sequence[str] = ()) -> None:
+    def __init__(
+        self, series: SeriesStore, spool: Spool, own_results: OwnResultFinder, keywords: Sequence[str] = ()
+    ) -> None:
         self._series = series
         self._spool = spool
+        self._own_results = own_results
         self._keywords = frozenset(keywords)
         self._kept: OrderedDict[int, SeriesImages] = OrderedDict()
 
@@ -92,30 +99,50 @@ class SeriesReader:
         self._kept.pop(series_id, None)
 
     def _read(self, record: SeriesRecord) -> SeriesImages:
-        instances = tuple(self._series.instances(record.id))
-        headers: list[SliceHeader] = []
-        owners: list[int] = []
-        attributes: list[Mapping[str, tuple[str | float, ...]]] = []
-        unreadable = 0
-        for one in instances:
-            if one.role is not InstanceRole.SOURCE or not one.is_primary:
-                continue
-            path = self._spool.path(one.digest)
-            try:
-                slices = read_slices(path)
-                if self._keywords:
-                    attributes.append(read_attributes(path, self._keywords))
-            except UnreadableInstance:
-                unreadable += 1
-                continue
-            headers.extend(slices)
-            owners.extend([one.id] * len(slices))
+        received, companions = self._own_results.sort_out(self._series.instances(record.id))
+        found = self._slices([one for one in received if one.role is InstanceRole.SOURCE and one.is_primary])
+        instances = relabelled(received, found.ours)
         return SeriesImages(
             series=record,
             instances=instances,
+            companions=companions,
             associations=tuple(self._series.associations(record.id)),
-            headers=tuple(headers),
-            owners=tuple(owners),
-            unreadable=unreadable,
-            facts=gather_facts(headers, attributes, instances),
+            headers=tuple(found.headers),
+            owners=tuple(found.owners),
+            unreadable=found.unreadable,
+            facts=gather_facts(found.headers, found.attributes, instances),
         )
+
+    def _slices(self, primaries: Sequence[InstanceRecord]) -> "_Slices":
+        """Read what each image says; none of those that an archive made of results of ours."""
+        found = _Slices()
+        honest = 0
+        for one in primaries:
+            path = self._spool.path(one.digest)
+            try:
+                slices = read_slices(path)
+                if is_derived(slices) and honest < MOST_HONEST:
+                    if self._own_results.is_ours(one):
+                        found.ours.add(one.id)
+                        continue
+                    honest += 1
+                if self._keywords:
+                    found.attributes.append(read_attributes(path, self._keywords))
+            except UnreadableInstance:
+                found.unreadable += 1
+                continue
+            found.headers.extend(slices)
+            found.owners.extend([one.id] * len(slices))
+        return found
+
+
+@dataclass(slots=True)
+class _Slices:
+    """What the images of a series say."""
+
+    headers: list[SliceHeader] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)
+    attributes: list[Mapping[str, tuple[str | float, ...]]] = field(default_factory=list)
+    unreadable: int = 0
+    ours: set[int] = field(default_factory=set)
+    """Ids of the instances that are results of ours."""

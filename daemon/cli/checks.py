@@ -15,9 +15,10 @@ from hounsfield.daemon.cli.context import database_file
 from hounsfield.daemon.cli.echo import peer_of
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.model_probe import ask
+from hounsfield.daemon.cli.notify_checks import check_notifiers
 from hounsfield.daemon.cli.query_check import check_query
 from hounsfield.daemon.cli.tls_checks import check_tls
-from hounsfield.daemon.cli.waiting_checks import check_waiting
+from hounsfield.daemon.cli.waiting_checks import check_pauses, check_waiting
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.model.errors import BundleError
 from hounsfield.model.lint import Severity, lint
@@ -28,6 +29,7 @@ from hounsfield.storage.errors import StorageError
 GIGABYTE = 10**9
 COMFORTABLE_FREE_BYTES = 10 * GIGABYTE
 ECHO_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
 
 
 def all_checks(settings: Settings) -> Iterator[Check]:
@@ -44,6 +46,7 @@ def all_checks(settings: Settings) -> Iterator[Check]:
     yield from check_bundles(settings)
     yield check_device(settings)
     yield from check_destinations(settings)
+    yield from check_notifiers(settings, CONNECT_SECONDS)
     yield from check_query(settings, ECHO_SECONDS)
 
 
@@ -134,6 +137,7 @@ def _check_jobs(settings: Settings) -> Iterator[Check]:
         return
     database = engine.open_database(settings.storage.resolved_database_url, settings.storage.home)
     try:
+        yield from check_pauses(database.control)
         yield from check_waiting(database.jobs, settings, datetime.now(UTC))
     finally:
         database.close()

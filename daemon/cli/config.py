@@ -97,4 +97,38 @@ def warnings_of(settings: "Settings", manifests: "list[Manifest]") -> list[str]:
         for destination in settings.destination
         if not destination.send_not_analysed
     ]
+    return [*warnings, *_profile_warnings(settings), *_warnings_of_notifiers(settings, manifests)]
+
+
+def _warnings_of_notifiers(settings: "Settings", manifests: "list[Manifest]") -> list[str]:
+    from hounsfield.daemon.notifications.senders import secret_problem
+    from hounsfield.daemon.pipeline.destinations import is_local, may_be_told
+
+    warnings = [
+        f"notify '{notifier.name}' is told nothing of bundle '{manifest.name}': the bundle says clinical = false. "
+        "Set allow_demonstration = true there for a trial"
+        for notifier in settings.notify
+        for manifest in manifests
+        if not may_be_told(notifier, manifest)
+    ]
+    problems = ((notifier.name, secret_problem(notifier)) for notifier in settings.notify)
+    warnings += [f"notify '{name}': secret_file {problem}" for name, problem in problems if problem]
+    warnings += [
+        f"notify '{notifier.name}' names patients over http, which anybody on the way can read: use https"
+        for notifier in settings.notify
+        if notifier.include_patient and (notifier.url or "").startswith("http://") and not is_local(notifier)
+    ]
     return warnings
+
+
+def _profile_warnings(settings: "Settings") -> list[str]:
+    from hounsfield.daemon.results.profile import profile_of
+
+    archives = [destination for destination in settings.destination if destination.kind != "folder"]
+    if len({profile_of(destination) for destination in archives}) < 2:
+        return []
+    names = ", ".join(f"'{destination.name}'" for destination in archives)
+    return [
+        f"destinations {names} get objects that differ (results, titles, language, ...), each of its own: where they "
+        "replicate to each other, readers see a result more than once. Give those that do the same settings"
+    ]

@@ -8,12 +8,14 @@ from rich.text import Text
 
 from hounsfield.daemon.cli.job_views import job_json, job_more, subject
 from hounsfield.daemon.cli.output import console, local, show_table
+from hounsfield.daemon.cli.retraction_views import retracted_words, retraction_of
 from hounsfield.daemon.cli.tailing import step
 from hounsfield.daemon.cli.verdict_views import evidence_lines, verdict_text
 from hounsfield.daemon.cli.words import number, reason_words, verdict
+from hounsfield.daemon.logs import escape_controls
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.records import EventRecord, JobRecord, ObjectDelivery, StoredResultSet
-from hounsfield.storage.states import JobKind
+from hounsfield.storage.states import JobKind, JobState
 
 PAGE = 500
 LABEL = 18
@@ -48,6 +50,8 @@ class JobDetail:
     objects: tuple[ObjectPlace, ...]
     deliveries: tuple[Delivery, ...]
     result: StoredResultSet | None
+    retraction: StoredResultSet | None = None
+    """What takes the result back."""
 
     def as_json(self) -> dict[str, object]:
         """Return the fields of ``jobs list`` and, after them, the detail."""
@@ -73,6 +77,7 @@ class JobDetail:
             ],
             "deliveries": [_delivery_json(delivery) for delivery in self.deliveries],
             "result": None if self.result is None else self.result.detail,
+            "retracted_at": None if self.retraction is None else self.retraction.created_at,
         }
         return job_json(job) | detail | job_more(job)
 
@@ -86,6 +91,7 @@ def describe(job: JobRecord, jobs: JobStore, home: Path) -> JobDetail:
         objects=() if result is None else tuple(_places(result, home)),
         deliveries=tuple(_deliveries(job, jobs)),
         result=result,
+        retraction=None if result is None else retraction_of(jobs, result),
     )
 
 
@@ -110,15 +116,11 @@ def _places(result: StoredResultSet, home: Path) -> list[ObjectPlace]:
 
 
 def _deliveries(job: JobRecord, jobs: JobStore) -> list[Delivery]:
-    """Return the job itself for DELIVER; for INFER every job that sends its result set."""
-    if job.kind is JobKind.DELIVER:
+    """Return the job itself for DELIVER and NOTIFY; for INFER every job that sends or tells its result set."""
+    if job.kind is not JobKind.INFER:
         related = [job]
     else:
-        related = [
-            one
-            for one in jobs.of_series(job.series_id)
-            if one.kind is JobKind.DELIVER and job.result_set_id is not None and one.result_set_id == job.result_set_id
-        ]
+        related = [] if job.result_set_id is None else jobs.deliveries_of(job.result_set_id)
     return [Delivery(job=one, sent=tuple(jobs.delivered_objects(one.id))) for one in related]
 
 
@@ -153,7 +155,8 @@ def _delivery_json(delivery: Delivery) -> dict[str, object]:
 def print_detail(detail: JobDetail) -> None:
     """Print the detail for a person."""
     screen = console()
-    for label, value in (*_head(detail.job), *_origin(detail.job)):
+    taken_back = [("retracted", retracted_words(detail.retraction))]
+    for label, value in (*_head(detail.job), *taken_back, *_origin(detail.job)):
         if value:
             screen.print(Text.assemble((f"{label:<{LABEL}}", "bold"), value))
     told = detail.result.detail.get("remarks") if detail.result is not None else None
@@ -218,11 +221,18 @@ def _timeline(events: tuple[EventRecord, ...], start: datetime) -> list[tuple[st
             *step(event),
             "" if event.attempt is None else str(event.attempt),
             number(event.seconds),
-            reason_words(event.reason),
+            _why(event),
             event.worker or "",
         )
         for event in events
     ]
+
+
+def _why(event: EventRecord) -> str:
+    """Return the reason, with the answer of who was notified where there was one."""
+    answer = event.detail.get("answer")
+    words = reason_words(event.reason)
+    return f"{words} ({escape_controls(answer)})" if isinstance(answer, str) else words
 
 
 def _delivery_rows(deliveries: tuple[Delivery, ...]) -> list[tuple[str, ...]]:
@@ -232,5 +242,6 @@ def _delivery_rows(deliveries: tuple[Delivery, ...]) -> list[tuple[str, ...]]:
         head = (job.destination or "", str(job.id), job.state.value, reason_words(job.reason))
         rows += [(*head, one.sop_instance_uid, f"{one.status:04X}", local(one.at)) for one in delivery.sent]
         if not delivery.sent:
-            rows.append((*head, "", "not sent", ""))
+            told = job.kind is JobKind.NOTIFY and job.state is JobState.COMPLETED
+            rows.append((*head, "", "told" if told else "not sent", local(job.updated_at) if told else ""))
     return rows

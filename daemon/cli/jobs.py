@@ -8,6 +8,7 @@ from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
 from hounsfield.daemon.cli.output import json_line, note, show_table
 from hounsfield.daemon.cli.paging import pages
+from hounsfield.daemon.cli.pause_notes import PauseNotes, tell_pauses
 from hounsfield.storage.states import JobKind, JobState
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def list_jobs(
     selection = JobFilter(kind=kind, state=state, series_uid=series)
     empty = True
     with open_stores(config) as (_, database):
+        tell_pauses(database.control)
 
         def fetch(after_id: int, count: int) -> "list[JobRecord]":
             return database.jobs.page(selection, after_id=after_id, limit=count)
@@ -62,18 +64,22 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show one job: its timeline, attempts, errors, result objects and where each was sent."""
+    """Show one job: its timeline, attempts, errors, result objects, where each was sent, what readers said."""
+    from hounsfield.daemon.cli.feedback_views import feedback_json, print_feedback
     from hounsfield.daemon.cli.job_detail import describe, print_detail
 
     with open_stores(config) as (settings, database):
         job = database.jobs.get(job_id)
         if job is None:
             raise NotFound(f"there is no job {job_id}", "`hounsfield jobs list` shows those there are")
+        tell_pauses(database.control)
         detail = describe(job, database.jobs, settings.storage.home)
+        feedback = database.feedback.of_job(job.id if detail.result is None else detail.result.job_id)
     if as_json:
-        json_line(detail.as_json())
+        json_line({**detail.as_json(), "feedback": [feedback_json(one) for one in feedback]})
     else:
         print_detail(detail)
+        print_feedback(feedback)
 
 
 @app.command()
@@ -91,11 +97,14 @@ def tail(
     with open_stores(config) as (settings, database):
         events = Tail(database.jobs, job_id=job, series_uid=series)
         printer = EventLines(as_json=as_json, home=settings.storage.home)
+        pauses = PauseNotes(database.control)
+        pauses.look()
         for event in events.last(lines):
             printer.show(event)
         if follow:
             with until_interrupted() as pause:
                 while True:
+                    pauses.look()
                     for event in events.fresh():
                         printer.show(event)
                     pause(FOLLOW_SECONDS)

@@ -11,9 +11,13 @@ from hounsfield.daemon.cli import (
     demo,
     doctor,
     echo,
+    feedback,
     jobs,
+    notify,
+    pause,
     peers,
     phantom,
+    results,
     rules,
     run,
     send,
@@ -36,10 +40,15 @@ app.command("run")(run.run)
 app.command("demo")(demo.demo)
 app.command("send")(send.send)
 app.command("echo")(echo.echo)
+app.command("pause")(pause.pause)
+app.command("resume")(pause.resume)
 app.add_typer(jobs.app)
 app.add_typer(series.app)
+app.add_typer(results.app)
 app.add_typer(rules.app)
 app.add_typer(peers.app)
+app.add_typer(notify.app)
+app.add_typer(feedback.app)
 app.add_typer(bundle.app)
 app.command("phantom")(phantom.phantom)
 app.add_typer(config.app)

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.cli import series_actions, series_reasons
+from hounsfield.daemon.cli import series_actions, series_reasons, series_reissue
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.output import json_line, note, show_table
 from hounsfield.daemon.cli.paging import pages
+from hounsfield.daemon.cli.pause_notes import tell_pauses
 from hounsfield.daemon.cli.series_actions import SeriesUid, find
 from hounsfield.storage.states import Reason, SeriesState
 
@@ -34,6 +35,7 @@ def list_series(
 
     empty = True
     with open_stores(config) as (_, database):
+        tell_pauses(database.control)
 
         def fetch(after_id: int, count: int) -> "list[SeriesRecord]":
             return database.series.page(after_id=after_id, limit=count, state=state, reason=reason, study_uid=study)
@@ -55,6 +57,7 @@ def show(uid: SeriesUid, as_json: JsonOption = False, config: ConfigOption = Non
     from hounsfield.daemon.cli.series_views import describe, print_detail
 
     with open_stores(config) as (_, database):
+        tell_pauses(database.control)
         detail = describe(find(database.series, uid), database)
     if as_json:
         json_line(detail.as_json())
@@ -65,4 +68,5 @@ def show(uid: SeriesUid, as_json: JsonOption = False, config: ConfigOption = Non
 app.command("release")(series_actions.release)
 app.command("discard")(series_actions.discard)
 app.command("replay")(series_actions.replay)
+app.command("reissue")(series_reissue.reissue)
 app.command("reasons")(series_reasons.reasons)

@@ -1,12 +1,14 @@
 """The sections about where results go: destinations, notifications, and what comes back from readers."""
 
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
+from hounsfield.daemon.config.descriptions import problem_of
 from hounsfield.daemon.config.fields import Section, setting
-from hounsfield.daemon.config.values import AE_TITLE_ALLOWED, HOST_ALLOWED, AbsolutePath, AETitle, Host
+from hounsfield.daemon.config.values import AE_TITLE_ALLOWED, HOST_ALLOWED, AbsolutePath, AETitle, DocumentTitle, Host
 
 DestinationKind = Literal["dicom", "folder", "sender"]
 ResultRole = Literal["sr", "sc", "ko", "pr"]
@@ -73,7 +75,7 @@ class Destination(Section):
     results: tuple[ResultRole, ...] = setting(
         ("sr", "sc"),
         'Which objects it gets: "sr" structured report, "sc" secondary capture with the summary page, "ko" key object '
-        'selection of the flagged images, "pr" presentation states on them.',
+        'selection of the flagged images, "pr" presentation states on them. One of the first two is needed.',
         min_length=1,
     )
     sr_title: ReportTitle = setting(
@@ -85,8 +87,8 @@ class Destination(Section):
     series_description: str = setting(
         "",
         "Series Description of the results, in which {finding}, {verdict}, {score}, {reason} and {bundle} are filled "
-        'in; it is cut after 64 characters and must say "not for diagnosis" in its own words if it is not empty.',
-        allowed="a text without backslash, with {verdict} in it",
+        'in; {score} is "score 0.93". It is cut after 64 characters; let it say "not for diagnosis" in your words.',
+        allowed="plain ASCII without \\, ^ and =, with {verdict} in it once and no word that denies a finding",
         example="AI {finding}: {verdict} {score} - not for diagnosis",
         default_text="the result in words",
     )
@@ -165,7 +167,12 @@ class Destination(Section):
     def _whole(self) -> "Destination":
         for key in _NEEDED[self.kind]:
             if getattr(self, key) is None:
-                raise _missing(key, f'is missing: kind = "{self.kind}" needs it')
+                raise _fault(key, f'is missing: kind = "{self.kind}" needs it')
+        if not {"sr", "sc"} & set(self.results):
+            # what points to flagged images is silent about all other series, and silence looks like an answer
+            raise _fault("results", 'needs "sr" or "sc": the others exist for flagged series only')
+        if self.series_description and (problem := problem_of(self.series_description)):
+            raise _fault("series_description", problem)
         return self
 
 
@@ -223,26 +230,43 @@ class Notifier(Section):
     def _whole(self) -> "Notifier":
         for key in ("host", "port") if self.kind == "hl7" else ("url", "secret_file"):
             if getattr(self, key) is None:
-                raise _missing(key, f'is missing: kind = "{self.kind}" needs it')
+                raise _fault(key, f'is missing: kind = "{self.kind}" needs it')
+        if self.url is not None and not _has_address(self.url):
+            raise _fault("url", "names no host, or a port that is none")
         return self
 
 
 class FeedbackSettings(Section):
     """What readers say about our results, by objects they store: key object selections and reports."""
 
-    agree: tuple[str, ...] = setting(
+    agree: tuple[DocumentTitle, ...] = setting(
         (),
         "Document titles that mean agreement, as CODE,SCHEME.",
         allowed='a list of texts such as "113000,DCM"',
         example=["113000,DCM"],
     )
-    disagree: tuple[str, ...] = setting(
+    disagree: tuple[DocumentTitle, ...] = setting(
         ("113001,DCM", "113037,DCM"),
         "Document titles that mean disagreement, as CODE,SCHEME; rejection notes always do.",
         allowed='a list of texts such as "113001,DCM"',
     )
 
+    @model_validator(mode="after")
+    def _unambiguous(self) -> "FeedbackSettings":
+        both = sorted(set(self.agree) & set(self.disagree))
+        if both:
+            raise _fault("agree", f'"{both[0]}" stands in disagree too: it can mean one of them')
+        return self
 
-def _missing(key: str, text: str) -> PydanticCustomError:
+
+def _has_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _fault(key: str, text: str) -> PydanticCustomError:
     context = {"text": text, "below": key, "allowed": "`hounsfield config init` writes an example"}
     return PydanticCustomError("setting", "{text}", context)

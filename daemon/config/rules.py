@@ -184,8 +184,9 @@ quiet_seconds = 6.0
     )
     destinations: OneOrSeveral | None = setting(
         None,
-        "Names of the only destinations that get the results.",
-        allowed="the name of a [[destination]], or a list of names",
+        "Names of the only destinations that get the results. Whoever is notified is so all the same, unless it names "
+        "some [[notify]] too, or nobody.",
+        allowed="the name of a [[destination]] or [[notify]], or a list of names",
         example=("pacs",),
         default_text="every destination",
     )
@@ -247,10 +248,11 @@ def broken_rules(rules: Sequence[Rule], destinations: Sequence[str]) -> Iterator
             yield f"rule[{index}].name", f'"{rule.name}" is there twice', "each rule needs its own name"
         for name in rule.destinations or ():
             if name not in destinations:
+                there = ", ".join(destinations) or "there is none"
                 yield (
                     f"rule[{index}].destinations",
                     f'there is no destination "{name[:64]}"',
-                    f"allowed are the names of [[destination]]: {', '.join(destinations) or 'there is none'}",
+                    f"allowed are the names of [[destination]] and [[notify]]: {there}",
                 )
 
 

@@ -102,12 +102,17 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _hang_together(self) -> "Settings":
-        names = [destination.name for destination in self.destination]
-        for section, taken in (("destination", names), ("notify", [notifier.name for notifier in self.notify])):
-            for index, name in enumerate(taken):
-                if name in taken[:index]:
+        names: list[str] = []  # of both: a rule names them alike
+        sections = (
+            ("destination", [destination.name for destination in self.destination]),
+            ("notify", [notifier.name for notifier in self.notify]),
+        )
+        for section, named in sections:
+            for index, name in enumerate(named):
+                if name in names:
                     key, text = f"{section}[{index}].name", f'"{name}" is there twice'
                     raise _at(key, text, "each needs a name of its own")
+                names.append(name)
         for key, wrong, allowed in broken_rules(self.rule, names):
             raise _at(key, wrong, allowed)
         if not (is_loopback(self.dicom.host) or self.peer or self.dicom.allow_any_peer or self.dicom.learning):

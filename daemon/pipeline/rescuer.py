@@ -11,7 +11,7 @@ import structlog
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.pipeline.bundles import BundleShelf
-from hounsfield.daemon.pipeline.destinations import deliveries
+from hounsfield.daemon.pipeline.destinations import requests_of
 from hounsfield.daemon.pipeline.evidence import open_snapshot, undecoded_evidence
 from hounsfield.daemon.pipeline.reporting import Reporter
 from hounsfield.model.findings import Analysis, Rejection
@@ -91,7 +91,7 @@ class Rescuer:
             self._give_up_without_report(claim, reason, evidence.identity, Reason.INTERNAL)
             return
         now = self._clock.now()
-        requests = deliveries(self._settings.destination, bundle.manifest, job, Outcome.NOT_ANALYSED, now)
+        requests = requests_of(self._settings, bundle.manifest, job, Outcome.NOT_ANALYSED, now)
         self._jobs.discard_infer(claim, reason, result, requests, now)
         log.error("job given up; reported as not analysed", job=job.id, reason=str(reason))
 

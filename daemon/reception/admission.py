@@ -40,6 +40,7 @@ class Rejection(Enum):
         "this sender has dicom.max_associations_per_peer open already (or max_associations of its [[peer]])",
     )
     STOPPING = ((2, 3, 1), SightingReason.STOPPING, "the service is shutting down")
+    PAUSED = ((2, 3, 2), SightingReason.PAUSED, "intake is paused (`hounsfield resume intake` lets it go on)")
 
     @property
     def codes(self) -> tuple[int, int, int]:

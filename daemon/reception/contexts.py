@@ -33,7 +33,12 @@ CT_CLASSES = frozenset({f"{_ROOT}.2", f"{_ROOT}.2.1", f"{_ROOT}.2.2"})
 """CT Image, Enhanced CT Image, Legacy Converted Enhanced CT Image."""
 
 VERIFICATION = "1.2.840.10008.1.1"
-"""The one SOP class that is agreed to and that nothing can be stored in."""
+
+COMMITMENT = "1.2.840.10008.1.20.1"
+"""Storage Commitment Push Model: agreed to only where the other side is its SCP and reports to us (PS3.4 J.3.3)."""
+
+NOT_STORAGE = frozenset({VERIFICATION, COMMITMENT})
+"""The SOP classes that are agreed to and that nothing can be stored in."""
 
 _SECONDARY_CAPTURE = (f"{_ROOT}.7",)
 _DOCUMENTS = (f"{_ROOT}.88", f"{_ROOT}.11")
@@ -106,10 +111,20 @@ class ContextOffer:
         self._syntaxes = {uid: list(_syntaxes(uid)) for uid in accepted_classes(accept)}
         self._syntaxes |= {str(cx.abstract_syntax): list(NATIVE_SYNTAXES) for cx in VerificationPresentationContexts}
 
-    def of(self, wanted: Iterable[str]) -> list[PresentationContext]:
-        """Return what pynetdicom negotiates with, for the abstract syntaxes that are asked for."""
+    def of(self, wanted: Iterable[str], *, reports: bool = False) -> list[PresentationContext]:
+        """Return what pynetdicom negotiates with, for the abstract syntaxes that are asked for.
+
+        ``reports``: who asks is a known peer that offers to be SCP of storage commitment. We are none ourselves: a
+        scanner may delete what it got committed.
+        """
+        wanted = list(wanted)
         known = dict.fromkeys(uid for uid in wanted if uid in self._syntaxes)
-        return [build_context(uid, self._syntaxes[uid]) for uid in known]
+        contexts = [build_context(uid, self._syntaxes[uid]) for uid in known]
+        if reports and COMMITMENT in wanted:
+            context = build_context(COMMITMENT, list(NATIVE_SYNTAXES))
+            context.scu_role, context.scp_role = False, True  # of the requestor (PS3.7 D.3.3.4)
+            contexts.append(context)
+        return contexts
 
 
 def _syntaxes(sop_class_uid: str) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ class DatasetIdentity:
 
 def identify(data: bytes | memoryview, transfer_syntax: str) -> DatasetIdentity:
     """Walk a data set and return its identity; raise :class:`InstanceRefused` where it cannot be stored."""
-    implicit, big_endian = _encoding(transfer_syntax)
+    implicit, big_endian = encoding_of(transfer_syntax)
     found = DatasetWalk(data, implicit=implicit, big_endian=big_endian, wanted=_WANTED).run()
     return DatasetIdentity(
         sop_class_uid=usable_uid(_text(found.get(_SOP_CLASS))),
@@ -51,7 +51,7 @@ def identify(data: bytes | memoryview, transfer_syntax: str) -> DatasetIdentity:
 
 
 @lru_cache(maxsize=64)
-def _encoding(transfer_syntax: str) -> tuple[bool, bool]:
+def encoding_of(transfer_syntax: str) -> tuple[bool, bool]:
     """Return whether a transfer syntax is of implicit VR, and whether it is big endian."""
     syntax = UID(transfer_syntax)
     return syntax.is_implicit_VR, not syntax.is_little_endian

@@ -1,6 +1,7 @@
 """Walks the bytes of a data set from one end to the other without decoding or copying values (PS3.5 section 7).
 
-It proves that every element, item and fragment is whole and that nesting has an end, and picks out a few values.
+It proves that every element, item and fragment is whole and that nesting has an end, and picks out a few values, of
+the top level and, where asked, of items.
 There is no recursion, so no input can exhaust the stack.
 """
 
@@ -25,6 +26,20 @@ _PLAIN_LONG_VRS = _LONG_VRS - {b"SQ"}
 _VRS = _LONG_VRS | _SHORT_VRS
 _MAX_VALUE = 1024
 """A wanted value that is longer is cut; no UID or manufacturer is."""
+_MOST_NESTED = 50_000
+"""Values of items that are picked out; what follows is walked and not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class NestedValue:
+    """A value inside an item."""
+
+    depth: int
+    """1 in the items of a sequence of the top level, 2 in the items of a sequence of those, and so on."""
+    sequence: int
+    """Tag of the sequence whose item holds it."""
+    tag: int
+    value: bytes
 
 
 @dataclass(slots=True)
@@ -40,14 +55,28 @@ class _Level:
     """``<`` or ``>``."""
     holds_items: bool = False
     fragments: bool = False
+    tag: int = 0
+    """Of a sequence: its own."""
 
 
 class DatasetWalk:
     """One walk over one data set."""
 
-    def __init__(self, data: bytes | memoryview, *, implicit: bool, big_endian: bool, wanted: frozenset[int]) -> None:
+    def __init__(
+        self,
+        data: bytes | memoryview,
+        *,
+        implicit: bool,
+        big_endian: bool,
+        wanted: frozenset[int],
+        nested: frozenset[int] = frozenset(),
+    ) -> None:
+        """``wanted`` are tags of the top level; ``nested`` those that are kept of items, in ``self.nested``."""
         self._data = memoryview(data)
         self._wanted = wanted
+        self._wanted_nested = nested
+        self._stops = wanted | nested
+        self.nested: list[NestedValue] = []
         self._found: dict[int, bytes] = {}
         self._past_pixels = False
         order = ">" if big_endian else "<"
@@ -73,7 +102,7 @@ class DatasetWalk:
 
     def _pass_plain(self, at: int, level: _Level) -> int:
         """Pass explicit elements that ask for no decision (nine of ten), and stop at the first that does."""
-        data, limit, wanted = self._data, level.limit, self._wanted
+        data, limit, stops = self._data, level.limit, self._stops
         head, long = self._explicit_header[level.order].unpack_from, self._long[level.order].unpack_from
         while at + 12 <= limit:
             group, element, vr, length = head(data, at)
@@ -84,7 +113,7 @@ class DatasetWalk:
             else:
                 break
             tag = group << 16 | element
-            if end > limit or tag in wanted or tag in _PIXELS or not _FIRST_GROUP <= group < _DELIMITER_GROUP:
+            if end > limit or tag in stops or tag in _PIXELS or not _FIRST_GROUP <= group < _DELIMITER_GROUP:
                 break
             at = end
         return at
@@ -127,10 +156,15 @@ class DatasetWalk:
             return start
         end = self._end(start, length, level)
         if self._is_sequence(tag, vr, start, end, level):
-            self._enter(_Level(limit=end, is_open=False, implicit=level.implicit, order=level.order, holds_items=True))
+            inside = _Level(
+                limit=end, is_open=False, implicit=level.implicit, order=level.order, holds_items=True, tag=tag
+            )
+            self._enter(inside)
             return start
         if len(self._stack) == 1:
             self._note(tag, start, end)
+        elif tag in self._wanted_nested and len(self.nested) < _MOST_NESTED:
+            self._keep(tag, start, end)
         return end
 
     def _explicit(self, at: int, level: _Level) -> tuple[bytes, int, int]:
@@ -143,6 +177,10 @@ class DatasetWalk:
         if vr not in _SHORT_VRS and not (vr.isalpha() and vr.isupper()) and vr != b"??":
             raise InstanceRefused(Status.NOT_A_DATASET)
         return vr, self._short[level.order].unpack_from(self._data, at + 6)[0], at + 8
+
+    def _enter_defined(self, tag: int, end: int, level: _Level) -> None:
+        inside = _Level(limit=end, is_open=False, implicit=level.implicit, order=level.order, holds_items=True, tag=tag)
+        self._enter(inside)
 
     def _enter_undefined(self, tag: int, vr: bytes, level: _Level) -> None:
         fragments = tag in _PIXELS
@@ -159,6 +197,7 @@ class DatasetWalk:
                 order="<" if unknown else level.order,
                 holds_items=True,
                 fragments=fragments,
+                tag=tag,
             )
         )
 
@@ -182,6 +221,11 @@ class DatasetWalk:
         if tag in self._found or self._past_pixels:  # twice, or where readers that stop at the pixels do not look
             raise InstanceRefused(Status.NOT_A_DATASET)
         self._found[tag] = bytes(self._data[start : min(end, start + _MAX_VALUE)])
+
+    def _keep(self, tag: int, start: int, end: int) -> None:
+        depth, sequence = len(self._stack) // 2, self._stack[-2].tag  # each nesting is a sequence and an item
+        value = bytes(self._data[start : min(end, start + _MAX_VALUE)])
+        self.nested.append(NestedValue(depth, sequence, tag, value))
 
     def _looks_explicit(self, at: int, limit: int) -> bool:
         """Whether an item's first element names a VR: some writers change the encoding inside sequences."""

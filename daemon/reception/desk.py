@@ -8,15 +8,18 @@ from typing import Any
 
 import structlog
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import A_RELEASE
 
 from hounsfield.daemon.clock import Clock
+from hounsfield.daemon.delivery.proof.reports import TakeReport, take_event
 from hounsfield.daemon.reception import library
 from hounsfield.daemon.reception.admission import Admission, Applicant, Decision, Rejection
 from hounsfield.daemon.reception.associations import Claim, OpenAssociation, Parties
-from hounsfield.daemon.reception.contexts import ContextOffer
+from hounsfield.daemon.reception.contexts import COMMITMENT, VERIFICATION, ContextOffer
+from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.messages import AcceptedContext, Arrival
 from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.sightings import SightingBook
@@ -26,6 +29,10 @@ from hounsfield.daemon.reception.wire import Command
 from hounsfield.storage.states import AssociationEnding
 
 log = structlog.get_logger("hounsfield.reception")
+
+_NO_SUCH_CLASS = 0x0118
+_WHILE_PAUSED = frozenset({VERIFICATION, COMMITMENT})
+"""What may be asked for while intake is paused: whether we live, and to tell us that our results are kept (PS3.4 J)."""
 
 
 class Desk:
@@ -41,7 +48,10 @@ class Desk:
         registrar: Registrar,
         clock: Clock,
         receiver: str,
+        gate: IntakeGate,
+        take_report: TakeReport | None = None,
     ) -> None:
+        """``take_report`` takes what destinations report of storage commitment; None: they are not listened to."""
         self._admission = admission
         self._offer = offer
         self._sightings = sightings
@@ -49,6 +59,8 @@ class Desk:
         self._registrar = registrar
         self._clock = clock
         self._receiver = receiver
+        self._take_report = take_report
+        self._gate = gate
         self._open: dict[Association, OpenAssociation] = {}
         self._lock = threading.Lock()
         self._is_closing = False
@@ -60,6 +72,7 @@ class Desk:
             (evt.EVT_ACSE_RECV, self._on_acse),
             (evt.EVT_DIMSE_RECV, self._on_message),
             (evt.EVT_C_STORE, self._on_store),
+            (evt.EVT_N_EVENT_REPORT, self._on_report),
             (evt.EVT_RELEASED, self._on_released),
             (evt.EVT_ABORTED, self._on_aborted),
             (evt.EVT_CONN_CLOSE, self._on_closed),
@@ -102,7 +115,10 @@ class Desk:
             certificate=_fingerprint(library.peer_certificate(association)),
             has_user_identity=association.requestor.user_identity is not None,
         )
+        wanted = [str(context.abstract_syntax) for context in request.presentation_context_definition_list]
         decision = self._admission.identify(applicant)  # may wait for a resolver: not under the lock
+        if decision.is_admitted and self._gate.is_closed and not _WHILE_PAUSED.issuperset(wanted):
+            decision = replace(decision, rejection=Rejection.PAUSED)
         with self._lock:
             decision = self._seat(decision, parties)
             if decision.is_admitted:
@@ -114,8 +130,8 @@ class Desk:
             return
         if decision.overlooked is not None:
             self._log_decision("association admitted by dicom.learning", parties, decision.overlooked)
-        wanted = [str(context.abstract_syntax) for context in request.presentation_context_definition_list]
-        association.acceptor.supported_contexts = self._offer.of(wanted)
+        reports = self._take_report is not None and decision.overlooked is None and _offers_reports(association)
+        association.acceptor.supported_contexts = self._offer.of(wanted, reports=reports)
 
     def _seat(self, decision: Decision, parties: Parties) -> Decision:
         if self._is_closing:
@@ -161,6 +177,13 @@ class Desk:
         arrival = self._begin(event.assoc, said, context)
         arrival.write([memoryview(event.encoded_dataset(include_meta=False))])
         return _answer(arrival.finish())
+
+    def _on_report(self, event: Any) -> tuple[int, None]:
+        """Take what a destination reports of storage commitment; it comes the library's own way."""
+        is_agreed = str(event.context.abstract_syntax) == COMMITMENT
+        if self._take_report is None or not is_agreed:
+            return _NO_SUCH_CLASS, None
+        return take_event(event, self._take_report), None
 
     def _begin(self, association: Association, said: Claim, context: AcceptedContext) -> Arrival:
         entry = self._open.get(association)
@@ -217,6 +240,12 @@ class _NobodyHears:
 
     def abandon(self) -> None:
         """Nothing is there."""
+
+
+def _offers_reports(association: Association) -> bool:
+    """Whether the requestor would be SCP of storage commitment."""
+    role = association.requestor.role_selection.get(UID(COMMITMENT))
+    return role is not None and bool(role.scp_role)
 
 
 def _fingerprint(certificate: bytes | None) -> str | None:

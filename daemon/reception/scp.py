@@ -13,6 +13,7 @@ from pynetdicom.association import Association
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import DicomSettings, Peer
+from hounsfield.daemon.delivery.proof.reports import TakeReport
 from hounsfield.daemon.errors import PortUnavailable, TlsUnusable
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.notify import notify
@@ -21,12 +22,14 @@ from hounsfield.daemon.reception.admission import Admission
 from hounsfield.daemon.reception.associations import OpenAssociation
 from hounsfield.daemon.reception.contexts import ContextOffer
 from hounsfield.daemon.reception.desk import Desk
+from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.lobby import Door, Lobby
 from hounsfield.daemon.reception.readiness import Readiness
 from hounsfield.daemon.reception.reconcile import Reconciliation, reconcile
 from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.sightings import SightingBook
 from hounsfield.daemon.reception.storage_handler import InstanceAcceptor, OwnResults
+from hounsfield.storage.control import ControlStore
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import PeerStore, SeriesStore
 from hounsfield.storage.spool import Intake, Spool
@@ -35,7 +38,7 @@ from hounsfield.storage.states import AssociationEnding
 
 log = structlog.get_logger("hounsfield.reception")
 
-_HOUSEKEEPING_SECONDS = 1.0
+_HOUSEKEEPING_SECONDS = 0.5
 _POLL_SECONDS = 0.02
 _POLITE_SECONDS = 1.0
 """At shutdown, how long a peer may take to answer our request to release, or to close after our abort."""
@@ -73,9 +76,14 @@ class Receiver:
         hasher: UidHasher,
         name: str,
         tls: TlsPort | None = None,
+        take_report: TakeReport | None = None,
         beat: Callable[[], None] = lambda: None,
+        control: ControlStore | None = None,
     ) -> None:
-        """``beat`` is called at least once per second while we listen."""
+        """``beat`` is called at least once per second while we listen; ``take_report``: see :class:`Desk`.
+
+        ``control`` says whether intake is paused.
+        """
         self._settings = settings
         self._peers = peers
         self._spool = spool
@@ -86,7 +94,9 @@ class Receiver:
         self._hasher = hasher
         self._name = name
         self._tls = tls
+        self._take_report = take_report
         self._beat = beat
+        self._gate = IntakeGate(control, clock, notify)
         self._sightings = SightingBook(clock)
         self._servers: list[library.ReceivingServer] = []
         self._intake: Intake | None = None
@@ -145,6 +155,7 @@ class Receiver:
             own_results=self._own_results,
             clock=clock,
             hasher=self._hasher,
+            gate=self._gate,
         )
         desk = Desk(
             admission=Admission(settings, self._peers, clock),
@@ -154,7 +165,10 @@ class Receiver:
             registrar=registrar,
             clock=clock,
             receiver=self._name,
+            take_report=self._take_report,
+            gate=self._gate,
         )
+        self._gate.look()  # before anybody can come
         doors = self._doors(desk)
         self._lobby = Lobby(
             doors,
@@ -285,6 +299,7 @@ class Receiver:
     def _sweep(self) -> None:
         if self._desk is not None:
             self._desk.sweep()
+        self._gate.look()
         if self._readiness is not None:
             self._readiness.look()
         try:

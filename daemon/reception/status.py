@@ -20,6 +20,7 @@ class Status(Enum):
     NO_SPACE = (_OUT_OF_RESOURCES, "no space left to store images, try again later")
     DATABASE_DOWN = (_OUT_OF_RESOURCES, "the database does not answer, try again later")
     STOPPING = (_OUT_OF_RESOURCES, "the service is shutting down, try again later")
+    PAUSED = (_OUT_OF_RESOURCES, "intake is paused, try again later")
     TOO_LARGE = (_OUT_OF_RESOURCES, "the data set is larger than dicom.max_instance_bytes")
     INTERNAL = (_OUT_OF_RESOURCES, "internal error, try again later")
     CLASS_MISMATCH = (_DOES_NOT_MATCH, "SOP Class UID of data set, command and context differ")

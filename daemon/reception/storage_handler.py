@@ -10,8 +10,9 @@ from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import DicomSettings
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.reception.associations import OpenAssociation
-from hounsfield.daemon.reception.contexts import CT_CLASSES, VERIFICATION, role_of
+from hounsfield.daemon.reception.contexts import CT_CLASSES, NOT_STORAGE, role_of
 from hounsfield.daemon.reception.dataset_check import DatasetIdentity, identify, usable_uid
+from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.status import InstanceRefused, Status
 from hounsfield.storage.durable import Buffer
@@ -56,6 +57,7 @@ class InstanceAcceptor:
         own_results: OwnResults,
         clock: Clock,
         hasher: UidHasher,
+        gate: IntakeGate,
     ) -> None:
         self._settings = settings
         self._spool = spool
@@ -64,6 +66,7 @@ class InstanceAcceptor:
         self._own_results = own_results
         self._clock = clock
         self._hasher = hasher
+        self._gate = gate
 
     def begin(self, request: StoreRequest) -> "InstanceArrival":
         """Begin to receive an instance; one that is refused already is read to its end all the same."""
@@ -76,13 +79,15 @@ class InstanceAcceptor:
             raise InstanceRefused(Status.STOPPING)
         usable_uid(request.sop_class_uid)
         usable_uid(request.sop_instance_uid)
-        if request.sop_class_uid != request.negotiated_class_uid or request.sop_class_uid == VERIFICATION:
+        if request.sop_class_uid != request.negotiated_class_uid or request.sop_class_uid in NOT_STORAGE:
             raise InstanceRefused(Status.CLASS_MISMATCH)
         self.check_ready()
         return self._intake.begin(request.transfer_syntax)
 
     def check_ready(self) -> None:
         """Raise :class:`InstanceRefused` or SpoolError when no image could be accepted now, whatever it is."""
+        if self._gate.is_shut:
+            raise InstanceRefused(Status.PAUSED)
         if not self._registrar.is_keeping_up:
             raise InstanceRefused(Status.DATABASE_DOWN)
         self.check_room()

@@ -16,8 +16,13 @@ def _sct(value: str, meaning: str) -> CodedConcept:
 
 
 IMAGING_MEASUREMENT_REPORT = _dcm("126000", "Imaging Measurement Report")
+CT_REPORT = CodedConcept("25045-6", "LN", "CT Report")
+"""Of CID 7000, for viewers that do not show what CID 7021 names; TID 1500 does not allow it."""
+OF_INTEREST = _dcm("113000", "Of Interest")
+KEY_OBJECT_DESCRIPTION = _dcm("113012", "Key Object Description")
 LANGUAGE = _dcm("121049", "Language of Content Item and Descendants")
 ENGLISH = CodedConcept("en-US", "RFC5646", "English (United States)")
+GERMAN = CodedConcept("de-DE", "RFC5646", "German (Germany)")
 OBSERVER_TYPE = _dcm("121005", "Observer Type")
 DEVICE = _dcm("121007", "Device")
 DEVICE_OBSERVER_UID = _dcm("121012", "Device Observer UID")
@@ -56,8 +61,12 @@ ARTIFICIAL_INTELLIGENCE = _dcm("123110", "Artificial Intelligence")
 PROBABILITY = _dcm("122157", "Probability")
 NO_UNITS = CodedConcept("1", "UCUM", "no units")
 PRESENT = _sct("52101004", "Present")
+ABSENT = _sct("272519000", "Absent")
+"""Only where a destination asks for it (``code_absence``)."""
 UNDETERMINED = _sct("373068000", "Undetermined")
 SOURCE_OF_MEASUREMENT = _dcm("121112", "Source of Measurement")
+
+IMAGE_REGION = _dcm("111030", "Image Region")
 
 QUALITATIVE_EVALUATIONS = CodedConcept("C0034375", "UMLS", "Qualitative Evaluations")
 PROCESSING_SUMMARY = _dcm("111017", "CAD Processing and Findings Summary")
@@ -79,4 +88,4 @@ PRESENCE: dict[Outcome, CodedConcept | None] = {
     Outcome.NEGATIVE: None,
     Outcome.NOT_ANALYSED: UNDETERMINED,
 }
-"""CID 240. A negative result says nothing here: 111241 has said it, and no result of ours says "absent"."""
+"""CID 240. A negative result says nothing here: 111241 has said it, and no words of ours say "absent"."""

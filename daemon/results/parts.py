@@ -53,6 +53,13 @@ def envelope(request: ReportRequest, reference: ObjectReference, modality: str, 
     return result
 
 
+def copy_body_part(source: Dataset, result: Dataset) -> None:
+    """Copy Body Part Examined; without it Laterality would be required, which says nothing about a head."""
+    copy_elements(source, result, ("BodyPartExamined",))
+    if "BodyPartExamined" not in result:
+        result.BodyPartExamined = "HEAD"
+
+
 def stamp_of(request: ReportRequest) -> Stamp:
     """Return the moment of the result as its objects write it."""
     offset = text(request.sources[0], "TimezoneOffsetFromUTC")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 
 from hounsfield.daemon.config.destinations import (
@@ -32,6 +33,20 @@ class Profile:
         if self == Profile():
             return ""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def profiles_of(
+    destinations: Iterable[Destination], names: Collection[str] | None = None, *, is_told: bool = False
+) -> tuple[Profile, ...]:
+    """Return what has to be made: the profiles of the destinations, of those in ``names`` only if given.
+
+    What is made without a destination lies in storage, where a person can look at it. ``is_told``: somebody is
+    notified of the outcome, and what they are told is read from the report.
+    """
+    wanted = [profile_of(one) for one in destinations if names is None or one.name in names] or [Profile()]
+    if is_told and not any("sr" in profile.roles for profile in wanted):
+        wanted.append(Profile(roles=("sr",)))
+    return tuple(dict.fromkeys(wanted))
 
 
 def profile_of(destination: Destination) -> Profile:

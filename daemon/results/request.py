@@ -1,6 +1,6 @@
 """What a result writer is given, and what it gives back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,12 +12,15 @@ from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 
 from hounsfield.daemon.errors import ResultError
+from hounsfield.daemon.results.profile import Profile
 from hounsfield.model.findings import Analysis, CodedConcept, Finding
 from hounsfield.storage.records import Verdict
 from hounsfield.storage.states import Outcome, Reason
 
 PRODUCT = "hounsfield"
 MANUFACTURER = "Hounsfield project"
+
+Page = npt.NDArray[np.uint8]
 
 
 class Site(Protocol):
@@ -82,6 +85,20 @@ class PredecessorRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A place on a source image that a presentation state points to."""
+
+    sop_instance_uid: str
+    frame: int | None = None
+    """Frame number from 1 in a multi-frame instance; None in a single-frame one."""
+    column: float
+    """Of its middle; 0 is the middle of the first pixel of a row."""
+    row: float
+    radius: float
+    """Pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRequest:
     """One analysis of one revision of one series, ready to be put into objects."""
 
@@ -90,7 +107,7 @@ class ReportRequest:
     reason: Reason | None
     """Why it was not analysed; None otherwise."""
     words: str
-    """The reason in words, without patient data: "slices missing"; empty otherwise."""
+    """The reason in words of the profile's language, without patient data: "slices missing"; empty otherwise."""
     bundle: BundleFacts
     sources: tuple[Dataset, ...]
     """Every instance of the snapshot, without pixels, as ``dcmread`` gives them and not accessed since
@@ -102,9 +119,13 @@ class ReportRequest:
     part: str = ""
     """Key of the reconstruction it is about (``hounsfield.model.parts``); empty where the series is one."""
     predecessors: tuple[PredecessorRef, ...] = ()
-    pages: tuple[npt.NDArray[np.uint8], ...]
-    """Pages of the secondary capture, the summary first: RGB, (rows, columns, 3). None: no secondary capture is
-    built."""
+    pages: tuple[Page, ...]
+    """Pages of the secondary capture, RGB (rows, columns, 3): the summary, then single flagged slices, highest score
+    first. Empty: no secondary capture can be built."""
+    marks: tuple[Mark, ...] = ()
+    """What presentation states point to, on flagged images."""
+    profile: Profile = field(default_factory=Profile)
+    """What the destinations of these objects want."""
     site: Site
     device_uid: str
     """UID of this installation."""
@@ -152,15 +173,17 @@ class BuiltObject:
 
 
 class ResultWriter(Protocol):
-    """Makes one kind of object."""
+    """Makes the objects of one role: one instance, several of one series, or none where there is nothing to show."""
 
     role: str
 
-    def reference(self, request: ReportRequest, companions: tuple[ObjectReference, ...]) -> ObjectReference:
-        """Return the UIDs the object gets."""
+    def references(
+        self, request: ReportRequest, companions: tuple[ObjectReference, ...]
+    ) -> tuple[ObjectReference, ...]:
+        """Return the UIDs the objects get, in the order of :meth:`write`."""
 
-    def write(self, request: ReportRequest, companions: tuple[ObjectReference, ...]) -> Dataset:
-        """Build the object; ``companions`` are the objects it names (only a report names any)."""
+    def write(self, request: ReportRequest, companions: tuple[ObjectReference, ...]) -> tuple[Dataset, ...]:
+        """Build the objects; ``companions`` are the objects they name (only a report names any)."""
 
 
 def software_version() -> str:

@@ -1,49 +1,75 @@
-"""The summary page as a Secondary Capture image: what every viewer can show."""
+"""The pages as Secondary Capture images of one series: what every viewer can show."""
+
+from itertools import accumulate
 
 import numpy as np
 from pydicom import Dataset
 
 from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.results import codes
-from hounsfield.daemon.results.evidence import KeyImage, key_images
-from hounsfield.daemon.results.parts import coded, envelope, image_reference
-from hounsfield.daemon.results.request import ObjectReference, ReportRequest
-from hounsfield.daemon.results.source_attributes import copy_elements
+from hounsfield.daemon.results.evidence import KeyImage, flagged_images, key_images
+from hounsfield.daemon.results.parts import coded, copy_body_part, envelope, image_reference
+from hounsfield.daemon.results.request import ObjectReference, Page, ReportRequest
 from hounsfield.daemon.results.uids import reference_of
-from hounsfield.daemon.results.words import DISCLAIMER, banner_sentence, plain
+from hounsfield.daemon.results.words import disclaimer, words_of
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 SERIES_NUMBER = 9002
+MOST_BYTES = 6_000_000
+"""Of the pixels of one result set; pages that go beyond are left out, never the summary."""
 
 
 class SecondaryCaptureWriter:
-    """Writes the page uncompressed, RGB: other photometric interpretations show wrong colours in some viewers."""
+    """Writes the pages uncompressed, RGB: other photometric interpretations show wrong colours in some viewers."""
 
     role = "sc"
 
-    def reference(self, request: ReportRequest, companions: tuple[ObjectReference, ...]) -> ObjectReference:
-        """Return the UIDs."""
-        return reference_of(self.role, SECONDARY_CAPTURE, request, companions)
+    def references(
+        self, request: ReportRequest, companions: tuple[ObjectReference, ...]
+    ) -> tuple[ObjectReference, ...]:
+        """Return the UIDs of the pages."""
+        return tuple(
+            reference_of(self.role, SECONDARY_CAPTURE, request, companions, number)
+            for number in range(1, len(_pages(request)) + 1)
+        )
 
-    def write(self, request: ReportRequest, companions: tuple[ObjectReference, ...]) -> Dataset:
-        """Build the image; raise :class:`ResultError` if there is no page or it is no RGB image."""
-        page = request.pages[0] if request.pages else None
-        if page is None or page.dtype != np.uint8 or page.ndim != 3 or page.shape[2] != 3:
-            raise ResultError("a secondary capture needs a summary page of shape (rows, columns, 3), 8 bits")
-        result = envelope(request, self.reference(request, companions), "OT", SERIES_NUMBER)
-        result.ImageType = ["DERIVED", "SECONDARY"]
-        result.ConversionType = "WSD"
-        copy_elements(request.sources[0], result, ("BodyPartExamined",))
-        if "BodyPartExamined" not in result:
-            # without it the attribute Laterality would be required, which says nothing about a head
-            result.BodyPartExamined = "HEAD"
-        result.PatientOrientation = None
-        result.BurnedInAnnotation = "NO"
-        result.DerivationDescription = "Summary page of an automatic analysis"
-        result.ImageComments = plain(" ".join(part for part in (DISCLAIMER, banner_sentence(request.bundle)) if part))
-        result.SourceImageSequence = [_source_image(key) for key in key_images(request)]
-        _pixels(result, page)
-        return result
+    def write(self, request: ReportRequest, companions: tuple[ObjectReference, ...]) -> tuple[Dataset, ...]:
+        """Build the images; raise :class:`ResultError` if there is no page or one is no RGB image."""
+        references = self.references(request, companions)
+        numbered = enumerate(zip(references, _pages(request), strict=True), start=1)
+        return tuple(_image(request, reference, page, number) for number, (reference, page) in numbered)
+
+
+def _pages(request: ReportRequest) -> tuple[Page, ...]:
+    """The summary and, of a flagged series, as many pages of single slices as are wanted and fit."""
+    pages = request.pages
+    if not pages or any(page.dtype != np.uint8 or page.ndim != 3 or page.shape[2] != 3 for page in pages):
+        raise ResultError("a secondary capture needs a summary page of shape (rows, columns, 3), 8 bits")
+    most = 1 + min(request.profile.flagged_pages, len(flagged_images(request)))
+    sizes = accumulate(page.nbytes for page in pages[:most])
+    fitting = sum(size <= MOST_BYTES for size in sizes)
+    return pages[: max(fitting, 1)]
+
+
+def _image(request: ReportRequest, reference: ObjectReference, page: Page, number: int) -> Dataset:
+    words = words_of(request)
+    result = envelope(request, reference, request.profile.sc_modality, SERIES_NUMBER)
+    result.InstanceNumber = str(number)
+    result.ImageType = ["DERIVED", "SECONDARY"]
+    result.ConversionType = "WSD"
+    copy_body_part(request.sources[0], result)
+    result.PatientOrientation = None
+    result.BurnedInAnnotation = "NO"
+    result.DerivationDescription = words.summary_page if number == 1 else words.flagged_page
+    result.ImageComments = disclaimer(request)
+    result.SourceImageSequence = [_source_image(key) for key in _sources(request, number)]
+    _pixels(result, page)
+    return result
+
+
+def _sources(request: ReportRequest, number: int) -> list[KeyImage]:
+    """The images a page is about: all key images for the summary, one flagged slice for any other."""
+    return flagged_images(request)[number - 2 : number - 1] if number > 1 else key_images(request)
 
 
 def _source_image(key: KeyImage) -> Dataset:
@@ -52,7 +78,7 @@ def _source_image(key: KeyImage) -> Dataset:
     return entry
 
 
-def _pixels(result: Dataset, page: np.ndarray) -> None:
+def _pixels(result: Dataset, page: Page) -> None:
     result.SamplesPerPixel = 3
     result.PhotometricInterpretation = "RGB"
     result.PlanarConfiguration = 0

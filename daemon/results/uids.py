@@ -32,19 +32,24 @@ def _result_key(request: ReportRequest) -> list[object]:
         str(request.verdict.completeness),
         [reference.sop_instance_uid for reference in request.predecessors],
         *([request.part] if request.part else []),  # two parts may be frames of one instance
+        *([["profile", request.profile.key]] if request.profile.key else []),
     ]
 
 
 def reference_of(
-    role: str, sop_class_uid: str, request: ReportRequest, companions: tuple[ObjectReference, ...]
+    role: str,
+    sop_class_uid: str,
+    request: ReportRequest,
+    companions: tuple[ObjectReference, ...] = (),
+    number: int = 1,
 ) -> ObjectReference:
-    """Return the UIDs of the object of a role: one series of its own per result, one instance in it."""
+    """Return the UIDs of the object ``number`` (from 1) of a role, whose objects are a series of their own."""
     key = _result_key(request)
     named = [companion.sop_instance_uid for companion in companions]
     return ObjectReference(
         series_uid=derived_uid("series", role, key),
         sop_class_uid=sop_class_uid,
-        sop_instance_uid=derived_uid("instance", role, sop_class_uid, key, named),
+        sop_instance_uid=derived_uid("instance", role, sop_class_uid, key, named, *([number] if number > 1 else [])),
     )
 
 

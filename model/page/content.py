@@ -1,9 +1,11 @@
-"""What stands on a summary page: plain values and HU, never patient data."""
+"""What stands on the pages of a result: plain values and HU, never patient data."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hounsfield.model.page.labels import ENGLISH, PageLabels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +30,14 @@ class PageContent:
     """One analysis as it is shown to a reader."""
 
     verdict: str
-    """FLAGGED, NOT FLAGGED or NOT ANALYSED."""
+    """FLAGGED, NOT FLAGGED or NOT ANALYSED, in every language; ``labels.verdict`` has the words for it."""
     words: str
     """Why it was not analysed; empty otherwise."""
     short: str
     """The finding, as in the Series Description: ICH."""
     score: float | None
     score_word: str
-    """Score, or Probability for a calibrated model."""
+    """Score, or Probability for a calibrated model, in the language of the page."""
     threshold: float | None
     """Operating point of the series score."""
     slice_threshold: float | None
@@ -43,10 +45,12 @@ class PageContent:
     slice_scores: tuple[float, ...]
     """One per slice, in volume order (feet to head)."""
     slices: tuple[PageSlice, ...]
-    """At most six."""
+    """At most four."""
     bundle: str
     """Name and version."""
     completeness: str
     remarks: tuple[str, ...]
     banner: str
     """As for a demonstration bundle; empty if none."""
+    labels: PageLabels = ENGLISH
+    """The fixed texts of the page."""

@@ -21,7 +21,11 @@ from pathlib import Path
 import pytest
 from support.waiting import wait_until
 
-DEBIAN_LINE = "sudo apt-get install --no-install-recommends -y dcmtk dicom3tools orthanc postgresql"
+DEBIAN_LINE = (
+    "sudo apt-get install --no-install-recommends -y "
+    "dcmtk dicom3tools orthanc orthanc-dicomweb postgresql chromium-headless-shell"
+)
+DICOMWEB_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 _PORTS = (12_000, 32_000)
 _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 
@@ -124,6 +128,22 @@ class Orthanc:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return bytes(answer.read())
 
+    def delete(self, path: str) -> None:
+        """Send ``DELETE /path`` to its REST API."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/{path.lstrip('/')}", method="DELETE")
+        with urllib.request.urlopen(request, timeout=10):
+            return
+
+    def wado(self, study_uid: str, series_uid: str, sop_instance_uid: str) -> bytes:
+        """Return the file of an instance by DICOMweb (PS3.18 10.4, Retrieve Transaction), in the syntax it is kept."""
+        path = f"dicom-web/studies/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}"
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/{path}")
+        request.add_header("Accept", 'multipart/related; type="application/dicom"; transfer-syntax=*')
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            boundary = answer.headers.get_param("boundary").encode()
+            (_before, part, _end) = bytes(answer.read()).split(b"--" + boundary)
+        return part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")
+
     def instances(self) -> dict[str, str]:
         """Return Orthanc's identifier of every SOP Instance UID it holds."""
         found = json.loads(self.get("/instances?expand"))
@@ -144,13 +164,24 @@ class Orthanc:
 
 @contextmanager
 def orthanc(
-    folder: Path, *, dicom_port: int | None = None, http_port: int | None = None, ae_title: str = "ORTHANC"
+    folder: Path,
+    *,
+    dicom_port: int | None = None,
+    http_port: int | None = None,
+    ae_title: str = "ORTHANC",
+    reports_to: int | None = None,
+    dicomweb: bool = False,
 ) -> Iterator[Orthanc]:
     """Run an Orthanc of our own that keeps its data in ``folder``; started again there, it still has them.
+
+    ``reports_to``: the port of HOUNSFIELD, to which it sends its reports of storage commitment. With ``dicomweb`` it
+    serves DICOMweb (PS3.18) under ``/dicom-web`` of its HTTP port.
 
     It is killed at the end: its clean shutdown takes 3.5 s and adds nothing to what it has stored.
     """
     program = require_binary("Orthanc")
+    if dicomweb and not DICOMWEB_PLUGIN.exists():
+        skip_or_fail(f"orthanc-dicomweb is not installed: {DEBIAN_LINE}")
     folder.mkdir(parents=True, exist_ok=True)
     server = Orthanc(dicom_port or free_port(), http_port or free_port(), ae_title, folder / "orthanc.log")
     configuration = {
@@ -164,9 +195,11 @@ def orthanc(
         "DicomAlwaysAllowFind": True,
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
-        "Plugins": [],
+        "Plugins": [str(DICOMWEB_PLUGIN)] if dicomweb else [],
+        "DicomWeb": {"Enable": dicomweb, "Root": "/dicom-web/"},
         "StableAge": 1,
         "SaveJobs": False,
+        "DicomModalities": {} if reports_to is None else {"hounsfield": ["HOUNSFIELD", "127.0.0.1", reports_to]},
     }
     settings = folder / "orthanc.json"
     settings.write_text(json.dumps(configuration))

@@ -13,9 +13,11 @@ SR = "1.2.840.10008.5.1.4.1.1.88.34"
 
 
 @contextmanager
-def associated(port: int, syntax: str = ExplicitVRLittleEndian, *sop_classes: str) -> Iterator[Association]:
+def associated(
+    port: int, syntax: str = ExplicitVRLittleEndian, *sop_classes: str, calling: str = "SCANNER"
+) -> Iterator[Association]:
     """Open an association in one transfer syntax, for CT and SR by default; it is released with the block."""
-    entity = AE(ae_title="SCANNER")
+    entity = AE(ae_title=calling)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 10
     for sop_class in sop_classes or (CT, SR):
         entity.add_requested_context(sop_class, syntax)

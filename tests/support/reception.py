@@ -12,9 +12,11 @@ from support.waiting import wait_until
 
 from hounsfield.daemon.clock import SystemClock
 from hounsfield.daemon.config.sections import DicomSettings, Peer, TlsSettings
+from hounsfield.daemon.delivery.proof.reports import TakeReport
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.reception.scp import Receiver, TlsPort
 from hounsfield.daemon.reception.tls import TlsIdentity, handshake_words
+from hounsfield.storage.control import ControlStore
 from hounsfield.storage.spool import Spool
 
 
@@ -83,7 +85,9 @@ def receiving(
     peers: tuple[Peer, ...] = (),
     name: str = "receiver-1",
     tls: TlsSettings | None = None,
+    take_report: TakeReport | None = None,
     beat: Callable[[], None] = lambda: None,
+    control: ControlStore | None = None,
     **settings: Any,
 ) -> Iterator[Reception]:
     """Run a receiver on a free port of 127.0.0.1; it is stopped with the block."""
@@ -101,7 +105,9 @@ def receiving(
         hasher=UidHasher(b"key"),
         name=name,
         tls=None if tls is None else TlsPort("127.0.0.1", 0, TlsIdentity(tls, clock).context, handshake_words),
+        take_report=take_report,
         beat=beat,
+        control=control,
     )
     receiver.start()
     try:

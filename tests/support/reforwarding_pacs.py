@@ -1,4 +1,7 @@
-"""A PACS that sends the whole study back after each result it gets: coerced, as JPEG-LS, and our results with it."""
+"""A PACS that sends the whole study back after each result it gets: coerced, as JPEG-LS, and our results with it.
+
+Results come back twice: as they are, and as a gateway makes them new ones, under its own name and new identifiers.
+"""
 
 import queue
 import threading
@@ -8,10 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from pydicom import dcmread
-from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
+from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, generate_uid
 from pynetdicom import AE, evt
 from support.results_in_pacs import COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE
 from support.sending import dcmsend
+
+from hounsfield.daemon.results.registry import WRITERS
+
+CLASS_OF_ROLE = {
+    "sr": COMPREHENSIVE_3D_SR,
+    "sc": SECONDARY_CAPTURE,
+    "ko": "1.2.840.10008.5.1.4.1.1.88.59",
+    "pr": "1.2.840.10008.5.1.4.1.1.11.1",
+}
 
 
 class ReforwardingPacs:
@@ -29,7 +41,7 @@ class ReforwardingPacs:
         self._arrived: queue.Queue[Path | None] = queue.Queue()
         self._sender = threading.Thread(target=self._send_back, daemon=True)
         entity = AE("PACS")
-        for sop_class in (COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE):
+        for sop_class in CLASS_OF_ROLE.values():
             entity.add_supported_context(sop_class, ExplicitVRLittleEndian)
         handlers: list[Any] = [(evt.EVT_C_STORE, self._keep)]
         self._server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
@@ -38,7 +50,9 @@ class ReforwardingPacs:
 
     @property
     def destination(self) -> dict[str, Any]:
-        return {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": self.port}
+        """Wants every kind of object there is."""
+        results = list(WRITERS)
+        return {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": self.port, "results": results}
 
     @property
     def is_done(self) -> bool:
@@ -55,7 +69,9 @@ class ReforwardingPacs:
     def _send_back(self) -> None:
         while self._arrived.get() is not None:
             try:
-                dcmsend(self.target_port, [*self._coerced(self.rounds), *list(self.results)], calling="PACS")
+                results = list(self.results)
+                back = [*self._coerced(self.rounds), *results, *map(self._as_new, results)]
+                dcmsend(self.target_port, back, calling="PACS")
             except BaseException as error:
                 self.failure = error
                 raise
@@ -69,6 +85,18 @@ class ReforwardingPacs:
             instance.compress(JPEGLSLossless, generate_instance_uid=False)
             made.append(self._folder / f"round-{number}-{path.name}")
             instance.save_as(made[-1])
+        return made
+
+    def _as_new(self, path: Path) -> Path:
+        """Make a result another's, as a gateway does; the same one every time."""
+        made = path.with_name(f"new-{path.name}")
+        if not made.exists():
+            result = dcmread(path)
+            result.SOPInstanceUID = generate_uid(entropy_srcs=["instance", str(result.SOPInstanceUID)])
+            result.SeriesInstanceUID = generate_uid(entropy_srcs=["series", str(result.SeriesInstanceUID)])
+            result.file_meta.MediaStorageSOPInstanceUID = result.SOPInstanceUID
+            result.Manufacturer, result.PatientID = "Gateways Ltd", "MERGED-7"
+            result.save_as(made)
         return made
 
     def stop(self) -> None:

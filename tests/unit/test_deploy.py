@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support import ohif
 from support.peers import DEBIAN_LINE, free_port, require_binary, running
 from support.waiting import wait_until
 
@@ -149,8 +150,9 @@ def test_without_root_the_line_to_install_the_peers_is_printed(tmp_path: Path) -
 
 
 def test_with_all_peers_there_nothing_is_installed() -> None:
-    for name in ("storescu", "dciodvfy", "Orthanc", "initdb"):
+    for name in ("storescu", "dciodvfy", "Orthanc", "initdb", "chromium-headless-shell"):
         require_binary(name)
+    ohif.site()
     done = subprocess.run([DEPLOY / "tools" / "install-peers.sh"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

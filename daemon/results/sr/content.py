@@ -4,36 +4,44 @@ from pydicom import Dataset
 
 from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.evidence import key_images
-from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT, ObjectReference, ReportRequest
+from hounsfield.daemon.results.ko import KEY_OBJECT_SELECTION
+from hounsfield.daemon.results.pr import PRESENTATION_STATE
+from hounsfield.daemon.results.request import ObjectReference, ReportRequest
 from hounsfield.daemon.results.source_attributes import copy_elements, has_value, items, number, text
+from hounsfield.daemon.results.sr.context import language, language_of, observer
 from hounsfield.daemon.results.sr.groups import measurement_groups
 from hounsfield.daemon.results.sr.items import (
     CONTAINS,
     HAS_ACQ_CONTEXT,
     HAS_CONCEPT_MOD,
-    HAS_OBS_CONTEXT,
     code,
+    composite,
     container,
     image,
     num,
     uidref,
     words,
 )
-from hounsfield.daemon.results.words import comment, summary
+from hounsfield.daemon.results.words import comment, foreign_remarks, summary
 
 _CODED_ENTRY = ("CodeValue", "LongCodeValue", "CodingSchemeDesignator", "CodingSchemeVersion", "CodeMeaning")
+_NO_IMAGES = (KEY_OBJECT_SELECTION, PRESENTATION_STATE)
+"""Classes that IMAGE items may not name (PS3.3 C.18.3, C.18.4)."""
 
 
 def content_tree(request: ReportRequest, companions: tuple[ObjectReference, ...]) -> Dataset:
     """Return the root container with all its content."""
     children = [
-        code(HAS_CONCEPT_MOD, codes.LANGUAGE, codes.ENGLISH),
-        *_observer(request),
+        language_of(request),
+        *observer(request),
         code(HAS_CONCEPT_MOD, codes.PROCEDURE_REPORTED, source_procedure(request) or codes.CT_OF_HEAD),
         container(CONTAINS, codes.IMAGE_LIBRARY, _image_library(request, companions)),
         container(CONTAINS, codes.IMAGING_MEASUREMENTS, measurement_groups(request)),
         container(CONTAINS, codes.QUALITATIVE_EVALUATIONS, _evaluations(request)),
     ]
+    if request.profile.sr_title == "ct-report":
+        # the same tree, but TID 1500 knows the titles of CID 7021 only
+        return container(None, codes.CT_REPORT, children)
     return container(None, codes.IMAGING_MEASUREMENT_REPORT, children, template="1500")
 
 
@@ -47,19 +55,6 @@ def source_procedure(request: ReportRequest) -> Dataset | None:
             copy_elements(entry, copied, _CODED_ENTRY)
             return copied
     return None
-
-
-def _observer(request: ReportRequest) -> list[Dataset]:
-    """TID 1002 and 1004: a device observed."""
-    bundle = request.bundle
-    return [
-        code(HAS_OBS_CONTEXT, codes.OBSERVER_TYPE, codes.DEVICE),
-        uidref(HAS_OBS_CONTEXT, codes.DEVICE_OBSERVER_UID, request.device_uid),
-        words(HAS_OBS_CONTEXT, codes.DEVICE_OBSERVER_NAME, f"{PRODUCT} with {bundle.title or bundle.name}"),
-        words(HAS_OBS_CONTEXT, codes.DEVICE_OBSERVER_MANUFACTURER, MANUFACTURER),
-        words(HAS_OBS_CONTEXT, codes.DEVICE_OBSERVER_MODEL_NAME, PRODUCT),
-        words(HAS_OBS_CONTEXT, codes.DEVICE_OBSERVER_SERIAL_NUMBER, request.device_uid),
-    ]
 
 
 def _image_library(request: ReportRequest, companions: tuple[ObjectReference, ...]) -> list[Dataset]:
@@ -78,15 +73,21 @@ def _image_library(request: ReportRequest, companions: tuple[ObjectReference, ..
     if companions:
         ours = [code(HAS_ACQ_CONTEXT, codes.MODALITY, codes.OTHER_MODALITY)]
         for entry in companions:
-            ours.append(image(CONTAINS, codes.SUPPORTING_INFORMATION, entry.sop_class_uid, entry.sop_instance_uid))
+            item = composite if entry.sop_class_uid in _NO_IMAGES else image
+            ours.append(item(CONTAINS, codes.SUPPORTING_INFORMATION, entry.sop_class_uid, entry.sop_instance_uid))
         groups.append(container(CONTAINS, codes.IMAGE_LIBRARY_GROUP, ours))
     return groups
 
 
 def _evaluations(request: ReportRequest) -> list[Dataset]:
     """TID 1500 row 12: what the algorithms made of it, and the words for people."""
-    return [
+    evaluations = [
         code(CONTAINS, codes.PROCESSING_SUMMARY, codes.PROCESSING_SUMMARIES[request.outcome]),
         words(CONTAINS, codes.SUMMARY, summary(request)),
         words(CONTAINS, codes.COMMENT, comment(request)),
     ]
+    if remarks := foreign_remarks(request):
+        about_input = words(CONTAINS, codes.COMMENT, remarks)
+        about_input.ContentSequence = [language(codes.ENGLISH)]
+        evaluations.append(about_input)
+    return evaluations

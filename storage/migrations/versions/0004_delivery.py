@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(32), primary_key=True),
         sa.Column("since", _moment(), nullable=False),
         sa.Column("note", sa.String(255), nullable=False),
+        sa.Column("person", sa.String(128), nullable=False),
     )
     op.create_table(
         "feedback",
@@ -65,6 +66,7 @@ def _create_commitments() -> None:
         sa.Column("job_id", Id, sa.ForeignKey("job.id"), nullable=False, index=True),
         sa.Column("requested_at", _moment(), nullable=False),
         sa.Column("answered_at", _moment()),
+        sa.Column("closed_at", _moment()),
     )
     op.create_table(
         "commitment_item",

@@ -11,6 +11,7 @@ from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.stop_signals import STOP_SECONDS
 from hounsfield.model.errors import PixelError
 from hounsfield.model.findings import Rejection
+from hounsfield.storage.doorbell import Unwired
 from hounsfield.storage.errors import DatabaseUnavailable
 
 
@@ -34,7 +35,7 @@ def test_a_step_that_raises_is_repeated(trouble: Exception, monkeypatch: pytest.
         stop.set()
         return True
 
-    role_process.repeat(step, stop)
+    role_process.repeat(step, stop, Unwired())
     assert len(calls) == 3
 
 

@@ -113,3 +113,13 @@ def test_learning_mode_is_explained_wherever_the_configuration_is_checked() -> N
     (warning,) = warnings_of(settings, [FakeManifest(clinical=True)])  # type: ignore[list-item]
     assert "dicom.learning = true" in warning
     assert "hounsfield peers suggest" in warning
+
+
+def test_destinations_with_other_objects_are_a_warning_because_they_may_replicate() -> None:
+    pacs = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 104}
+    viewer = {**pacs, "name": "viewer", "language": "de"}
+    (warning,) = warnings_of(Settings(destination=(pacs, viewer)), [])  # type: ignore[arg-type]
+    assert "'pacs', 'viewer' get objects that differ" in warning
+    folder = {"name": "folder", "kind": "folder", "folder": "/tmp/results", "language": "de"}
+    same = {**pacs, "name": "other", "send_negative": False}
+    assert warnings_of(Settings(destination=(pacs, same, folder)), []) == []  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from support.file_operations import WatchedFileOperations
 from hounsfield.daemon.config.sections import DicomSettings
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.reception.associations import OpenAssociation, Parties
+from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.status import Status
 from hounsfield.daemon.reception.storage_handler import InstanceAcceptor, StoreRequest
@@ -50,6 +51,7 @@ class Bench:
             own_results=self.store,
             clock=CLOCK,
             hasher=UidHasher(b"key"),
+            gate=IntakeGate(None, CLOCK, lambda _line: None),
         )
         self.association = OpenAssociation(
             Parties(calling_ae="CT1", called_ae="HOUNSFIELD", peer_address="10.1.2.3"),

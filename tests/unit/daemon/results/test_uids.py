@@ -27,6 +27,24 @@ def test_the_same_request_gives_the_same_bytes() -> None:
     assert first == second
 
 
+def test_the_default_objects_keep_the_uids_they_have_always_had() -> None:
+    """An upgrade must not make new instances of results that are stored already."""
+    assert {outcome: uids(request(outcome, sources=IMAGES)) for outcome in Outcome} == {
+        Outcome.POSITIVE: [
+            "2.25.58223684234156162207118973474222387418",
+            "2.25.281389538094027694353729026503095805083",
+        ],
+        Outcome.NEGATIVE: [
+            "2.25.22428617648313207468653920229876671208",
+            "2.25.254400609093734148765539264368570775102",
+        ],
+        Outcome.NOT_ANALYSED: [
+            "2.25.138935871152308857122892883328228874650",
+            "2.25.85405048978779705163816070818942269790",
+        ],
+    }
+
+
 def test_a_later_try_gives_the_same_uids() -> None:
     later = request(sources=IMAGES, created=NOON + timedelta(hours=1))
     assert uids(later) == uids(request(sources=IMAGES))

@@ -1,0 +1,78 @@
+"""``hounsfield feedback``: what readers say about our results, by documents they store."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
+from hounsfield.daemon.cli.output import json_line, note, show_table
+from hounsfield.daemon.cli.paging import pages
+
+if TYPE_CHECKING:
+    from hounsfield.storage.feedback import FeedbackRecord
+
+app = typer.Typer(name="feedback", help="What readers say about results.", no_args_is_help=True)
+
+_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+_NONE_YET = "a reader's key object selection or report that comes back through our port counts: see [feedback]"
+
+
+@app.command()
+def report(
+    since: Annotated[
+        datetime | None, typer.Option(help="Only results made since then (local time).", formats=_FORMATS)
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Count how often readers agree, per bundle, version and outcome, with a 95 % interval (Wilson).
+
+    A result counts once, by what was said about it last. Readers who say nothing count for nothing, so the share is
+    that of the results somebody spoke about, and no accuracy.
+    """
+    from hounsfield.daemon.cli.feedback_views import REPORT_COLUMNS, report_json, report_row
+    from hounsfield.daemon.feedback.agreement import agreements
+
+    with open_stores(config) as (_, database):
+        rows = agreements(database.feedback.tally(None if since is None else since.astimezone()))
+    if as_json:
+        for row in rows:
+            json_line(report_json(row))
+    elif rows:
+        show_table(REPORT_COLUMNS, [report_row(row) for row in rows])
+    if not rows:
+        note("no results yet" if since is None else "no results since then")
+    elif not any(row.agreed or row.disagreed for row in rows):
+        note(f"no feedback on them: {_NONE_YET}")
+
+
+@app.command("list")
+def list_feedback(
+    since: Annotated[
+        datetime | None, typer.Option(help="Only what was received since then (local time).", formats=_FORMATS)
+    ] = None,
+    after: Annotated[int, typer.Option(metavar="ID", help="Start behind this number.", min=0)] = 0,
+    limit: Annotated[int | None, typer.Option(help="At most so many; all without it.", min=1)] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """List what was said about which result, in the order in which it came."""
+    from hounsfield.daemon.cli.feedback_views import LIST_COLUMNS, feedback_json, feedback_row
+
+    start = None if since is None else since.astimezone()
+    empty = True
+    with open_stores(config) as (_, database):
+
+        def fetch(after_id: int, count: int) -> "list[FeedbackRecord]":
+            return database.feedback.page(after_id=after_id, limit=count, since=start)
+
+        for page in pages(fetch, after, limit):
+            empty = False
+            if as_json:
+                for one in page:
+                    json_line(feedback_json(one))
+            else:
+                show_table(LIST_COLUMNS, [feedback_row(one) for one in page])
+    if empty:
+        note("no such feedback" if after or since else f"no feedback yet: {_NONE_YET}")

@@ -1,0 +1,46 @@
+"""Pauses on SQL."""
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hounsfield.storage.control import LONGEST_NOTE, LONGEST_PERSON, Part, Pause
+from hounsfield.storage.tables import pause as table
+from hounsfield.storage.transactions import Transactions
+
+
+class SqlControlStore:
+    """See :class:`~hounsfield.storage.control.ControlStore`. Every method may raise DatabaseUnavailable."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def pause(self, pause: Pause) -> bool:
+        """Pause a part; a pause that is there keeps its beginning and may get a new note."""
+        told = {"note": _printable(pause.note, LONGEST_NOTE), "person": _printable(pause.person, LONGEST_PERSON)}
+        with self._transactions.write() as connection:
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            row = {"name": str(pause.part), "since": pause.since, **told}
+            statement = dialect.insert(table).values(row).on_conflict_do_nothing().returning(table.c.name)
+            added = connection.execute(statement).first() is not None
+            if not added and told["note"]:
+                connection.execute(update(table).where(table.c.name == pause.part).values(**told))
+            return added
+
+    def resume(self, part: Part) -> bool:
+        """Let a part go on."""
+        with self._transactions.write() as connection:
+            return connection.execute(delete(table).where(table.c.name == part)).rowcount == 1
+
+    def pauses(self) -> list[Pause]:
+        """Return what is paused."""
+        with self._transactions.read() as connection:
+            rows = {row.name: row for row in connection.execute(select(table))}
+        return [
+            Pause(part=part, since=rows[part].since, note=rows[part].note, person=rows[part].person)
+            for part in Part
+            if part in rows
+        ]
+
+
+def _printable(text: str, longest: int) -> str:
+    return "".join(letter for letter in text if letter.isprintable())[:longest]

@@ -1,0 +1,62 @@
+"""Notices that another process has written to the database, without asking it anything.
+
+Roles look for work every tenth of a second; three of them stand between the last image and the result. SQLite counts
+the commits of other connections in its shared memory, and reading that count takes some microseconds. Where there is
+no such count the regular look has to do.
+"""
+
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Protocol
+
+LOOK_SECONDS = 0.02
+"""Between two looks. Images come in dozens of commits a second: a role need not look at each."""
+
+
+class Doorbell(Protocol):
+    """One for each thread that waits."""
+
+    def listen(self) -> int:
+        """Return a mark of now; called before looking for work."""
+
+    def wait(self, mark: int, stop: threading.Event, seconds: float) -> None:
+        """Return when something was written since ``mark``, when stopped, or after ``seconds``."""
+
+
+class Unwired:
+    """Rings never: whoever waits looks again when the time is over."""
+
+    def listen(self) -> int:
+        """Return nothing of interest."""
+        return 0
+
+    def wait(self, mark: int, stop: threading.Event, seconds: float) -> None:  # noqa: ARG002
+        """Wait for the whole time, or until stopped."""
+        stop.wait(seconds)
+
+
+class SqliteDoorbell:
+    """Rings at the commits of other connections to a SQLite file (``PRAGMA data_version``)."""
+
+    def __init__(self, path: Path) -> None:
+        """Open nothing yet."""
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+
+    def listen(self) -> int:
+        """Return the count of commits, -1 where it cannot be read: then the regular look has to do."""
+        try:
+            if self._connection is None:
+                self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            (count,) = self._connection.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error:
+            self._connection = None
+            return -1
+        return int(count)
+
+    def wait(self, mark: int, stop: threading.Event, seconds: float) -> None:
+        """Return at the next commit since ``mark``."""
+        for _ in range(max(round(seconds / LOOK_SECONDS), 1)):
+            if stop.wait(min(LOOK_SECONDS, seconds)) or (mark >= 0 and self.listen() != mark):
+                return
