@@ -35,11 +35,14 @@ if TYPE_CHECKING:
     from hounsfield.daemon.config.destinations import Destination
     from hounsfield.daemon.delivery.outfit import Outfitter
     from hounsfield.daemon.delivery.proof.reports import ReportDesk
+    from hounsfield.daemon.delivery.senders import Senders
     from hounsfield.daemon.gates import Gate
     from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.courier import Courier
     from hounsfield.daemon.pipeline.leases import LeaseKeeper
     from hounsfield.daemon.pipeline.messenger import Messenger
+    from hounsfield.daemon.pipeline.recall import Retractor
+    from hounsfield.daemon.pipeline.reissue import Reissuer
     from hounsfield.daemon.pipeline.reporting import Reporter
     from hounsfield.daemon.pipeline.rescuer import Rescuer
     from hounsfield.daemon.pipeline.worker import Worker
@@ -261,6 +264,38 @@ class Application:
             clock=self.clock,
         )
 
+    def retractor(self) -> "Retractor":
+        """Build what takes results back."""
+        from hounsfield.daemon.pipeline.correction import CorrectionReporter
+        from hounsfield.daemon.pipeline.recall import Retractor
+
+        database = self.database
+        corrections = CorrectionReporter(
+            series=database.series, spool=self.spool, reporter=self.reporter(), shelf=self.shelf
+        )
+        return Retractor(
+            settings=self.settings,
+            jobs=database.jobs,
+            recalls=database.recalls,
+            files=self.files,
+            corrections=corrections,
+            clock=self.clock,
+        )
+
+    def reissuer(self) -> "Reissuer":
+        """Build what writes held results anew for the patient that their destination names."""
+        from hounsfield.daemon.delivery.patient_lookup import PatientLookup
+        from hounsfield.daemon.pipeline.reissue import Reissuer
+
+        return Reissuer(
+            destinations=self.settings.destination,
+            jobs=self.database.jobs,
+            recalls=self.database.recalls,
+            files=self.files,
+            patient_of=PatientLookup(self.settings.dicom.ae_title, self._senders, self.clock),
+            clock=self.clock,
+        )
+
     def _keeper(self, timeout_seconds: float, overdue: Callable[[], None]) -> "LeaseKeeper":
         from hounsfield.daemon.pipeline.leases import LeaseKeeper
 
@@ -334,8 +369,6 @@ class Application:
     def _outfitter(self) -> "Outfitter":
         from hounsfield.daemon.delivery.dicom_transport import DicomTransport
         from hounsfield.daemon.delivery.outfit import Outfitter
-        from hounsfield.daemon.delivery.senders import Senders
-        from hounsfield.daemon.reception.known_peers import KnownPeers
 
         return Outfitter(
             calling_ae=self.settings.dicom.ae_title,
@@ -343,10 +376,17 @@ class Application:
             files=self.files,
             commitments=self.database.commitments,
             desk=self.report_desk,
-            senders=Senders(self.database.series, KnownPeers(self.settings.peer, self.clock)),
+            senders=self._senders,
             clock=self.clock,
             dicom=lambda address: DicomTransport(address, self.database.jobs, self.files),
         )
+
+    @cached_property
+    def _senders(self) -> "Senders":
+        from hounsfield.daemon.delivery.senders import Senders
+        from hounsfield.daemon.reception.known_peers import KnownPeers
+
+        return Senders(self.database.series, KnownPeers(self.settings.peer, self.clock))
 
     @cached_property
     def report_desk(self) -> "ReportDesk":

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from hounsfield.daemon.cli.job_views import job_json, job_more, subject
 from hounsfield.daemon.cli.output import console, local, show_table
+from hounsfield.daemon.cli.retraction_views import retracted_words, retraction_of
 from hounsfield.daemon.cli.tailing import step
 from hounsfield.daemon.cli.verdict_views import evidence_lines, verdict_text
 from hounsfield.daemon.cli.words import number, reason_words, verdict
@@ -49,6 +50,8 @@ class JobDetail:
     objects: tuple[ObjectPlace, ...]
     deliveries: tuple[Delivery, ...]
     result: StoredResultSet | None
+    retraction: StoredResultSet | None = None
+    """What takes the result back."""
 
     def as_json(self) -> dict[str, object]:
         """Return the fields of ``jobs list`` and, after them, the detail."""
@@ -74,6 +77,7 @@ class JobDetail:
             ],
             "deliveries": [_delivery_json(delivery) for delivery in self.deliveries],
             "result": None if self.result is None else self.result.detail,
+            "retracted_at": None if self.retraction is None else self.retraction.created_at,
         }
         return job_json(job) | detail | job_more(job)
 
@@ -87,6 +91,7 @@ def describe(job: JobRecord, jobs: JobStore, home: Path) -> JobDetail:
         objects=() if result is None else tuple(_places(result, home)),
         deliveries=tuple(_deliveries(job, jobs)),
         result=result,
+        retraction=None if result is None else retraction_of(jobs, result),
     )
 
 
@@ -150,7 +155,8 @@ def _delivery_json(delivery: Delivery) -> dict[str, object]:
 def print_detail(detail: JobDetail) -> None:
     """Print the detail for a person."""
     screen = console()
-    for label, value in (*_head(detail.job), *_origin(detail.job)):
+    taken_back = [("retracted", retracted_words(detail.retraction))]
+    for label, value in (*_head(detail.job), *taken_back, *_origin(detail.job)):
         if value:
             screen.print(Text.assemble((f"{label:<{LABEL}}", "bold"), value))
     told = detail.result.detail.get("remarks") if detail.result is not None else None

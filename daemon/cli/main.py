@@ -17,6 +17,7 @@ from hounsfield.daemon.cli import (
     pause,
     peers,
     phantom,
+    results,
     rules,
     run,
     send,
@@ -43,6 +44,7 @@ app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.add_typer(jobs.app)
 app.add_typer(series.app)
+app.add_typer(results.app)
 app.add_typer(rules.app)
 app.add_typer(peers.app)
 app.add_typer(notify.app)

@@ -42,7 +42,8 @@ def test_all_promised_commands_are_there() -> None:
     paths = {" ".join(path) for path, _ in every_command(root)}
     for group, names in {
         "jobs": "list show tail retry cancel",
-        "series": "list show release discard",
+        "series": "list show release discard reissue",
+        "results": "list show retract",
         "rules": "list test explain",
         "peers": "list suggest forget",
         "bundle": "list show lint selftest",
