@@ -118,11 +118,14 @@ class Predictor:
             feed = _Feed(hu_slices, spacing_mm, self._preprocessor, pool, _BATCHES_AHEAD * self._batch)
             with feed:
                 for tensors in _in_batches(feed.tensors(), self._batch):
-                    answers.append(self.score_tensors(tensors))
+                    answers.append(self._run(tensors))
         return np.concatenate(answers) if answers else np.empty((0, len(self._columns)), np.float32)
 
     def score_tensors(self, tensors: Sequence[Tensor]) -> Scores:
         """Score what preprocessing has made already, at most one batch. Raises InferenceError as :meth:`score`."""
+        return self._run(tensors)
+
+    def _run(self, tensors: Sequence[Tensor]) -> Scores:
         padded = np.zeros((self._batch, *self._shape), np.float32)
         padded[: len(tensors)] = tensors
         try:

@@ -8,11 +8,11 @@ from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.delivery.address import Address, address_of
 from hounsfield.daemon.delivery.folder_transport import FolderTransport
+from hounsfield.daemon.delivery.job_address import queries_at, stores_at
 from hounsfield.daemon.delivery.patient_check import StudyPatientCheck
 from hounsfield.daemon.delivery.plugs import PatientCheck, Prover, Transport
 from hounsfield.daemon.delivery.proof.provers import CommitmentProver, FindProver
 from hounsfield.daemon.delivery.proof.reports import ReportDesk
-from hounsfield.daemon.delivery.query_peer import asks_query, asks_storage
 from hounsfield.daemon.delivery.sender_transport import SenderTransport
 from hounsfield.daemon.delivery.senders import Senders
 from hounsfield.storage.commitments import CommitmentStore
@@ -58,7 +58,7 @@ class Outfitter:
 
     def _transport(self, destination: Destination) -> Transport:
         if destination.kind == "sender":
-            return SenderTransport(destination, self.calling_ae, self.senders, self.dicom)
+            return SenderTransport(stores_at(destination, self.calling_ae, self.senders), self.dicom)
         return self.dicom(address_of(destination, self.calling_ae))
 
     def _prover(self, destination: Destination) -> Prover | None:
@@ -67,7 +67,7 @@ class Outfitter:
                 return None
             case "commitment":
                 return CommitmentProver(
-                    peer_of=asks_storage(destination, self.calling_ae, self.senders),
+                    address_of=stores_at(destination, self.calling_ae, self.senders),
                     commitments=self.commitments,
                     desk=self.desk,
                     jobs=self.jobs,
@@ -76,7 +76,7 @@ class Outfitter:
                 )
             case "find":
                 return FindProver(
-                    peer_of=asks_query(destination, self.calling_ae, self.senders),
+                    peer_of=queries_at(destination, self.calling_ae, self.senders),
                     files=self.files,
                     jobs=self.jobs,
                     clock=self.clock,
@@ -89,5 +89,5 @@ class Outfitter:
         if not destination.check_patient:
             return None
         return StudyPatientCheck(
-            peer_of=asks_query(destination, self.calling_ae, self.senders), files=self.files, clock=self.clock
+            peer_of=queries_at(destination, self.calling_ae, self.senders), files=self.files, clock=self.clock
         )

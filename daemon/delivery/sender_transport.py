@@ -2,25 +2,20 @@
 
 from collections.abc import Callable, Sequence
 
-from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.delivery.address import Address
 from hounsfield.daemon.delivery.association import Failure
+from hounsfield.daemon.delivery.job_address import AddressOf
 from hounsfield.daemon.delivery.plugs import Transport
 from hounsfield.daemon.delivery.scu import SendReport
-from hounsfield.daemon.delivery.senders import Senders
 from hounsfield.storage.records import JobRecord, ResultObject
 
 
 class SenderTransport:
     """See :class:`~hounsfield.daemon.delivery.plugs.Transport`. Used by one thread."""
 
-    def __init__(
-        self, destination: Destination, calling_ae: str, senders: Senders, make: Callable[[Address], Transport]
-    ) -> None:
+    def __init__(self, address_of: AddressOf, make: Callable[[Address], Transport]) -> None:
         """``make`` returns the transport to one address."""
-        self._destination = destination
-        self._calling_ae = calling_ae
-        self._senders = senders
+        self._address_of = address_of
         self._make = make
         self._last: Transport | None = None
         """The one that was used last: it is asked for a sign of life when it gave none."""
@@ -31,20 +26,8 @@ class SenderTransport:
 
     def send(self, job: JobRecord, objects: Sequence[ResultObject]) -> SendReport:
         """Send to the sender of the job's images; ``NO_ADDRESS`` where no [[peer]] names it."""
-        sender = self._senders.of(job)
-        if sender is None:
+        address = self._address_of(job)
+        if address is None:
             return SendReport(failure=Failure.NO_ADDRESS)
-        destination = self._destination
-        assert destination.port is not None  # validated with the configuration
-        self._last = self._make(
-            Address(
-                ae_title=sender.ae_title,
-                host=sender.host,
-                port=destination.port,
-                calling_ae=destination.calling_ae or self._calling_ae,
-                connect_timeout_seconds=destination.connect_timeout_seconds,
-                acse_timeout_seconds=destination.acse_timeout_seconds,
-                dimse_timeout_seconds=destination.dimse_timeout_seconds,
-            )
-        )
+        self._last = self._make(address)
         return self._last.send(job, objects)

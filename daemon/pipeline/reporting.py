@@ -136,7 +136,7 @@ class Reporter:
 
 
 class _Pages:
-    """Pages of one analysis, drawn once for all profiles that want the same."""
+    """Pages of one analysis, drawn once for each language and number of pages that is wanted."""
 
     def __init__(
         self, bundle: Bundle, analysis: Analysis, evidence: Evidence, outcome: Outcome, reason: Reason | None
@@ -150,11 +150,10 @@ class _Pages:
 
     def of(self, profile: Profile) -> tuple[Picture, ...]:
         """Return the summary and the pages of single flagged slices."""
-        wanted = (profile.language, profile.flagged_pages)
-        if wanted not in self._drawn:
-            content = self._content(profile.language)
-            self._drawn[wanted] = render_pages(content, most_flagged=profile.flagged_pages)
-        return self._drawn[wanted]
+        key = profile.language, profile.flagged_pages if "sc" in profile.roles else 0
+        if key not in self._drawn:
+            self._drawn[key] = render_pages(self._content(profile.language), most_flagged=key[1])
+        return self._drawn[key]
 
     def marks(self, profile: Profile) -> tuple[Mark, ...]:
         """Return where the heatmaps of the slices shown are hottest."""

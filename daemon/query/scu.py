@@ -1,29 +1,25 @@
 """The Query/Retrieve SCU: C-FIND on one association (PS3.4 C.4.1), within bounds that the network library has not.
 
-Its time-outs are for single steps, and it reads PDUs of any length. So it is given a socket that keeps to the deadline
-of the whole exchange and reads so many bytes and no more; whatever it waits for ends with that.
+Its time-outs are for single steps. So it is given a socket that keeps to the deadline of the whole exchange; whatever
+it waits for ends with that.
 """
 
 import logging
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
 from pydicom import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
-from pynetdicom.events import EventHandlerType as EventHandler
 
+from hounsfield.daemon.delivery.association import LONGEST_PDU, STUMBLES, Line
 from hounsfield.daemon.delivery.reactor import steady
 from hounsfield.daemon.query.find import NoNumber, QueryPeer, Why
 
 MOST_RESPONSES = 50
 """One is due; an archive that ignores a key sends all it has."""
-MOST_BYTES = 256 * 1024
-"""Of all that the archive sends in an exchange."""
-LONGEST_PDU = 16384
 _STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 _SUCCESS, _PENDING, _OUT_OF_RESOURCES = 0x0000, (0xFF00, 0xFF01), 0xA700
 _IDLE, _AWAITS_CLOSE = "Sta1", "Sta13"
@@ -31,8 +27,6 @@ _IDLE, _AWAITS_CLOSE = "Sta1", "Sta13"
 _REJECTION = "Evt4"
 """The event of the upper layer that an A-ASSOCIATE-RJ has come (PS3.8 9.2.2)."""
 _FAREWELL_SECONDS = 0.5
-STUMBLES = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-"""What the library raises where the association has just ended, or on values that somebody has made up."""
 
 
 def matches_of(peer: QueryPeer, study_uid: str, series_uid: str, monotonic: Callable[[], float]) -> list[Dataset]:
@@ -45,11 +39,15 @@ def find(peer: QueryPeer, questions: Sequence[Dataset], monotonic: Callable[[], 
 
     Ends by ``peer.timeout_seconds``, save for looking up the host's name and a fraction of a second to clear up.
     """
-    exchange = Exchange(peer.timeout_seconds, monotonic)
-    association = associate(peer, exchange, _STUDY_ROOT_FIND)
+    _quiet_library()
+    exchange = _Exchange(peer.timeout_seconds, monotonic)
+    try:
+        association = _associate(peer, exchange)
+    except OSError:  # the name of the host means nothing here (now)
+        raise NoNumber(Why.UNREACHABLE) from None
     found: list[list[Dataset]] | None = None
     try:
-        if is_accepted(association, exchange):
+        if _is_accepted(association, exchange):
             found = _all_matches(association, questions, exchange)
     except STUMBLES:
         found = None
@@ -67,35 +65,22 @@ def _quiet_library() -> None:
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
 
 
-def associate(
-    peer: QueryPeer, exchange: "Exchange", sop_class_uid: str, handlers: Sequence[EventHandler] = ()
-) -> Association:
-    """Return an association, established or not; propose the transfer syntax that every peer takes (PS3.5 10.1).
-
-    Raise :class:`NoNumber` where the name of the host means nothing (now).
-    """
-    _quiet_library()
+def _associate(peer: QueryPeer, exchange: "_Exchange") -> Association:
+    """Return an association, established or not; propose what every peer takes (PS3.5 10.1)."""
     ae = AE(ae_title=peer.calling_ae)
     ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = exchange.left()
-    own: list[EventHandler] = [
-        (evt.EVT_CONN_OPEN, exchange.on_connected),
-        (evt.EVT_FSM_TRANSITION, exchange.on_transition),
-    ]
-    try:
-        made = ae.associate(
-            peer.host,
-            peer.port,
-            contexts=[build_context(sop_class_uid, ImplicitVRLittleEndian)],
-            ae_title=peer.ae_title,
-            max_pdu=LONGEST_PDU,
-            evt_handlers=[*own, *handlers],
-        )
-    except OSError:
-        raise NoNumber(Why.UNREACHABLE) from None
+    made = ae.associate(
+        peer.host,
+        peer.port,
+        contexts=[build_context(_STUDY_ROOT_FIND, ImplicitVRLittleEndian)],
+        ae_title=peer.ae_title,
+        max_pdu=LONGEST_PDU,
+        evt_handlers=[(evt.EVT_CONN_OPEN, exchange.on_connected), (evt.EVT_FSM_TRANSITION, exchange.on_transition)],
+    )
     return steady(made) if made.is_established else made
 
 
-def is_accepted(association: Association, exchange: "Exchange") -> bool:
+def _is_accepted(association: Association, exchange: "_Exchange") -> bool:
     """Whether the archive may be asked; raise :class:`NoNumber` where it said no.
 
     The library takes any transfer syntax for an answer; a deflated data set could be of any size.
@@ -120,7 +105,7 @@ def _keys(study_uid: str, series_uid: str) -> Dataset:
 
 
 def _all_matches(
-    association: Association, questions: Sequence[Dataset], exchange: "Exchange"
+    association: Association, questions: Sequence[Dataset], exchange: "_Exchange"
 ) -> list[list[Dataset]] | None:
     """Return the matches of each question; None if the association ended before."""
     found: list[list[Dataset]] = []
@@ -132,7 +117,7 @@ def _all_matches(
     return found
 
 
-def _matches(association: Association, keys: Dataset, exchange: "Exchange") -> list[Dataset] | None:
+def _matches(association: Association, keys: Dataset, exchange: "_Exchange") -> list[Dataset] | None:
     """Return the identifiers of the pending responses up to the final one; None if the association ended before."""
     found: list[Dataset] = []
     association.dimse_timeout = exchange.left()
@@ -153,43 +138,13 @@ def _matches(association: Association, keys: Dataset, exchange: "Exchange") -> l
     return None
 
 
-class _Line(socket.socket):
-    """A connection that can be read until a deadline, and for so many bytes."""
-
-    def __init__(self, connection: socket.socket, left: Callable[[], float]) -> None:
-        super().__init__(fileno=connection.detach())
-        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._left = left
-        self._received = 0
-
-    @property
-    def is_flooded(self) -> bool:
-        """Whether the peer sends more than anybody needs."""
-        return self._received > MOST_BYTES
-
-    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        left = self._left()
-        if not left or self.is_flooded:
-            raise TimeoutError
-        self.settimeout(left)
-        # Archives answer in pieces, and many wait with the second one until the first is acknowledged.
-        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        data = super().recv(bufsize, flags)
-        self._received += len(data)
-        return data
-
-    def send(self, data: Any, flags: int = 0, /) -> int:
-        self.settimeout(self._left())  # after the deadline: an abort still goes out, if it need not wait
-        return super().send(data, flags)
-
-
-class Exchange:
+class _Exchange:
     """One association from its first step to its last."""
 
     def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._deadline = monotonic() + seconds
-        self._line: _Line | None = None
+        self._line: Line | None = None
         self._ended_in: str | None = None
         self.is_rejected = False
         """Whether the archive wants no association. The library takes it for a lost connection if it comes too soon."""
@@ -203,7 +158,7 @@ class Exchange:
         wire = event.assoc.dul.socket
         assert wire is not None
         assert wire.socket is not None
-        wire.socket = self._line = _Line(wire.socket, self.left)
+        wire.socket = self._line = Line(wire.socket, self.left)
         event.assoc.acse_timeout = self.left()
 
     def on_transition(self, event: evt.Event) -> None:

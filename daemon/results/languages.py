@@ -132,6 +132,7 @@ _GERMAN = Words(
             Reason.MODEL_CRASHED: "Analyse abgestuerzt",
             Reason.BUNDLE_GONE: "Modell nicht mehr installiert",
             Reason.TOO_FEW_SLICES: "zu wenige Schichten",
+            Reason.RETRACTED: "Ergebnis zurueckgezogen",
             Reason.AMBIGUOUS_GEOMETRY: "mehrere Schichten an einem Ort",
         }
     ),

@@ -9,8 +9,9 @@ from pydicom import Dataset
 from pydicom.sequence import Sequence as DicomSequence
 from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.association import Association
+from support.destinations import route
 
-from hounsfield.daemon.query.find import QueryPeer
+from hounsfield.daemon.delivery.address import Address
 
 COMMITMENT = "1.2.840.10008.1.20.1"
 WELL_KNOWN = "1.2.840.10008.1.20.1.1"
@@ -78,10 +79,8 @@ class Archive:
         self.server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
         self.port = int(self.server.server_address[1])
 
-    def peer(self, seconds: float = 5.0) -> QueryPeer:
-        return QueryPeer(
-            host="127.0.0.1", port=self.port, ae_title="ARCHIVE", calling_ae="HOUNSFIELD", timeout_seconds=seconds
-        )
+    def address(self, seconds: float = 5.0) -> Address:
+        return route(self.port, "ARCHIVE", dimse_timeout_seconds=seconds)
 
     def later(self, work: Callable[[], object]) -> None:
         """Do something beside the association's own thread."""

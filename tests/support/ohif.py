@@ -158,7 +158,7 @@ class Viewer:
     @property
     def canvas(self) -> Locator:
         """The surface the viewport draws images on."""
-        return self.page.locator("canvas.cornerstone-canvas")
+        return self.page.locator("[data-cy=viewport-grid] canvas.cornerstone-canvas")
 
     def listed(self) -> list[str]:
         """Return the texts of the study browser's entries: modality, Series Description, Series Number."""
@@ -193,7 +193,8 @@ class Viewer:
             self._said("error", f"{answer.status} {answer.url}")
 
     def _said(self, kind: str, text: str) -> None:
-        if kind == "error":
+        # what breaks a part of the viewer is caught there, and told as a debug message and a notice
+        if kind == "error" or "Error Boundary" in text:
             self.faults.append(text)
 
 

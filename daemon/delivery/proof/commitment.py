@@ -12,15 +12,15 @@ from typing import Any
 
 from pydicom import Dataset
 from pydicom.sequence import Sequence as DicomSequence
-from pynetdicom import evt
-from pynetdicom.association import Association
+from pydicom.uid import ImplicitVRLittleEndian
+from pynetdicom import build_context, evt
 from pynetdicom.dimse_messages import N_ACTION_RSP
 from pynetdicom.dimse_primitives import N_ACTION
 from pynetdicom.dsutils import encode
 
+from hounsfield.daemon.delivery.address import Address
+from hounsfield.daemon.delivery.association import STUMBLES, Failure, Link, NoAssociation, associated
 from hounsfield.daemon.delivery.proof.reports import TakeReport, take_event
-from hounsfield.daemon.query.find import NoNumber, QueryPeer, Why
-from hounsfield.daemon.query.scu import STUMBLES, Exchange, associate, is_accepted
 from hounsfield.daemon.reception.contexts import COMMITMENT
 from hounsfield.storage.records import ResultObject
 
@@ -37,7 +37,7 @@ class Requested:
 
     status: int | None
     """Of the N-ACTION response (PS3.7 10.1.4.1.10); None without one."""
-    why: Why | None = None
+    failure: Failure | None = None
     """Why there is none."""
 
     @property
@@ -50,7 +50,7 @@ class Requested:
 class Request:
     """What to ask whom for."""
 
-    peer: QueryPeer
+    address: Address
     transaction_uid: str
     objects: Sequence[ResultObject]
 
@@ -60,38 +60,37 @@ def request(
     take: TakeReport,
     is_answered: Callable[[], bool],
     monotonic: Callable[[], float],
-    wait_seconds: float,
+    linger_seconds: float,
 ) -> Requested:
     """Request storage commitment; whatever the destination does is in what is returned.
 
-    After it has accepted, the association stays open until ``is_answered``, for ``wait_seconds`` at most: many report
-    on it. Ends by ``peer.timeout_seconds`` and that.
+    After it has accepted, the association stays open until ``is_answered``, for ``linger_seconds`` at most: many
+    report on it.
     """
-    exchange = Exchange(asked.peer.timeout_seconds, monotonic)
     inbox = _Inbox(take)
-    requested: Requested | None = None
+    # every peer takes this transfer syntax (PS3.5 10.1), and nothing in it can grow
+    contexts = [build_context(COMMITMENT, ImplicitVRLittleEndian)]
     try:
-        association = associate(asked.peer, exchange, COMMITMENT, inbox.handlers())
-    except NoNumber as failure:
-        return Requested(None, failure.why)
-    try:
-        if is_accepted(association, exchange):
-            requested = _ask(association, asked, inbox, exchange)
-            if requested is not None and requested.is_accepted:
-                end = monotonic() + wait_seconds
-                inbox.wait(lambda: is_answered() or monotonic() >= end or not association.is_established)
-    except NoNumber as failure:
-        return Requested(None, failure.why)
+        with associated(asked.address, contexts, handlers=inbox.handlers(), monotonic=monotonic) as link:
+            if (COMMITMENT, ImplicitVRLittleEndian) not in link.accepted:
+                return Requested(None, Failure.NOT_ACCEPTED)
+            status = _ask(link, asked, inbox)
+            if status is None:
+                link.break_off()
+                return Requested(None, Failure.BROKEN_OFF)
+            requested = Requested(status)
+            if requested.is_accepted:
+                _linger(link, inbox, is_answered, linger_seconds)
+            return requested
+    except NoAssociation as reason:
+        return Requested(None, reason.failure)
     except STUMBLES:
-        pass
-    finally:
-        exchange.end(association, politely=requested is not None)
-    return requested or Requested(None, exchange.why_broken_off())
+        return Requested(None, Failure.BROKEN_OFF)
 
 
-def _ask(association: Association, asked: Request, inbox: "_Inbox", exchange: Exchange) -> Requested | None:
-    """Send the N-ACTION and wait for its response; None if the association ended before."""
-    context = association.accepted_contexts[0]
+def _ask(link: Link, asked: Request, inbox: "_Inbox") -> int | None:
+    """Send the N-ACTION and return the status of its response; None if the association ended before."""
+    association = link.association
     message = N_ACTION()
     message.MessageID = _MESSAGE_ID
     message.RequestedSOPClassUID = COMMITMENT
@@ -100,9 +99,15 @@ def _ask(association: Association, asked: Request, inbox: "_Inbox", exchange: Ex
     information = encode(_action_information(asked), is_implicit_vr=True, is_little_endian=True)
     assert information is not None  # our own UIDs
     message.ActionInformation = BytesIO(information)
-    association.dimse.send_msg(message, int(context.context_id or 0))
-    inbox.wait(lambda: inbox.status is not None or not exchange.left() or not association.is_established)
-    return None if inbox.status is None else Requested(inbox.status)
+    link.allow()
+    association.dimse.send_msg(message, int(association.accepted_contexts[0].context_id or 0))
+    inbox.wait(lambda: inbox.status is not None or not link.left() or not association.is_established)
+    return inbox.status
+
+
+def _linger(link: Link, inbox: "_Inbox", is_answered: Callable[[], bool], seconds: float) -> None:
+    link.allow(seconds)
+    inbox.wait(lambda: is_answered() or not link.left() or not link.association.is_established)
 
 
 def _action_information(asked: Request) -> Dataset:

@@ -9,12 +9,12 @@ from typing import Protocol
 import structlog
 
 from hounsfield.daemon.clock import Clock
+from hounsfield.daemon.delivery.job_address import AddressOf, PeerOf
 from hounsfield.daemon.delivery.plugs import Lost, NotYet, ProofAnswer, Proven, Unobtainable
 from hounsfield.daemon.delivery.proof.commitment import Request, Requested, request
 from hounsfield.daemon.delivery.proof.decision import NOT_FOUND, Ask, judge, next_look
 from hounsfield.daemon.delivery.proof.find import SeriesAtPeer, instances_at
 from hounsfield.daemon.delivery.proof.reports import ReportDesk, TakeReport
-from hounsfield.daemon.delivery.query_peer import PeerOf
 from hounsfield.daemon.delivery.result_header import header_of
 from hounsfield.daemon.delivery.retry import is_kept
 from hounsfield.daemon.query.find import NoNumber, QueryPeer
@@ -51,7 +51,7 @@ class CommitmentProver:
     def __init__(
         self,
         *,
-        peer_of: PeerOf,
+        address_of: AddressOf,
         commitments: CommitmentStore,
         desk: ReportDesk,
         jobs: Deliveries,
@@ -60,7 +60,7 @@ class CommitmentProver:
         linger_seconds: float = SAME_ASSOCIATION_SECONDS,
         ask: AskCommitment = request,
     ) -> None:
-        self._peer_of = peer_of
+        self._address_of = address_of
         self._commitments = commitments
         self._desk = desk
         self._jobs = jobs
@@ -87,21 +87,21 @@ class CommitmentProver:
         return judge(wanted, self._commitments.of_job(job.id), since, now, since + self._patience)
 
     def _request(self, job: JobRecord, kept: Sequence[ResultObject], step: Ask, now: datetime) -> None:
-        peer = self._peer_of(job)
-        if peer is None:
+        address = self._address_of(job)
+        if address is None:
             return
         if step.overdue:
             self._commitments.close(step.overdue, now)
         uid = f"2.25.{secrets.randbits(122)}"
         objects = [one for one in kept if one.sop_instance_uid in step.sop_instance_uids]
         self._commitments.open(uid, job.id, step.sop_instance_uids, now)  # before it is sent: see CommitmentStore.open
-        asked = Request(peer=peer, transaction_uid=uid, objects=objects)
+        asked = Request(address=address, transaction_uid=uid, objects=objects)
         requested = self._ask(
             asked, self._desk.take, lambda: self._is_answered(job, uid), self._clock.monotonic, self._linger
         )
         if not requested.is_accepted:
             status = None if requested.status is None else f"{requested.status:04X}"
-            log.warning("storage commitment is not accepted", job=job.id, status=status, reason=requested.why)
+            log.warning("storage commitment is not accepted", job=job.id, status=status, reason=requested.failure)
             self._commitments.close([uid], now)
 
     def _is_answered(self, job: JobRecord, transaction_uid: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydicom import Dataset
 from support.commitment_peers import Archive, archive, asked_uids, report_of, reporting, send_report
+from support.destinations import route
 from support.fakes import ManualClock
 from support.query_peers import answering, scripted
 from support.reception import receiving
@@ -17,10 +18,10 @@ from support.waiting import wait_until
 
 from hounsfield.daemon.clock import SystemClock
 from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.delivery.address import Address
 from hounsfield.daemon.delivery.plugs import Lost, NotYet, Proven, Unobtainable
 from hounsfield.daemon.delivery.proof.provers import CommitmentProver
 from hounsfield.daemon.delivery.proof.reports import ReportDesk
-from hounsfield.daemon.query.find import QueryPeer
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.records import Claim, ObjectDelivery, ResultObject
 from hounsfield.storage.states import JobKind, Reason
@@ -40,12 +41,12 @@ class Bench:
         result = present(self.database.jobs.result_set(self.claim.job.result_set_id or 0))
         self.objects: tuple[ResultObject, ...] = result.objects
         self.uids = [one.sop_instance_uid for one in self.objects]
-        self.peer: QueryPeer | None = None
+        self.address: Address | None = None
 
-    def prover(self, peer: QueryPeer | None, hours: float = 24.0, linger: float = 0.2) -> CommitmentProver:
-        self.peer = peer
+    def prover(self, address: Address | None, hours: float = 24.0, linger: float = 0.2) -> CommitmentProver:
+        self.address = address
         return CommitmentProver(
-            peer_of=lambda _: self.peer,
+            address_of=lambda _: self.address,
             commitments=self.database.commitments,
             desk=self.desk,
             jobs=self.database.jobs,
@@ -103,7 +104,7 @@ def reports_after(peer: Archive, event: Any, information: Dataset) -> int:
 @pytest.mark.parametrize("behave", [reports_first, reports_after])
 def test_a_report_on_the_same_association_is_a_proof_in_either_order(bench: Bench, behave: Any) -> None:
     with archive(behave) as peer:
-        assert bench.prove(bench.prover(peer.peer(), linger=5.0)) == Proven()
+        assert bench.prove(bench.prover(peer.address(), linger=5.0)) == Proven()
     (information,) = peer.asked
     assert asked_uids(information) == bench.uids
     assert peer.statuses[0] == 0
@@ -119,7 +120,7 @@ def test_the_transaction_is_kept_before_it_is_requested(bench: Bench) -> None:
         return 0
 
     with archive(look) as peer:
-        bench.prove(bench.prover(peer.peer()))
+        bench.prove(bench.prover(peer.address()))
     assert seen == [peer.asked[0].TransactionUID]
 
 
@@ -130,7 +131,7 @@ def test_a_failure_in_the_report_is_a_loss_with_its_reason_and_is_told_once(benc
         return 0
 
     with archive(loses) as peer:
-        prover = bench.prover(peer.peer())
+        prover = bench.prover(peer.address())
         assert bench.prove(prover) == Lost({bench.uids[1]: 0x0112})
         bench.send(10)
         peer._behave = reports_first
@@ -140,7 +141,7 @@ def test_a_failure_in_the_report_is_a_loss_with_its_reason_and_is_told_once(benc
 
 def test_an_archive_that_stays_silent_is_looked_at_again_and_asked_anew_after_an_hour(bench: Bench) -> None:
     with archive(silent) as peer:
-        prover = bench.prover(peer.peer(), hours=2)
+        prover = bench.prover(peer.address(), hours=2)
         assert bench.prove(prover) == NotYet(START + timedelta(seconds=2))
         bench.send(0)
         assert bench.prove(prover, 2) == NotYet(START + timedelta(seconds=12))
@@ -157,7 +158,7 @@ def test_an_archive_that_stays_silent_is_looked_at_again_and_asked_anew_after_an
 @pytest.mark.parametrize("status", [0x0110, 0x0122, 0x0124])
 def test_an_archive_that_refuses_is_asked_again_at_the_next_look(bench: Bench, status: int) -> None:
     with archive(lambda *_: status) as peer:
-        prover = bench.prover(peer.peer())
+        prover = bench.prover(peer.address())
         assert bench.prove(prover) == NotYet(START + timedelta(seconds=2))
         bench.send(0)
         assert bench.prove(prover, 1) == NotYet(START + timedelta(seconds=2))
@@ -168,11 +169,10 @@ def test_an_archive_that_refuses_is_asked_again_at_the_next_look(bench: Bench, s
 
 def test_an_archive_without_storage_commitment_or_out_of_reach_costs_a_look_and_nothing_else(bench: Bench) -> None:
     from support.query_peers import archive as without_commitment
-    from support.query_peers import peer_at
 
     with without_commitment() as peer:
-        assert isinstance(bench.prove(bench.prover(peer_at(peer.port))), NotYet)
-    assert isinstance(bench.prove(bench.prover(peer_at(peer.port)), 5), NotYet)
+        assert isinstance(bench.prove(bench.prover(route(peer.port, "ARCHIVE"))), NotYet)
+    assert isinstance(bench.prove(bench.prover(route(peer.port, "ARCHIVE")), 5), NotYet)
     assert isinstance(bench.prove(bench.prover(None), 20), NotYet)
 
 
@@ -183,14 +183,13 @@ def test_an_archive_that_never_answers_the_request_is_left_in_time(bench: Bench)
 
     with archive(hang) as peer:
         began = time.monotonic()
-        assert isinstance(bench.prove(bench.prover(peer.peer(seconds=0.5))), NotYet)
+        assert isinstance(bench.prove(bench.prover(peer.address(seconds=0.5))), NotYet)
         assert time.monotonic() - began < 1.8
 
 
 def test_an_archive_that_answers_garbage_is_left_alone(bench: Bench) -> None:
     with scripted(answering(b"\x04\x00\x00\x00\x00\x08garbage!")) as port:
-        peer = QueryPeer(host="127.0.0.1", port=port, ae_title="ARCHIVE", calling_ae="HOUNSFIELD", timeout_seconds=1.0)
-        assert isinstance(bench.prove(bench.prover(peer)), NotYet)
+        assert isinstance(bench.prove(bench.prover(route(port, dimse_timeout_seconds=1.0))), NotYet)
 
 
 def encoded(information: Dataset) -> bytes:
@@ -212,14 +211,14 @@ def test_a_report_on_a_new_association_reaches_the_job_through_the_receiver(benc
             return 0
 
         with archive(reports_elsewhere) as peer:
-            assert bench.prove(bench.prover(peer.peer())) == Proven()
+            assert bench.prove(bench.prover(peer.address())) == Proven()
         assert peer.statuses == [0, 0]
     assert bench.desk.counts == {"recorded": 1, "repeated": 1}
 
 
 def test_a_report_that_comes_later_makes_the_waiting_job_due(bench: Bench, tmp_path: Path) -> None:
     with archive(silent) as peer:
-        prover = bench.prover(peer.peer())
+        prover = bench.prover(peer.address())
         bench.prove(prover)
     now = bench.clock.now()
     jobs = bench.database.jobs

@@ -12,7 +12,7 @@ from support.ct_factory import ct_series, write_series
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.config.sections import Peer
 from hounsfield.daemon.delivery.association import Failure
-from hounsfield.daemon.delivery.query_peer import asks_query, asks_storage
+from hounsfield.daemon.delivery.job_address import queries_at, stores_at
 from hounsfield.daemon.delivery.senders import Senders
 from hounsfield.daemon.delivery.store_listener import FolderStore
 from hounsfield.daemon.pipeline.courier import Courier
@@ -211,8 +211,8 @@ def test_results_go_back_only_to_a_configured_sender_of_most_of_the_images(
     assert (None if sender is None else sender.host) == host
     destination = Destination(name="back", kind="sender", port=11113, query_port=104, query_ae_title="QR")
     storage, query = (
-        asks_storage(destination, "US", senders)(job_of_seven()),
-        asks_query(destination, "US", senders)(job_of_seven()),
+        stores_at(destination, "US", senders)(job_of_seven()),
+        queries_at(destination, "US", senders)(job_of_seven()),
     )
     if host is None:
         assert (storage, query) == (None, None)

@@ -17,6 +17,7 @@ from support.stored import analysed, claimed, present
 from support.waiting import wait_until
 
 from hounsfield.daemon.clock import SystemClock
+from hounsfield.daemon.delivery.address import Address
 from hounsfield.daemon.delivery.patient_check import StudyPatientCheck, patient_at
 from hounsfield.daemon.delivery.plugs import Lost, NotYet, Proven
 from hounsfield.daemon.delivery.proof.provers import CommitmentProver, FindProver
@@ -81,9 +82,9 @@ class Results:
     def study_uid(self) -> str:
         return str(dcmread(self.paths[0], stop_before_pixels=True).StudyInstanceUID)
 
-    def committing(self, peer: QueryPeer) -> CommitmentProver:
+    def committing(self, address: Address) -> CommitmentProver:
         return CommitmentProver(
-            peer_of=lambda _: peer,
+            address_of=lambda _: address,
             commitments=self.database.commitments,
             desk=self.desk,
             jobs=self.database.jobs,
@@ -121,7 +122,7 @@ def test_orthanc_commits_to_what_it_keeps_and_says_what_it_does_not(results: Res
         receiving(tmp_path / "ours", take_report=results.desk.take) as reception,
         orthanc(tmp_path / "pacs", reports_to=reception.port) as pacs,
     ):
-        prover = results.committing(peer_at(pacs.dicom_port, pacs.ae_title, 10.0))
+        prover = results.committing(route(pacs.dicom_port))
         first, second = results.paths
         assert [one.status for one in send(route(pacs.dicom_port), [first]).sent] == [0]
         assert prover.prove(results.claim.job, results.objects, START) == Lost({second.stem: 0x0112})

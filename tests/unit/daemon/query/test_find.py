@@ -29,8 +29,9 @@ from support.query_peers import (
 from support.waiting import wait_until
 from support.wire import LAST, P_DATA, pdu
 
+from hounsfield.daemon.delivery.association import MOST_BYTES
 from hounsfield.daemon.query.find import MOST_IMAGES, NoNumber, Why, images_of
-from hounsfield.daemon.query.scu import MOST_BYTES, MOST_RESPONSES
+from hounsfield.daemon.query.scu import MOST_RESPONSES
 
 STUDY, SERIES = "1.2.3", "1.2.3.4"
 DEFLATED = "1.2.840.10008.1.2.1.99"
