@@ -18,7 +18,7 @@ from hounsfield.storage.ports import JobStore
 from hounsfield.storage.recall import RecallStore, Withdrawal
 from hounsfield.storage.records import DeliveryRequest, JobRecord, ResultObject, ResultSet, StoredResultSet
 from hounsfield.storage.results import ResultFiles
-from hounsfield.storage.states import JobKind, JobState, Outcome, Reason, ResultKind
+from hounsfield.storage.states import JobKind, Outcome, Reason, ResultKind
 
 GIVE_UP_DAYS = 7.0
 """How long a note waits for a destination that is not configured any more."""
@@ -95,19 +95,15 @@ class Retractor:
         """Say what :meth:`retract` would do; nothing is changed."""
         if self._recalls.is_retracted(result_set_id):
             return Recalled(state=RecallState.ALREADY)
-        rows = self._jobs.deliveries_of(result_set_id)
-        if not rows:
+        seen = self._recalls.outlook(result_set_id)
+        if seen is None or not seen.planned:
             return Recalled(state=RecallState.NEVER_SENT)
-        ended = (JobState.COMPLETED, JobState.DISCARDED)
-        arrived = [row for row in rows if row.attempts or row.state in ended]
-        reached = tuple(str(row.destination) for row in arrived if row.kind is JobKind.DELIVER)
-        told = tuple(str(row.destination) for row in arrived if row.kind is JobKind.NOTIFY)
         return Recalled(
             state=RecallState.RETRACTED,
-            cancelled=sum(not row.state.is_final for row in rows),
-            notified=reached,
-            told=told,
-            unconfigured=self._unconfigured(reached, told),
+            cancelled=seen.cancelled,
+            notified=seen.reached,
+            told=seen.told,
+            unconfigured=self._unconfigured(seen.reached, seen.told),
         )
 
     def retract(self, result_set_id: int, order: RecallOrder) -> Recalled:

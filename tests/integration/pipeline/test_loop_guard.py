@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset
 from pydicom.uid import (
@@ -21,6 +21,7 @@ from pydicom.uid import (
     generate_uid,
 )
 from support.ct_factory import ct_series
+from support.readers_documents import REJECTED_SAFETY, code, document
 from support.site import Site, site
 
 from hounsfield.daemon.results.registry import WRITERS
@@ -130,12 +131,14 @@ def is_recognised(role: str, coerced: Dataset, original: Dataset) -> bool:
 
 
 @pytest.mark.parametrize("role", list(WRITERS))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     changes=st.lists(st.sampled_from(COERCIONS), unique=True),
     syntax=st.sampled_from(NATIVE),
     calling=st.sampled_from(["PACS", "ROUTER", "HOUNSFIELD", "CT1"]),
 )
+@example(changes=list(COERCIONS), syntax=ImplicitVRLittleEndian, calling="ROUTER")
+@example(changes=[], syntax=ExplicitVRLittleEndian, calling="PACS")
 def test_a_coerced_result_is_never_analysed_and_never_an_opinion(
     here: Site, role: str, changes: list[Callable[[Dataset], None]], syntax: str, calling: str
 ) -> None:
@@ -191,6 +194,19 @@ def test_pages_that_a_gateway_turned_into_ct_images_are_ours_by_any_mark(here: S
     assert series is not None
     assert (series.state, series.reason) == (SeriesState.SKIPPED, Reason.OWN_RESULT)
     assert len(here.jobs()) == 1
+
+
+def test_a_rejection_note_of_ours_that_an_archive_renamed_is_no_opinion_on_what_it_takes_back(here: Site) -> None:
+    report = here.result("sr")
+    observer = Dataset()
+    observer.RelationshipType, observer.ValueType, observer.UID = "HAS OBS CONTEXT", "UIDREF", report.DeviceUID
+    observer.ConceptNameCodeSequence = [code("121012", meaning="Device Observer UID")]
+    note = document(REJECTED_SAFETY, [str(report.SOPInstanceUID)], content=[observer])
+    here.send([note])
+    assert here.feedback() == []
+    series = here.bench.app.database.series.find(str(note.SeriesInstanceUID))
+    assert series is not None
+    assert (series.state, series.reason) == (SeriesState.SKIPPED, Reason.OWN_RESULT)
 
 
 def honest(name: str) -> list[Dataset]:
