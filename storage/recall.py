@@ -66,6 +66,9 @@ class RecallStore(Protocol):
     def is_retracted(self, result_set_id: int) -> bool:
         """Whether a retraction names this result set."""
 
+    def outlook(self, result_set_id: int) -> Withdrawal | None:
+        """Return what :meth:`withdraw` would do now; nothing is changed."""
+
     def withdraw(self, result_set_id: int, now: datetime) -> Withdrawal | None:
         """Cancel the deliveries and notifications of a result set that have not ended; None if there is no such set.
 

@@ -18,7 +18,7 @@ from hounsfield.storage.ports import JobStore
 from hounsfield.storage.recall import RecallStore, Withdrawal
 from hounsfield.storage.records import DeliveryRequest, JobRecord, ResultObject, ResultSet, StoredResultSet
 from hounsfield.storage.results import ResultFiles
-from hounsfield.storage.states import JobKind, JobState, Outcome, Reason, ResultKind
+from hounsfield.storage.states import Outcome, Reason, ResultKind
 
 GIVE_UP_DAYS = 7.0
 """How long a note waits for a destination that is not configured any more."""
@@ -92,17 +92,14 @@ class Retractor:
         """Say what :meth:`retract` would do; nothing is changed."""
         if self._recalls.is_retracted(result_set_id):
             return Recalled(state=RecallState.ALREADY)
-        rows = self._jobs.deliveries_of(result_set_id)
-        sent = [row for row in rows if row.kind is JobKind.DELIVER]
-        if not sent:
+        seen = self._recalls.outlook(result_set_id)
+        if seen is None or not seen.planned:
             return Recalled(state=RecallState.NEVER_SENT)
-        ended = (JobState.COMPLETED, JobState.DISCARDED)
-        reached = tuple(str(row.destination) for row in sent if row.attempts or row.state in ended)
         return Recalled(
             state=RecallState.RETRACTED,
-            cancelled=sum(not row.state.is_final for row in rows),
-            notified=reached,
-            unconfigured=self._unconfigured(reached),
+            cancelled=seen.cancelled,
+            notified=seen.reached,
+            unconfigured=self._unconfigured(seen.reached),
         )
 
     def retract(self, result_set_id: int, order: RecallOrder) -> Recalled:
