@@ -18,7 +18,7 @@ from hounsfield.storage.ports import JobStore
 from hounsfield.storage.recall import RecallStore, Withdrawal
 from hounsfield.storage.records import DeliveryRequest, JobRecord, ResultObject, ResultSet, StoredResultSet
 from hounsfield.storage.results import ResultFiles
-from hounsfield.storage.states import Outcome, Reason, ResultKind
+from hounsfield.storage.states import JobKind, Outcome, Reason, ResultKind
 
 GIVE_UP_DAYS = 7.0
 """How long a note waits for a destination that is not configured any more."""
