@@ -54,9 +54,9 @@ class Withdrawal:
     reached: tuple[str, ...]
     """Names of the destinations that have its objects, or may have: a try may fail after the object has arrived."""
     told: tuple[str, ...]
-    """Names of those who were notified, or may have been."""
+    """Names of those who were notified of it, or may have been."""
     planned: bool
-    """Whether it was ever to be delivered or told anywhere."""
+    """Whether it was ever to be delivered anywhere, or anybody to be told of it."""
 
 
 class RecallStore(Protocol):

@@ -51,9 +51,9 @@ class Retracting:
         for name, count in sorted(Counter(name for one in planned for name in one.notified).items()):
             note(f"{count} rejection notes go to {name}")
         for name, count in sorted(Counter(name for one in planned for name in one.told).items()):
-            note(f"{name} is told of {count}")
+            note(f"{count} notifications that a result was taken back go to {name}")
         for name in sorted({name for one in planned for name in one.unconfigured}):
-            note(f"{name} is not configured any more: what is for it waits until it is")
+            note(f"{name} is not configured any more: its notes wait until it is")
 
     def act(self) -> None:
         """Take them back; raise :class:`CommandFailed` at the end for those that could not be."""

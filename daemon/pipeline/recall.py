@@ -54,9 +54,9 @@ class Recalled:
     notified: tuple[str, ...] = ()
     """Destinations that get the note."""
     told: tuple[str, ...] = ()
-    """Names of [[notify]] that were told of the result, and are told of this."""
+    """Those who were notified of the result and are told that it was taken back."""
     unconfigured: tuple[str, ...] = ()
-    """Those of both that the configuration does not name any more: what is for them waits."""
+    """Those of both that the configuration does not name any more: the note waits."""
     corrected: bool = False
 
 
@@ -103,7 +103,7 @@ class Retractor:
             cancelled=seen.cancelled,
             notified=seen.reached,
             told=seen.told,
-            unconfigured=self._unconfigured(seen),
+            unconfigured=self._unconfigured(seen.reached, seen.told),
         )
 
     def retract(self, result_set_id: int, order: RecallOrder) -> Recalled:
@@ -137,8 +137,8 @@ class Retractor:
             kind=ResultKind.RETRACTION,
             replaces=taken.id,
         )
-        requests = [self._delivery(name) for name in withdrawal.reached]
-        requests += [self._notification(name) for name in withdrawal.told]
+        requests = [self._request(name) for name in withdrawal.reached]
+        requests += [self._news(name) for name in withdrawal.told]
         done = self._recalls.retract(taken.job_id, result, requests, self._clock.now(), order.by)
         if done is None:
             return Recalled(state=RecallState.ALREADY)
@@ -147,7 +147,7 @@ class Retractor:
             cancelled=withdrawal.cancelled,
             notified=withdrawal.reached,
             told=withdrawal.told,
-            unconfigured=self._unconfigured(withdrawal),
+            unconfigured=self._unconfigured(withdrawal.reached, withdrawal.told),
             corrected=bool(corrected),
         )
 
@@ -200,25 +200,24 @@ class Retractor:
             return ()  # a later result stands in its place already
         return self._corrections.report(job, taken, reached, order.words)
 
-    def _delivery(self, name: str) -> DeliveryRequest:
+    def _request(self, name: str) -> DeliveryRequest:
         known = self._destinations.get(name)
-        return self._request(name, None if known is None else known.give_up_days, JobKind.DELIVER)
+        days = GIVE_UP_DAYS if known is None else known.give_up_days
+        return DeliveryRequest(destination=name, give_up_at=self._clock.now() + timedelta(days=days), priority=1)
 
-    def _notification(self, name: str) -> DeliveryRequest:
+    def _news(self, name: str) -> DeliveryRequest:
+        """Whoever was told of a result is told that it was taken back, whatever outcomes they are told of else."""
         known = self._notifiers.get(name)
-        return self._request(name, None if known is None else known.give_up_days, JobKind.NOTIFY)
-
-    def _request(self, name: str, days: float | None, kind: JobKind) -> DeliveryRequest:
-        until = self._clock.now() + timedelta(days=GIVE_UP_DAYS if days is None else days)
-        return DeliveryRequest(destination=name, give_up_at=until, priority=1, kind=kind)
+        give_up_at = self._clock.now() + timedelta(days=GIVE_UP_DAYS if known is None else known.give_up_days)
+        return DeliveryRequest(kind=JobKind.NOTIFY, destination=name, give_up_at=give_up_at, priority=1)
 
     def _profile(self, name: str) -> str:
         known = self._destinations.get(name)
         return "" if known is None else profile_of(known).key
 
-    def _unconfigured(self, withdrawal: Withdrawal) -> tuple[str, ...]:
-        gone = [name for name in withdrawal.reached if name not in self._destinations]
-        return (*gone, *(name for name in withdrawal.told if name not in self._notifiers))
+    def _unconfigured(self, names: Sequence[str], told: Sequence[str]) -> tuple[str, ...]:
+        gone = [name for name in names if name not in self._destinations]
+        return (*gone, *(name for name in told if name not in self._notifiers))
 
 
 def objects_of_profile(objects: Sequence[ResultObject], key: str) -> list[ResultObject]:
