@@ -33,13 +33,18 @@ if TYPE_CHECKING:
     from hounsfield.daemon.assembly.silence import SilenceWatch
     from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
     from hounsfield.daemon.config.destinations import Destination
+    from hounsfield.daemon.delivery.breaker import Circuit
     from hounsfield.daemon.delivery.outfit import Outfitter
+    from hounsfield.daemon.delivery.plugs import Transport
     from hounsfield.daemon.delivery.proof.reports import ReportDesk
+    from hounsfield.daemon.delivery.senders import Senders
     from hounsfield.daemon.gates import Gate
     from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.courier import Courier
     from hounsfield.daemon.pipeline.leases import LeaseKeeper
     from hounsfield.daemon.pipeline.messenger import Messenger
+    from hounsfield.daemon.pipeline.recall import Retractor
+    from hounsfield.daemon.pipeline.reissue import Reissuer
     from hounsfield.daemon.pipeline.reporting import Reporter
     from hounsfield.daemon.pipeline.rescuer import Rescuer
     from hounsfield.daemon.pipeline.worker import Worker
@@ -261,6 +266,38 @@ class Application:
             clock=self.clock,
         )
 
+    def retractor(self) -> "Retractor":
+        """Build what takes results back."""
+        from hounsfield.daemon.pipeline.correction import CorrectionReporter
+        from hounsfield.daemon.pipeline.recall import Retractor
+
+        database = self.database
+        corrections = CorrectionReporter(
+            series=database.series, spool=self.spool, reporter=self.reporter(), shelf=self.shelf
+        )
+        return Retractor(
+            settings=self.settings,
+            jobs=database.jobs,
+            recalls=database.recalls,
+            files=self.files,
+            corrections=corrections,
+            clock=self.clock,
+        )
+
+    def reissuer(self) -> "Reissuer":
+        """Build what writes held results anew for the patient that their destination names."""
+        from hounsfield.daemon.delivery.patient_lookup import PatientLookup
+        from hounsfield.daemon.pipeline.reissue import Reissuer
+
+        return Reissuer(
+            destinations=self.settings.destination,
+            jobs=self.database.jobs,
+            recalls=self.database.recalls,
+            files=self.files,
+            patient_of=PatientLookup(self.settings.dicom.ae_title, self._senders, self.clock),
+            clock=self.clock,
+        )
+
     def _keeper(self, timeout_seconds: float, overdue: Callable[[], None]) -> "LeaseKeeper":
         from hounsfield.daemon.pipeline.leases import LeaseKeeper
 
@@ -303,7 +340,6 @@ class Application:
         return [self._courier(destination) for destination in self.settings.destination]
 
     def _courier(self, destination: "Destination") -> "Courier":
-        from hounsfield.daemon.delivery.breaker import Breaker
         from hounsfield.daemon.pipeline.courier import Courier
 
         jitter = random.Random()  # noqa: S311 - not a secret
@@ -314,18 +350,25 @@ class Application:
             transport=plugs.transport,
             prover=plugs.prover,
             patient_check=plugs.patient_check,
-            breaker=Breaker(
-                name=destination.name,
-                probe=plugs.transport.probe,
-                probe_seconds=destination.probe_seconds,
-                states=self.database.destination_states,
-                jobs=self.database.jobs,
-                clock=self.clock,
-                random_source=jitter,
-            ),
+            breaker=self._circuit(destination, plugs.transport, jitter),
             jobs=self.database.jobs,
             files=self.files,
             keeper=self._keeper(self.settings.worker.job_timeout_seconds, lambda: None),
+            clock=self.clock,
+            random_source=jitter,
+        )
+
+    def _circuit(self, destination: "Destination", transport: "Transport", jitter: random.Random) -> "Circuit":
+        from hounsfield.daemon.delivery.breaker import Breaker, SteadyCircuit
+
+        if destination.kind == "sender":
+            return SteadyCircuit()
+        return Breaker(
+            name=destination.name,
+            probe=transport.probe,
+            probe_seconds=destination.probe_seconds,
+            states=self.database.destination_states,
+            jobs=self.database.jobs,
             clock=self.clock,
             random_source=jitter,
         )
@@ -334,8 +377,6 @@ class Application:
     def _outfitter(self) -> "Outfitter":
         from hounsfield.daemon.delivery.dicom_transport import DicomTransport
         from hounsfield.daemon.delivery.outfit import Outfitter
-        from hounsfield.daemon.delivery.senders import Senders
-        from hounsfield.daemon.reception.known_peers import KnownPeers
 
         return Outfitter(
             calling_ae=self.settings.dicom.ae_title,
@@ -343,10 +384,17 @@ class Application:
             files=self.files,
             commitments=self.database.commitments,
             desk=self.report_desk,
-            senders=Senders(self.database.series, KnownPeers(self.settings.peer, self.clock)),
+            senders=self._senders,
             clock=self.clock,
             dicom=lambda address: DicomTransport(address, self.database.jobs, self.files),
         )
+
+    @cached_property
+    def _senders(self) -> "Senders":
+        from hounsfield.daemon.delivery.senders import Senders
+        from hounsfield.daemon.reception.known_peers import KnownPeers
+
+        return Senders(self.database.series, KnownPeers(self.settings.peer, self.clock))
 
     @cached_property
     def report_desk(self) -> "ReportDesk":

@@ -325,9 +325,10 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         "Nothing.",
     ),
     Reason.RETRACTED: ReasonText(
-        _DELIVERY,
-        "The result was retracted before it was sent.",
-        "Nothing.",
+        _NOT_ANALYSED + _DELIVERY,
+        "A person took the result back (`hounsfield results retract`): it is not sent any more, and a report that "
+        "follows it gives no finding.",
+        "Nothing: destinations that have the result get a rejection note; `hounsfield results list` shows who decided.",
     ),
     Reason.NO_ANSWER: ReasonText(
         _DELIVERY,

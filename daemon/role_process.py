@@ -155,22 +155,12 @@ def give_back_and_leave(worker: "Worker", leave: Callable[[int], object]) -> Non
 
 
 def _deliver(application: "Application", stop: threading.Event) -> None:
-    threads = [
-        threading.Thread(
-            target=repeat,
-            args=(
-                application.gate(Part.DELIVERY).guard(courier.work_one),
-                stop,
-                application.database.doorbell(),
-            ),
-            name="courier",
-        )
-        for courier in application.couriers()
-    ]
-    threads += [
-        threading.Thread(target=repeat, args=(messenger.work_one, stop), name="messenger")
-        for messenger in application.messengers()
-    ]
+    def serving(name: str, step: Callable[[], bool]) -> threading.Thread:
+        guarded = application.gate(Part.DELIVERY).guard(step)
+        return threading.Thread(target=repeat, args=(guarded, stop, application.database.doorbell()), name=name)
+
+    threads = [serving("courier", courier.work_one) for courier in application.couriers()]
+    threads += [serving("messenger", messenger.work_one) for messenger in application.messengers()]
     for thread in threads:
         thread.start()
     stop.wait()

@@ -9,6 +9,7 @@
     ├── DecoderUnavailable          the process that decodes does not start: no fault of the series
     ├── DeviceError                 the device that was asked for is not there
     ├── InferenceError              the model's answer is not a score
+    ├── ExplanationError            no heatmap can be made of a score: no fault of the series, and of no weight
     └── BundleError                 a model bundle is not served
         └── ManifestError           manifest.toml is wrong; ``problems`` names each key and what it may be
 
@@ -77,3 +78,7 @@ class DeviceError(ModelError):
 
 class InferenceError(ModelError):
     """The model ran and its answer cannot be used."""
+
+
+class ExplanationError(ModelError):
+    """What a score rests on cannot be shown; the score itself stands."""

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -23,6 +24,18 @@ Tensor = NDArray[np.float32]
 
 _BEYOND_PROBABILITY = 1e-5
 _BATCHES_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model as it was loaded, for those who look into it."""
+
+    call: Callable[[Any], Any]
+    """From a batch to its answers."""
+    keras: Any | None
+    """The ``keras.Model``; None for a SavedModel."""
+    device: str
+    """TensorFlow's name of where it lies."""
 
 
 class Predictor:
@@ -47,8 +60,19 @@ class Predictor:
         self._preprocessor = Preprocessor.from_spec(bundle.manifest.preprocessing)
         self._shape = bundle.manifest.input.shape
         self._columns = [label.index for label in bundle.manifest.output.labels]
-        self._function = _compiled(bundle, choose_device(device), (batch, *self._shape), xla)
+        self.model = _load(bundle, choose_device(device))
+        self._function = _compiled(self.model, (batch, *self._shape), xla)
         self._device: str | None = None
+
+    @property
+    def batch(self) -> int:
+        """How many slices are scored at once."""
+        return self._batch
+
+    @property
+    def first_column(self) -> int:
+        """Where the score of the manifest's first label stands in the model's answer."""
+        return self._columns[0]
 
     @property
     def device(self) -> str:
@@ -97,7 +121,11 @@ class Predictor:
                     answers.append(self._run(tensors))
         return np.concatenate(answers) if answers else np.empty((0, len(self._columns)), np.float32)
 
-    def _run(self, tensors: list[Tensor]) -> Scores:
+    def score_tensors(self, tensors: Sequence[Tensor]) -> Scores:
+        """Score what preprocessing has made already, at most one batch. Raises InferenceError as :meth:`score`."""
+        return self._run(tensors)
+
+    def _run(self, tensors: Sequence[Tensor]) -> Scores:
         padded = np.zeros((self._batch, *self._shape), np.float32)
         padded[: len(tensors)] = tensors
         try:
@@ -208,33 +236,33 @@ def _in_batches(tensors: Iterator[Tensor], size: int) -> Iterator[list[Tensor]]:
         yield batch
 
 
-def _compiled(bundle: Bundle, device: str, shape: tuple[int, ...], xla: bool) -> Callable[[Tensor], Any]:
+def _compiled(model: LoadedModel, shape: tuple[int, ...], xla: bool) -> Callable[[Tensor], Any]:
     tf = tensorflow()
-    with tf.device(device):
-        call = _load(bundle, tf)
 
     def pinned(batch: Any) -> Any:
-        with tf.device(device):  # traced with the graph: it holds in whatever thread the call is made
-            return call(batch)
+        with tf.device(model.device):  # traced with the graph: it holds in whatever thread the call is made
+            return model.call(batch)
 
     run = tf.function(pinned, input_signature=[tf.TensorSpec(shape, tf.float32)], jit_compile=xla or None)
 
     def from_host(batch: Tensor) -> Any:
-        with tf.device(device):
+        with tf.device(model.device):
             return run(tf.convert_to_tensor(batch))
 
     return from_host
 
 
-def _load(bundle: Bundle, tf: Any) -> Callable[[Any], Any]:
+def _load(bundle: Bundle, device: str) -> LoadedModel:
     """Return the model as a function of a batch; TensorFlow's and Keras' many load errors become one."""
+    tf = tensorflow()
     try:
-        if bundle.kind is ModelKind.KERAS:
-            import keras
+        with tf.device(device):
+            if bundle.kind is ModelKind.KERAS:
+                import keras
 
-            model = keras.saving.load_model(bundle.model_path, compile=False, safe_mode=True)
-            return lambda batch: model(batch, training=False)
-        return _served(tf.saved_model.load(str(bundle.model_path)))
+                model = keras.saving.load_model(bundle.model_path, compile=False, safe_mode=True)
+                return LoadedModel(lambda batch: model(batch, training=False), model, device)
+            return LoadedModel(_served(tf.saved_model.load(str(bundle.model_path))), None, device)
     except (ValueError, TypeError, KeyError, AttributeError, ImportError, OSError, tf.errors.OpError) as error:
         raise BundleError(f"{bundle.label}: {bundle.model_path} does not load ({type(error).__name__})") from error
 

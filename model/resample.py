@@ -40,6 +40,11 @@ class _Output:
     shifts: tuple[Shift, Shift]
     """Of the two sources."""
 
+    @property
+    def last(self) -> int:
+        """The upper source if it takes part, else the lower one."""
+        return self.lower + (self.weight > 0.0)
+
 
 class Resampling:
     """How the slices of one series are resampled; the same plan turns the scores back."""
@@ -62,15 +67,25 @@ class Resampling:
         held: dict[int, Hu] = {}
         read = 0
         for output in self._outputs:
-            last = output.lower + (output.weight > 0.0)
-            while read <= last:
+            while read <= output.last:
                 held = {read - 1: held[read - 1], read: next(coming)} if read else {0: next(coming)}
                 read += 1
-            image = moved(held[output.lower], *output.shifts[0])
-            if output.weight > 0.0:
-                upper = moved(held[last], *output.shifts[1])
-                image = _between(image, upper, output.weight)
-            yield image
+            yield _made(output, held[output.lower], held[output.last])
+
+    def of_source(self, source: int, scores: Scores) -> int | None:
+        """Return which resampled slice gave a source its score of the first label; None: it took a neighbour's."""
+        own = [number for number, output in enumerate(self._outputs) if output.nearest == source]
+        return max(own, key=lambda number: float(scores[number, 0])) if own else None
+
+    def image(self, number: int, slices: Sequence[Hu]) -> Hu:
+        """Return one resampled slice: HU (rows, columns)."""
+        output = self._outputs[number]
+        return _made(output, slices[output.lower], slices[output.last])
+
+    def shift(self, number: int) -> Shift:
+        """How far the source that a resampled slice lies at was moved for it: rows and columns."""
+        output = self._outputs[number]
+        return output.shifts[output.nearest - output.lower]
 
     def to_sources(self, scores: Scores) -> Scores:
         """Return scores (sources, labels) from those of the resampled slices: the highest of each source's.
@@ -114,6 +129,11 @@ def plan(headers: Sequence[SliceHeader], geometry: SeriesGeometry, scope: Scope)
         shifts = places.shift(lower, reference), places.shift(upper, reference)
         outputs.append(_Output(lower, weight, nearest, shifts))
     return Resampling(outputs, count)
+
+
+def _made(output: _Output, lower: Hu, upper: Hu) -> Hu:
+    image = moved(lower, *output.shifts[0])
+    return _between(image, moved(upper, *output.shifts[1]), output.weight) if output.weight > 0.0 else image
 
 
 def _regular(heights: Sequence[float], step: float, most: int) -> list[tuple[int, float]]:

@@ -17,6 +17,8 @@ from hounsfield.storage.feedback_store import SqlFeedbackStore
 from hounsfield.storage.job_store import SqlJobStore
 from hounsfield.storage.peer_store import SqlPeerStore
 from hounsfield.storage.ports import JobStore, PeerStore, SeriesStore
+from hounsfield.storage.recall import RecallStore
+from hounsfield.storage.recall_store import SqlRecallStore
 from hounsfield.storage.schema import backup, check, upgrade
 from hounsfield.storage.series_store import SqlSeriesStore
 from hounsfield.storage.transactions import Transactions, make_engine, parse_url
@@ -34,6 +36,7 @@ class Database:
     commitments: CommitmentStore
     destination_states: DestinationStateStore
     control: ControlStore
+    recalls: RecallStore
     feedback: FeedbackStore
     transactions: Transactions
     file: Path | None
@@ -70,6 +73,11 @@ def open_database(url: str | None, home: Path) -> Database:
     except StorageError:
         transactions.close()
         raise
+    return stores_over(transactions, path)
+
+
+def stores_over(transactions: Transactions, file: Path | None) -> Database:
+    """Return all stores over the connections to a database that is at the needed schema."""
     return Database(
         series=SqlSeriesStore(transactions),
         jobs=SqlJobStore(transactions),
@@ -77,7 +85,8 @@ def open_database(url: str | None, home: Path) -> Database:
         commitments=SqlCommitmentStore(transactions),
         destination_states=SqlDestinationStateStore(transactions),
         control=SqlControlStore(transactions),
+        recalls=SqlRecallStore(transactions),
         feedback=SqlFeedbackStore(transactions),
         transactions=transactions,
-        file=path,
+        file=file,
     )

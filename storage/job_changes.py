@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, select, update
 
 from hounsfield.storage.events import STAGE_OF_KIND, NewEvent, append_events
 from hounsfield.storage.records import Claim
 from hounsfield.storage.registration import lock_series
+from hounsfield.storage.retractions import rests_for_good, tells_of_retraction
 from hounsfield.storage.rows import AnyRow, reason_or_none, seconds_between
 from hounsfield.storage.states import TRANSITIONS, JobAction, JobKind, JobState, Reason, SeriesState, Stage, next_state
 from hounsfield.storage.subjects import is_overtaken, lock_subjects
@@ -69,8 +70,12 @@ def _locked() -> Select[Any]:
 def cancel_jobs_of_series(
     connection: Connection, series_id: int, states: Sequence[JobState], reason: Reason, now: datetime
 ) -> list[NewEvent]:
-    """Cancel the jobs of a series that are in one of ``states``; the caller holds the series' lock."""
-    query = _locked().where(job.c.series_id == series_id, job.c.state.in_(states)).order_by(job.c.id)
+    """Cancel the jobs of a series that are in one of ``states``; the caller holds the series' lock.
+
+    Not those that take something back.
+    """
+    mine = and_(job.c.series_id == series_id, job.c.state.in_(states), ~tells_of_retraction())
+    query = _locked().where(mine).order_by(job.c.id)
     change = JobChange(JobAction.CANCEL, now, reason)
     return [change_job(connection, row, change, **NO_LEASE) for row in connection.execute(query).all()]
 
@@ -85,6 +90,7 @@ def requeue_held_jobs(connection: Connection, series_id: int, revision: int, now
         job.c.revision == revision,
         job.c.state == JobState.CANCELLED,
         job.c.reason != Reason.OPERATOR,
+        ~_rests(),
     )
     lock_subjects(connection, connection.scalars(select(job.c.subject).where(held)).all())
     rows = connection.execute(_locked().where(held).order_by(job.c.id)).all()
@@ -102,16 +108,26 @@ def cancel(connection: Connection, job_id: int, now: datetime) -> bool:
 
 
 def requeue(connection: Connection, job_id: int, now: datetime) -> bool:
-    """Give an ended job another try, by a person; not while its series is HELD, nor an overtaken analysis."""
-    known = connection.execute(select(job.c.series_id, job.c.subject).where(job.c.id == job_id)).one_or_none()
-    if known is None or _hold_of(lock_series(connection, known.series_id)) is not None:
+    """Give an ended job another try, by a person.
+
+    Not while its series is HELD, unless it takes something back; no overtaken analysis, nothing that was taken back.
+    """
+    query = select(job.c.series_id, job.c.subject, tells_of_retraction().label("takes_back"))
+    known = connection.execute(query.where(job.c.id == job_id)).one_or_none()
+    if known is None or (_hold_of(lock_series(connection, known.series_id)) is not None and not known.takes_back):
         return False
     lock_subjects(connection, [known.subject])
     row = lock_job(connection, job_id)
+    if connection.execute(select(job.c.id).where(job.c.id == job_id, _rests())).first() is not None:
+        return False
     if row is None or (JobState(row.state), JobAction.REQUEUE) not in TRANSITIONS or is_overtaken(connection, job_id):
         return False
     append_events(connection, [_requeued(connection, row, now)])
     return True
+
+
+def _rests() -> ColumnElement[bool]:
+    return (job.c.kind != JobKind.INFER) & rests_for_good()
 
 
 def _requeued(connection: Connection, row: AnyRow, now: datetime) -> NewEvent:

@@ -9,6 +9,7 @@ from hounsfield.storage.events import append_events
 from hounsfield.storage.job_changes import JobChange, change_job
 from hounsfield.storage.job_queries import job_by_id
 from hounsfield.storage.records import Claim
+from hounsfield.storage.retractions import tells_of_retraction
 from hounsfield.storage.states import JobAction, JobKind, JobState, SeriesState
 from hounsfield.storage.subjects import waits_for_another
 from hounsfield.storage.tables import job, series
@@ -20,14 +21,15 @@ RESCUE_LEASE = timedelta(seconds=120)
 def due(kinds: Sequence[JobKind], now: datetime, destinations: Sequence[str] | None) -> ColumnElement[bool]:
     """Return the condition for jobs that may start.
 
-    Nothing of a series that is HELD starts, and no analysis while one that it follows has not ended.
+    Nothing of a series that is HELD starts, unless it takes something back, and no analysis while one that it follows
+    has not ended.
     """
     is_held = exists().where(series.c.id == job.c.series_id, series.c.state == SeriesState.HELD)
     condition = (
         job.c.state.in_((JobState.AVAILABLE, JobState.RETRYABLE))
         & job.c.kind.in_(kinds)
         & (job.c.available_at <= now)
-        & ~is_held
+        & (~is_held | tells_of_retraction())
         & ~waits_for_another()
     )
     if destinations is not None:

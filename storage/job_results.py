@@ -13,8 +13,8 @@ from hounsfield.storage.job_changes import NO_LEASE, JobChange, change_job, lock
 from hounsfield.storage.records import Claim, DeliveryRequest, ObjectDelivery, ResultObject, ResultSet
 from hounsfield.storage.registration import lock_series
 from hounsfield.storage.rows import AnyRow
-from hounsfield.storage.states import JobAction, JobKind, JobState, Proof, Reason, SeriesState
-from hounsfield.storage.tables import delivered_object, job, result_object, result_set
+from hounsfield.storage.states import JobAction, JobKind, JobState, Proof, Reason, ResultKind, SeriesState
+from hounsfield.storage.tables import delivered_object, job, result_object, result_set, series
 
 BEYOND_REACH = 2**31 - 1
 """``max_attempts`` of DELIVER jobs: ``give_up_at`` ends those."""
@@ -199,13 +199,27 @@ def issue(
     row = lock_job(connection, infer_id)
     if series_row is None or row is None or row.kind != JobKind.INFER or not JobState(row.state).is_final:
         return None
-    result_set_id = insert_result(connection, row, result, now)
-    hold = Reason(series_row.reason) if series_row.state == SeriesState.HELD else None
-    events: list[NewEvent] = []
-    for request in deliveries:
-        events += insert_delivery(connection, row, result_set_id, request, now, hold)
+    result_set_id, events = add_result_set(connection, row, result, deliveries, now)
     append_events(connection, events)
     return result_set_id
+
+
+def add_result_set(
+    connection: Connection, infer: AnyRow, result: ResultSet, deliveries: Sequence[DeliveryRequest], now: datetime
+) -> tuple[int, list[NewEvent]]:
+    """Add a result set to an INFER job whose row and series are locked; the caller appends the events.
+
+    A hold of the series stops no retraction: what has gone out is taken back all the same.
+    """
+    result_set_id = insert_result(connection, infer, result, now)
+    held = select(series.c.reason).where(series.c.id == infer.series_id, series.c.state == SeriesState.HELD)
+    reason = None if result.kind is ResultKind.RETRACTION else connection.execute(held).scalar_one_or_none()
+    events: list[NewEvent] = []
+    for request in deliveries:
+        events += insert_delivery(
+            connection, infer, result_set_id, request, now, None if reason is None else Reason(reason)
+        )
+    return result_set_id, events
 
 
 def wake_deliveries(connection: Connection, destination: str, now: datetime) -> int:

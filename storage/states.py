@@ -272,6 +272,7 @@ REASON_WORDS: dict[Reason, str] = {
     Reason.MODEL_CRASHED: "the analysis crashed or did not end",
     Reason.BUNDLE_GONE: "the model is no longer installed",
     Reason.TOO_FEW_SLICES: "too few slices",
+    Reason.RETRACTED: "result withdrawn",
     Reason.AMBIGUOUS_GEOMETRY: "more than one slice at one position",
 }
 """What follows "NOT ANALYSED - " in a report."""

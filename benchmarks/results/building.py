@@ -12,7 +12,7 @@ from support.ct_factory import ct_series, head_hu, write_series
 from support.reports import request
 
 from hounsfield.daemon.results.registry import build
-from hounsfield.model.page import PageContent, PageSlice, render_page
+from hounsfield.model.page import PageContent, PageSlice, render_pages
 from hounsfield.storage.states import Outcome
 
 TARGETS_MS = {40: 400, 300: 700}
@@ -40,20 +40,21 @@ def _cost(count: int, rounds: int, target: int) -> Cost:
         files = write_series(Path(folder), ct_series(count, spacing=0.5))
         for _ in range(rounds):
             started = time.perf_counter()
-            drawn = _page(count)
+            drawn = _pages(count)
             between = time.perf_counter()
             sources = tuple(dcmread(path, stop_before_pixels=True) for path in files)
-            build(request(Outcome.POSITIVE, sources=sources, pages=(drawn,)), ("sr", "sc"))
+            build(request(Outcome.POSITIVE, sources=sources, pages=drawn), ("sr", "sc"))
             pages.append(1000 * (between - started))
             objects.append(1000 * (time.perf_counter() - between))
     total = statistics.median(one + other for one, other in zip(pages, objects, strict=True))
     return Cost(count, statistics.median(pages), statistics.median(objects), total, target)
 
 
-def _page(count: int) -> np.ndarray:
-    """Draw a page with six slices of a real matrix, as the worker does for every analysis."""
+def _pages(count: int) -> tuple[np.ndarray, ...]:
+    """Draw four slices of a real matrix with heatmaps, as the worker does for every flagged analysis."""
     hu = head_hu(512).astype(np.float32)
-    return render_page(
+    heat = (np.hypot(*np.indices(hu.shape) - 200.0) < 60).astype(np.float32)
+    return render_pages(
         PageContent(
             verdict="FLAGGED",
             words="",
@@ -63,7 +64,9 @@ def _page(count: int) -> np.ndarray:
             threshold=0.5,
             slice_threshold=0.5,
             slice_scores=(0.9,) * count,
-            slices=tuple(PageSlice(number=n, hu=hu, score=0.9) for n in range(1, 7)),
+            slices=tuple(
+                PageSlice(number=n, hu=hu, score=0.9, pixel_spacing=(0.45, 0.45), heatmap=heat) for n in range(1, 5)
+            ),
             bundle="benchmark 1.0.0",
             completeness="COMPLETE",
             remarks=(),

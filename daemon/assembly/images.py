@@ -2,11 +2,11 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from hounsfield.daemon.assembly.facts import SeriesFacts, gather_facts
-from hounsfield.daemon.assembly.own_results import OwnResultFinder, relabelled
+from hounsfield.daemon.assembly.own_results import MOST_HONEST, OwnResultFinder, is_derived, relabelled
 from hounsfield.daemon.feedback.collector import Companion
 from hounsfield.model.attributes import read_attributes
 from hounsfield.model.errors import UnreadableInstance
@@ -99,35 +99,50 @@ class SeriesReader:
         self._kept.pop(series_id, None)
 
     def _read(self, record: SeriesRecord) -> SeriesImages:
-        instances, companions = self._own_results.sort_out(self._series.instances(record.id))
-        headers: list[SliceHeader] = []
-        owners: list[int] = []
-        attributes: list[Mapping[str, tuple[str | float, ...]]] = []
-        unreadable = 0
-        ours: set[int] = set()
-        for one in instances:
-            if one.role is not InstanceRole.SOURCE or not one.is_primary:
-                continue
+        received, companions = self._own_results.sort_out(self._series.instances(record.id))
+        found = self._slices([one for one in received if one.role is InstanceRole.SOURCE and one.is_primary])
+        instances = relabelled(received, found.ours)
+        return SeriesImages(
+            series=record,
+            instances=instances,
+            companions=companions,
+            associations=tuple(self._series.associations(record.id)),
+            headers=tuple(found.headers),
+            owners=tuple(found.owners),
+            unreadable=found.unreadable,
+            facts=gather_facts(found.headers, found.attributes, instances),
+        )
+
+    def _slices(self, primaries: Sequence[InstanceRecord]) -> "_Slices":
+        """Read what each image says; none of those that an archive made of results of ours."""
+        found = _Slices()
+        honest = 0
+        for one in primaries:
             path = self._spool.path(one.digest)
             try:
                 slices = read_slices(path)
-                if self._own_results.is_ours(one, slices):
-                    ours.add(one.id)
-                    continue
+                if is_derived(slices) and honest < MOST_HONEST:
+                    if self._own_results.is_ours(one):
+                        found.ours.add(one.id)
+                        continue
+                    honest += 1
                 if self._keywords:
-                    attributes.append(read_attributes(path, self._keywords))
+                    found.attributes.append(read_attributes(path, self._keywords))
             except UnreadableInstance:
-                unreadable += 1
+                found.unreadable += 1
                 continue
-            headers.extend(slices)
-            owners.extend([one.id] * len(slices))
-        return SeriesImages(
-            series=record,
-            instances=relabelled(instances, ours),
-            companions=companions,
-            associations=tuple(self._series.associations(record.id)),
-            headers=tuple(headers),
-            owners=tuple(owners),
-            unreadable=unreadable,
-            facts=gather_facts(headers, attributes, instances),
-        )
+            found.headers.extend(slices)
+            found.owners.extend([one.id] * len(slices))
+        return found
+
+
+@dataclass(slots=True)
+class _Slices:
+    """What the images of a series say."""
+
+    headers: list[SliceHeader] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)
+    attributes: list[Mapping[str, tuple[str | float, ...]]] = field(default_factory=list)
+    unreadable: int = 0
+    ours: set[int] = field(default_factory=set)
+    """Ids of the instances that are results of ours."""

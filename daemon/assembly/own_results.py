@@ -17,6 +17,8 @@ from hounsfield.storage.states import InstanceRole
 
 MOST_COMPANIONS: Final = 200
 """Companions of one series that are looked into: the newest."""
+MOST_HONEST: Final = 5
+"""Derived images of one series that turn out to be another's, until the rest are believed to be as well."""
 
 
 class OwnResultFinder:
@@ -35,13 +37,17 @@ class OwnResultFinder:
         ours |= {one.instance.id for one in companions if one.document.has_our_marks}
         return relabelled(instances, ours), tuple(one for one in companions if one.instance.id not in ours)
 
-    def is_ours(self, instance: InstanceRecord, slices: Sequence[SliceHeader]) -> bool:
+    def is_ours(self, instance: InstanceRecord) -> bool:
         """Whether an image that a model could be given is a page of ours that an archive made a CT image of.
 
-        Only images that call themselves derived are looked at. Who contributed to an image does not make it ours.
+        Who contributed to an image does not make it ours.
         """
-        is_derived = bool(slices) and slices[0].image_type[:1] == ("DERIVED",)
-        return is_derived and self._documents.read(instance).made_by_us
+        return self._documents.read(instance).made_by_us
+
+
+def is_derived(slices: Sequence[SliceHeader]) -> bool:
+    """Whether an image calls itself derived, as our pages do."""
+    return bool(slices) and slices[0].image_type[:1] == ("DERIVED",)
 
 
 def relabelled(instances: Sequence[InstanceRecord], ours: Collection[int]) -> tuple[InstanceRecord, ...]:

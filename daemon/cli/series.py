@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.cli import series_actions, series_reasons
+from hounsfield.daemon.cli import series_actions, series_reasons, series_reissue
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.output import json_line, note, show_table
 from hounsfield.daemon.cli.paging import pages
@@ -68,4 +68,5 @@ def show(uid: SeriesUid, as_json: JsonOption = False, config: ConfigOption = Non
 app.command("release")(series_actions.release)
 app.command("discard")(series_actions.discard)
 app.command("replay")(series_actions.replay)
+app.command("reissue")(series_reissue.reissue)
 app.command("reasons")(series_reasons.reasons)

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from hounsfield.daemon.config.descriptions import problem_of
 from hounsfield.daemon.config.fields import Section, setting
-from hounsfield.daemon.config.values import AE_TITLE_ALLOWED, HOST_ALLOWED, AbsolutePath, AETitle, Host
+from hounsfield.daemon.config.values import AE_TITLE_ALLOWED, HOST_ALLOWED, AbsolutePath, AETitle, DocumentTitle, Host
 
 DestinationKind = Literal["dicom", "folder", "sender"]
 ResultRole = Literal["sr", "sc", "ko", "pr"]
@@ -239,17 +239,24 @@ class Notifier(Section):
 class FeedbackSettings(Section):
     """What readers say about our results, by objects they store: key object selections and reports."""
 
-    agree: tuple[str, ...] = setting(
+    agree: tuple[DocumentTitle, ...] = setting(
         (),
         "Document titles that mean agreement, as CODE,SCHEME.",
         allowed='a list of texts such as "113000,DCM"',
         example=["113000,DCM"],
     )
-    disagree: tuple[str, ...] = setting(
+    disagree: tuple[DocumentTitle, ...] = setting(
         ("113001,DCM", "113037,DCM"),
         "Document titles that mean disagreement, as CODE,SCHEME; rejection notes always do.",
         allowed='a list of texts such as "113001,DCM"',
     )
+
+    @model_validator(mode="after")
+    def _unambiguous(self) -> "FeedbackSettings":
+        both = sorted(set(self.agree) & set(self.disagree))
+        if both:
+            raise _fault("agree", f'"{both[0]}" stands in disagree too: it can mean one of them')
+        return self
 
 
 def _has_address(url: str) -> bool:

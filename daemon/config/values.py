@@ -14,6 +14,7 @@ _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?(\.[A-Z
 _SHA256 = re.compile(r"[0-9a-f]{64}|[0-9a-f]{2}(:[0-9a-f]{2}){31}")
 _DEVICE = re.compile(r"auto|cpu|gpu(:\d{1,2})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}|[0-9a-f]{2}(:[0-9a-f]{2}){31}")
+_DOCUMENT_TITLE = re.compile(r"([!-+\--\[\]-~]{1,64}) ?, ?([!-+\--\[\]-~]{1,16})")
 _LONGEST_NAMED = 40
 
 AE_TITLE_ALLOWED = "an AE title: 1 to 16 characters of ASCII without backslash and control characters, not only spaces"
@@ -44,6 +45,14 @@ def check_ae_title(value: str) -> str:
     if any(not 0x20 <= ord(c) <= 0x7E or c == "\\" for c in title):
         raise _fault("it has a character that an AE title cannot have")
     return title
+
+
+def check_document_title(value: str) -> str:
+    """Return a document title as CODE,SCHEME: a code value and its Coding Scheme Designator (PS3.3 8.1, 8.2)."""
+    parts = _DOCUMENT_TITLE.fullmatch(value.strip())
+    if parts is None:
+        raise _fault("this is not a code and its scheme")
+    return f"{parts[1]},{parts[2]}"
 
 
 def check_host(value: str) -> str:
@@ -130,6 +139,7 @@ def absolute(path: Path) -> Path:
 
 
 AETitle = Annotated[str, AfterValidator(check_ae_title)]
+DocumentTitle = Annotated[str, AfterValidator(check_document_title)]
 Host = Annotated[str, AfterValidator(check_host)]
 PeerHosts = Annotated[tuple[str, ...], BeforeValidator(check_peer_hosts)]
 Timezone = Annotated[str, AfterValidator(check_timezone)]

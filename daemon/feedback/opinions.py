@@ -1,6 +1,5 @@
 """Which documents say something about our results, and what. Pure."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from hounsfield.daemon.config.destinations import FeedbackSettings
@@ -16,8 +15,8 @@ class Opinions:
     """Reads opinions from titles, as ``[feedback]`` says."""
 
     def __init__(self, settings: FeedbackSettings) -> None:
-        self._agree = frozenset(_normal(settings.agree))
-        self._disagree = frozenset(_normal(settings.disagree))
+        self._agree = frozenset(settings.agree)
+        self._disagree = frozenset(settings.disagree)
 
     def of_result(self, sop_class_uid: str, title: str) -> Opinion | None:
         """Return what a document says about the results it refers to; None: nothing."""
@@ -33,7 +32,3 @@ class Opinions:
         if title in self._disagree:
             return Opinion.DISAGREE
         return Opinion.AGREE if title in self._agree else None
-
-
-def _normal(titles: Iterable[str]) -> Iterable[str]:
-    return (",".join(part.strip() for part in title.split(",")) for title in titles)

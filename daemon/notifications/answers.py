@@ -46,8 +46,15 @@ class Sender(Protocol):
         """Tell it, and wait for its answer. The same facts always give the same bytes."""
 
 
-def decide(answer: Answer, attempts: int, now: datetime, give_up_at: datetime | None, rng: random.Random) -> Decision:
-    """Return what to do after the ``attempts``-th try (1 is the first).
+def decide(
+    answer: Answer,
+    attempts: int,
+    now: datetime,
+    give_up_at: datetime | None,
+    rng: random.Random,
+    refusals: int = 0,
+) -> Decision:
+    """Return what to do after the ``attempts``-th try (1 is the first), the ``refusals``-th that was refused.
 
     Nobody is given up before ``give_up_at`` because they do not answer. Who refuses is asked a few hours long, as a
     PACS is: an administrator can set it right meanwhile, and of HL7 an AR may mean no more than "not now"
@@ -62,7 +69,7 @@ def decide(answer: Answer, attempts: int, now: datetime, give_up_at: datetime | 
             reason = Reason.NO_ANSWER
     if give_up_at is not None and now >= give_up_at:
         return Discard(Reason.DEADLINE)
-    if isinstance(answer, Refused) and attempts >= PERMANENT_ATTEMPTS:
+    if isinstance(answer, Refused) and refusals >= PERMANENT_ATTEMPTS:
         return Discard(reason)
     wish = answer.wait if isinstance(answer, NoAnswer) and answer.wait is not None else timedelta()
     at = now + max(delay(attempts, rng), min(wish, LONGEST_WISH))

@@ -163,7 +163,8 @@ def _observations(facts: ResultFacts) -> list[_Observation]:
     found: list[_Observation] = []
     if facts.processing is not None:
         found.append(_Observation("CWE", _PROCESSING, _coded(facts.processing), flag))
-    if facts.finding is not None and facts.presence is not None:
+    # a coded absence is for readers of reports that asked for it, not for a worklist
+    if facts.finding is not None and facts.presence is not None and facts.outcome is not Outcome.NEGATIVE:
         found.append(_Observation("CWE", facts.finding, _coded(facts.presence), flag))
     if facts.reason is not None:
         reason = CodedConcept(str(facts.reason), LOCAL_CODES, facts.reason_words)

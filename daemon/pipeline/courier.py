@@ -6,13 +6,13 @@ A job stays open until its objects are stored and, where the destination wants p
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.destinations import Destination
-from hounsfield.daemon.delivery.breaker import Breaker
+from hounsfield.daemon.delivery.breaker import Circuit
 from hounsfield.daemon.delivery.plugs import (
     Lost,
     NotYet,
@@ -44,6 +44,8 @@ from hounsfield.storage.records import Claim, ObjectDelivery, ResultObject
 from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.states import JobKind, Proof, Reason
 
+OVERDUE_EVERY = timedelta(minutes=5)
+
 log = structlog.get_logger("hounsfield.courier")
 
 
@@ -58,7 +60,7 @@ class Courier:
         transport: Transport,
         prover: Prover | None,
         patient_check: PatientCheck | None,
-        breaker: Breaker,
+        breaker: Circuit,
         jobs: JobStore,
         files: ResultFiles,
         keeper: LeaseKeeper,
@@ -76,6 +78,7 @@ class Courier:
         self._keeper = keeper
         self._clock = clock
         self._random = random_source
+        self._look_for_overdue_at = clock.now()
 
     def work_one(self) -> bool:
         """Deliver one result set; False when none is due, or the destination is out of reach."""
@@ -103,10 +106,16 @@ class Courier:
         return True
 
     def _give_up_one(self) -> bool:
-        """End a job whose time is over though the destination never came back; False when there is none."""
+        """End a job whose time is over though the destination never came back; False when there is none.
+
+        Looks once in a while: there may be thousands of jobs.
+        """
         now = self._clock.now()
+        if now < self._look_for_overdue_at:
+            return False
         claim = self._jobs.claim_overdue(self._destination.name, self._name, self._keeper.lease, now)
         if claim is None:
+            self._look_for_overdue_at = now + OVERDUE_EVERY
             return False
         self._put_off(claim, Discard(Reason.DEADLINE), now)
         return True
@@ -131,6 +140,11 @@ class Courier:
             return None
         return shipment_of(result, self._destination, self._delivered(claim, sent))
 
+    def _kept(self, claim: Claim, sent: Sequence[ObjectDelivery]) -> Sequence[ResultObject]:
+        """Return what the destination has by now, as far as anybody asks."""
+        shipment = None if self._prover is None else self._shipment(claim, sent)
+        return () if shipment is None else shipment.kept
+
     def _delivered(self, claim: Claim, sent: Sequence[ObjectDelivery]) -> list[ObjectDelivery]:
         """Return the latest answer for each object, ``sent`` being newer than what is stored."""
         stored = self._jobs.delivered_objects(claim.job.id)
@@ -150,8 +164,7 @@ class Courier:
         if not isinstance(decision, Complete):
             self._put_off(claim, decision, now, sent, report)
             return
-        shipment = self._shipment(claim, sent)
-        self._prove(claim, () if shipment is None else shipment.kept, sent, timings)
+        self._prove(claim, self._kept(claim, sent), sent, timings)
 
     def _is_still_the_patient(self, claim: Claim, missing: Sequence[ResultObject]) -> bool:
         """Whether sending may go on; where not, the job is held or put off."""

@@ -12,6 +12,7 @@ import numpy as np
 from pydicom import Dataset, dcmread
 
 from hounsfield.daemon.pipeline.page_content import Evidence
+from hounsfield.daemon.results.pr import SHOWN_BY
 from hounsfield.daemon.results.source_attributes import text
 from hounsfield.model.decoding.decoder import Decoder
 from hounsfield.model.errors import UnreadableInstance
@@ -26,8 +27,8 @@ from hounsfield.storage.spool import Spool
 from hounsfield.storage.states import Completeness, Reason
 
 _NAMED_BY = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID")
-_OF_LATER_SOURCES = [*_NAMED_BY, "InstanceNumber"]
-"""All that a report takes from a source that is not its first."""
+_OF_LATER_SOURCES = [*_NAMED_BY, "InstanceNumber", *SHOWN_BY]
+"""All that results take from a source that is not the first."""
 
 Slice = tuple[Path, int | None]
 """A file and the frame in it."""

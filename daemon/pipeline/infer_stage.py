@@ -5,19 +5,21 @@ needs the whole volume is judged afterwards, and scores of a volume that fails i
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.pipeline.destinations import requests_of
 from hounsfield.daemon.pipeline.evidence import Snapshot, evidence, open_snapshot
+from hounsfield.daemon.pipeline.heatmaps import Seen, explained
 from hounsfield.daemon.pipeline.reporting import Reporter
 from hounsfield.model.bundle import Bundle
 from hounsfield.model.decoding.decoder import Decoder
 from hounsfield.model.errors import PixelError, ScratchError
+from hounsfield.model.explain import Explainer, Heatmap
 from hounsfield.model.findings import Analysis, Rejection
 from hounsfield.model.fitness import Fitness, assess
 from hounsfield.model.geometry import SeriesGeometry
@@ -39,6 +41,16 @@ class Served:
 
     bundle: Bundle
     predictor: Predictor
+    explainer: Explainer | None = None
+    """Makes the heatmaps; None for a model that lets none be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """An analysis, and what the model was shown for it: what a heatmap needs."""
+
+    analysis: Analysis
+    seen: Seen | None = None
 
 
 @dataclass
@@ -103,9 +115,11 @@ class InferStage:
             snapshot = open_snapshot(self._series, self._spool, claim.job)
             fitness = assess_snapshot(snapshot, served.bundle.manifest.scope, claim.job)
             analysis, volume = self._open(snapshot, fitness, stack)
+        seen: Seen | None = None
         if volume is not None and analysis is None:
             with watch.stage("infer"):
-                analysis = self._infer(volume, snapshot.geometry, fitness, served)
+                scored = self._infer(volume, snapshot.geometry, fitness, served)
+            analysis, seen = scored.analysis, scored.seen
         if analysis is None:
             raise AssertionError("neither a rejection nor a volume")
         if (
@@ -114,8 +128,12 @@ class InferStage:
             and self._hold(claim, analysis, volume)
         ):
             return True
+        heatmaps: Mapping[int, Heatmap] = {}
+        if seen is not None and served.explainer is not None:
+            with watch.stage("explain"):
+                heatmaps = explained(served.explainer, analysis, seen)
         with watch.stage("report"):
-            shown = evidence(snapshot, self._decoder, volume)
+            shown = replace(evidence(snapshot, self._decoder, volume), heatmaps=heatmaps)
             if not self._jobs.heartbeat(claim, self._clock.now() + self._lease):
                 return False  # another worker has the job, and its files must not be touched
             result = self._reporter.report(claim.job, served.bundle, analysis, shown)
@@ -139,24 +157,28 @@ class InferStage:
             return Analysis(rejection=error.rejection, remarks=fitness.remarks), volume
         return None, volume
 
-    def _infer(self, volume: Volume, geometry: SeriesGeometry, fitness: Fitness, served: Served) -> Analysis:
+    def _infer(self, volume: Volume, geometry: SeriesGeometry, fitness: Fitness, served: Served) -> _Scored:
         spacing = [header.pixel_spacing or (1.0, 1.0) for header in volume.headers]
         try:
             resampling = plan(volume.headers, geometry, served.bundle.manifest.scope)
             if resampling is None:
-                scores = served.predictor.score(volume.stream(), spacing)
+                answers = scores = served.predictor.score(volume.stream(), spacing)
             else:
                 of_each = [spacing[number] for number in resampling.nearest]
-                scores = resampling.to_sources(served.predictor.score(resampling.stream(volume.stream()), of_each))
+                answers = served.predictor.score(resampling.stream(volume.stream()), of_each)
+                scores = resampling.to_sources(answers)
             volume.load()
         except PixelError as error:
-            return Analysis(rejection=error.rejection, remarks=fitness.remarks)
+            return _Scored(Analysis(rejection=error.rejection, remarks=fitness.remarks))
         problem = hu_problem(volume.slices_hu)
         if problem is not None:
-            return Analysis(rejection=Rejection.IMPLAUSIBLE_HU, remarks=(*fitness.remarks, problem))
+            remarks = (*fitness.remarks, problem)
+            return _Scored(Analysis(rejection=Rejection.IMPLAUSIBLE_HU, remarks=remarks))
         images = [(header.sop_instance_uid, header.frame) for header in volume.headers]
-        return Analysis(
-            finding=find(served.bundle, images, scores), remarks=fitness.remarks, device=served.predictor.device
+        finding = find(served.bundle, images, scores)
+        return _Scored(
+            Analysis(finding=finding, remarks=fitness.remarks, device=served.predictor.device),
+            Seen(volume.slices_hu, spacing, resampling, answers),
         )
 
     def _hold(self, claim: Claim, analysis: Analysis, volume: Volume) -> bool:

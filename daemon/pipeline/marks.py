@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hounsfield.daemon.results.request import Mark
+from hounsfield.model.explain import hottest
 from hounsfield.model.findings import Finding
 from hounsfield.model.page import PageSlice
 
@@ -22,7 +23,7 @@ def marks_of(slices: Sequence[PageSlice], finding: Finding | None) -> tuple[Mark
 
 
 def _mark(one: PageSlice, heatmap: np.ndarray, finding: Finding) -> Mark:
-    row, column = np.unravel_index(int(np.argmax(heatmap)), heatmap.shape)
+    row, column = hottest(heatmap)
     scored = finding.slices[one.number - 1]
     return Mark(
         sop_instance_uid=scored.sop_instance_uid,

@@ -8,10 +8,11 @@ import structlog
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.destinations import Notifier
 from hounsfield.daemon.delivery.retry import Complete, Discard, RetryLater, decide_unknown
-from hounsfield.daemon.notifications.answers import Sender, decide, detail_of
+from hounsfield.daemon.notifications.answers import Refused, Sender, decide, detail_of
 from hounsfield.daemon.notifications.facts import ResultFacts
 from hounsfield.daemon.notifications.report_reader import read_facts, report_of
 from hounsfield.daemon.pipeline.leases import LeaseKeeper
+from hounsfield.daemon.pipeline.refusals import FOR_GOOD, refusals_before
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.records import Claim, ResultObject, StoredResultSet
@@ -72,15 +73,17 @@ class Messenger:
         started = self._clock.monotonic()
         answer = self._sender.send(facts)
         seconds = round(self._clock.monotonic() - started, 4)
-        now, detail = self._clock.now(), detail_of(answer)
-        match decide(answer, claim.job.attempts, now, claim.job.give_up_at, self._random):
+        now, detail, refusals = self._clock.now(), detail_of(answer), 0
+        if isinstance(answer, Refused):
+            detail[FOR_GOOD], refusals = True, refusals_before(self._jobs, claim.job.id) + 1
+        match decide(answer, claim.job.attempts, now, claim.job.give_up_at, self._random, refusals):
             case Complete():
                 self._jobs.complete_delivery(claim, (), now, {"notify": seconds}, Proof.SENT)
             case RetryLater(at=at, reason=reason):
-                log.warning("notification waits", notify=self._notifier.name, job=claim.job.id, **detail)
+                log.warning("notification waits", notify=self._notifier.name, job=claim.job.id, reason=str(reason))
                 self._jobs.retry_later(claim, reason, at, now, detail)
             case Discard(reason=reason):
-                log.error("notification given up", notify=self._notifier.name, job=claim.job.id, **detail)
+                log.error("notification given up", notify=self._notifier.name, job=claim.job.id, reason=str(reason))
                 self._jobs.discard(claim, reason, now, detail)
 
     def _facts(self, claim: Claim) -> ResultFacts | Reason:

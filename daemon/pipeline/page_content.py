@@ -1,20 +1,20 @@
 """What stands on the pages of one result: the evidence of a report, chosen for the eye."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from pydicom import Dataset
 
 from hounsfield.model.bundle import Bundle
+from hounsfield.model.explain.heatmap import Heatmap
 from hounsfield.model.findings import Analysis, Finding
 from hounsfield.model.headers import SliceHeader
 from hounsfield.model.page import PageContent, PageSlice
+from hounsfield.model.page.choice import even_slices, top_slices
 from hounsfield.model.page.labels import ENGLISH, PageLabels
 from hounsfield.storage.records import Verdict
 from hounsfield.storage.states import Outcome
-
-PAGE_SLICES = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,8 @@ class Evidence:
     """HU (rows, columns) per header; empty if the pixels were not read."""
     identity: str
     verdict: Verdict
+    heatmaps: Mapping[int, Heatmap] = field(default_factory=dict)
+    """What the scores of the slices shown rest on, by their place in the volume (from 0), where one could be made."""
 
 
 def page_content(
@@ -65,18 +67,15 @@ def _top_slices(finding: Finding | None, evidence: Evidence) -> tuple[PageSlice,
     count = len(evidence.slices_hu)
     if not count:
         return ()
-    if finding is None:
-        chosen = np.unique(np.linspace(0, count - 1, min(PAGE_SLICES, count)).round().astype(int))
-    else:
-        scores = np.array([s.score for s in finding.slices])
-        chosen = np.sort(np.argsort(-scores, kind="stable")[:PAGE_SLICES])
+    chosen = even_slices(count) if finding is None else top_slices([one.score for one in finding.slices])
     return tuple(
         PageSlice(
-            number=int(i) + 1,
+            number=i + 1,
             hu=evidence.slices_hu[i],
             score=finding.slices[i].score if finding else None,
             pixel_spacing=evidence.headers[i].pixel_spacing or (1.0, 1.0),
             orientation=evidence.headers[i].orientation,
+            heatmap=evidence.heatmaps.get(i),
         )
         for i in chosen
     )

@@ -1,4 +1,4 @@
-"""How often a destination has refused a delivery for good, read from the events of the job.
+"""How often a job was refused for good, read from its events.
 
 Attempts do not tell: they count the tries at a destination that was away, too, and questions for proof.
 """
@@ -8,7 +8,8 @@ from hounsfield.daemon.delivery.scu import SendReport
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.states import JobState
 
-_FOR_GOOD = "refused_for_good"
+FOR_GOOD = "refused_for_good"
+"""Key of the detail of an event."""
 _PAGE = 1000
 
 
@@ -16,7 +17,7 @@ def refusal_detail(report: SendReport) -> dict[str, object]:
     """Return what the event of a try that came to nothing says: the statuses, and whether they are meant for good."""
     statuses = sorted({f"{one.status:04X}" for one in report.sent if not is_kept(one.status)})
     detail: dict[str, object] = {"statuses": statuses} if statuses else {}
-    return detail | {_FOR_GOOD: True} if is_refused_for_good(report) else detail
+    return detail | {FOR_GOOD: True} if is_refused_for_good(report) else detail
 
 
 def refusals_before(jobs: JobStore, job_id: int) -> int:
@@ -26,6 +27,6 @@ def refusals_before(jobs: JobStore, job_id: int) -> int:
         for event in page:
             if event.to_state == JobState.AVAILABLE:
                 count = 0
-            count += event.detail.get(_FOR_GOOD) is True
+            count += event.detail.get(FOR_GOOD) is True
         after = page[-1].id
     return count

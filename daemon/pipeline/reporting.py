@@ -22,7 +22,7 @@ from hounsfield.daemon.results.registry import build
 from hounsfield.daemon.results.request import Mark, PredecessorRef, ReportRequest
 from hounsfield.model.bundle import Bundle
 from hounsfield.model.findings import Analysis
-from hounsfield.model.page import PageContent, render_page, write_png
+from hounsfield.model.page import PageContent, render_pages, write_png
 from hounsfield.model.page.canvas import Picture
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.records import JobRecord, ResultObject, ResultSet, StoredResultSet
@@ -136,7 +136,7 @@ class Reporter:
 
 
 class _Pages:
-    """Pages of one analysis, drawn once per language."""
+    """Pages of one analysis, drawn once for each language and number of pages that is wanted."""
 
     def __init__(
         self, bundle: Bundle, analysis: Analysis, evidence: Evidence, outcome: Outcome, reason: Reason | None
@@ -146,13 +146,14 @@ class _Pages:
         self._evidence = evidence
         self._outcome = outcome
         self._reason = reason
-        self._drawn: dict[Language, tuple[Picture, ...]] = {}
+        self._drawn: dict[tuple[Language, int], tuple[Picture, ...]] = {}
 
     def of(self, profile: Profile) -> tuple[Picture, ...]:
         """Return the summary and the pages of single flagged slices."""
-        if profile.language not in self._drawn:
-            self._drawn[profile.language] = (render_page(self._content(profile.language)),)
-        return self._drawn[profile.language]
+        key = profile.language, profile.flagged_pages if "sc" in profile.roles else 0
+        if key not in self._drawn:
+            self._drawn[key] = render_pages(self._content(profile.language), most_flagged=key[1])
+        return self._drawn[key]
 
     def marks(self, profile: Profile) -> tuple[Mark, ...]:
         """Return where the heatmaps of the slices shown are hottest."""

@@ -1,13 +1,14 @@
 """Loads bundles for the worker: self-tested and warm, or not served and said so."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
 from hounsfield.daemon.config.sections import WorkerSettings
 from hounsfield.daemon.pipeline.infer_stage import Served
 from hounsfield.model.bundle import Bundle
-from hounsfield.model.errors import ModelError
+from hounsfield.model.errors import ExplanationError, ModelError
+from hounsfield.model.explain import Explainer, explainer_for
 from hounsfield.model.predictor import Predictor
 from hounsfield.model.selftest import selftest
 
@@ -33,6 +34,18 @@ def serve(bundles: Sequence[Bundle], settings: WorkerSettings) -> dict[str, Serv
         if not test.passed:
             log.error("bundle not served: self-test differs", **facts, difference=test.largest_difference)
             continue
-        log.info("bundle served", **facts, device=predictor.device, selftest_seconds=round(test.seconds, 3))
-        served[bundle.sha256] = Served(bundle, predictor)
+        explainer = _explainer(predictor, facts)
+        heatmaps = explainer.method if explainer else "none"
+        seconds = round(test.seconds, 3)
+        log.info("bundle served", **facts, device=predictor.device, selftest_seconds=seconds, heatmaps=heatmaps)
+        served[bundle.sha256] = Served(bundle, predictor, explainer)
     return served
+
+
+def _explainer(predictor: Predictor, facts: Mapping[str, str]) -> Explainer | None:
+    """Return what makes heatmaps, warm; without it pages say that there is none, and results are what they are."""
+    try:
+        return explainer_for(predictor)
+    except ExplanationError as error:
+        log.warning("no heatmaps for this bundle", **facts, error=str(error))
+        return None

@@ -66,6 +66,8 @@ ABSENT = _sct("272519000", "Absent")
 UNDETERMINED = _sct("373068000", "Undetermined")
 SOURCE_OF_MEASUREMENT = _dcm("121112", "Source of Measurement")
 
+IMAGE_REGION = _dcm("111030", "Image Region")
+
 QUALITATIVE_EVALUATIONS = CodedConcept("C0034375", "UMLS", "Qualitative Evaluations")
 PROCESSING_SUMMARY = _dcm("111017", "CAD Processing and Findings Summary")
 SUMMARY = _dcm("121111", "Summary")

@@ -20,6 +20,16 @@ from hounsfield.storage.states import Outcome
 
 PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.1"
 SERIES_NUMBER = 9005
+SHOWN_BY = (
+    "Rows",
+    "Columns",
+    "PixelSpacing",
+    "RescaleIntercept",
+    "RescaleSlope",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+)
+"""What a state takes from each image that it shows."""
 _LAYER = "AI"
 
 

@@ -1,5 +1,6 @@
 """Drawing on an RGB image: text of a variable font, boxes, lines. All lengths are pixels, colours RGB."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
@@ -14,13 +15,23 @@ SEMIBOLD: Final = 600
 BOLD: Final = 750
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text that was drawn: its left end and its baseline."""
+
+    text: str
+    x: int
+    baseline: int
+    size: int
+
+
 class Canvas:
     """A page that grows downwards; :meth:`finish` cuts it to the height that was used."""
 
     def __init__(self, width: int, height: int, background: Colour) -> None:
         self.pixels: Picture = np.full((height, width, 3), background, np.uint8)
-        self.texts: list[str] = []
-        """Every text drawn, for tests of the wording."""
+        self.written: list[Written] = []
+        """Every text drawn, for tests of the wording and of what stands where."""
         self._font: Any = cv2.FontFace("sans")  # ships inside the OpenCV wheel
 
     @property
@@ -29,14 +40,29 @@ class Canvas:
         return int(self.pixels.shape[1])
 
     def text(
-        self, text: str, x: int, baseline: int, size: int, colour: Colour, *, weight: int = REGULAR, align: str = "left"
+        self,
+        text: str,
+        x: int,
+        baseline: int,
+        size: int,
+        colour: Colour,
+        *,
+        weight: int = REGULAR,
+        align: str = "left",
+        halo: bool = False,
     ) -> None:
-        """Write one line; ``align`` is left, centre or right of ``x``. What the font lacks becomes a question mark."""
+        """Write one line; ``align`` is left, centre or right of ``x``. What the font lacks becomes a question mark.
+
+        With a ``halo`` it can be read on a picture, whether that is dark or bright there.
+        """
         shown = printable(text)
-        self.texts.append(shown)
         if align != "left":
             width = self.measure(shown, size, weight)
             x -= width if align == "right" else width // 2
+        self.written.append(Written(shown, x, baseline, size))
+        if halo:
+            for across, down in ((-1, -1), (-1, 1), (1, -1), (1, 1), (-2, 0), (2, 0), (0, -2), (0, 2)):
+                cv2.putText(self.pixels, shown, (x + across, baseline + down), (0, 0, 0), self._font, size, weight)
         cv2.putText(self.pixels, shown, (x, baseline), colour, self._font, size, weight)
 
     def measure(self, text: str, size: int, weight: int = REGULAR) -> int:
@@ -59,6 +85,9 @@ class Canvas:
         self, x: int, y: int, width: int, height: int, colour: Colour, radius: int = 0, stripes: Colour | None = None
     ) -> None:
         """Fill a rectangle with rounded corners, with diagonal stripes if a colour is given for them."""
+        if radius <= 0 and stripes is None:
+            self.pixels[y : y + height, x : x + width] = colour
+            return
         mask = np.zeros((height * 4, width * 4), np.uint8)  # four times as large, for smooth corners
         _rounded(mask, radius * 4)
         smooth = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)[:, :, None] / 255
@@ -103,9 +132,6 @@ def printable(text: str) -> str:
 
 def _rounded(mask: Picture, radius: int) -> None:
     height, width = mask.shape
-    if radius <= 0:
-        mask[:] = 255
-        return
     mask[radius : height - radius, :] = 255
     mask[:, radius : width - radius] = 255
     for x in (radius, width - radius - 1):

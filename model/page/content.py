@@ -1,4 +1,4 @@
-"""What stands on a summary page: plain values and HU, never patient data."""
+"""What stands on the pages of a result: plain values and HU, never patient data."""
 
 from dataclasses import dataclass
 
@@ -45,7 +45,7 @@ class PageContent:
     slice_scores: tuple[float, ...]
     """One per slice, in volume order (feet to head)."""
     slices: tuple[PageSlice, ...]
-    """At most six."""
+    """At most four."""
     bundle: str
     """Name and version."""
     completeness: str

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 class PageLabels:
     """The words of one language."""
 
+    assistant: str
+    """What has spoken, before the name of the finding."""
     flagged: str
     not_flagged: str
     not_analysed: str
@@ -30,12 +32,8 @@ class PageLabels:
     """``{width}``, ``{level}`` HU."""
     slice_number: str
     """``{number}``."""
-    slice_of: str
-    """``{number}``, ``{count}``."""
-    plain: str
-    """Above the slice as it is."""
     overlay: str
-    """Above the slice with its heatmap."""
+    """On the slice with its heatmap."""
     no_heatmap: str
     heatmap_means: str
     legend_low: str
@@ -65,6 +63,7 @@ class PageLabels:
 
 
 ENGLISH = PageLabels(
+    assistant="AI",
     flagged="FLAGGED",
     not_flagged="NOT FLAGGED",
     not_analysed="NOT ANALYSED",
@@ -79,8 +78,6 @@ ENGLISH = PageLabels(
     unscored_slices="Slices from the series, not analysed",
     window="window {width}, level {level} HU",
     slice_number="slice {number}",
-    slice_of="slice {number} of {count}",
-    plain="image",
     overlay="heatmap",
     no_heatmap="no heatmap",
     heatmap_means="Colour: what the score of the slice rests on; it is no outline of a finding",
@@ -101,6 +98,7 @@ ENGLISH = PageLabels(
 )
 
 GERMAN = PageLabels(
+    assistant="KI",
     flagged="MARKIERT",
     not_flagged="NICHT MARKIERT",
     not_analysed="NICHT ANALYSIERT",
@@ -115,8 +113,6 @@ GERMAN = PageLabels(
     unscored_slices="Schichten der Serie, nicht analysiert",
     window="Fenster {width}, Lage {level} HU",
     slice_number="Schicht {number}",
-    slice_of="Schicht {number} von {count}",
-    plain="Bild",
     overlay="Heatmap",
     no_heatmap="keine Heatmap",
     heatmap_means="Farbe: worauf der Wert der Schicht beruht; kein Umriss eines Befundes",

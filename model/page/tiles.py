@@ -31,6 +31,15 @@ def edge_letters(orientation: Sequence[float]) -> tuple[str, str, str, str]:
 def picture(hu: NDArray[np.floating], spacing: tuple[float, float], box: Box, side: int) -> Picture:
     """Draw the part of a slice inside ``box`` on a black square of ``side`` pixels, in the brain window; RGB."""
     grey = np.clip((np.asarray(hu, np.float32) - (WINDOW_CENTRE - WINDOW_WIDTH / 2)) * (255 / WINDOW_WIDTH), 0, 255)
+    drawn = placed(grey, spacing, box, side)
+    return np.repeat(np.clip(drawn, 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
+
+
+def placed(values: NDArray[np.float32], spacing: tuple[float, float], box: Box, side: int) -> NDArray[np.float32]:
+    """Resample what belongs to the pixels of a slice, grey or heat, to a square of ``side`` pixels; zero beyond it.
+
+    As the slice is stored: never turned, never mirrored. Cubic, so values may overshoot a little.
+    """
     top, bottom, left, right = box
     scale = side / max(bottom - top, right - left)  # pixels per mm
     zoom_x, zoom_y = scale * spacing[1], scale * spacing[0]
@@ -39,9 +48,8 @@ def picture(hu: NDArray[np.floating], spacing: tuple[float, float], box: Box, si
     # half a pixel: positions are of pixel centres
     matrix = np.array([[zoom_x, 0, shift_x + zoom_x / 2 - 0.5], [0, zoom_y, shift_y + zoom_y / 2 - 0.5]])
     if max(zoom_x, zoom_y) < 1:  # a smaller picture needs its detail averaged, not dropped
-        grey = cv2.GaussianBlur(grey, (0, 0), sigmaX=0.4 / zoom_x, sigmaY=0.4 / zoom_y)
-    drawn = cv2.warpAffine(grey, matrix, (side, side), flags=cv2.INTER_CUBIC, borderValue=0.0)
-    return np.repeat(np.clip(drawn, 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
+        values = np.asarray(cv2.GaussianBlur(values, (0, 0), sigmaX=0.4 / zoom_x, sigmaY=0.4 / zoom_y), np.float32)
+    return np.asarray(cv2.warpAffine(values, matrix, (side, side), flags=cv2.INTER_CUBIC, borderValue=0.0), np.float32)
 
 
 def head_box(slices: Sequence[tuple[NDArray[np.floating], tuple[float, float]]]) -> Box:

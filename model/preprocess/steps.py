@@ -29,8 +29,24 @@ class Step(BaseModel):
         """Return the plane after this step; the argument is left as it is."""
         raise NotImplementedError
 
+    def shown(self, plane: Plane) -> "Square | None":  # noqa: ARG002 - of the base class
+        """Return which pixels of ``plane`` the whole result shows, evenly stretched over it.
 
-class Padding(Step):
+        None, where they are no such rectangle: then nothing found in the tensor can be put back into the slice.
+        """
+        return None
+
+
+class SamePixels(Step):
+    """A step after which every pixel is where it was, or all of them evenly on a new grid."""
+
+    def shown(self, plane: Plane) -> "Square | None":
+        """Return all of the plane."""
+        rows, columns = plane.values.shape[:2]
+        return Square(0, 0, rows, columns)
+
+
+class Padding(SamePixels):
     """Everything below ``below`` HU (pixel padding, the corners outside the circle), and NaN, becomes ``value``."""
 
     name: Literal["padding"] = "padding"
@@ -71,6 +87,10 @@ class FieldOfView(Step):
         rows, columns = (max(2, round(self.size_mm / mm)) for mm in plane.spacing_mm)
         row, column = self._middle(plane)
         return Square(round(row - rows / 2), round(column - columns / 2), rows, columns)
+
+    def shown(self, plane: Plane) -> "Square | None":
+        """Return the square."""
+        return self.square(plane)
 
     def _middle(self, plane: Plane) -> tuple[float, float]:
         rows, columns = plane.values.shape
@@ -125,7 +145,7 @@ class Window(BaseModel):
     width: Annotated[float, Field(gt=0.0, le=65535.0)]
 
 
-class Windows(Step):
+class Windows(SamePixels):
     """One channel per window: HU scaled to [0, 1] inside it and clipped outside.
 
     HU are rounded to whole numbers first, as they are in the pixel data of practically every scanner.
@@ -159,7 +179,7 @@ def _table(centre: float, width: float) -> FloatImage:
     return table
 
 
-class Resize(Step):
+class Resize(SamePixels):
     """To ``pixels`` x ``pixels``, whatever the shape was; area average when shrinking."""
 
     name: Literal["resize"] = "resize"
@@ -178,7 +198,7 @@ class Resize(Step):
         return plane.spacing_mm[0] * rows / self.pixels, plane.spacing_mm[1] * columns / self.pixels
 
 
-class Normalise(Step):
+class Normalise(SamePixels):
     """``(value - mean) / deviation``, per channel or for all."""
 
     name: Literal["normalise"] = "normalise"

@@ -11,12 +11,12 @@ import numpy as np
 from pydantic import Field
 
 from hounsfield.model.preprocess.plane import FloatImage, Mask, Plane
-from hounsfield.model.preprocess.steps import Hu, Step
+from hounsfield.model.preprocess.steps import Hu, SamePixels
 
 Positive = Annotated[float, Field(gt=0.0, le=1000.0)]
 
 
-class Strip(Step):
+class Strip(SamePixels):
     """Two channels, both zero outside the brain.
 
     0: (HU - median of the brain) / ``contrast_hu``, clipped to +-``clip``; 1: the same smoothed by a Gaussian of

@@ -15,7 +15,7 @@ from hounsfield.storage.states import SeriesState
 
 
 def test_a_study_that_comes_back_after_each_result_gets_one_result_set_and_no_loop(tmp_path: Path) -> None:
-    files = write_series(tmp_path / "series", PhantomSpec(seed=1001, lesion="epidural"))
+    files = write_series(tmp_path / "series", PhantomSpec(seed=1001, lesion="epidural", slices=10))
     uid = str(dcmread(files[0], stop_before_pixels=True).SeriesInstanceUID)
     with reforwarding_pacs(tmp_path / "pacs", files) as pacs, Daemon(tmp_path / "home", [pacs.destination]) as daemon:
         pacs.target_port = daemon.port

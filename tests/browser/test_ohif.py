@@ -13,7 +13,7 @@ from support.peers import orthanc
 from support.waiting import wait_until
 
 from hounsfield.daemon.results.profile import profile_of
-from hounsfield.model.page.layout import AMBER, VIOLET
+from hounsfield.model.page.style import AMBER, VIOLET
 from hounsfield.model.phantom.series import PhantomSpec, write_series
 
 DESTINATIONS = (LOOPBACK_PACS, {**LOOPBACK_PACS, "name": "other", "ae_title": "OTHER", "sr_title": "ct-report"})
@@ -94,8 +94,8 @@ def test_the_viewer_opens_the_study_with_its_results_and_none_of_them_breaks_it(
 
             viewer.show(CT)
             wait_until(lambda: _is_a_picture(viewer), 60)
-            assert "Something went wrong" not in viewer.words()
             assert viewer.faults == []
+            assert "Something went wrong" not in viewer.words()
 
 
 def _is_a_picture(viewer: Viewer) -> bool:

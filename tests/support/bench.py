@@ -18,6 +18,7 @@ from hounsfield.daemon.pipeline.infer_stage import InferStage, Served
 from hounsfield.daemon.pipeline.leases import LeaseKeeper
 from hounsfield.daemon.pipeline.worker import Worker
 from hounsfield.model.bundle import write_bundle
+from hounsfield.model.explain import Explainer
 from hounsfield.storage.records import AssociationRecord, JobFilter, JobRecord, SeriesRecord
 from hounsfield.storage.spool import Provenance
 from hounsfield.storage.states import AssociationEnding, InstanceRole, JobKind
@@ -131,7 +132,7 @@ class Bench:
         """A worker whose model answers ``score``; with ``known`` False it serves no bundle at all."""
         return self.worker_with(FixedPredictor(score), known=known)
 
-    def worker_with(self, predictor: object, *, known: bool = True) -> Worker:
+    def worker_with(self, predictor: object, *, known: bool = True, explainer: Explainer | None = None) -> Worker:
         """A worker with a model of the caller's."""
         bundle = self.app.shelf.bundles[0]
         stage = InferStage(
@@ -149,7 +150,7 @@ class Bench:
             rescuer=self.rescuer,
             keeper=self.keeper(),
             clock=self.clock,
-            served={bundle.sha256: Served(bundle, predictor)} if known else {},  # type: ignore[arg-type]
+            served={bundle.sha256: Served(bundle, predictor, explainer)} if known else {},  # type: ignore[arg-type]
         )
 
     def keeper(self, overdue: Callable[[], None] = lambda: None) -> LeaseKeeper:

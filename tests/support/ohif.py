@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -157,7 +158,7 @@ class Viewer:
     @property
     def canvas(self) -> Locator:
         """The surface the viewport draws images on."""
-        return self.page.locator("canvas.cornerstone-canvas")
+        return self.page.locator("[data-cy=viewport-grid] canvas.cornerstone-canvas")
 
     def listed(self) -> list[str]:
         """Return the texts of the study browser's entries: modality, Series Description, Series Number."""
@@ -187,8 +188,13 @@ class Viewer:
     def _entries(self) -> Locator:
         return self.page.locator("[data-cy=study-browser-thumbnail], [data-cy=study-browser-thumbnail-no-image]")
 
+    def _answered(self, answer: Any) -> None:
+        if answer.status >= 400:
+            self._said("error", f"{answer.status} {answer.url}")
+
     def _said(self, kind: str, text: str) -> None:
-        if kind == "error":
+        # what breaks a part of the viewer is caught there, and told as a debug message and a notice
+        if kind == "error" or "Error Boundary" in text:
             self.faults.append(text)
 
 

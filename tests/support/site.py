@@ -31,6 +31,14 @@ class Site:
     bench: Bench
     reception: Reception
     ct: list[Path]
+    last_series: int = 1
+    """Id of the last series, and of the last feedback, that is not told of."""
+    last_feedback: int = 0
+
+    def begin(self) -> None:
+        """Tell of nothing that has come so far, but for the CT and its result."""
+        self.last_series = self.bench.series()[-1].id
+        self.last_feedback = max((one.id for one in self.feedback()), default=self.last_feedback)
 
     def send(self, objects: Iterable[Dataset], *, calling: str = "PACS", syntax: str = ExplicitVRLittleEndian) -> None:
         """Store objects through the SCP, wait until they are registered, and let the assembler decide."""
@@ -70,11 +78,11 @@ class Site:
         return self.bench.jobs()
 
     def others(self) -> list[SeriesRecord]:
-        """All series but the CT, which came first."""
-        return self.bench.series()[1:]
+        """The series that have come since, never the CT."""
+        return self.bench.app.database.series.page(after_id=self.last_series)
 
     def feedback(self) -> list[FeedbackRecord]:
-        return self.bench.app.database.feedback.page()
+        return self.bench.app.database.feedback.page(after_id=self.last_feedback)
 
 
 @contextmanager

@@ -7,15 +7,17 @@ from pydicom import Dataset
 from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.evidence import KeyImage, flagged_images, key_images
 from hounsfield.daemon.results.request import MANUFACTURER, ReportRequest
-from hounsfield.daemon.results.source_attributes import text
+from hounsfield.daemon.results.source_attributes import number, text
 from hounsfield.daemon.results.sr.items import (
     CONTAINS,
     HAS_CONCEPT_MOD,
     HAS_OBS_CONTEXT,
+    INFERRED_FROM,
     code,
     container,
     image,
     num,
+    outline,
     uidref,
     words,
 )
@@ -63,13 +65,37 @@ def _group(
         *_algorithm(request),
     ]
     if score is not None:
-        children.append(num(CONTAINS, codes.PROBABILITY, score))
+        children.append(_measurement(score, images))
     if presence := _presence(request):
         children.append(code(CONTAINS, bundle.concept, presence))
     for key in images:
         sop_class = text(key.source, "SOPClassUID")
         children.append(image(CONTAINS, codes.SOURCE_OF_MEASUREMENT, sop_class, key.uid, key.frame))
+    if score is None:
+        children += _outlines(CONTAINS, codes.IMAGE_REGION, images)
     return container(CONTAINS, codes.MEASUREMENT_GROUP, children, template="1501")
+
+
+def _measurement(score: str, images: Sequence[KeyImage]) -> Dataset:
+    """TID 300 with TID 320: the score and what it was inferred from.
+
+    That is each image as a whole. It is said as coordinates since a widespread viewer fails on a group without any,
+    and shows the images with their scores where it finds them.
+    """
+    measured = num(CONTAINS, codes.PROBABILITY, score)
+    if regions := _outlines(INFERRED_FROM, codes.SOURCE_OF_MEASUREMENT, images):
+        measured.ContentSequence = regions
+    return measured
+
+
+def _outlines(relationship: str, name: CodedConcept, images: Sequence[KeyImage]) -> list[Dataset]:
+    found = []
+    for key in images:
+        rows, columns = number(key.source, "Rows"), number(key.source, "Columns")
+        if rows and columns:
+            of = image(CONTAINS, codes.SOURCE, text(key.source, "SOPClassUID"), key.uid, key.frame)
+            found.append(outline(relationship, name, rows, columns, of))
+    return found
 
 
 def _presence(request: ReportRequest) -> CodedConcept | None:

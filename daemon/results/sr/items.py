@@ -13,6 +13,8 @@ CONTAINS = "CONTAINS"
 HAS_OBS_CONTEXT = "HAS OBS CONTEXT"
 HAS_CONCEPT_MOD = "HAS CONCEPT MOD"
 HAS_ACQ_CONTEXT = "HAS ACQ CONTEXT"
+INFERRED_FROM = "INFERRED FROM"
+_SELECTED_FROM = "SELECTED FROM"
 
 
 def _item(value_type: str, relationship: str | None, name: CodedConcept | None) -> Dataset:
@@ -86,4 +88,15 @@ def composite(relationship: str, name: CodedConcept, sop_class_uid: str, sop_ins
     """COMPOSITE: an object that is no image (PS3.3 C.18.3)."""
     item = _item("COMPOSITE", relationship, name)
     item.ReferencedSOPSequence = [sop_reference(sop_class_uid, sop_instance_uid)]
+    return item
+
+
+def outline(relationship: str, name: CodedConcept, rows: int, columns: int, of: Dataset) -> Dataset:
+    """SCOORD around a whole image (PS3.3 C.18.6: column, row, from the outer corner of the first pixel), selected
+    ``of`` its IMAGE item."""
+    item = _item("SCOORD", relationship, name)
+    item.GraphicType = "POLYLINE"
+    item.GraphicData = [0.0, 0.0, columns, 0.0, columns, rows, 0.0, rows, 0.0, 0.0]
+    of.RelationshipType = _SELECTED_FROM
+    item.ContentSequence = [of]
     return item

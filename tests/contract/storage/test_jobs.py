@@ -23,7 +23,7 @@ from support.stored import (
 
 from hounsfield.storage.engine import Database
 from hounsfield.storage.errors import StorageError
-from hounsfield.storage.records import Claim, InferRequest, JobFilter, JobRecord, ObjectDelivery
+from hounsfield.storage.records import Claim, DeliveryRequest, InferRequest, JobFilter, JobRecord, ObjectDelivery
 from hounsfield.storage.states import JobKind, JobState, Outcome, Proof, Reason, Stage
 
 INFER, DELIVER = JobKind.INFER, JobKind.DELIVER
@@ -391,3 +391,33 @@ def test_a_claim_is_not_affected_by_clocks_that_run_backwards(database: Database
     claim = claimed(database)
     assert database.jobs.complete_infer(claim, result(), (), at(30) - timedelta(hours=1), {})
     assert next(e for e in database.jobs.events() if e.to_state == "COMPLETED").seconds == 0
+
+
+def test_who_serves_one_destination_or_notification_takes_no_job_of_another(database: Database) -> None:
+    closed(database)
+    give_up = at(7 * 86400)
+    news = [DeliveryRequest(kind=JobKind.NOTIFY, destination=name, give_up_at=give_up) for name in ("ris", "hook")]
+    assert database.jobs.complete_infer(claimed(database), result(), [*to("pacs"), *news], at(31), {})
+
+    def take(kind: JobKind, name: str) -> Claim | None:
+        return database.jobs.claim([kind], "w", LEASE, at(40), destinations=[name])
+
+    assert take(JobKind.NOTIFY, "pacs") is None
+    assert take(DELIVER, "ris") is None
+    claim = present(take(JobKind.NOTIFY, "hook"))
+    assert (claim.job.kind, claim.job.destination) == (JobKind.NOTIFY, "hook")
+    assert take(JobKind.NOTIFY, "hook") is None
+    assert database.jobs.complete_delivery(claim, (), at(41), {"notify": 0.1}, Proof.SENT)
+    assert present(database.jobs.get(claim.job.id)).proof is Proof.SENT
+    stages = {event.stage for event in database.jobs.events(job_id=claim.job.id)}
+    assert stages == {Stage.NOTIFY}
+
+
+def test_withheld_news_are_told_in_the_job_log_as_news(database: Database) -> None:
+    closed(database)
+    withheld = DeliveryRequest(kind=JobKind.NOTIFY, destination="ris", give_up_at=at(99), withheld=Reason.SHADOW)
+    claim = claimed(database)
+    assert database.jobs.complete_infer(claim, result(), [withheld], at(31), {})
+    event = database.jobs.events(job_id=claim.job.id)[-1]
+    assert (event.stage, event.reason) == (Stage.NOTIFY, Reason.SHADOW)
+    assert database.jobs.page(JobFilter(kind=JobKind.NOTIFY)) == []

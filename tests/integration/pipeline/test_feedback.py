@@ -25,10 +25,16 @@ SETTINGS = {"agree": ["113000,DCM", "AI-OK,99SITE"], "disagree": ["113001,DCM", 
 OTHER_IMAGE = "1.2.826.0.1.3680043.8.498.55"
 
 
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Site]:
-    with site(tmp_path, feedback=SETTINGS) as made:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site(tmp_path_factory.mktemp("site"), feedback=SETTINGS) as made:
         yield made
+
+
+@pytest.fixture
+def here(made: Site) -> Site:
+    made.begin()
+    return made
 
 
 def uid_of(here: Site, role: str = "sr") -> str:

@@ -46,7 +46,9 @@ def test_a_score_becomes_an_outcome_with_objects_and_a_delivery(
     assert all(word in text for text in descriptions(bench.app))
     result = bench.app.database.jobs.result_set(delivery.result_set_id or 0)
     assert result is not None
-    assert [obj.role for obj in result.objects] == ["sr", "sc"]
+    pages = 4 if outcome is Outcome.POSITIVE else 1
+    assert [obj.role for obj in result.objects] == ["sr", *["sc"] * pages]
+    assert sum(obj.size for obj in result.objects if obj.role == "sc") <= 6_000_000
     assert all(bench.app.files.verify(obj.sop_instance_uid, obj.sha256) for obj in result.objects)
     assert (bench.app.home / "previews" / f"{result.objects[0].sop_instance_uid}.png").stat().st_size > 1000
 

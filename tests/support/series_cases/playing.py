@@ -122,7 +122,7 @@ def quick() -> Iterator[None]:
     """
     reporting = "hounsfield.daemon.pipeline.reporting"
     with ExitStack() as stack:
-        stack.enter_context(patch(f"{reporting}.render_page", lambda _: np.zeros((1, 1, 3), np.uint8)))
+        stack.enter_context(patch(f"{reporting}.render_pages", lambda *_, **__: (np.zeros((1, 1, 3), np.uint8),)))
         stack.enter_context(patch(f"{reporting}.write_png", lambda *_: None))
         stack.enter_context(patch.object(IsolatedIdentityReader, "read", _identities))
         stack.enter_context(patch.object(pydicom.config.settings, "_reading_validation_mode", pydicom.config.IGNORE))

@@ -1,15 +1,21 @@
 """What is paused begins nothing; what is not asked for costs nothing."""
 
 import threading
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 from support.fake_control import FakeControl
 from support.fakes import ManualClock
+from support.waiting import wait_until
 
+from hounsfield.daemon import role_process
 from hounsfield.daemon.gates import LOOK_SECONDS, Gate
 from hounsfield.daemon.role_process import repeat
+from hounsfield.daemon.stop_signals import StopSignals
 from hounsfield.storage.control import Part, Pause
+from hounsfield.storage.doorbell import Unwired
 from hounsfield.storage.errors import DatabaseUnavailable
 
 
@@ -89,5 +95,56 @@ def test_a_database_that_is_down_lets_nothing_through_and_is_asked_again(
             stop.set()
         return scene.step()
 
-    repeat(step, stop)
+    repeat(step, stop, Unwired())
     assert scene.control.asked == 4
+
+
+def test_a_pause_of_delivery_holds_couriers_and_messengers_back_and_both_go_on(scene: Scene) -> None:
+    scene.pause(Part.DELIVERY)
+    worked: set[str] = set()
+
+    def one(name: str) -> Any:
+        return SimpleNamespace(work_one=lambda: bool(worked.add(name)))
+
+    application: Any = SimpleNamespace(
+        gate=lambda part: Gate(scene.control, part, scene.clock),
+        couriers=lambda: [one("courier")],
+        messengers=lambda: [one("messenger")],
+        database=SimpleNamespace(doorbell=Unwired),
+    )
+    stop = threading.Event()
+    delivering = threading.Thread(target=role_process._deliver, args=(application, stop))
+    delivering.start()
+    try:
+        wait_until(lambda: scene.control.asked >= 2)
+        assert worked == set()
+        scene.control.resume(Part.DELIVERY)
+        scene.clock.advance(1.0)
+        wait_until(lambda: worked == {"courier", "messenger"})
+    finally:
+        stop.set()
+        delivering.join(10)
+
+
+def test_a_pause_of_inference_lets_the_running_job_end_and_begins_no_other(scene: Scene) -> None:
+    worked: list[str] = []
+
+    def work_one() -> bool:
+        scene.pause()  # while the job runs
+        scene.clock.advance(1.0)
+        worked.append("job")
+        return True
+
+    worker: Any = SimpleNamespace(work_one=work_one, give_back=lambda: False)
+    signals = StopSignals()
+    working = threading.Thread(target=role_process._work, args=(worker, scene.gate, signals, Unwired()))
+    working.start()
+    try:
+        wait_until(lambda: scene.control.asked >= 2)
+        assert worked == ["job"]
+        scene.clock.advance(1.0)
+        wait_until(lambda: scene.control.asked >= 3)
+        assert worked == ["job"]
+    finally:
+        signals.stop.set()
+        working.join(10)

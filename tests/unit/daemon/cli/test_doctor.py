@@ -11,6 +11,7 @@ import pytest
 from support.bench import Bench
 from support.ct_factory import ct_series, write_series
 from support.fake_control import FakeControl
+from support.mllp_listener import python_hl7_listener
 from support.peers import free_port
 from support.query_peers import archive
 from support.scp import Scp, listening
@@ -20,6 +21,7 @@ from hounsfield.daemon.cli import checks
 from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.main import app
+from hounsfield.daemon.cli.notify_checks import check_notifiers
 from hounsfield.daemon.cli.query_check import check_query
 from hounsfield.daemon.cli.waiting_checks import check_pauses, check_waiting
 from hounsfield.daemon.config.settings import Settings
@@ -140,8 +142,8 @@ def test_a_wrong_configuration_ends_with_the_code_for_it() -> None:
     assert result.exit_code == 3
 
 
-def late_job(home: Path) -> Bench:
-    bench = Bench(home)
+def late_job(home: Path, **more: Any) -> Bench:
+    bench = Bench(home, **more)
     bench.receive(write_series(home.parent / "files", ct_series(12)))
     bench.settle()
     return bench
@@ -162,6 +164,34 @@ def test_a_result_for_a_destination_that_is_gone_is_a_problem(tmp_path: Path) ->
     (check,) = check_waiting(bench.app.database.jobs, settings(), bench.clock.now())
     assert check.level is Level.PROBLEM
     assert "'pacs', which is not configured" in check.message
+
+
+def test_news_for_a_notify_that_is_gone_are_a_problem(tmp_path: Path) -> None:
+    notifier = {"name": "ris", "kind": "hl7", "host": "127.0.0.1", "port": free_port()}
+    bench = late_job(tmp_path / "home", destinations=(), more={"notify": [notifier]})
+    bench.worker(0.9).work_one()
+    jobs, now = bench.app.database.jobs, bench.clock.now()
+    (check,) = check_waiting(jobs, settings(), now)
+    assert check.level is Level.PROBLEM
+    assert "[[notify]] 'ris', which is not configured" in check.message
+    assert [one.level for one in check_waiting(jobs, bench.app.settings, now)] == [Level.OK]
+
+
+def test_the_doctor_connects_to_listeners_and_sends_them_nothing(tmp_path: Path) -> None:
+    with python_hl7_listener() as listener:
+        notifiers = [
+            {"name": "ris", "kind": "hl7", "host": "127.0.0.1", "port": listener.port},
+            {
+                "name": "hook",
+                "kind": "webhook",
+                "url": f"http://localhost:{free_port()}/",
+                "secret_file": str(tmp_path / "s"),
+            },
+        ]
+        there, gone = check_notifiers(settings(notify=notifiers), 5.0)
+    assert (there.level, gone.level) == (Level.OK, Level.PROBLEM)
+    assert "Connection refused" in gone.message
+    assert listener.blocks == []
 
 
 def test_what_is_paused_is_a_warning_that_names_the_way_on() -> None:

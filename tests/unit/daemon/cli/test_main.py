@@ -42,7 +42,8 @@ def test_all_promised_commands_are_there() -> None:
     paths = {" ".join(path) for path, _ in every_command(root)}
     for group, names in {
         "jobs": "list show tail retry cancel",
-        "series": "list show release discard",
+        "series": "list show release discard reissue",
+        "results": "list show retract",
         "rules": "list test explain",
         "peers": "list suggest forget",
         "bundle": "list show lint selftest",
@@ -61,6 +62,11 @@ def test_every_command_and_every_option_has_help() -> None:
         if not getattr(parameter, "help", None)
     ]
     assert silent == []
+
+
+def test_help_swallows_no_name_in_brackets(runner: CliRunner) -> None:
+    for path, _ in every_command(typer.main.get_command(app)):
+        assert "[]" not in runner.invoke(app, [*path, "--help"]).output, path
 
 
 def test_help_documents_the_exit_codes(runner: CliRunner) -> None:

@@ -23,8 +23,8 @@ NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 IN_A_WEEK = NOW + timedelta(days=7)
 
 
-def after(answer: Answer, attempts: int = 1, give_up_at: datetime | None = IN_A_WEEK) -> Decision:
-    return decide(answer, attempts, NOW, give_up_at, random.Random(1))
+def after(answer: Answer, attempts: int = 1, give_up_at: datetime | None = IN_A_WEEK, refusals: int = 0) -> Decision:
+    return decide(answer, attempts, NOW, give_up_at, random.Random(1), refusals)
 
 
 def test_who_has_it_is_not_told_again() -> None:
@@ -39,10 +39,10 @@ def test_who_does_not_answer_is_told_for_as_long_as_configured() -> None:
 
 
 def test_who_refuses_is_asked_for_some_hours_and_then_no_more() -> None:
-    waiting = after(Refused("AE"), attempts=PERMANENT_ATTEMPTS - 1)
+    waiting = after(Refused("AE"), attempts=1000, refusals=PERMANENT_ATTEMPTS - 1)
     assert isinstance(waiting, RetryLater)
     assert waiting.reason is Reason.REFUSED_MESSAGE
-    assert after(Refused("AE"), attempts=PERMANENT_ATTEMPTS) == Discard(Reason.REFUSED_MESSAGE)
+    assert after(Refused("AE"), refusals=PERMANENT_ATTEMPTS) == Discard(Reason.REFUSED_MESSAGE)
 
 
 def test_a_receiver_may_put_us_off_for_an_hour_and_not_beyond_the_end() -> None:

@@ -14,6 +14,7 @@ from support.told import facts_of, notify_job
 
 from hounsfield.daemon.notifications.facts import ResultFacts
 from hounsfield.daemon.notifications.oru import Addressing, escape, oru_r01
+from hounsfield.daemon.results.profile import Profile
 from hounsfield.storage.states import Outcome, ResultKind
 
 ADDRESSED = Addressing(sending_facility="Klinikum Köln", receiving_application="RIS|1", receiving_facility="Radiologie")
@@ -94,8 +95,9 @@ def test_a_series_that_was_not_analysed_has_a_reason_and_no_number(tmp_path: Pat
     assert "SCORE" not in rows
 
 
-def test_an_unflagged_result_names_no_finding_that_could_be_taken_for_one(tmp_path: Path) -> None:
-    message = message_of(facts_of(tmp_path, Outcome.NEGATIVE))
+@pytest.mark.parametrize("profile", [Profile(), Profile(code_absence=True)])
+def test_an_unflagged_result_names_no_finding_that_could_be_taken_for_one(tmp_path: Path, profile: Profile) -> None:
+    message = message_of(facts_of(tmp_path, Outcome.NEGATIVE, profile=profile))
     assert "1386000" not in observations(message)
     assert not any(str(row[8]) for row in message.segments("OBX"))
 

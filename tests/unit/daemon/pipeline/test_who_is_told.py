@@ -106,7 +106,7 @@ HL7 = '[[notify]]\nname = "worklist"\nkind = "hl7"\nhost = "127.0.0.1"\nport = 2
 def test_a_rule_may_name_a_notify_and_no_two_share_a_name(tmp_path: Path) -> None:
     Settings(
         notify=[{"name": "worklist", "kind": "hl7", "host": "127.0.0.1", "port": 1}],
-        rule=[{"name": "heads", "analyse": "ich-demo", "destinations": ["worklist"]}],
+        rule=[{"name": "heads", "bundle": "ich-demo", "destinations": ["worklist"]}],
     )
     folder = '[[destination]]\nname = "worklist"\nkind = "folder"\nfolder = "/results"\n'
     assert "notify[0].name" in refused(tmp_path, folder + HL7)

@@ -64,6 +64,20 @@ def measured_on(*numbers: int) -> list[str]:
     return [f"      CONTAINS IMAGE 121112,DCM = {SERIES}.{number}" for number in numbers]
 
 
+def scored(value: str, *numbers: int) -> list[str]:
+    return [
+        f"      CONTAINS NUM 122157,DCM = {value}",
+        *(line for number in numbers for line in _inferred_from(number)),
+    ]
+
+
+def _inferred_from(number: int) -> list[str]:
+    return [
+        "        INFERRED FROM SCOORD 121112,DCM",
+        f"          SELECTED FROM IMAGE 260753009,SCT = {SERIES}.{number}",
+    ]
+
+
 def evaluations(summary: str) -> list[str]:
     return [
         "  CONTAINS CONTAINER C0034375,UMLS",
@@ -98,15 +112,15 @@ def test_a_positive_report_has_a_group_for_the_series_and_one_for_each_flagged_s
         *library(2, 3),
         "  CONTAINS CONTAINER 126010,DCM",
         *GROUP,
-        "      CONTAINS NUM 122157,DCM = 0.930000",
+        *scored("0.930000", 2, 3),
         present,
         *measured_on(2, 3),
         *GROUP,
-        "      CONTAINS NUM 122157,DCM = 0.950000",
+        *scored("0.950000", 2),
         present,
         *measured_on(2),
         *GROUP,
-        "      CONTAINS NUM 122157,DCM = 0.700000",
+        *scored("0.700000", 3),
         present,
         *measured_on(3),
         *evaluations("111242"),
@@ -122,7 +136,8 @@ def test_a_flagged_frame_is_named_by_its_number_and_its_instance_stands_in_the_e
         for item in _references(document.ContentSequence)
     ]
     uid = str(image.SOPInstanceUID)
-    assert named == [(uid, 3), (uid, 4), (uid, 3), (uid, 4), (uid, 3), (uid, 4)]
+    of_library, of_series, of_slices = [(uid, 3), (uid, 4)], [(uid, 3), (uid, 4)] * 2, [(uid, 3)] * 2 + [(uid, 4)] * 2
+    assert named == [*of_library, *of_series, *of_slices]
     (study,) = document.CurrentRequestedProcedureEvidenceSequence
     (series_item,) = study.ReferencedSeriesSequence
     assert [str(one.ReferencedSOPInstanceUID) for one in series_item.ReferencedSOPSequence] == [uid]
@@ -149,7 +164,7 @@ def test_a_negative_report_has_its_score_and_says_nothing_about_presence() -> No
         *library(4, 3, 2),
         "  CONTAINS CONTAINER 126010,DCM",
         *GROUP,
-        "      CONTAINS NUM 122157,DCM = 0.040000",
+        *scored("0.040000", 4, 3, 2),
         *measured_on(4, 3, 2),
         *evaluations("111241"),
     ]
@@ -163,8 +178,24 @@ def test_a_report_of_a_series_not_analysed_has_no_number_and_an_undetermined_fin
         *GROUP,
         "      CONTAINS CODE 1386000,SCT = 373068000,SCT",
         *measured_on(3),
+        "      CONTAINS SCOORD 111030,DCM",
+        f"        SELECTED FROM IMAGE 260753009,SCT = {SERIES}.3",
         *evaluations("111245"),
     ]
+
+
+def test_the_region_of_a_score_is_its_whole_image() -> None:
+    (number, *_) = _items(report(request()).ContentSequence, "122157")
+    region = number.ContentSequence[0]
+    corners = [0, 0, 16, 0, 16, 16, 0, 16, 0, 0]
+    assert (region.GraphicType, [float(value) for value in region.GraphicData]) == ("POLYLINE", corners)
+
+
+def test_an_image_that_does_not_say_its_size_has_no_region() -> None:
+    sources = series(4, Rows=None)
+    found = [item.ValueType for item in _items(report(request(sources=sources)).ContentSequence)]
+    assert "NUM" in found
+    assert "SCOORD" not in found
 
 
 def test_templates_are_named_where_they_begin() -> None:
