@@ -73,6 +73,11 @@ def open_database(url: str | None, home: Path) -> Database:
     except StorageError:
         transactions.close()
         raise
+    return stores_over(transactions, path)
+
+
+def stores_over(transactions: Transactions, file: Path | None) -> Database:
+    """Return all stores over the connections to a database that is at the needed schema."""
     return Database(
         series=SqlSeriesStore(transactions),
         jobs=SqlJobStore(transactions),
@@ -83,5 +88,5 @@ def open_database(url: str | None, home: Path) -> Database:
         recalls=SqlRecallStore(transactions),
         feedback=SqlFeedbackStore(transactions),
         transactions=transactions,
-        file=path,
+        file=file,
     )

@@ -53,8 +53,10 @@ class Withdrawal:
     """How many had not ended, notifications too."""
     reached: tuple[str, ...]
     """Names of the destinations that have its objects, or may have: a try may fail after the object has arrived."""
+    told: tuple[str, ...]
+    """Names of those who were notified of it, or may have been."""
     planned: bool
-    """Whether it was ever to be delivered anywhere."""
+    """Whether it was ever to be delivered anywhere, or anybody to be told of it."""
 
 
 class RecallStore(Protocol):
@@ -65,6 +67,9 @@ class RecallStore(Protocol):
 
     def is_retracted(self, result_set_id: int) -> bool:
         """Whether a retraction names this result set."""
+
+    def outlook(self, result_set_id: int) -> Withdrawal | None:
+        """Return what :meth:`withdraw` would do now; nothing is changed."""
 
     def withdraw(self, result_set_id: int, now: datetime) -> Withdrawal | None:
         """Cancel the deliveries and notifications of a result set that have not ended; None if there is no such set.

@@ -15,9 +15,13 @@ from hounsfield.storage.registration import lock_series
 from hounsfield.storage.retractions import is_taken_back
 from hounsfield.storage.rows import AnyRow, reason_or_none
 from hounsfield.storage.states import TRANSITIONS, JobAction, JobKind, JobState, Outcome, Reason, ResultKind, Stage
-from hounsfield.storage.tables import delivered_object, job, result_set, series
+from hounsfield.storage.tables import delivered_object, event, job, result_set, series
 from hounsfield.storage.transactions import Transactions
 
+NOTHING_SENT = frozenset(
+    {Reason.PATIENT_CHANGED, Reason.REJECTED, Reason.RESULT_CHANGED, Reason.NO_SUCH_RESULT, Reason.UNKNOWN_SENDER}
+)
+"""Why a try ended before any object was sent."""
 _MOST_OF_A_NAME = 128
 """Characters kept of who did it."""
 
@@ -39,6 +43,15 @@ class SqlRecallStore:
         with self._transactions.read() as connection:
             return _is_retracted(connection, result_set_id)
 
+    def outlook(self, result_set_id: int) -> Withdrawal | None:
+        """Say what would be cancelled."""
+        with self._transactions.read() as connection:
+            if not _exists(connection, result_set_id):
+                return None
+            query = select(job).where(job.c.result_set_id == result_set_id, job.c.kind != JobKind.INFER)
+            rows = list(connection.execute(query.order_by(job.c.id)).all())
+            return _withdrawal(connection, rows, sum(map(_can_be_cancelled, rows)))
+
     def withdraw(self, result_set_id: int, now: datetime) -> Withdrawal | None:
         """Cancel what has not ended."""
         with self._transactions.write() as connection:
@@ -47,18 +60,10 @@ class SqlRecallStore:
                 return None
             rows = _deliveries(connection, result_set_id)
             change = JobChange(JobAction.CANCEL, now, Reason.RETRACTED)
-            events = [
-                change_job(connection, row, change, **NO_LEASE)
-                for row in rows
-                if (JobState(row.state), JobAction.CANCEL) in TRANSITIONS
-            ]
+            events = [change_job(connection, row, change, **NO_LEASE) for row in rows if _can_be_cancelled(row)]
+            done = _withdrawal(connection, rows, len(events))  # as it was before they were cancelled
             append_events(connection, events)
-            sent = [row for row in rows if row.kind == JobKind.DELIVER]
-            return Withdrawal(
-                cancelled=len(events),
-                reached=tuple(row.destination for row in sent if _may_have_arrived(connection, row)),
-                planned=bool(sent),
-            )
+            return done
 
     def retract(
         self, infer_id: int, result: ResultSet, deliveries: Sequence[DeliveryRequest], now: datetime, by: str
@@ -144,12 +149,37 @@ def _deliveries(connection: Connection, result_set_id: int) -> list[AnyRow]:
     return [row for row in found if row is not None]
 
 
+def _exists(connection: Connection, result_set_id: int) -> bool:
+    return connection.execute(select(result_set.c.id).where(result_set.c.id == result_set_id)).first() is not None
+
+
+def _can_be_cancelled(row: AnyRow) -> bool:
+    return (JobState(row.state), JobAction.CANCEL) in TRANSITIONS
+
+
+def _withdrawal(connection: Connection, rows: Sequence[AnyRow], cancelled: int) -> Withdrawal:
+    arrived = [row for row in rows if _may_have_arrived(connection, row)]
+    return Withdrawal(
+        cancelled=cancelled,
+        reached=tuple(row.destination for row in arrived if row.kind == JobKind.DELIVER),
+        told=tuple(row.destination for row in arrived if row.kind == JobKind.NOTIFY),
+        planned=bool(rows),
+    )
+
+
 def _may_have_arrived(connection: Connection, row: AnyRow) -> bool:
-    """Whether a courier ever held it: an object may have arrived though the answer to it was lost."""
-    if row.fence:
+    """Whether an object was answered for, or a courier had the job in hand and it is not known that it sent nothing.
+
+    An object may have arrived though the answer to it was lost.
+    """
+    answered = select(delivered_object.c.job_id).where(delivered_object.c.job_id == row.id).limit(1)
+    if connection.execute(answered).first() is not None:
         return True
-    query = select(delivered_object.c.job_id).where(delivered_object.c.job_id == row.id).limit(1)
-    return connection.execute(query).first() is not None
+    changes = select(event.c.from_state, event.c.to_state, event.c.reason).where(event.c.job_id == row.id)
+    found = [one for one in connection.execute(changes) if one.from_state != one.to_state]
+    tries = sum(one.to_state == JobState.RUNNING for one in found)
+    in_vain = sum(one.from_state == JobState.RUNNING and one.reason in NOTHING_SENT for one in found)
+    return bool(row.fence) and (not tries or tries > in_vain)
 
 
 def _is_retracted(connection: Connection, result_set_id: int) -> bool:

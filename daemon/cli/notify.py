@@ -17,7 +17,7 @@ def group() -> None:
 
 @app.command("test")
 def send_test(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a [[notify]].")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help=r"The name of a [\[notify]].")],
     config: ConfigOption = None,
 ) -> None:
     """Send a message that is marked as a test and about nobody; exit 1 if it is not accepted."""

@@ -63,7 +63,7 @@ def _who_may_send(settings: "Settings") -> str:
 
 @app.command()
 def suggest(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Print [[peer]] tables, ready to paste, for senders that no [[peer]] knows; most frequent first.
+    r"""Print [\[peer]] tables, ready to paste, for senders that no [\[peer]] knows; most frequent first.
 
     These were refused, or admitted by dicom.learning. Comments tell when and how often they came; what a table does
     not mend, such as another called AE title, stands in comments too.

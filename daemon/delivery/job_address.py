@@ -49,11 +49,6 @@ def queries_at(destination: Destination, calling_ae: str, senders: Senders) -> P
     return peer_of
 
 
-def query_peer(destination: Destination, calling_ae: str) -> QueryPeer | None:
-    """Return who answers C-FIND for a destination of kind "dicom"; None for the others."""
-    return _asked_at(destination, address_of(destination, calling_ae)) if destination.kind == "dicom" else None
-
-
 def _asked_at(destination: Destination, address: Address) -> QueryPeer:
     return QueryPeer(
         host=address.host,

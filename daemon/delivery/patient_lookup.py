@@ -4,8 +4,8 @@ from pydicom import Dataset
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.destinations import Destination
+from hounsfield.daemon.delivery.job_address import queries_at
 from hounsfield.daemon.delivery.patient_check import patient_at
-from hounsfield.daemon.delivery.query_peer import asks_query
 from hounsfield.daemon.delivery.senders import Senders
 from hounsfield.daemon.errors import DeliveryError
 from hounsfield.storage.records import JobRecord
@@ -21,7 +21,7 @@ class PatientLookup:
 
     def __call__(self, destination: Destination, job: JobRecord, study_uid: str) -> Dataset:
         """Return the patient, raw, with the character set; raise :class:`DeliveryError` where none is named."""
-        peer = asks_query(destination, self._calling_ae, self._senders)(job)
+        peer = queries_at(destination, self._calling_ae, self._senders)(job)
         if peer is None:
             raise DeliveryError("nobody can be asked for the patient of the study")
         return patient_at(peer, study_uid, self._clock.monotonic)

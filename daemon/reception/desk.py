@@ -180,10 +180,7 @@ class Desk:
 
     def _on_report(self, event: Any) -> tuple[int, None]:
         """Take what a destination reports of storage commitment; it comes the library's own way."""
-        is_agreed = str(event.context.abstract_syntax) == COMMITMENT
-        if self._take_report is None or not is_agreed:
-            return _NO_SUCH_CLASS, None
-        return take_event(event, self._take_report), None
+        return (_NO_SUCH_CLASS if self._take_report is None else take_event(event, self._take_report)), None
 
     def _begin(self, association: Association, said: Claim, context: AcceptedContext) -> Arrival:
         entry = self._open.get(association)

@@ -24,8 +24,6 @@ class Words:
     """Value of (121049,DCM,"Language of Content Item and Descendants"), PS3.16 TID 1204."""
     labels: PageLabels
     """The words of the pictures; those of the verdict are the same everywhere."""
-    head: str
-    """``{short}``, ``{verdict}``: how every sentence about the result begins."""
     score: str
     probability: str
     """For a calibrated bundle."""
@@ -63,7 +61,6 @@ class Words:
 _ENGLISH = Words(
     language=codes.ENGLISH,
     labels=labels.ENGLISH,
-    head="AI {short}: {verdict}",
     score="score",
     probability="probability",
     short_probability="probability",
@@ -89,7 +86,6 @@ _ENGLISH = Words(
 _GERMAN = Words(
     language=codes.GERMAN,
     labels=labels.GERMAN,
-    head="KI {short}: {verdict}",
     score="Score",
     probability="Wahrscheinlichkeit",
     short_probability="Wahrsch.",
@@ -132,6 +128,7 @@ _GERMAN = Words(
             Reason.MODEL_CRASHED: "Analyse abgestuerzt",
             Reason.BUNDLE_GONE: "Modell nicht mehr installiert",
             Reason.TOO_FEW_SLICES: "zu wenige Schichten",
+            Reason.RETRACTED: "Ergebnis zurueckgezogen",
             Reason.AMBIGUOUS_GEOMETRY: "mehrere Schichten an einem Ort",
         }
     ),

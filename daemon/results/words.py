@@ -137,8 +137,7 @@ def _verdict(request: ReportRequest) -> str:
 
 def _head(request: ReportRequest, score: str) -> str:
     """ "AI ICH: FLAGGED score 0.93", or "AI ICH: NOT ANALYSED"."""
-    verdict = f"{_verdict(request)} {score}".rstrip()
-    return words_of(request).head.format(short=request.bundle.short, verdict=verdict)
+    return f"{words_of(request).labels.assistant} {request.bundle.short}: {_verdict(request)} {score}".rstrip()
 
 
 def _score(request: ReportRequest, probability: str) -> str:

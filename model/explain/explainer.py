@@ -1,6 +1,7 @@
 """Explains the slices that are shown: an attribution over the tensor, put back into the pixels of the slice."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,24 +69,29 @@ class SliceExplainer:
         return found
 
 
+MOST_SECONDS = 2.0
+"""A heatmap that makes a result wait for longer is worth less than the wait."""
 _WAYS: tuple[Callable[[Predictor], Attribution], ...] = (HiResCam.of, InputGradient.of, Occlusion.of)
 
 
-def explainer_for(predictor: Predictor) -> Explainer:
+def explainer_for(predictor: Predictor, clock: Callable[[], float] = time.perf_counter) -> Explainer:
     """Return the best explainer that a loaded model allows, warm.
 
     The maps of a Keras model's last layers, else the gradient at its input, else what covering parts of the slice
-    does to the score. Raises ExplanationError if none of them works.
+    does to the score. Raises ExplanationError if none of them works, or takes more than two seconds a slice.
     """
     blank = np.zeros(predictor.bundle.manifest.input.shape, np.float32)
-    steps: Sequence[Step] = predictor.bundle.manifest.preprocessing.steps
     said: list[str] = []
     for way in _WAYS:
         try:
             attribution = way(predictor)
             attribution.heat(blank)
+            started = clock()
+            attribution.heat(blank)
         except ExplanationError as error:
             said.append(str(error))
-        else:
-            return SliceExplainer(tuple(steps), attribution)
+            continue
+        if clock() - started <= MOST_SECONDS:
+            return SliceExplainer(tuple(predictor.bundle.manifest.preprocessing.steps), attribution)
+        said.append(f"{attribution.method} takes more than {MOST_SECONDS:.0f} s a slice")
     raise ExplanationError("; ".join(said))

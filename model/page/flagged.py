@@ -20,7 +20,7 @@ def draw_flagged(content: PageContent, one: PageSlice, page: int, pages: int) ->
     canvas = Canvas(WIDTH, HEIGHT, BACKGROUND)
     labels = content.labels
     heading = labels.flagged_slice_page.format(number=one.number, count=len(content.slice_scores))
-    canvas.text(f"AI {content.short}  {heading}", _MARGIN, 28, 20, TEXT, weight=BOLD)
+    canvas.text(f"{labels.assistant} {content.short}  {heading}", _MARGIN, 28, 20, TEXT, weight=BOLD)
     if one.score is not None:
         shown = f"{content.score_word} {number(one.score, content.slice_threshold)}"
         canvas.text(shown, WIDTH - _MARGIN, 28, 20, AMBER, weight=BOLD, align="right")

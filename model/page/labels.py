@@ -11,6 +11,8 @@ from dataclasses import dataclass
 class PageLabels:
     """The words of one language."""
 
+    assistant: str
+    """What has spoken, before the name of the finding."""
     flagged: str
     not_flagged: str
     not_analysed: str
@@ -61,6 +63,7 @@ class PageLabels:
 
 
 ENGLISH = PageLabels(
+    assistant="AI",
     flagged="FLAGGED",
     not_flagged="NOT FLAGGED",
     not_analysed="NOT ANALYSED",
@@ -95,6 +98,7 @@ ENGLISH = PageLabels(
 )
 
 GERMAN = PageLabels(
+    assistant="KI",
     flagged="MARKIERT",
     not_flagged="NICHT MARKIERT",
     not_analysed="NICHT ANALYSIERT",

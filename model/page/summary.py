@@ -55,7 +55,7 @@ def draw_summary(content: PageContent, tallest: int = TALLEST) -> Sheet:
 
 
 def _header(canvas: Canvas, content: PageContent, y: int) -> int:
-    title = f"AI {content.short}"
+    title = f"{content.labels.assistant} {content.short}"
     canvas.text(title, _MARGIN, y + 29, 28, TEXT, weight=BOLD)
     after = _MARGIN + canvas.measure(title, 28, BOLD) + 14
     canvas.text(content.bundle, after, y + 29, 16, MUTED)

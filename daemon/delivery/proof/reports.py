@@ -13,6 +13,7 @@ from pydicom.filereader import read_dataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from hounsfield.daemon.clock import Clock
+from hounsfield.daemon.reception.contexts import COMMITMENT
 from hounsfield.daemon.reception.dataset_walk import DatasetWalk
 from hounsfield.daemon.reception.status import InstanceRefused
 from hounsfield.storage.commitments import AnswerTaken, CommitmentAnswer, CommitmentStore
@@ -24,6 +25,7 @@ SYNTAXES = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 ALL_KEPT, FAILURES_EXIST = 1, 2
 """Event Type IDs (PS3.4 table J.3-2)."""
 _SUCCESS, _PROCESSING_FAILURE, _NO_SUCH_EVENT, _INVALID_VALUE = 0x0000, 0x0110, 0x0113, 0x0115
+_NO_SUCH_CLASS = 0x0118
 _MOST_BYTES = 1024 * 1024
 _MOST_ITEMS = 4096
 _LONGEST_UID = 64
@@ -142,7 +144,9 @@ class ReportDesk:
 
 
 def take_event(event: Any, take: TakeReport) -> int:
-    """Hand on the N-EVENT-REPORT of an event of the library; return the status of the answer."""
-    information = event.request.EventInformation
-    data = b"" if information is None else information.getvalue()
-    return take(event.request.EventTypeID, data, str(event.context.transfer_syntax))
+    """Hand on an N-EVENT-REPORT (an event of the library) of storage commitment; return the status of our answer."""
+    request = event.request
+    if {str(event.context.abstract_syntax), str(request.AffectedSOPClassUID)} != {COMMITMENT}:
+        return _NO_SUCH_CLASS
+    data = b"" if request.EventInformation is None else request.EventInformation.getvalue()
+    return take(request.EventTypeID, data, str(event.context.transfer_syntax))

@@ -14,12 +14,9 @@ from sqlalchemy import event, select
 from support.single_registration import SingleRegistration
 from support.stored import BUNDLE, WHOLE, association, at, receipt
 
-from hounsfield.storage.engine import Database, default_url
+from hounsfield.storage.engine import Database, default_url, stores_over
 from hounsfield.storage.errors import DatabaseUnavailable, StorageError
-from hounsfield.storage.job_store import SqlJobStore
-from hounsfield.storage.peer_store import SqlPeerStore
 from hounsfield.storage.records import AssociationEnd, AssociationRecord, InstanceReceipt, SeriesRecord
-from hounsfield.storage.series_store import SqlSeriesStore
 from hounsfield.storage.states import AssociationEnding, Reason
 from hounsfield.storage.tables import metadata
 from hounsfield.storage.transactions import Transactions, make_engine, parse_url
@@ -179,12 +176,7 @@ def opened(template: Path, folder: Path) -> Iterator[Database]:
     engine = make_engine(parse_url(default_url(folder)))
     event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
     transactions = Transactions(engine)
-    yield Database(
-        series=SqlSeriesStore(transactions),
-        jobs=SqlJobStore(transactions),
-        peers=SqlPeerStore(transactions),
-        transactions=transactions,
-    )
+    yield stores_over(transactions, folder / "hounsfield.db")
     transactions.close()
 
 

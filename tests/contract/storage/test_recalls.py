@@ -70,18 +70,42 @@ def test_a_try_that_failed_may_have_arrived_also_after_it_was_queued_anew(databa
     assert present(database.recalls.withdraw(first_set(database), at(50))).reached == ("pacs",)
 
 
-def test_a_held_delivery_is_cancelled_too(database: Database) -> None:
+def test_a_held_delivery_is_cancelled_too_and_nothing_of_it_has_arrived(database: Database) -> None:
     analysed(database)
     assert database.jobs.hold_delivery(claimed(database, JobKind.DELIVER, 40), Reason.PATIENT_CHANGED, at(41))
-    assert present(database.recalls.withdraw(first_set(database), at(50))).cancelled == 1
+    withdrawal = present(database.recalls.withdraw(first_set(database), at(50)))
+    assert (withdrawal.cancelled, withdrawal.reached) == (1, ())
 
 
-def test_notifications_are_cancelled_but_nobody_is_told_of_objects_they_never_got(database: Database) -> None:
+def test_one_try_of_many_that_may_have_arrived_is_enough(database: Database) -> None:
+    analysed(database)
+    for seconds, reason in ((40, Reason.REJECTED), (50, Reason.UNREACHABLE), (60, Reason.REJECTED)):
+        claim = claimed(database, JobKind.DELIVER, seconds)
+        assert database.jobs.retry_later(claim, reason, at(seconds + 1), at(seconds))
+    assert present(database.recalls.withdraw(first_set(database), at(70))).reached == ("pacs",)
+
+
+def test_a_look_says_what_a_withdrawal_would_do_and_changes_nothing(database: Database) -> None:
+    analysed(database, "pacs", "viewer")
+    sent(database)
+    seen = database.recalls.outlook(first_set(database))
+    assert deliveries(database, first_set(database))["viewer"].state is JobState.AVAILABLE
+    assert database.recalls.withdraw(first_set(database), at(50)) == seen
+    assert database.recalls.outlook(4711) is None
+
+
+@pytest.mark.parametrize("tried", [False, True])
+def test_notifications_are_cancelled_and_those_that_may_have_arrived_are_named_apart_from_objects(
+    database: Database, tried: bool
+) -> None:
     closed(database)
     told = replace(to("his")[0], kind=JobKind.NOTIFY)
     assert database.jobs.complete_infer(claimed(database), result(), [told], at(31), {})
+    if tried:
+        assert database.jobs.retry_later(claimed(database, JobKind.NOTIFY, 40), Reason.NO_ANSWER, at(60), at(41))
     withdrawal = present(database.recalls.withdraw(first_set(database), at(50)))
-    assert (withdrawal.cancelled, withdrawal.reached, withdrawal.planned) == (1, (), False)
+    assert (withdrawal.cancelled, withdrawal.reached, withdrawal.planned) == (1, (), True)
+    assert withdrawal.told == (("his",) if tried else ())
 
 
 def test_withdrawing_twice_does_nothing_the_second_time(database: Database) -> None:

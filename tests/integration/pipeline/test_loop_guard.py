@@ -5,13 +5,14 @@ Each role is sent through the real SCP with any mixture of changes that archives
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.uid import (
     CTImageStorage,
     ExplicitVRBigEndian,
@@ -24,6 +25,7 @@ from support.ct_factory import ct_series
 from support.site import Site, site
 
 from hounsfield.daemon.results.registry import WRITERS
+from hounsfield.daemon.results.retraction import Rejection, rejection_note
 from hounsfield.storage.states import Reason, SeriesState
 
 NATIVE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian)
@@ -130,12 +132,14 @@ def is_recognised(role: str, coerced: Dataset, original: Dataset) -> bool:
 
 
 @pytest.mark.parametrize("role", list(WRITERS))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     changes=st.lists(st.sampled_from(COERCIONS), unique=True),
     syntax=st.sampled_from(NATIVE),
     calling=st.sampled_from(["PACS", "ROUTER", "HOUNSFIELD", "CT1"]),
 )
+@example(changes=list(COERCIONS), syntax=ImplicitVRLittleEndian, calling="ROUTER")
+@example(changes=[], syntax=ExplicitVRLittleEndian, calling="PACS")
 def test_a_coerced_result_is_never_analysed_and_never_an_opinion(
     here: Site, role: str, changes: list[Callable[[Dataset], None]], syntax: str, calling: str
 ) -> None:
@@ -191,6 +195,25 @@ def test_pages_that_a_gateway_turned_into_ct_images_are_ours_by_any_mark(here: S
     assert series is not None
     assert (series.state, series.reason) == (SeriesState.SKIPPED, Reason.OWN_RESULT)
     assert len(here.jobs()) == 1
+
+
+def test_a_rejection_note_of_ours_that_an_archive_changed_is_no_opinion_on_what_it_takes_back(here: Site) -> None:
+    report = here.result("sr")
+    rejection = Rejection(
+        objects=(here.bench.app.files.path(str(report.SOPInstanceUID)),),
+        profile="",
+        words="",
+        created=here.bench.clock.now(),
+        timezone="UTC",
+    )
+    note = dcmread(BytesIO(rejection_note(rejection).content))
+    for change in COERCIONS:
+        change(note)
+    here.send([note])
+    assert here.feedback() == []
+    series = here.bench.app.database.series.find(str(note.SeriesInstanceUID))
+    assert series is not None
+    assert (series.state, series.reason) == (SeriesState.SKIPPED, Reason.OWN_RESULT)
 
 
 def honest(name: str) -> list[Dataset]:

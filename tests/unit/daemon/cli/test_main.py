@@ -64,6 +64,11 @@ def test_every_command_and_every_option_has_help() -> None:
     assert silent == []
 
 
+def test_help_swallows_no_name_in_brackets(runner: CliRunner) -> None:
+    for path, _ in every_command(typer.main.get_command(app)):
+        assert "[]" not in runner.invoke(app, [*path, "--help"]).output, path
+
+
 def test_help_documents_the_exit_codes(runner: CliRunner) -> None:
     result = runner.invoke(app, ["--help"])
     assert result.exit_code == 0

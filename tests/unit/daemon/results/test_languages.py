@@ -116,3 +116,10 @@ def test_german_results_deny_nothing_and_keep_the_words_of_the_bundle(outcome: O
     assert "nicht zur Diagnose" in comment(wanted)
     assert "Nicht zur Diagnose." in summary(wanted)
     assert "nicht fuer den klinischen Einsatz" in summary(request(profile=GERMAN, bundle=facts(banner="")))
+
+
+def test_the_pages_and_the_sentences_call_the_assistant_alike() -> None:
+    for outcome in Outcome:
+        wanted = request(outcome, profile=GERMAN)
+        assert summary(wanted).startswith(f"{WORDS['de'].labels.assistant} ICH: ")
+        assert series_description(wanted).startswith("KI ICH: ")

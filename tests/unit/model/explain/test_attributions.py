@@ -1,5 +1,6 @@
 """What needs TensorFlow: which way is taken for which model, and whether it finds what the model looks at."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,17 @@ def test_a_model_that_gives_no_scores_for_covered_slices_is_not_explained() -> N
 
     with pytest.raises(ExplanationError, match="partly covered"):
         Occlusion(refuses, 8).heat(np.zeros((SIDE, SIDE, 1), np.float32))
+
+
+@pytest.mark.parametrize(("seconds", "served"), [(1.9, True), (2.1, False)])
+def test_a_model_that_takes_too_long_to_explain_is_not_explained(tmp_path: Path, seconds: float, served: bool) -> None:
+    ticks = itertools.count(0.0, seconds)
+    loaded = predictor(tmp_path, spot())
+    if served:
+        assert explainer_for(loaded, lambda: next(ticks)).method == "HiResCAM"
+    else:
+        with pytest.raises(ExplanationError, match="occlusion takes more than 2 s a slice"):
+            explainer_for(loaded, lambda: next(ticks))
 
 
 def test_scores_are_the_same_whether_a_model_is_explained_or_not(tmp_path: Path) -> None:
