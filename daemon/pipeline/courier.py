@@ -44,7 +44,7 @@ from hounsfield.storage.records import Claim, ObjectDelivery, ResultObject
 from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.states import JobKind, Proof, Reason
 
-OVERDUE_EVERY = timedelta(minutes=5)
+OVERDUE_EVERY = timedelta(minutes=15)
 
 log = structlog.get_logger("hounsfield.courier")
 

@@ -1,14 +1,21 @@
 """What destinations do to a delivery, and what its job says: nothing is lost, nothing is called sent that is not."""
 
+import socket
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 from support.bench import Bench
 from support.couriers import FakeProver, FakeTransport, courier, delivery, reported, success, until
+from support.ct_factory import ct_series, write_series
 from support.query_peers import scripted
+from support.raw_scu import associated, store
+from support.reception import receiving
 from support.storage_peers import Request, StorageScript, stored
+from support.waiting import wait_until
 
 from hounsfield.daemon.delivery.association import Failure
 from hounsfield.daemon.delivery.plugs import Lost, NotYet, Unobtainable
@@ -206,3 +213,29 @@ def test_a_destination_gets_the_objects_of_its_profile(tmp_path: Path) -> None:
     courier(bench, german, transport=transport).work_one()
     assert delivery(bench).state is JobState.COMPLETED
     assert len(transport.sent[0][1]) == 2, "a result made before the profile existed is sent as it is"
+
+
+def test_intake_goes_on_while_a_courier_hangs_on_an_archive_that_says_nothing(waiting: Bench, tmp_path: Path) -> None:
+    reached, left = threading.Event(), threading.Event()
+
+    def black_hole(connection: socket.socket) -> None:
+        StorageScript().accept(connection)
+        reached.set()
+        left.wait(20)
+
+    path = write_series(tmp_path / "arrives", ct_series(1, name="late"))[0]
+    content = path.read_bytes()
+    data = content[144 + int.from_bytes(content[140:144], "little") :]
+    database = waiting.app.database
+    with scripted(black_hole) as port, receiving(tmp_path, store=database.series, own_results=database.jobs) as intake:
+        served = waiting.app.settings.destination[0].model_copy(update={"port": port, "dimse_timeout_seconds": 15.0})
+        stuck = threading.Thread(target=courier(waiting, served).work_one, daemon=True)
+        stuck.start()
+        assert reached.wait(10)
+        with associated(intake.port) as association:
+            assert store(association, data, str(dcmread(path).SOPInstanceUID)) == 0
+        wait_until(lambda: intake.receiver.unregistered == 0)
+        assert delivery(waiting).state is JobState.RUNNING, "the courier still hangs"
+        left.set()
+        stuck.join(20)
+    assert (delivery(waiting).state, delivery(waiting).reason) == (JobState.RETRYABLE, Reason.UNREACHABLE)
