@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from hounsfield.daemon.assembly.silence import SilenceWatch
     from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
     from hounsfield.daemon.config.destinations import Destination
+    from hounsfield.daemon.delivery.breaker import Circuit
     from hounsfield.daemon.delivery.outfit import Outfitter
+    from hounsfield.daemon.delivery.plugs import Transport
     from hounsfield.daemon.delivery.proof.reports import ReportDesk
     from hounsfield.daemon.delivery.senders import Senders
     from hounsfield.daemon.gates import Gate
@@ -338,7 +340,6 @@ class Application:
         return [self._courier(destination) for destination in self.settings.destination]
 
     def _courier(self, destination: "Destination") -> "Courier":
-        from hounsfield.daemon.delivery.breaker import Breaker
         from hounsfield.daemon.pipeline.courier import Courier
 
         jitter = random.Random()  # noqa: S311 - not a secret
@@ -349,18 +350,25 @@ class Application:
             transport=plugs.transport,
             prover=plugs.prover,
             patient_check=plugs.patient_check,
-            breaker=Breaker(
-                name=destination.name,
-                probe=plugs.transport.probe,
-                probe_seconds=destination.probe_seconds,
-                states=self.database.destination_states,
-                jobs=self.database.jobs,
-                clock=self.clock,
-                random_source=jitter,
-            ),
+            breaker=self._circuit(destination, plugs.transport, jitter),
             jobs=self.database.jobs,
             files=self.files,
             keeper=self._keeper(self.settings.worker.job_timeout_seconds, lambda: None),
+            clock=self.clock,
+            random_source=jitter,
+        )
+
+    def _circuit(self, destination: "Destination", transport: "Transport", jitter: random.Random) -> "Circuit":
+        from hounsfield.daemon.delivery.breaker import Breaker, SteadyCircuit
+
+        if destination.kind == "sender":
+            return SteadyCircuit()
+        return Breaker(
+            name=destination.name,
+            probe=transport.probe,
+            probe_seconds=destination.probe_seconds,
+            states=self.database.destination_states,
+            jobs=self.database.jobs,
             clock=self.clock,
             random_source=jitter,
         )

@@ -25,6 +25,19 @@ class DestinationState:
     """When it last gave an answer; written down at most twice a minute."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How many DELIVER jobs a destination has."""
+
+    waiting: int = 0
+    """To be sent, or to be proven."""
+    held: int = 0
+    """For a person."""
+    delivered: int = 0
+    given_up: int = 0
+    """Discarded or cancelled."""
+
+
 class DestinationStateStore(Protocol):
     """The state of each destination, for its courier and for people. Every method is one transaction."""
 
@@ -39,3 +52,6 @@ class DestinationStateStore(Protocol):
 
     def take_probe(self, name: str, due: datetime, again_at: datetime) -> bool:
         """Move the test that is due at ``due`` to ``again_at``; False when somebody else has it, or it is closed."""
+
+    def backlogs(self) -> dict[str, Backlog]:
+        """Return how many jobs each destination has that ever had one."""

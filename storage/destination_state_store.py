@@ -3,13 +3,24 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hounsfield.storage.destination_state import DestinationState
+from hounsfield.storage.destination_state import Backlog, DestinationState
 from hounsfield.storage.rows import AnyRow, reason_or_none
-from hounsfield.storage.tables import destination_state
+from hounsfield.storage.states import JobKind, JobState
+from hounsfield.storage.tables import destination_state, job
 from hounsfield.storage.transactions import Transactions
+
+_COUNTED_AS = {
+    JobState.AVAILABLE: "waiting",
+    JobState.RUNNING: "waiting",
+    JobState.RETRYABLE: "waiting",
+    JobState.HELD: "held",
+    JobState.COMPLETED: "delivered",
+    JobState.DISCARDED: "given_up",
+    JobState.CANCELLED: "given_up",
+}
 
 
 class SqlDestinationStateStore:
@@ -47,6 +58,20 @@ class SqlDestinationStateStore:
         )
         with self._transactions.write() as connection:
             return connection.execute(update(destination_state).where(mine).values(probe_at=again_at)).rowcount == 1
+
+    def backlogs(self) -> dict[str, Backlog]:
+        """Return how many jobs each destination has."""
+        query = (
+            select(job.c.destination, job.c.state, func.count())
+            .where(job.c.kind == JobKind.DELIVER)
+            .group_by(job.c.destination, job.c.state)
+        )
+        counts: dict[str, dict[str, int]] = {}
+        with self._transactions.read() as connection:
+            for destination, state, count in connection.execute(query):
+                of_one = counts.setdefault(destination, dict.fromkeys(_COUNTED_AS.values(), 0))
+                of_one[_COUNTED_AS[JobState(state)]] += count
+        return {destination: Backlog(**of_one) for destination, of_one in counts.items()}
 
 
 def _record(row: AnyRow) -> DestinationState:

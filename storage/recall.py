@@ -53,8 +53,10 @@ class Withdrawal:
     """How many had not ended, notifications too."""
     reached: tuple[str, ...]
     """Names of the destinations that have its objects, or may have: a try may fail after the object has arrived."""
+    told: tuple[str, ...]
+    """Names of those who were notified of it, or may have been."""
     planned: bool
-    """Whether it was ever to be delivered anywhere."""
+    """Whether it was ever to be delivered anywhere, or anybody to be told of it."""
 
 
 class RecallStore(Protocol):

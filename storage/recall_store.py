@@ -158,11 +158,12 @@ def _can_be_cancelled(row: AnyRow) -> bool:
 
 
 def _withdrawal(connection: Connection, rows: Sequence[AnyRow], cancelled: int) -> Withdrawal:
-    sent = [row for row in rows if row.kind == JobKind.DELIVER]
+    arrived = [row for row in rows if _may_have_arrived(connection, row)]
     return Withdrawal(
         cancelled=cancelled,
-        reached=tuple(row.destination for row in sent if _may_have_arrived(connection, row)),
-        planned=bool(sent),
+        reached=tuple(row.destination for row in arrived if row.kind == JobKind.DELIVER),
+        told=tuple(row.destination for row in arrived if row.kind == JobKind.NOTIFY),
+        planned=bool(rows),
     )
 
 

@@ -97,6 +97,11 @@ def warnings_of(settings: "Settings", manifests: "list[Manifest]") -> list[str]:
         for destination in settings.destination
         if not destination.send_not_analysed
     ]
+    if settings.feedback.agree and settings.dicom.accept == "ct":
+        warnings.append(
+            'feedback.agree names document titles, but dicom.accept = "ct" refuses documents: no feedback will come. '
+            'Set it to "ct+companions"'
+        )
     return [*warnings, *_profile_warnings(settings), *_warnings_of_notifiers(settings, manifests)]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from hounsfield.daemon.cli.delivery_views import DELIVERY_COLUMNS, Delivery, delivery_json, delivery_rows
 from hounsfield.daemon.cli.job_views import job_json, job_more, subject
 from hounsfield.daemon.cli.output import console, local, show_table
 from hounsfield.daemon.cli.retraction_views import retracted_words, retraction_of
@@ -14,8 +15,8 @@ from hounsfield.daemon.cli.verdict_views import evidence_lines, verdict_text
 from hounsfield.daemon.cli.words import number, reason_words, verdict
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.storage.ports import JobStore
-from hounsfield.storage.records import EventRecord, JobRecord, ObjectDelivery, StoredResultSet
-from hounsfield.storage.states import JobKind, JobState
+from hounsfield.storage.records import EventRecord, JobRecord, ResultObject, StoredResultSet
+from hounsfield.storage.states import JobKind
 
 PAGE = 500
 LABEL = 18
@@ -31,14 +32,6 @@ class ObjectPlace:
     size: int
     file: Path
     preview: Path | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One destination of the result set and what it answered."""
-
-    job: JobRecord
-    sent: tuple[ObjectDelivery, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +68,7 @@ class JobDetail:
                 }
                 for one in self.objects
             ],
-            "deliveries": [_delivery_json(delivery) for delivery in self.deliveries],
+            "deliveries": [delivery_json(delivery) for delivery in self.deliveries],
             "result": None if self.result is None else self.result.detail,
             "retracted_at": None if self.retraction is None else self.retraction.created_at,
         }
@@ -89,7 +82,7 @@ def describe(job: JobRecord, jobs: JobStore, home: Path) -> JobDetail:
         job=job,
         events=tuple(_all_events(jobs, job.id)),
         objects=() if result is None else tuple(_places(result, home)),
-        deliveries=tuple(_deliveries(job, jobs)),
+        deliveries=tuple(_deliveries(job, jobs, () if result is None else result.objects)),
         result=result,
         retraction=None if result is None else retraction_of(jobs, result),
     )
@@ -115,13 +108,13 @@ def _places(result: StoredResultSet, home: Path) -> list[ObjectPlace]:
     ]
 
 
-def _deliveries(job: JobRecord, jobs: JobStore) -> list[Delivery]:
+def _deliveries(job: JobRecord, jobs: JobStore, objects: tuple[ResultObject, ...]) -> list[Delivery]:
     """Return the job itself for DELIVER and NOTIFY; for INFER every job that sends or tells its result set."""
     if job.kind is not JobKind.INFER:
         related = [job]
     else:
         related = [] if job.result_set_id is None else jobs.deliveries_of(job.result_set_id)
-    return [Delivery(job=one, sent=tuple(jobs.delivered_objects(one.id))) for one in related]
+    return [Delivery(job=one, sent=tuple(jobs.delivered_objects(one.id)), objects=objects) for one in related]
 
 
 def _event_json(event: EventRecord) -> dict[str, object]:
@@ -135,20 +128,6 @@ def _event_json(event: EventRecord) -> dict[str, object]:
         "reason": None if event.reason is None else event.reason.value,
         "seconds": event.seconds,
         "detail": event.detail,
-    }
-
-
-def _delivery_json(delivery: Delivery) -> dict[str, object]:
-    return {
-        "job": delivery.job.id,
-        "destination": delivery.job.destination,
-        "state": delivery.job.state.value,
-        "proof": delivery.job.proof.value,
-        "reason": None if delivery.job.reason is None else delivery.job.reason.value,
-        "objects": [
-            {"sop_instance_uid": one.sop_instance_uid, "status": f"{one.status:04X}", "at": one.at}
-            for one in delivery.sent
-        ],
     }
 
 
@@ -178,9 +157,7 @@ def print_detail(detail: JobDetail) -> None:
         )
     if detail.deliveries:
         screen.print()
-        show_table(
-            ("destination", "job", "state", "reason", "object", "status", "at"), _delivery_rows(detail.deliveries)
-        )
+        show_table(DELIVERY_COLUMNS, delivery_rows(detail.deliveries))
 
 
 def _head(job: JobRecord) -> list[tuple[str, str]]:
@@ -233,15 +210,3 @@ def _why(event: EventRecord) -> str:
     answer = event.detail.get("answer")
     words = reason_words(event.reason)
     return f"{words} ({escape_controls(answer)})" if isinstance(answer, str) else words
-
-
-def _delivery_rows(deliveries: tuple[Delivery, ...]) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for delivery in deliveries:
-        job = delivery.job
-        head = (job.destination or "", str(job.id), job.state.value, reason_words(job.reason))
-        rows += [(*head, one.sop_instance_uid, f"{one.status:04X}", local(one.at)) for one in delivery.sent]
-        if not delivery.sent:
-            told = job.kind is JobKind.NOTIFY and job.state is JobState.COMPLETED
-            rows.append((*head, "", "told" if told else "not sent", local(job.updated_at) if told else ""))
-    return rows

@@ -9,6 +9,7 @@ from hounsfield.daemon.cli import (
     config,
     database,
     demo,
+    destinations,
     doctor,
     echo,
     feedback,
@@ -43,6 +44,7 @@ app.command("echo")(echo.echo)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.add_typer(jobs.app)
+app.command("destinations")(destinations.destinations)
 app.add_typer(series.app)
 app.add_typer(results.app)
 app.add_typer(rules.app)

@@ -27,6 +27,9 @@ FOLDING = frozenset(
         "takes",
         "means",
         "what to do",
+        "where",
+        "status",
+        "proof",
     }
 )
 """Columns whose values may take several lines on a narrow terminal; all others are short."""

@@ -50,8 +50,10 @@ class Retracting:
         note(f"{sum(one.cancelled for one in planned)} deliveries that wait are cancelled")
         for name, count in sorted(Counter(name for one in planned for name in one.notified).items()):
             note(f"{count} rejection notes go to {name}")
+        for name, count in sorted(Counter(name for one in planned for name in one.told).items()):
+            note(f"{count} notifications that a result was taken back go to {name}")
         for name in sorted({name for one in planned for name in one.unconfigured}):
-            note(f"destination {name} is not configured any more: its notes wait until it is")
+            note(f"{name} is not configured any more: its notes wait until it is")
 
     def act(self) -> None:
         """Take them back; raise :class:`CommandFailed` at the end for those that could not be."""
@@ -80,11 +82,12 @@ class Retracting:
                     "state": one.state.value,
                     "cancelled": one.cancelled,
                     "notified": list(one.notified),
+                    "told": list(one.told),
                     "corrected": one.corrected,
                 }
             )
             return
-        told = ", ".join(one.notified) or "nobody had it"
+        told = ", ".join((*one.notified, *one.told)) or "nobody had it"
         more = ", with a corrected report" if one.corrected else ""
         without = " (no corrected report could be made)" if self.order.corrected and not one.corrected else ""
         typer.echo(f"result {line.id} of job {line.job_id}: {one.state.value}; {told}{more}{without}")

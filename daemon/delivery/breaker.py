@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 
@@ -24,6 +25,27 @@ _OUT_OF_REACH = (Failure.UNREACHABLE, Failure.BUSY, Failure.REJECTED)
 _REASONS = {Failure.BUSY: Reason.REJECTED, Failure.REJECTED: Reason.REJECTED}
 
 log = structlog.get_logger("hounsfield.breaker")
+
+
+class Circuit(Protocol):
+    """Says whether a destination may be called now, and learns from how it went."""
+
+    def may_send(self) -> bool:
+        """Whether it may be called."""
+
+    def note(self, failure: Failure | None) -> None:
+        """Take note of how an association with the destination went; None: it answered for everything."""
+
+
+class SteadyCircuit:
+    """For a destination that is many: one sender that is away says nothing of the others."""
+
+    def may_send(self) -> bool:
+        """Say yes."""
+        return True
+
+    def note(self, failure: Failure | None) -> None:
+        """Learn nothing: each job waits for its own sender."""
 
 
 class Breaker:

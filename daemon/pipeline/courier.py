@@ -12,7 +12,7 @@ import structlog
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.destinations import Destination
-from hounsfield.daemon.delivery.breaker import Breaker
+from hounsfield.daemon.delivery.breaker import Circuit
 from hounsfield.daemon.delivery.plugs import (
     Lost,
     NotYet,
@@ -60,7 +60,7 @@ class Courier:
         transport: Transport,
         prover: Prover | None,
         patient_check: PatientCheck | None,
-        breaker: Breaker,
+        breaker: Circuit,
         jobs: JobStore,
         files: ResultFiles,
         keeper: LeaseKeeper,

@@ -18,7 +18,7 @@ from hounsfield.storage.ports import JobStore
 from hounsfield.storage.recall import RecallStore, Withdrawal
 from hounsfield.storage.records import DeliveryRequest, JobRecord, ResultObject, ResultSet, StoredResultSet
 from hounsfield.storage.results import ResultFiles
-from hounsfield.storage.states import Outcome, Reason, ResultKind
+from hounsfield.storage.states import JobKind, Outcome, Reason, ResultKind
 
 GIVE_UP_DAYS = 7.0
 """How long a note waits for a destination that is not configured any more."""
@@ -53,8 +53,10 @@ class Recalled:
     """Deliveries and notifications that had not ended."""
     notified: tuple[str, ...] = ()
     """Destinations that get the note."""
+    told: tuple[str, ...] = ()
+    """Those who were notified of the result and are told that it was taken back."""
     unconfigured: tuple[str, ...] = ()
-    """Those of them that the configuration does not name any more: the note waits."""
+    """Those of both that the configuration does not name any more: the note waits."""
     corrected: bool = False
 
 
@@ -81,6 +83,7 @@ class Retractor:
         clock: Clock,
     ) -> None:
         self._destinations = {destination.name: destination for destination in settings.destination}
+        self._notifiers = {notifier.name: notifier for notifier in settings.notify}
         self._settings = settings
         self._jobs = jobs
         self._recalls = recalls
@@ -99,7 +102,8 @@ class Retractor:
             state=RecallState.RETRACTED,
             cancelled=seen.cancelled,
             notified=seen.reached,
-            unconfigured=self._unconfigured(seen.reached),
+            told=seen.told,
+            unconfigured=self._unconfigured(seen.reached, seen.told),
         )
 
     def retract(self, result_set_id: int, order: RecallOrder) -> Recalled:
@@ -134,6 +138,7 @@ class Retractor:
             replaces=taken.id,
         )
         requests = [self._request(name) for name in withdrawal.reached]
+        requests += [self._news(name) for name in withdrawal.told]
         done = self._recalls.retract(taken.job_id, result, requests, self._clock.now(), order.by)
         if done is None:
             return Recalled(state=RecallState.ALREADY)
@@ -141,7 +146,8 @@ class Retractor:
             state=RecallState.RETRACTED,
             cancelled=withdrawal.cancelled,
             notified=withdrawal.reached,
-            unconfigured=self._unconfigured(withdrawal.reached),
+            told=withdrawal.told,
+            unconfigured=self._unconfigured(withdrawal.reached, withdrawal.told),
             corrected=bool(corrected),
         )
 
@@ -199,12 +205,19 @@ class Retractor:
         days = GIVE_UP_DAYS if known is None else known.give_up_days
         return DeliveryRequest(destination=name, give_up_at=self._clock.now() + timedelta(days=days), priority=1)
 
+    def _news(self, name: str) -> DeliveryRequest:
+        """Whoever was told of a result is told that it was taken back, whatever outcomes they are told of else."""
+        known = self._notifiers.get(name)
+        give_up_at = self._clock.now() + timedelta(days=GIVE_UP_DAYS if known is None else known.give_up_days)
+        return DeliveryRequest(kind=JobKind.NOTIFY, destination=name, give_up_at=give_up_at, priority=1)
+
     def _profile(self, name: str) -> str:
         known = self._destinations.get(name)
         return "" if known is None else profile_of(known).key
 
-    def _unconfigured(self, names: Sequence[str]) -> tuple[str, ...]:
-        return tuple(name for name in names if name not in self._destinations)
+    def _unconfigured(self, names: Sequence[str], told: Sequence[str]) -> tuple[str, ...]:
+        gone = [name for name in names if name not in self._destinations]
+        return (*gone, *(name for name in told if name not in self._notifiers))
 
 
 def objects_of_profile(objects: Sequence[ResultObject], key: str) -> list[ResultObject]:

@@ -17,10 +17,12 @@ _COVER: Final = 0.78
 
 def overlaid(plain: Picture, heat: NDArray[np.floating]) -> Picture:
     """Lay heat (rows, columns) in [0, 1] over a picture of the same size; where there is none nothing changes."""
-    heat = np.clip(heat, 0.0, 1.0).astype(np.float32)[:, :, None]
-    colours = _colours()[np.rint(heat[:, :, 0] * 255).astype(np.uint8)]
-    cover = _COVER * np.sqrt(heat)
-    return np.asarray(np.rint(plain * (1.0 - cover) + colours * cover), np.uint8)
+    warm = heat > 0.5 / 255
+    degree = np.clip(heat[warm], 0.0, 1.0).astype(np.float32)
+    cover = _COVER * np.sqrt(degree)[:, None]
+    out = plain.copy()
+    out[warm] = np.rint(plain[warm] * (1.0 - cover) + _colours()[np.rint(degree * 255).astype(np.uint8)] * cover)
+    return out
 
 
 def legend(width: int, height: int) -> Picture:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hounsfield.model.page.canvas import BOLD, SEMIBOLD, Canvas, Picture
 from hounsfield.model.page.content import PageContent, PageSlice
@@ -40,13 +41,14 @@ def draw_pair(
     canvas: Canvas, content: PageContent, one: PageSlice, box: Box, at: tuple[int, int], side: int
 ) -> tuple[Tile, Tile]:
     """Draw a slice twice, from ``at`` (x, y) to the right; where no heatmap was made the right one says so."""
-    plain = draw_plain(canvas, content, one, box, at, side)
+    shown = picture(one.hu, one.pixel_spacing, box, side)
+    plain = _plain(canvas, content, one, shown, at)
     x, y = at[0] + side + BETWEEN, at[1]
     if one.heatmap is None:
         canvas.box(x, y, side, side, PANEL)
         canvas.text(content.labels.no_heatmap, x + side // 2, y + side // 2 + 6, 16, MUTED, align="centre")
     else:
-        canvas.paste(with_heat(content, one, box, side), x, y)
+        canvas.paste(overlaid(shown, _heat(content, one, one.heatmap, box, side)), x, y)
         canvas.text(content.labels.overlay, x + 8, y + side - 10, 14, TEXT, halo=True)
         _letters(canvas, one, x, y, side)
     _frame(canvas, content, one, x, y, side)
@@ -55,28 +57,30 @@ def draw_pair(
 
 def draw_plain(canvas: Canvas, content: PageContent, one: PageSlice, box: Box, at: tuple[int, int], side: int) -> Tile:
     """Draw a slice once, with its number and its score."""
-    x, y = at
-    canvas.paste(picture(one.hu, one.pixel_spacing, box, side), x, y)
+    return _plain(canvas, content, one, picture(one.hu, one.pixel_spacing, box, side), at)
+
+
+def _plain(canvas: Canvas, content: PageContent, one: PageSlice, shown: Picture, at: tuple[int, int]) -> Tile:
+    (x, y), side = at, len(shown)
+    canvas.paste(shown, x, y)
     canvas.text(content.labels.slice_number.format(number=one.number), x + 8, y + 20, 14, TEXT, halo=True)
     if one.score is not None:
         colour = AMBER if is_flagged(content, one.score) else TEXT
-        shown = number(one.score, content.slice_threshold)
-        canvas.text(shown, x + side - 8, y + side - 10, 20, colour, weight=BOLD, align="right", halo=True)
+        score = number(one.score, content.slice_threshold)
+        canvas.text(score, x + side - 8, y + side - 10, 20, colour, weight=BOLD, align="right", halo=True)
     _letters(canvas, one, x, y, side)
     _frame(canvas, content, one, x, y, side)
     return Tile(one.number, x, y, side, heat=False)
 
 
-def with_heat(content: PageContent, one: PageSlice, box: Box, side: int) -> Picture:
-    """Return the picture of a slice under its heat, which is as strong as its score: full from the threshold on."""
-    plain = picture(one.hu, one.pixel_spacing, box, side)
-    if one.heatmap is None:
-        return plain
+def _heat(
+    content: PageContent, one: PageSlice, heatmap: NDArray[np.floating], box: Box, side: int
+) -> NDArray[np.float32]:
+    """Heat where the picture shows the slice, as strong as its score: full from the threshold of slices on."""
     strength = 1.0
     if one.score is not None and content.slice_threshold:
         strength = min(one.score / content.slice_threshold, 1.0)
-    heat = placed(np.asarray(one.heatmap, np.float32), one.pixel_spacing, box, side)
-    return overlaid(plain, heat * strength)
+    return placed(np.asarray(heatmap, np.float32), one.pixel_spacing, box, side) * np.float32(strength)
 
 
 def draw_legend(canvas: Canvas, content: PageContent, x: int, y: int) -> int:

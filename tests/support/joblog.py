@@ -15,13 +15,14 @@ from hounsfield.storage.records import (
     DeliveryRequest,
     InferRequest,
     InstanceReceipt,
+    JobFilter,
     ObjectDelivery,
     ResultObject,
     ResultSet,
     SeriesRecord,
     Verdict,
 )
-from hounsfield.storage.states import Completeness, InstanceRole, JobKind, Outcome, Proof, Reason
+from hounsfield.storage.states import Completeness, InstanceRole, JobKind, Outcome, Proof, Reason, ResultKind
 
 START = datetime(2026, 11, 22, 8, 0, 0, tzinfo=UTC)
 STUDY = "1.2.826.0.1.3680043.8.498.900"
@@ -162,6 +163,31 @@ def _not_delivered(database: Database) -> int:
     assert delivery is not None
     assert database.jobs.discard(delivery, Reason.REFUSED_STATUS, at(26.5))
     return delivery.job.id
+
+
+def add_delivery(home: Path, destination: str, start: float) -> int:
+    """Let the flagged result wait for another destination; return the job."""
+    database = open_database(None, home)
+    try:
+        (infer,) = (job for job in database.jobs.page(JobFilter(kind=JobKind.INFER)) if job.series_uid == FLAGGED)
+        first = database.jobs.result_set(infer.result_set_id or 0)
+        assert first is not None
+        again = ResultSet(
+            identity=first.identity,
+            outcome=first.outcome,
+            reason=None,
+            score=first.score,
+            device=first.device,
+            objects=first.objects,
+            kind=ResultKind.REISSUE,
+            replaces=first.id,
+        )
+        request = DeliveryRequest(destination=destination, give_up_at=at(start))
+        added = database.jobs.issue(infer.id, again, [request], at(start))
+        (job,) = database.jobs.deliveries_of(added or 0)
+        return job.id
+    finally:
+        database.close()
 
 
 def add_held(home: Path, series_uid: str, reason: Reason, start: float) -> None:

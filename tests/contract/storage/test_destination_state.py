@@ -3,11 +3,11 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from support.rows import at
+from support.stored import analysed, at, claimed
 
-from hounsfield.storage.destination_state import DestinationState
+from hounsfield.storage.destination_state import Backlog, DestinationState
 from hounsfield.storage.engine import Database
-from hounsfield.storage.states import Reason
+from hounsfield.storage.states import JobKind, Proof, Reason
 
 AWAY = DestinationState(
     name="pacs", is_open=True, since=at(0), reason=Reason.UNREACHABLE, failures=3, probe_at=at(30), answered_at=at(-5)
@@ -45,3 +45,19 @@ def test_a_destination_that_answers_again_is_not_tested(database: Database) -> N
     states.put(replace(AWAY, is_open=False))
     assert not states.take_probe("pacs", at(30), at(30) + timedelta(seconds=30))
     assert not states.take_probe("nobody", at(30), at(60))
+
+
+def test_the_jobs_of_each_destination_are_counted(database: Database) -> None:
+    assert database.destination_states.backlogs() == {}
+    analysed(database, "pacs", "archive", "folder", "viewer")
+    delivered = claimed(database, JobKind.DELIVER, 40)
+    assert database.jobs.complete_delivery(delivered, (), at(41), {}, Proof.SENT)
+    held = claimed(database, JobKind.DELIVER, 42)
+    assert database.jobs.hold_delivery(held, Reason.PATIENT_CHANGED, at(43))
+    given_up = claimed(database, JobKind.DELIVER, 44)
+    assert database.jobs.discard(given_up, Reason.DEADLINE, at(45))
+    counts = database.destination_states.backlogs()
+    assert counts[delivered.job.destination or ""] == Backlog(delivered=1)
+    assert counts[held.job.destination or ""] == Backlog(held=1)
+    assert counts[given_up.job.destination or ""] == Backlog(given_up=1)
+    assert list(counts.values()).count(Backlog(waiting=1)) == 1

@@ -94,12 +94,18 @@ def test_a_look_says_what_a_withdrawal_would_do_and_changes_nothing(database: Da
     assert database.recalls.outlook(4711) is None
 
 
-def test_notifications_are_cancelled_but_nobody_is_told_of_objects_they_never_got(database: Database) -> None:
+@pytest.mark.parametrize("tried", [False, True])
+def test_notifications_are_cancelled_and_those_that_may_have_arrived_are_named_apart_from_objects(
+    database: Database, tried: bool
+) -> None:
     closed(database)
     told = replace(to("his")[0], kind=JobKind.NOTIFY)
     assert database.jobs.complete_infer(claimed(database), result(), [told], at(31), {})
+    if tried:
+        assert database.jobs.retry_later(claimed(database, JobKind.NOTIFY, 40), Reason.NO_ANSWER, at(60), at(41))
     withdrawal = present(database.recalls.withdraw(first_set(database), at(50)))
-    assert (withdrawal.cancelled, withdrawal.reached, withdrawal.planned) == (1, (), False)
+    assert (withdrawal.cancelled, withdrawal.reached, withdrawal.planned) == (1, (), True)
+    assert withdrawal.told == (("his",) if tried else ())
 
 
 def test_withdrawing_twice_does_nothing_the_second_time(database: Database) -> None:

@@ -5,13 +5,14 @@ Each role is sent through the real SCP with any mixture of changes that archives
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.uid import (
     CTImageStorage,
     ExplicitVRBigEndian,
@@ -21,10 +22,10 @@ from pydicom.uid import (
     generate_uid,
 )
 from support.ct_factory import ct_series
-from support.readers_documents import REJECTED_SAFETY, code, document
 from support.site import Site, site
 
 from hounsfield.daemon.results.registry import WRITERS
+from hounsfield.daemon.results.retraction import Rejection, rejection_note
 from hounsfield.storage.states import Reason, SeriesState
 
 NATIVE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian)
@@ -196,12 +197,18 @@ def test_pages_that_a_gateway_turned_into_ct_images_are_ours_by_any_mark(here: S
     assert len(here.jobs()) == 1
 
 
-def test_a_rejection_note_of_ours_that_an_archive_renamed_is_no_opinion_on_what_it_takes_back(here: Site) -> None:
+def test_a_rejection_note_of_ours_that_an_archive_changed_is_no_opinion_on_what_it_takes_back(here: Site) -> None:
     report = here.result("sr")
-    observer = Dataset()
-    observer.RelationshipType, observer.ValueType, observer.UID = "HAS OBS CONTEXT", "UIDREF", report.DeviceUID
-    observer.ConceptNameCodeSequence = [code("121012", meaning="Device Observer UID")]
-    note = document(REJECTED_SAFETY, [str(report.SOPInstanceUID)], content=[observer])
+    rejection = Rejection(
+        objects=(here.bench.app.files.path(str(report.SOPInstanceUID)),),
+        profile="",
+        words="",
+        created=here.bench.clock.now(),
+        timezone="UTC",
+    )
+    note = dcmread(BytesIO(rejection_note(rejection).content))
+    for change in COERCIONS:
+        change(note)
     here.send([note])
     assert here.feedback() == []
     series = here.bench.app.database.series.find(str(note.SeriesInstanceUID))

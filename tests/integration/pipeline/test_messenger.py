@@ -28,8 +28,9 @@ from hounsfield.daemon.notifications.answers import Accepted, Answer, NoAnswer, 
 from hounsfield.daemon.notifications.facts import ResultFacts
 from hounsfield.daemon.pipeline.leases import LeaseKeeper
 from hounsfield.daemon.pipeline.messenger import Messenger
+from hounsfield.daemon.pipeline.recall import RecallOrder, RecallState
 from hounsfield.daemon.pipeline.refusals import refusals_before
-from hounsfield.storage.records import DeliveryRequest, JobRecord, ResultSet
+from hounsfield.storage.records import JobRecord
 from hounsfield.storage.states import JobKind, JobState, Outcome, Proof, Reason, ResultKind
 
 ALL = ["positive", "negative", "not_analysed"]
@@ -198,30 +199,23 @@ def test_nothing_is_told_from_a_report_that_was_changed(tmp_path: Path) -> None:
     assert sender.told == []
 
 
-def test_a_result_that_was_taken_back_is_told_with_the_report_it_takes_back(tmp_path: Path) -> None:
-    bench = reported(tmp_path, worklist(free_port()))
+def test_who_was_told_of_a_result_that_is_retracted_is_told_that_too(tmp_path: Path, server: Webhook) -> None:
+    bench = reported(tmp_path, worklist(free_port()), hook(tmp_path, server.url))
     sender = Scripted(Accepted())
     teller = messenger(bench, sender)
     teller.work_one()
-    (infer,) = bench.jobs()
-    jobs = bench.app.database.jobs
-    (original,) = jobs.result_sets_of_job(infer.id)
-    retraction = ResultSet(
-        identity=original.identity,
-        outcome=original.outcome,
-        reason=original.reason,
-        score=original.score,
-        device=None,
-        objects=(),
-        kind=ResultKind.RETRACTION,
-        replaces=original.id,
-    )
-    news = DeliveryRequest(kind=JobKind.NOTIFY, destination="worklist", give_up_at=bench.clock.now())
-    assert jobs.issue(infer.id, retraction, [news], bench.clock.now())
+    (original,) = bench.app.database.jobs.result_sets_of_job(bench.jobs()[0].id)
+    retractor, order = bench.app.retractor(), RecallOrder(by="anna", words="wrong threshold")
+    looked, done = retractor.preview(original.id), retractor.retract(original.id, order)
+    for one in (looked, done):
+        assert (one.state, one.told, one.cancelled) == (RecallState.RETRACTED, ("worklist",), 1)
     assert teller.work_one()
     told, taken_back = sender.told
-    assert (taken_back.kind, taken_back.report_uid) == (ResultKind.RETRACTION, told.report_uid)
+    assert (told.kind, taken_back.kind) == (ResultKind.ANALYSIS, ResultKind.RETRACTION)
+    assert (taken_back.report_uid, taken_back.reason) == (told.report_uid, Reason.RETRACTED)
     assert taken_back.message_id != told.message_id
+    assert not bench.app.messengers()[1].work_one(), "who was not told yet hears nothing of it"
+    assert server.posted == []
 
 
 def test_a_listener_that_hangs_delays_neither_objects_nor_other_news(tmp_path: Path, server: Webhook) -> None:

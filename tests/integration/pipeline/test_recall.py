@@ -1,5 +1,6 @@
 """Taking results back: who may have them is told, nobody else, once, and nothing goes out any more."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.pipeline.recall import RecallOrder, RecallState
 from hounsfield.daemon.results.retraction import KEY_OBJECT_SELECTION
 from hounsfield.storage.records import ResultObject, StoredResultSet
-from hounsfield.storage.states import JobKind, JobState, Reason, ResultKind
+from hounsfield.storage.states import JobKind, JobState, Proof, Reason, ResultKind
 
 VIEWER = {**LOOPBACK_PACS, "name": "viewer", "results": ["sc"]}
 ORDER = RecallOrder(by="anna", words="wrong threshold")
@@ -210,3 +211,17 @@ def test_the_note_itself_is_known_as_ours(bench: Bench) -> None:
     bench.app.retractor().retract(taken.id, ORDER)
     assert bench.app.database.jobs.is_own_result(newest(bench).objects[0].sop_instance_uid)
     assert bench.jobs()[0].state is JobState.COMPLETED
+
+
+def test_a_worklist_that_was_told_is_told_of_the_retraction(tmp_path: Path) -> None:
+    notifier = {"name": "worklist", "kind": "hl7", "host": "127.0.0.1", "port": 2575}
+    bench = Bench(tmp_path / "home", [LOOPBACK_PACS], more={"notify": [notifier]})
+    taken = analyse(bench)
+    jobs = bench.app.database.jobs
+    claim = jobs.claim([JobKind.NOTIFY], "messenger", timedelta(seconds=60), bench.clock.now())
+    assert claim is not None
+    assert jobs.complete_delivery(claim, [], bench.clock.now(), {}, Proof.SENT)
+    done = bench.app.retractor().retract(taken.id, ORDER)
+    assert (done.notified, done.told, done.unconfigured) == ((), ("worklist",), ())
+    (job,) = jobs.deliveries_of(newest(bench).id)
+    assert (job.kind, job.destination, job.state) == (JobKind.NOTIFY, "worklist", JobState.AVAILABLE)

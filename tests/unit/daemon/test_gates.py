@@ -13,6 +13,7 @@ from support.waiting import wait_until
 from hounsfield.daemon import role_process
 from hounsfield.daemon.gates import LOOK_SECONDS, Gate
 from hounsfield.daemon.role_process import repeat
+from hounsfield.daemon.stop_signals import StopSignals
 from hounsfield.storage.control import Part, Pause
 from hounsfield.storage.doorbell import Unwired
 from hounsfield.storage.errors import DatabaseUnavailable
@@ -123,3 +124,27 @@ def test_a_pause_of_delivery_holds_couriers_and_messengers_back_and_both_go_on(s
     finally:
         stop.set()
         delivering.join(10)
+
+
+def test_a_pause_of_inference_lets_the_running_job_end_and_begins_no_other(scene: Scene) -> None:
+    worked: list[str] = []
+
+    def work_one() -> bool:
+        scene.pause()  # while the job runs
+        scene.clock.advance(1.0)
+        worked.append("job")
+        return True
+
+    worker: Any = SimpleNamespace(work_one=work_one, give_back=lambda: False)
+    signals = StopSignals()
+    working = threading.Thread(target=role_process._work, args=(worker, scene.gate, signals, Unwired()))
+    working.start()
+    try:
+        wait_until(lambda: scene.control.asked >= 2)
+        assert worked == ["job"]
+        scene.clock.advance(1.0)
+        wait_until(lambda: scene.control.asked >= 3)
+        assert worked == ["job"]
+    finally:
+        signals.stop.set()
+        working.join(10)

@@ -123,3 +123,9 @@ def test_destinations_with_other_objects_are_a_warning_because_they_may_replicat
     folder = {"name": "folder", "kind": "folder", "folder": "/tmp/results", "language": "de"}
     same = {**pacs, "name": "other", "send_negative": False}
     assert warnings_of(Settings(destination=(pacs, same, folder)), []) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("accept", "warned"), [("ct", True), ("ct+companions", False), ("all-storage", False)])
+def test_feedback_that_could_never_come_is_warned_of(accept: str, warned: bool) -> None:
+    settings = Settings(feedback={"agree": ["113000,DCM"]}, dicom={"accept": accept})  # type: ignore[arg-type]
+    assert any("feedback.agree" in warning for warning in warnings_of(settings, [])) is warned

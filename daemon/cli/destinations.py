@@ -1,0 +1,88 @@
+"""``hounsfield destinations``: where results go, and how each destination is doing."""
+
+from typing import TYPE_CHECKING
+
+from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
+from hounsfield.daemon.cli.output import json_line, local, note, show_table
+
+if TYPE_CHECKING:
+    from hounsfield.daemon.config.destinations import Destination
+    from hounsfield.storage.destination_state import Backlog, DestinationState
+
+COLUMNS = ("name", "kind", "where", "state", "waiting", "held", "delivered", "given up", "last answer")
+
+
+def destinations(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """List the destinations: whether each answers, since when not and why, and how many results wait for it."""
+    from hounsfield.storage.destination_state import Backlog
+
+    with open_stores(config) as (settings, database):
+        states = {state.name: state for state in database.destination_states.all()}
+        backlogs = database.destination_states.backlogs()
+    found = [(one, states.get(one.name), backlogs.get(one.name, Backlog())) for one in settings.destination]
+    if as_json:
+        for row in found:
+            json_line(_json(*row))
+    elif found:
+        show_table(COLUMNS, [_row(*row) for row in found])
+    if not found:
+        note("no [[destination]] is configured: results are kept and go nowhere")
+    for name in sorted(set(backlogs) - {one.name for one in settings.destination}):
+        if backlogs[name].waiting:
+            note(f"{backlogs[name].waiting} wait for '{name}', which is no longer configured")
+
+
+def _json(destination: "Destination", state: "DestinationState | None", backlog: "Backlog") -> dict[str, object]:
+    away = state is not None and state.is_open
+    return {
+        "name": destination.name,
+        "kind": destination.kind,
+        "where": _where(destination),
+        "state": _word(state),
+        "since": None if state is None else state.since,
+        "reason": None if state is None or state.reason is None else state.reason.value,
+        "failures": 0 if state is None else state.failures,
+        "next_test": state.probe_at if state is not None and away else None,
+        "waiting": backlog.waiting,
+        "held": backlog.held,
+        "delivered": backlog.delivered,
+        "given_up": backlog.given_up,
+        "last_answer": None if state is None else state.answered_at,
+    }
+
+
+def _row(destination: "Destination", state: "DestinationState | None", backlog: "Backlog") -> tuple[str, ...]:
+    return (
+        destination.name,
+        destination.kind,
+        _where(destination),
+        _state(state),
+        str(backlog.waiting),
+        str(backlog.held),
+        str(backlog.delivered),
+        str(backlog.given_up),
+        "" if state is None else local(state.answered_at),
+    )
+
+
+def _word(state: "DestinationState | None") -> str:
+    if state is None:
+        return "unknown"
+    return "away" if state.is_open else "ok"
+
+
+def _state(state: "DestinationState | None") -> str:
+    if state is None or not state.is_open:
+        return _word(state)
+    why = "" if state.reason is None else f" ({state.reason.value})"
+    return f"away since {local(state.since)}{why}, next test {local(state.probe_at)}"
+
+
+def _where(destination: "Destination") -> str:
+    match destination.kind:
+        case "folder":
+            return str(destination.folder)
+        case "sender":
+            return f"the sender, port {destination.port}"
+        case _:
+            return f"{destination.ae_title} at {destination.host}:{destination.port}"
