@@ -109,6 +109,21 @@ def test_nothing_is_sent_when_the_study_belongs_to_another_patient_by_now(waitin
     assert transport.sent == []
 
 
+def test_an_archive_that_is_away_is_tested_also_where_its_patients_are_asked_for_first(bench: Bench) -> None:
+    reported(bench, count=5)
+    transport, patients = FakeTransport(alive=False), Patients(changed=None)
+    sender = courier(bench, transport=transport, patient_check=patients)
+    until(bench, sender, timedelta(days=1), timedelta(minutes=10))
+    assert {(job.state, job.reason) for job in bench.jobs(JobKind.DELIVER)} <= {
+        (JobState.RETRYABLE, Reason.UNREACHABLE),
+        (JobState.AVAILABLE, None),
+    }
+    assert sum(job.attempts for job in bench.jobs(JobKind.DELIVER)) < 10, "tests do not count as tries"
+    transport.alive, patients.changed = True, False
+    until(bench, sender, timedelta(minutes=1))
+    assert {job.state for job in bench.jobs(JobKind.DELIVER)} == {JobState.COMPLETED}
+
+
 def test_a_study_of_the_same_patient_is_sent(waiting: Bench) -> None:
     transport = FakeTransport()
     courier(waiting, transport=transport, patient_check=Patients(changed=False)).work_one()
@@ -205,12 +220,15 @@ def test_an_archive_that_takes_no_report_has_the_page_and_the_job_says_what_is_m
     assert delivery(waiting).state is JobState.COMPLETED
 
 
-def test_a_destination_gets_the_objects_of_its_profile(tmp_path: Path) -> None:
-    destinations = [{"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 4242}]
-    bench = reported(Bench(tmp_path / "home", destinations))
-    german = bench.app.settings.destination[0].model_copy(update={"language": "de"})
+@pytest.mark.parametrize(("then", "now"), [("en", "de"), ("de", "en")])
+def test_what_waits_while_a_destination_gets_another_profile_is_sent_as_it_is(
+    tmp_path: Path, then: str, now: str
+) -> None:
+    pacs = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 4242, "language": then}
+    bench = reported(Bench(tmp_path / "home", [pacs]))
+    changed = bench.app.settings.destination[0].model_copy(update={"language": now})
     transport = FakeTransport()
-    courier(bench, german, transport=transport).work_one()
+    courier(bench, changed, transport=transport).work_one()
     assert delivery(bench).state is JobState.COMPLETED
     assert len(transport.sent[0][1]) == 2, "a result made before the profile existed is sent as it is"
 
