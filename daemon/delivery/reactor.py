@@ -75,5 +75,6 @@ def contain(association: Association) -> None:
             association.is_aborted = True
             association.is_established = False
             association.dimse.msg_queue.put((None, None))
+            association.dul._kill_thread = True  # else whoever ends the association waits for a state that never comes
 
     association.dul.state_machine.do_action = act_or_end  # type: ignore[method-assign]

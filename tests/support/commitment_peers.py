@@ -75,6 +75,7 @@ class Archive:
         self._behave = behave
         ae = AE("ARCHIVE")
         ae.add_supported_context(COMMITMENT)
+        ae.dimse_timeout = 3
         handlers: list[Any] = [(evt.EVT_N_ACTION, self._on_action)]
         self.server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
         self.port = int(self.server.server_address[1])

@@ -14,7 +14,7 @@ from pydicom import Dataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom import build_context, evt
-from pynetdicom.dimse_messages import N_ACTION_RSP
+from pynetdicom.dimse_messages import N_ACTION_RSP, N_EVENT_REPORT_RSP
 from pynetdicom.dimse_primitives import N_ACTION
 from pynetdicom.dsutils import encode
 
@@ -107,7 +107,9 @@ def _ask(link: Link, asked: Request, inbox: "_Inbox") -> int | None:
 
 def _linger(link: Link, inbox: "_Inbox", is_answered: Callable[[], bool], seconds: float) -> None:
     link.allow(seconds)
-    inbox.wait(lambda: is_answered() or not link.left() or not link.association.is_established)
+    inbox.wait(
+        lambda: (not inbox.is_answering and is_answered()) or not link.left() or not link.association.is_established
+    )
 
 
 def _action_information(asked: Request) -> Dataset:
@@ -124,17 +126,25 @@ def _action_information(asked: Request) -> Dataset:
 
 
 class _Inbox:
-    """What comes on our association; its own thread puts it here."""
+    """What comes on our association; its own threads put it here."""
 
     def __init__(self, take: TakeReport) -> None:
         self._take = take
         self._news = threading.Condition()
+        self._is_leaving = False
         self.status: int | None = None
         """Of the N-ACTION response."""
+        self.is_answering = False
+        """Whether a report waits for our answer: a release would cut it off."""
 
     def handlers(self) -> list[Any]:
         """Return what the library is to call for which event."""
-        return [(evt.EVT_DIMSE_RECV, self._on_message), (evt.EVT_N_EVENT_REPORT, self._on_report)]
+        return [
+            (evt.EVT_DIMSE_RECV, self._on_message),
+            (evt.EVT_N_EVENT_REPORT, self._on_report),
+            (evt.EVT_DIMSE_SENT, self._on_answer),
+            (evt.EVT_PDU_SENT, self._on_sent),
+        ]
 
     def wait(self, is_over: Callable[[], bool]) -> None:
         """Wait until ``is_over``, which must have a deadline in it."""
@@ -153,7 +163,15 @@ class _Inbox:
                 self._news.notify_all()
 
     def _on_report(self, event: Any) -> tuple[int, None]:
-        status = take_event(event, self._take)
-        with self._news:
-            self._news.notify_all()
-        return status, None
+        self.is_answering = True
+        return take_event(event, self._take), None
+
+    def _on_answer(self, event: Any) -> None:
+        """Our answer, of one PDU, is about to go out."""
+        self._is_leaving = isinstance(event.message, N_EVENT_REPORT_RSP)
+
+    def _on_sent(self, _event: Any) -> None:
+        if self._is_leaving:
+            with self._news:
+                self._is_leaving = self.is_answering = False
+                self._news.notify_all()
