@@ -31,7 +31,7 @@ def add_results(bench: Bench, count: int) -> None:
     with bench.app.database.transactions.write() as connection:
         results, objects, jobs = [], [], []
         made = connection.execute(select(result_set)).one()._asdict()
-        one = connection.execute(select(result_object)).first()
+        one = connection.execute(select(result_object).where(result_object.c.role == "sr")).first()
         waiting = connection.execute(select(job).where(job.c.kind == JobKind.DELIVER)).one()._asdict()
         assert one is not None
         for number in range(1, count + 1):
