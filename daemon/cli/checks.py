@@ -177,6 +177,8 @@ def check_device(settings: Settings) -> Check:
 def check_destinations(settings: Settings) -> Iterator[Check]:
     """Tell which destinations answer, and what will surprise about them."""
     for destination in settings.destination:
+        if destination.folder is not None and destination.kind == "folder":
+            yield _check_folder(destination.name, destination.folder)
         if destination.kind != "dicom":
             continue
         label = f"{destination.name} ({destination.ae_title} at {destination.host}:{destination.port})"
@@ -189,6 +191,15 @@ def check_destinations(settings: Settings) -> Iterator[Check]:
             yield Check("destination", Level.OK, f"{label} answered in {seconds * 1000:.0f} ms")
     for warning in warnings_of(settings, _readable_manifests(settings)):
         yield Check("configuration", Level.WARNING, warning)
+
+
+def _check_folder(name: str, folder: Path) -> Check:
+    from hounsfield.daemon.delivery.folder_transport import takes_files
+
+    if takes_files(folder):
+        return Check("destination", Level.OK, f"{name}: {folder} takes files")
+    mend = "make the folder, or mount it, and give the service's user write access; it is never made by us"
+    return Check("destination", Level.PROBLEM, f"{name}: {folder} is not there or takes no files", mend)
 
 
 def _readable_manifests(settings: Settings) -> list[Manifest]:

@@ -102,6 +102,7 @@ def warnings_of(settings: "Settings", manifests: "list[Manifest]") -> list[str]:
             'feedback.agree names document titles, but dicom.accept = "ct" refuses documents: no feedback will come. '
             'Set it to "ct+companions"'
         )
+    warnings += _proof_warnings(settings)
     return [*warnings, *_profile_warnings(settings), *_warnings_of_notifiers(settings, manifests)]
 
 
@@ -124,6 +125,19 @@ def _warnings_of_notifiers(settings: "Settings", manifests: "list[Manifest]") ->
         if notifier.include_patient and (notifier.url or "").startswith("http://") and not is_local(notifier)
     ]
     return warnings
+
+
+def _proof_warnings(settings: "Settings") -> list[str]:
+    """Most archives report storage commitment on an association of their own, which only a [[peer]] may open."""
+    known = {peer.ae_title for peer in settings.peer}
+    if settings.dicom.allow_any_peer or not known:
+        return []
+    return [
+        f"destination '{destination.name}' is asked for storage commitment, but no [[peer]] is called "
+        f"{destination.ae_title}: where it reports on an association of its own it is refused, and there is no proof"
+        for destination in settings.destination
+        if destination.kind == "dicom" and destination.proof == "commitment" and destination.ae_title not in known
+    ]
 
 
 def _profile_warnings(settings: "Settings") -> list[str]:

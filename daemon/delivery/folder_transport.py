@@ -53,11 +53,7 @@ class FolderTransport:
 
     def probe(self) -> Failure | None:
         """Whether the folder is there and takes a file."""
-        try:
-            with tempfile.TemporaryFile(dir=self._folder):
-                return None
-        except OSError:
-            return Failure.UNREACHABLE
+        return None if takes_files(self._folder) else Failure.UNREACHABLE
 
     def send(self, job: JobRecord, objects: Sequence[ResultObject]) -> SendReport:
         """Write the objects; one that is there with the same bytes is left alone."""
@@ -111,6 +107,15 @@ class FolderTransport:
         target = folder / _name(one)
         if _digest(target) != one.sha256:
             write_durably(self._operations, folder, target, (content,))
+
+
+def takes_files(folder: Path) -> bool:
+    """Whether a folder is there and can be written to; nothing is left in it."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def _name(one: ResultObject) -> str:

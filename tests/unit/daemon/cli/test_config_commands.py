@@ -125,6 +125,14 @@ def test_destinations_with_other_objects_are_a_warning_because_they_may_replicat
     assert warnings_of(Settings(destination=(pacs, same, folder)), []) == []  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("peer", "warned"), [("PACS", False), ("CT1", True), (None, False)])
+def test_an_archive_that_may_not_report_its_commitment_is_warned_of(peer: str | None, warned: bool) -> None:
+    pacs = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 104, "proof": "commitment"}
+    peers = [] if peer is None else [{"ae_title": peer, "host": "10.0.0.5"}]
+    warnings = warnings_of(Settings(destination=(pacs,), peer=peers), [])  # type: ignore[arg-type]
+    assert [("no [[peer]] is called PACS" in warning) for warning in warnings] == ([True] if warned else [])
+
+
 @pytest.mark.parametrize(("accept", "warned"), [("ct", True), ("ct+companions", False), ("all-storage", False)])
 def test_feedback_that_could_never_come_is_warned_of(accept: str, warned: bool) -> None:
     settings = Settings(feedback={"agree": ["113000,DCM"]}, dicom={"accept": accept})  # type: ignore[arg-type]

@@ -158,6 +158,14 @@ def test_a_series_that_no_worker_takes_is_a_problem(tmp_path: Path) -> None:
     assert "1 series wait" in check.message
 
 
+def test_a_folder_that_takes_no_files_is_a_problem(tmp_path: Path) -> None:
+    folders = {"there": tmp_path, "missing": tmp_path / "missing"}
+    entries = [{"name": name, "kind": "folder", "folder": str(folder)} for name, folder in folders.items()]
+    found = [one for one in checks.check_destinations(settings(destination=entries)) if one.subject == "destination"]
+    assert [one.level for one in found] == [Level.OK, Level.PROBLEM]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_result_for_a_destination_that_is_gone_is_a_problem(tmp_path: Path) -> None:
     bench = late_job(tmp_path / "home")
     bench.worker(0.9).work_one()
