@@ -7,6 +7,7 @@ change the content of an object goes into its UID. ``created`` does not: finishe
 import hashlib
 import json
 import uuid
+from typing import Final
 
 from hounsfield.daemon.results.request import ObjectReference, ReportRequest
 from hounsfield.daemon.results.source_attributes import text
@@ -18,9 +19,14 @@ def derived_uid(*parts: object) -> str:
     return f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"
 
 
+_LAYOUT: Final = 2
+"""Raised with every change of what is written for the same analysis: an older version may have sent the former."""
+
+
 def _result_key(request: ReportRequest) -> list[object]:
     finding = request.finding
     return [
+        ["layout", _LAYOUT],
         text(request.sources[0], "SeriesInstanceUID"),
         request.identity,
         request.revision,
