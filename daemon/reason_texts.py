@@ -309,11 +309,6 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         "The destination took the result and gave no proof within `proof_hours` that it keeps it.",
         "See whether it answers such questions at all; `proof` at the [[destination]] says what it is asked.",
     ),
-    Reason.CIRCUIT_OPEN: ReasonText(
-        _DELIVERY,
-        "The destination is out of reach, and nothing is sent until it answers a test (C-ECHO).",
-        "Nothing: it is asked every `probe_seconds`; `hounsfield destinations` shows since when it is away.",
-    ),
     Reason.UNKNOWN_SENDER: ReasonText(
         _DELIVERY,
         "The result goes back to who sent the images, and where that is cannot be said.",

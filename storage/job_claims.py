@@ -30,8 +30,9 @@ def due(kinds: Sequence[JobKind], now: datetime, destinations: Sequence[str] | N
         & job.c.kind.in_(kinds)
         & (job.c.available_at <= now)
         & (~is_held | tells_of_retraction())
-        & ~waits_for_another()
     )
+    if JobKind.INFER in kinds:  # couriers ask twice a second, and the condition takes time to be written
+        condition &= ~waits_for_another()
     if destinations is not None:
         condition &= (job.c.kind == JobKind.INFER) | job.c.destination.in_(destinations)
     return condition

@@ -229,8 +229,6 @@ class Reason(StrEnum):
     """The destination says it does not have what it answered success for: it is sent again."""
     NO_PROOF = "no-proof"
     """The destination gave no proof in its time; the result counts as sent."""
-    CIRCUIT_OPEN = "circuit-open"
-    """Nothing is sent to a destination that is out of reach; it is asked for an answer from time to time."""
     UNKNOWN_SENDER = "unknown-sender"
     """Results go back to the sender, and where it is cannot be said."""
     REISSUED = "reissued"

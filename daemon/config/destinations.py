@@ -247,7 +247,7 @@ class FeedbackSettings(Section):
     )
     disagree: tuple[DocumentTitle, ...] = setting(
         ("113001,DCM", "113037,DCM"),
-        "Document titles that mean disagreement, as CODE,SCHEME; rejection notes always do.",
+        "Document titles that mean disagreement, as CODE,SCHEME; rejection notes for quality or patient safety always do.",
         allowed='a list of texts such as "113001,DCM"',
     )
 

@@ -70,6 +70,7 @@ class Breaker:
         self._clock = clock
         self._random = random_source
         self._broken_off = 0
+        self._noted_at: datetime | None = None
 
     def may_send(self) -> bool:
         """Whether the circuit is closed; where it is open and a test is due, test first (C-ECHO)."""
@@ -126,11 +127,14 @@ class Breaker:
         log.info("destination answers again", destination=self._name, jobs=woken)
 
     def _note_answer(self) -> None:
-        now, state = self._clock.now(), self._states.get(self._name)
+        now = self._clock.now()
+        if self._noted_at is not None and now - self._noted_at < NOTE_EVERY:
+            return
+        self._noted_at = now
+        state = self._states.get(self._name)
         if state is None or state.is_open:
-            self._states.put(DestinationState(name=self._name, is_open=False, since=now, answered_at=now))
-        elif state.answered_at is None or now - state.answered_at >= NOTE_EVERY:
-            self._states.put(replace(state, answered_at=now))
+            state = DestinationState(name=self._name, is_open=False, since=now)
+        self._states.put(replace(state, answered_at=now))
 
     def _next_probe(self, now: datetime) -> datetime:
         """A fifth more or less, so that many daemons do not meet a PACS at its restart all at once."""

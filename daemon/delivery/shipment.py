@@ -44,12 +44,15 @@ def _wanted(result: StoredResultSet, destination: Destination) -> tuple[ResultOb
     key = profile_of(destination).key
     notes = [one for one in originals if one.role == REJECTION]
     others = [one for one in originals if one.role != REJECTION]
-    return (
-        *_of_profile(notes, key),
-        *(one for one in _of_profile(others, key) if one.role in destination.results),
-    )
+    asked_for = [one for one in others if one.role in destination.results]
+    return (*_of_profile(notes, key), *_of_profile(asked_for, key))
 
 
 def _of_profile(objects: Sequence[ResultObject], key: str) -> list[ResultObject]:
-    """Return the objects of a profile; those of the default one where there are none: they are older than it."""
-    return [one for one in objects if one.profile == key] or [one for one in objects if not one.profile]
+    """Return the objects of a profile; where there are none, those of the default one or of any other.
+
+    They were made before the destination got its present profile: better in other words than never.
+    """
+    profiles = dict.fromkeys((key, "", *(one.profile for one in objects)))
+    made = ([one for one in objects if one.profile == profile] for profile in profiles)
+    return next((found for found in made if found), [])

@@ -7,8 +7,11 @@ from hounsfield.storage.feedback import Opinion
 
 KEY_OBJECTS: Final = "1.2.840.10008.5.1.4.1.1.88.59"
 _REPORTS: Final = "1.2.840.10008.5.1.4.1.1.88."
-REJECTION_TITLES: Final = frozenset({"113001,DCM", "113037,DCM", "113038,DCM", "113039,DCM"})
-"""Titles of Key Object rejection notes (CID 7011): quality, patient safety, incorrect worklist entry, expired."""
+REJECTION_TITLES: Final = frozenset({"113001,DCM", "113037,DCM"})
+"""Titles of Key Object rejection notes (CID 7011) that are about what a result says: quality and patient safety.
+
+Those for a wrong worklist entry (113038) and for data that are too old (113039) say nothing about it.
+"""
 
 
 class Opinions:

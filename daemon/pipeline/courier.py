@@ -12,6 +12,7 @@ import structlog
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.destinations import Destination
+from hounsfield.daemon.delivery.association import Failure
 from hounsfield.daemon.delivery.breaker import Circuit
 from hounsfield.daemon.delivery.plugs import (
     Lost,
@@ -44,7 +45,7 @@ from hounsfield.storage.records import Claim, ObjectDelivery, ResultObject
 from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.states import JobKind, Proof, Reason
 
-OVERDUE_EVERY = timedelta(minutes=5)
+OVERDUE_EVERY = timedelta(minutes=15)
 
 log = structlog.get_logger("hounsfield.courier")
 
@@ -173,8 +174,11 @@ class Courier:
         try:
             changed = self._patient_check.has_changed(claim.job, missing)
         except DeliveryError:
+            # Whoever answers such questions may be another than who stores: only several in a row count as away.
+            silence = SendReport(failure=Failure.BROKEN_OFF)
+            self._breaker.note(silence.failure)
             now = self._clock.now()
-            self._put_off(claim, decide_unknown(claim.job.attempts, now, claim.job.give_up_at, self._random), now)
+            self._put_off(claim, decide(silence, claim.job.attempts, now, claim.job.give_up_at, self._random), now)
             return False
         if changed:
             log.error("the destination has another patient for the study", job=claim.job.id)

@@ -26,6 +26,8 @@ _DICOMWEB = "/dicom-web/"
 _SOFTWARE_RENDERING = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox")
 _WINDOW = {"width": 1280, "height": 800}
 _WAIT_MS = 60_000
+_CANVAS = "[data-cy=viewport-grid] canvas.cornerstone-canvas"
+"""What the viewport draws images on; the thumbnails have such surfaces too."""
 _NO_TOUR = "localStorage.setItem('shownTours', JSON.stringify(['basicViewerTour']))"
 """The viewer's introduction for newcomers dims the picture, and drawing that in software takes a minute."""
 
@@ -153,12 +155,7 @@ class Viewer:
             "response", lambda answer: answer.status >= 400 and self._said("error", f"{answer.status} {answer.url}")
         )
         page.goto(f"{url}/viewer?StudyInstanceUIDs={study_uid}")
-        self.canvas.wait_for()
-
-    @property
-    def canvas(self) -> Locator:
-        """The surface the viewport draws images on."""
-        return self.page.locator("[data-cy=viewport-grid] canvas.cornerstone-canvas")
+        page.locator(_CANVAS).wait_for()
 
     def listed(self) -> list[str]:
         """Return the texts of the study browser's entries: modality, Series Description, Series Number."""
@@ -171,8 +168,11 @@ class Viewer:
         self._entries().filter(has_text=f"S:{series_number}").dblclick()
 
     def drawn(self) -> np.ndarray:
-        """Return what the viewport shows: RGB (rows, columns, 3), without the texts laid over it."""
-        encoded = self.canvas.evaluate("canvas => canvas.toDataURL('image/png')").partition(",")[2]
+        """Return what the viewport shows: RGB (rows, columns, 3), without the texts laid over it. Black: no image."""
+        url = self.page.evaluate("where => document.querySelector(where)?.toDataURL('image/png')", _CANVAS)
+        if url is None:
+            return np.zeros((1, 1, 3), np.uint8)
+        encoded = url.partition(",")[2]
         decoded = cv2.imdecode(np.frombuffer(base64.b64decode(encoded), np.uint8), cv2.IMREAD_COLOR)
         return decoded[:, :, ::-1]
 

@@ -55,7 +55,7 @@ def test_a_pacs_that_is_down_is_asked_again_until_the_time_is_up(tmp_path: Path)
             break
         bench.clock.advance(60)
     assert (job.state, job.reason) == (JobState.DISCARDED, Reason.DEADLINE)
-    assert (job.updated_at - job.created_at).total_seconds() == pytest.approx(0.02 * 86400, abs=360)
+    assert (job.updated_at - job.created_at).total_seconds() == pytest.approx(0.02 * 86400, abs=960)
     assert job.attempts == 2, "once before it was known to be away, and once to end it"
 
 

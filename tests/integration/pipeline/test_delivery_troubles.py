@@ -1,14 +1,21 @@
 """What destinations do to a delivery, and what its job says: nothing is lost, nothing is called sent that is not."""
 
+import socket
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 from support.bench import Bench
 from support.couriers import FakeProver, FakeTransport, courier, delivery, reported, success, until
+from support.ct_factory import ct_series, write_series
 from support.query_peers import scripted
+from support.raw_scu import associated, store
+from support.reception import receiving
 from support.storage_peers import Request, StorageScript, stored
+from support.waiting import wait_until
 
 from hounsfield.daemon.delivery.association import Failure
 from hounsfield.daemon.delivery.plugs import Lost, NotYet, Unobtainable
@@ -61,7 +68,8 @@ def test_an_archive_without_room_for_an_hour_gets_the_result_afterwards(waiting:
 
 
 def test_what_was_lost_after_success_is_sent_again_as_it_was_and_proven(waiting: Bench) -> None:
-    sr, sc = (one.sop_instance_uid for one in result_of(waiting).objects)
+    uids = tuple(one.sop_instance_uid for one in result_of(waiting).objects)
+    sr = uids[0]
     transport, prover = FakeTransport(), FakeProver([Lost({sr: 0x0112})])
     sender = courier(waiting, transport=transport, prover=prover)
     sender.work_one()
@@ -69,10 +77,10 @@ def test_what_was_lost_after_success_is_sent_again_as_it_was_and_proven(waiting:
     until(waiting, sender, timedelta(minutes=2))
     job = delivery(waiting)
     assert (job.state, job.proof) == (JobState.COMPLETED, Proof.PROVEN)
-    assert [uids for _, uids in transport.sent] == [(sr, sc), (sr,)]
-    assert prover.asked == [(sr, sc), (sr, sc)]
+    assert [sent for _, sent in transport.sent] == [uids, (sr,)]
+    assert prover.asked == [uids, uids]
     objects = waiting.app.database.jobs.delivered_objects(job.id)
-    assert {one.sop_instance_uid: one.status for one in objects} == {sr: 0, sc: 0}
+    assert {one.sop_instance_uid: one.status for one in objects} == dict.fromkeys(uids, 0)
     assert all(one.proven_at is not None for one in objects)
 
 
@@ -100,6 +108,21 @@ def test_nothing_is_sent_when_the_study_belongs_to_another_patient_by_now(waitin
     job = delivery(waiting)
     assert (job.state, job.reason) == (JobState.HELD, Reason.PATIENT_CHANGED)
     assert transport.sent == []
+
+
+def test_an_archive_that_is_away_is_tested_also_where_its_patients_are_asked_for_first(bench: Bench) -> None:
+    reported(bench, count=5)
+    transport, patients = FakeTransport(alive=False), Patients(changed=None)
+    sender = courier(bench, transport=transport, patient_check=patients)
+    until(bench, sender, timedelta(days=1), timedelta(minutes=10))
+    assert {(job.state, job.reason) for job in bench.jobs(JobKind.DELIVER)} <= {
+        (JobState.RETRYABLE, Reason.UNREACHABLE),
+        (JobState.AVAILABLE, None),
+    }
+    assert sum(job.attempts for job in bench.jobs(JobKind.DELIVER)) < 10, "tests do not count as tries"
+    transport.alive, patients.changed = True, False
+    until(bench, sender, timedelta(minutes=1))
+    assert {job.state for job in bench.jobs(JobKind.DELIVER)} == {JobState.COMPLETED}
 
 
 def test_a_study_of_the_same_patient_is_sent(waiting: Bench) -> None:
@@ -174,10 +197,14 @@ def test_an_archive_that_refuses_the_class_of_reports_gets_another_one_once_and_
         first = dict(script.data)
         until(waiting, sender, timedelta(minutes=1), timedelta(seconds=10))
     (variant,) = (one for one in result_of(waiting).objects if one.variant_of is not None)
-    report, page, _ = result_of(waiting).objects
+    report, *pages = (one for one in result_of(waiting).objects if one.variant_of is None)
     assert (variant.sop_class_uid, variant.role, variant.variant_of) == (COMPREHENSIVE, "sr", report.sop_instance_uid)
     assert waiting.app.files.verify(variant.sop_instance_uid, variant.sha256)
-    assert refused == [variant.sop_instance_uid, page.sop_instance_uid, variant.sop_instance_uid]
+    assert refused == [
+        variant.sop_instance_uid,
+        *(page.sop_instance_uid for page in pages),
+        variant.sop_instance_uid,
+    ]
     assert script.data == first, "the same bytes again"
     assert delivery(waiting).state is JobState.COMPLETED
 
@@ -190,7 +217,7 @@ def test_an_archive_that_takes_no_report_has_the_page_and_the_job_says_what_is_m
         until(waiting, sender, timedelta(minutes=3))
         job = delivery(waiting)
         assert (job.state, job.reason) == (JobState.RETRYABLE, Reason.NOT_ACCEPTED)
-        assert list(script.data) == [result_of(waiting).objects[1].sop_instance_uid]
+        assert list(script.data) == [one.sop_instance_uid for one in result_of(waiting).objects if one.role == "sc"]
         assert script.proposed[0] == [SR, COMPREHENSIVE, "1.2.840.10008.5.1.4.1.1.88.22", SC]
         assert SC not in script.proposed[-1], "what it has is not sent again"
         script.takes = None
@@ -198,11 +225,42 @@ def test_an_archive_that_takes_no_report_has_the_page_and_the_job_says_what_is_m
     assert delivery(waiting).state is JobState.COMPLETED
 
 
-def test_a_destination_gets_the_objects_of_its_profile(tmp_path: Path) -> None:
-    destinations = [{"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 4242}]
-    bench = reported(Bench(tmp_path / "home", destinations))
-    german = bench.app.settings.destination[0].model_copy(update={"language": "de"})
+@pytest.mark.parametrize(("then", "now"), [("en", "de"), ("de", "en")])
+def test_what_waits_while_a_destination_gets_another_profile_is_sent_as_it_is(
+    tmp_path: Path, then: str, now: str
+) -> None:
+    pacs = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 4242, "language": then}
+    bench = reported(Bench(tmp_path / "home", [pacs]))
+    changed = bench.app.settings.destination[0].model_copy(update={"language": now})
     transport = FakeTransport()
-    courier(bench, german, transport=transport).work_one()
+    courier(bench, changed, transport=transport).work_one()
     assert delivery(bench).state is JobState.COMPLETED
-    assert len(transport.sent[0][1]) == 2, "a result made before the profile existed is sent as it is"
+    assert transport.sent[0][1] == tuple(one.sop_instance_uid for one in result_of(bench).objects), (
+        "a result made before the profile existed is sent as it is"
+    )
+
+
+def test_intake_goes_on_while_a_courier_hangs_on_an_archive_that_says_nothing(waiting: Bench, tmp_path: Path) -> None:
+    reached, left = threading.Event(), threading.Event()
+
+    def black_hole(connection: socket.socket) -> None:
+        StorageScript().accept(connection)
+        reached.set()
+        left.wait(20)
+
+    path = write_series(tmp_path / "arrives", ct_series(1, name="late"))[0]
+    content = path.read_bytes()
+    data = content[144 + int.from_bytes(content[140:144], "little") :]
+    database = waiting.app.database
+    with scripted(black_hole) as port, receiving(tmp_path, store=database.series, own_results=database.jobs) as intake:
+        served = waiting.app.settings.destination[0].model_copy(update={"port": port, "dimse_timeout_seconds": 15.0})
+        stuck = threading.Thread(target=courier(waiting, served).work_one, daemon=True)
+        stuck.start()
+        assert reached.wait(10)
+        with associated(intake.port) as association:
+            assert store(association, data, str(dcmread(path).SOPInstanceUID)) == 0
+        wait_until(lambda: intake.receiver.unregistered == 0)
+        assert delivery(waiting).state is JobState.RUNNING, "the courier still hangs"
+        left.set()
+        stuck.join(20)
+    assert (delivery(waiting).state, delivery(waiting).reason) == (JobState.RETRYABLE, Reason.UNREACHABLE)

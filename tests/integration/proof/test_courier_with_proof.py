@@ -19,7 +19,7 @@ from hounsfield.storage.states import JobKind, JobState, Proof, Reason
 
 
 def reported(folder: Path, port: int, **more: Any) -> Bench:
-    destination = {"name": "pacs", "ae_title": "ORTHANC", "host": "127.0.0.1", "port": port, **more}
+    destination = {"name": "pacs", "ae_title": "ORTHANC", "host": "127.0.0.1", "port": port, "flagged_pages": 0, **more}
     bench = Bench(folder / "home", [destination])
     bench.receive(write_series(folder / "files", ct_series(12)))
     bench.settle()

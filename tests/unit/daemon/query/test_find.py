@@ -140,7 +140,7 @@ CASES: dict[str, tuple[Script, Why]] = {
 def test_no_number_and_no_thread_is_left_by_an_archive_that(script: Script, why: Why) -> None:
     before = set(threading.enumerate())
     with scripted(script) as port, pytest.raises(NoNumber) as caught:
-        images_of(peer_at(port, seconds=0.4 if why is Why.TOO_SLOW else 5.0), STUDY, SERIES)
+        images_of(peer_at(port, seconds=0.4 if why is Why.TOO_SLOW else 30.0), STUDY, SERIES)
     assert caught.value.why is why
     wait_until(lambda: set(threading.enumerate()) <= before)
 
