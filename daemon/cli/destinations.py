@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.output import json_line, local, note, show_table
+from hounsfield.daemon.cli.pause_notes import tell_pauses
 
 if TYPE_CHECKING:
     from hounsfield.daemon.config.destinations import Destination
@@ -17,6 +18,7 @@ def destinations(as_json: JsonOption = False, config: ConfigOption = None) -> No
     from hounsfield.storage.destination_state import Backlog
 
     with open_stores(config) as (settings, database):
+        tell_pauses(database.control)
         states = {state.name: state for state in database.destination_states.all()}
         backlogs = database.destination_states.backlogs()
     found = [(one, states.get(one.name), backlogs.get(one.name, Backlog())) for one in settings.destination]

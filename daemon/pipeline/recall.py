@@ -121,7 +121,8 @@ class Retractor:
             withdrawal = self._recalls.withdraw(result_set_id, self._clock.now())
             if withdrawal is None or not withdrawal.planned:
                 return Recalled(state=RecallState.NEVER_SENT)
-            return self._take_back(taken, withdrawal, order)
+            # read again: a courier may have put an object into another class until now
+            return self._take_back(self._jobs.result_set(result_set_id) or taken, withdrawal, order)
 
     def _take_back(self, taken: StoredResultSet, withdrawal: Withdrawal, order: RecallOrder) -> Recalled:
         notes = self._notes(taken, withdrawal.reached, order.words)

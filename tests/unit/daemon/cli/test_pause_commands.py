@@ -42,14 +42,23 @@ def test_what_is_resumed_is_no_longer_listed(log: Log) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["jobs", "list"], ["jobs", "show", "1"], ["jobs", "tail"], ["series", "list"], ["jobs", "list", "--json"]],
+    [
+        ["jobs", "list"],
+        ["jobs", "list", "--json"],
+        ["jobs", "show", "1"],
+        ["jobs", "tail"],
+        ["series", "list"],
+        ["results", "list"],
+        ["destinations", "--json"],
+    ],
 )
 def test_every_list_says_on_stderr_what_is_paused(log: Log, command: list[str]) -> None:
     log.run("pause", "inference", "--note", "new model", "--by", "anna")
     result = log.run(*command)
     assert result.exit_code == 0
-    assert result.stderr.startswith("inference is paused since 2")
-    assert result.stderr.endswith(" by anna (new model)\n")
+    line = result.stderr.splitlines()[0]
+    assert line.startswith("inference is paused since 2")
+    assert line.endswith(" by anna (new model)")
     if "--json" in command:
         assert all(json.loads(line) for line in result.stdout.splitlines())
 
