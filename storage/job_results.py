@@ -190,20 +190,6 @@ def add_variant(connection: Connection, result_set_id: int, variant: ResultObjec
         connection.execute(insert(result_object).values(**asdict(variant), result_set_id=result_set_id))
 
 
-def issue(
-    connection: Connection, infer_id: int, result: ResultSet, deliveries: Sequence[DeliveryRequest], now: datetime
-) -> int | None:
-    """Add a result set to an INFER job that has ended, with its DELIVER jobs; None if there is no such job."""
-    known = connection.execute(select(job.c.series_id).where(job.c.id == infer_id)).one_or_none()
-    series_row = None if known is None else lock_series(connection, known.series_id)
-    row = lock_job(connection, infer_id)
-    if series_row is None or row is None or row.kind != JobKind.INFER or not JobState(row.state).is_final:
-        return None
-    result_set_id, events = add_result_set(connection, row, result, deliveries, now)
-    append_events(connection, events)
-    return result_set_id
-
-
 def add_result_set(
     connection: Connection, infer: AnyRow, result: ResultSet, deliveries: Sequence[DeliveryRequest], now: datetime
 ) -> tuple[int, list[NewEvent]]:

@@ -112,13 +112,6 @@ class SqlJobStore:
         with self._transactions.write() as connection:
             job_results.add_variant(connection, result_set_id, variant)
 
-    def issue(
-        self, infer_id: int, result: ResultSet, deliveries: Sequence[DeliveryRequest], now: datetime
-    ) -> int | None:
-        """Add a result set to an INFER job that has ended."""
-        with self._transactions.write() as connection:
-            return job_results.issue(connection, infer_id, result, deliveries, now)
-
     def wake_deliveries(self, destination: str, now: datetime) -> int:
         """Make the waiting deliveries to a destination due."""
         with self._transactions.write() as connection:

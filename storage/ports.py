@@ -267,14 +267,6 @@ class JobStore(Protocol):
     def add_variant(self, result_set_id: int, variant: ResultObject) -> None:
         """Keep an object that carries another one's content under another SOP class; harmless if it is there."""
 
-    def issue(
-        self, infer_id: int, result: ResultSet, deliveries: Sequence[DeliveryRequest], now: datetime
-    ) -> int | None:
-        """Add a result set (reissue, retraction) to an INFER job that has ended, with its DELIVER jobs.
-
-        Return its id, None if there is no such job. Deliveries of a series that is HELD are cancelled at once.
-        """
-
     def wake_deliveries(self, destination: str, now: datetime) -> int:
         """Make the DELIVER jobs due that wait because a destination was out of reach; return how many.
 

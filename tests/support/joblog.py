@@ -179,11 +179,11 @@ def add_delivery(home: Path, destination: str, start: float) -> int:
             score=first.score,
             device=first.device,
             objects=first.objects,
-            kind=ResultKind.REISSUE,
+            kind=ResultKind.RETRACTION,
             replaces=first.id,
         )
         request = DeliveryRequest(destination=destination, give_up_at=at(start))
-        added = database.jobs.issue(infer.id, again, [request], at(start))
+        added = database.recalls.retract(infer.id, again, [request], at(start), "anna")
         (job,) = database.jobs.deliveries_of(added or 0)
         return job.id
     finally:

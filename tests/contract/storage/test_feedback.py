@@ -9,7 +9,7 @@ from hounsfield.storage.engine import Database
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.feedback import Feedback, Mention, Opinion, Tally
 from hounsfield.storage.records import InferRequest, ResultObject
-from hounsfield.storage.states import JobKind, Outcome, ResultKind
+from hounsfield.storage.states import JobKind, Outcome, Reason, ResultKind
 
 IMAGE = f"{SERIES}.1"
 LATE = at(1000)
@@ -62,15 +62,18 @@ def test_a_rejection_note_of_ours_is_ours_and_no_result_to_have_an_opinion_on(da
     job_id = infer(database, SERIES, Outcome.POSITIVE)
     note = ResultObject(role="rejection", sop_class_uid="1.2", sop_instance_uid="2.25.7", sha256="4" * 64, size=5)
     retraction = replace(result(), objects=(note,), kind=ResultKind.RETRACTION, replaces=1)
-    assert database.jobs.issue(job_id, retraction, to(), at(50)) is not None
+    assert database.recalls.retract(job_id, retraction, to(), at(50), "anna") is not None
     assert database.feedback.are_ours(["2.25.7"]) == {"2.25.7"}
     assert database.feedback.mentioned(["2.25.7"]) == []
 
 
 def test_an_object_issued_anew_is_of_the_same_job(database: Database) -> None:
-    job_id = infer(database, SERIES, Outcome.POSITIVE)
+    analysed(database, "pacs")
+    claim = claimed(database, JobKind.DELIVER, seconds=40)
+    (job_id,) = (job.id for job in database.jobs.of_series(claim.job.series_id) if job.kind is JobKind.INFER)
     again = replace(result(name="2.25.8"), kind=ResultKind.REISSUE, replaces=1)
-    assert database.jobs.issue(job_id, again, to(), at(50)) is not None
+    assert database.jobs.hold_delivery(claim, Reason.PATIENT_CHANGED, at(45))
+    assert database.recalls.reissue([claim.job.id], again, to(), at(50), "anna") is not None
     assert database.feedback.mentioned(["2.25.8.1"]) == [Mention(about_uid="2.25.8.1", job_id=job_id)]
 
 
