@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.delivery.retry import is_kept
-from hounsfield.daemon.results.profile import profile_of
+from hounsfield.daemon.results.profile import objects_of, profile_of
 from hounsfield.storage.records import ObjectDelivery, ResultObject, StoredResultSet
 
 REJECTION = "rejection"
@@ -45,14 +45,4 @@ def _wanted(result: StoredResultSet, destination: Destination) -> tuple[ResultOb
     notes = [one for one in originals if one.role == REJECTION]
     others = [one for one in originals if one.role != REJECTION]
     asked_for = [one for one in others if one.role in destination.results]
-    return (*_of_profile(notes, key), *_of_profile(asked_for, key))
-
-
-def _of_profile(objects: Sequence[ResultObject], key: str) -> list[ResultObject]:
-    """Return the objects of a profile; where there are none, those of the default one or of any other.
-
-    They were made before the destination got its present profile: better in other words than never.
-    """
-    profiles = dict.fromkeys((key, "", *(one.profile for one in objects)))
-    made = ([one for one in objects if one.profile == profile] for profile in profiles)
-    return next((found for found in made if found), [])
+    return (*objects_of(notes, key), *objects_of(asked_for, key))

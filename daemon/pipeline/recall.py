@@ -12,7 +12,7 @@ from typing import Protocol
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import ResultError
-from hounsfield.daemon.results.profile import profile_of
+from hounsfield.daemon.results.profile import objects_of, profile_of
 from hounsfield.daemon.results.retraction import Rejection, rejection_note
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.recall import RecallStore, Withdrawal
@@ -158,7 +158,7 @@ class Retractor:
         delivered = self._delivered(taken)
         for name in reached:
             key = self._profile(name)
-            objects = [*objects_of_profile(taken.objects, key), *delivered.get(name, [])]
+            objects = [*objects_of(taken.objects, key), *delivered.get(name, [])]
             named.setdefault(key, {}).update({one.sop_instance_uid: one for one in objects})
         return [self._note(key, list(objects.values()), words) for key, objects in named.items() if objects]
 
@@ -219,11 +219,6 @@ class Retractor:
     def _unconfigured(self, names: Sequence[str], told: Sequence[str]) -> tuple[str, ...]:
         gone = [name for name in names if name not in self._destinations]
         return (*gone, *(name for name in told if name not in self._notifiers))
-
-
-def objects_of_profile(objects: Sequence[ResultObject], key: str) -> list[ResultObject]:
-    """Return the objects of a profile, in every form; those of the default one where it has none."""
-    return [one for one in objects if one.profile == key] or [one for one in objects if not one.profile]
 
 
 @contextmanager

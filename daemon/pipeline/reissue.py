@@ -11,8 +11,8 @@ from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.delivery.retry import is_kept
 from hounsfield.daemon.errors import ResultError
-from hounsfield.daemon.pipeline.recall import objects_of_profile, one_at_a_time
-from hounsfield.daemon.results.profile import profile_of
+from hounsfield.daemon.pipeline.recall import one_at_a_time
+from hounsfield.daemon.results.profile import objects_of, profile_of
 from hounsfield.daemon.results.reissue import NewPatient, Original, reissued
 from hounsfield.daemon.results.request import BuiltObject, PredecessorRef
 from hounsfield.daemon.results.source_attributes import raw_bytes, text
@@ -136,7 +136,7 @@ class Reissuer:
     def _wanted(self, result: StoredResultSet, destination: Destination) -> list[ResultObject]:
         """Return the objects of the destination's profile: those it does not ask for may be named by the others."""
         originals = [one for one in result.objects if one.variant_of is None]
-        found = objects_of_profile(originals, profile_of(destination).key)
+        found = objects_of(originals, profile_of(destination).key)
         if not found:
             raise ResultError(f"result {result.id} has no object for this destination", "retract it, and replay")
         return found

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from hounsfield.daemon.config.destinations import (
@@ -12,6 +12,7 @@ from hounsfield.daemon.config.destinations import (
     ReportTitle,
     ResultRole,
 )
+from hounsfield.storage.records import ResultObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +61,13 @@ def profile_of(destination: Destination) -> Profile:
         code_absence=destination.code_absence,
         flagged_pages=destination.flagged_pages,
     )
+
+
+def objects_of(objects: Sequence[ResultObject], key: str) -> list[ResultObject]:
+    """Return the objects of a profile; where there are none, those of the default one or of any other.
+
+    They were made before the destination got its present profile: better in other words than never.
+    """
+    profiles = dict.fromkeys((key, "", *(one.profile for one in objects)))
+    made = ([one for one in objects if one.profile == profile] for profile in profiles)
+    return next((found for found in made if found), [])
