@@ -12,6 +12,7 @@ from pynetdicom.association import Association
 from support.destinations import route
 
 from hounsfield.daemon.delivery.address import Address
+from hounsfield.daemon.delivery.reactor import steady
 
 COMMITMENT = "1.2.840.10008.1.20.1"
 WELL_KNOWN = "1.2.840.10008.1.20.1.1"
@@ -58,7 +59,7 @@ def reporting(port: int, calling: str = "ARCHIVE", *, roles: bool = True) -> Ite
         "127.0.0.1", port, contexts=[build_context(COMMITMENT)], ae_title="HOUNSFIELD", ext_neg=wanted
     )
     try:
-        yield association
+        yield steady(association) if association.is_established else association
     finally:
         if association.is_established:
             association.release()

@@ -22,6 +22,7 @@ from hounsfield.daemon.delivery.address import Address
 from hounsfield.daemon.delivery.plugs import Lost, NotYet, Proven, Unobtainable
 from hounsfield.daemon.delivery.proof.provers import CommitmentProver
 from hounsfield.daemon.delivery.proof.reports import ReportDesk
+from hounsfield.daemon.delivery.reactor import steady
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.records import Claim, ObjectDelivery, ResultObject
 from hounsfield.storage.states import JobKind, Reason
@@ -94,7 +95,7 @@ def reports_after(peer: Archive, event: Any, information: Dataset) -> int:
 
     def report() -> None:
         time.sleep(0.1)  # the answer goes out when this handler has returned
-        peer.statuses.append(send_report(event.assoc, keeps_all(information)))
+        peer.statuses.append(send_report(steady(event.assoc), keeps_all(information)))
 
     peer.later(report)
     return 0
