@@ -1,7 +1,7 @@
 """``jobs tail``: events read from the log page by page, one line each, without patient data."""
 
 import signal
-import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -107,10 +107,32 @@ def event_json(event: EventRecord) -> dict[str, object]:
 
 @contextmanager
 def until_interrupted() -> Iterator[Callable[[float], object]]:
-    """Give a pause in seconds; SIGINT and SIGTERM end the block quietly, for that is how a tail ends."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    waiter = threading.Event()
+    """Give a pause in seconds; SIGINT and SIGTERM end the block quietly, for that is how a tail ends.
+
+    They end it in a pause. Elsewhere a first one is only noted: raised within a clean-up of some library, it would be
+    lost.
+    """
+    asked, pausing = False, False
+
+    def ask(_number: int, _frame: object) -> None:
+        nonlocal asked
+        if asked or pausing:
+            raise KeyboardInterrupt
+        asked = True
+
+    def pause(seconds: float) -> None:
+        nonlocal pausing
+        pausing = True
+        try:
+            if asked:
+                raise KeyboardInterrupt
+            time.sleep(seconds)
+        finally:
+            pausing = False
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
     try:
-        yield waiter.wait
+        yield pause
     except KeyboardInterrupt:
         return

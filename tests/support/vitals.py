@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_SLOT = ".slot"
+_NOT_COUNTED = (".slot", ".db", ".db-wal", ".db-shm")
+"""Slots that the spool has made ahead come and go. Connections to the database are opened when several threads ask at
+once, and kept: the size of the pool bounds them."""
 _MB = 1024 * 1024
 
 
@@ -18,7 +20,7 @@ class Vitals:
     rss_mb: float
     threads: int
     descriptors: int
-    """But for slots that the spool has made ahead: how many there are changes all the time."""
+    """But for those of :data:`_NOT_COUNTED`."""
 
     @classmethod
     def of(cls, pid: int) -> "Vitals":
@@ -29,7 +31,7 @@ class Vitals:
             cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS,
             rss_mb=int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / _MB,
             threads=int(fields[17]),
-            descriptors=sum(not name.endswith(_SLOT) for name in _open_files(proc / "fd")),
+            descriptors=sum(not name.endswith(_NOT_COUNTED) for name in _open_files(proc / "fd")),
         )
 
 
