@@ -129,6 +129,9 @@ def _build(settings: "Settings") -> "Application":
 
 
 def _work(worker: "Worker", gate: "Gate", signals: StopSignals, doorbell: Doorbell) -> None:
+    # TensorFlow alone has a million objects: without this a look at all of them falls into the building of a report.
+    gc.collect()
+    gc.freeze()
     done = threading.Event()
     arguments = (worker, signals.stop, done, os._exit)
     threading.Thread(target=hand_back, args=arguments, name="stop", daemon=True).start()

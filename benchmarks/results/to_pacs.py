@@ -25,7 +25,8 @@ from hounsfield.storage.records import JobFilter, JobRecord
 from hounsfield.storage.states import JobKind
 
 LONGEST_SECONDS = 120.0
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.03
+"""Looking costs the PACS time too."""
 ROUTER_OBJECTS = 2
 """It sends a report and a key image."""
 WITHOUT_QUIET = {
