@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-LOOK_SECONDS = 0.02
-"""Between two looks. Images come in dozens of commits a second: a role need not look at each."""
+LOOK_SECONDS = 0.01
+"""Between two looks, each of some microseconds."""
 
 
 class Doorbell(Protocol):

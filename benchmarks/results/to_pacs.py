@@ -46,8 +46,8 @@ class Arrival:
 
     @property
     def without_model(self) -> float:
-        """All but reading, preprocessing and scoring beside each other."""
-        return self.total - self.stages.get("infer", 0.0)
+        """All but scoring, with reading and preprocessing beside it, and heatmaps."""
+        return self.total - self.stages.get("infer", 0.0) - self.stages.get("explain", 0.0)
 
 
 @dataclass(frozen=True, slots=True)

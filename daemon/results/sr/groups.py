@@ -31,9 +31,10 @@ _SCORE_DIGITS = 6
 
 def measurement_groups(request: ReportRequest) -> list[Dataset]:
     """Return the group of the series, then those of the flagged slices, highest score first."""
-    finding = request.finding
+    finding, algorithm = request.finding, _algorithm(request)
     of_series = _group(
         request,
+        algorithm,
         name=f"{request.bundle.short} series",
         slice_uid="",
         score=None if finding is None else shown(finding.score, finding.threshold, _SCORE_DIGITS),
@@ -42,6 +43,7 @@ def measurement_groups(request: ReportRequest) -> list[Dataset]:
     of_slices = [
         _group(
             request,
+            algorithm,
             name=f"{request.bundle.short} image {key.name}",
             slice_uid=key.uid if key.frame is None else f"{key.uid} {key.frame}",
             score=shown(key.score or 0.0, finding.slice_threshold if finding else 0.0, _SCORE_DIGITS),
@@ -53,7 +55,13 @@ def measurement_groups(request: ReportRequest) -> list[Dataset]:
 
 
 def _group(
-    request: ReportRequest, *, name: str, slice_uid: str, score: str | None, images: Sequence[KeyImage]
+    request: ReportRequest,
+    algorithm: Sequence[Dataset],
+    *,
+    name: str,
+    slice_uid: str,
+    score: str | None,
+    images: Sequence[KeyImage],
 ) -> Dataset:
     bundle = request.bundle
     tracked = tracking_uid(text(request.sources[0], "SeriesInstanceUID"), bundle.concept.value, slice_uid, request.part)
@@ -62,7 +70,7 @@ def _group(
         uidref(HAS_OBS_CONTEXT, codes.TRACKING_UNIQUE_IDENTIFIER, tracked),
         code(CONTAINS, codes.FINDING, bundle.concept),
         code(HAS_CONCEPT_MOD, codes.FINDING_SITE, bundle.site),
-        *_algorithm(request),
+        *algorithm,
     ]
     if score is not None:
         children.append(_measurement(score, images))
