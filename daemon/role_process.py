@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("hounsfield.role")
 
 IDLE_SECONDS = 0.1
-"""How often an idle role looks at the database."""
+"""How often the assembler looks at the clock: it waits for silence."""
 TROUBLE_SECONDS = 1.0
 """How long a role waits before it asks a database again that failed."""
 HAND_BACK_SECONDS = STOP_SECONDS - 5
@@ -113,7 +113,7 @@ def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Applicati
             silence.tick()
             return assembler.tick() + rescuer.tick() + retention.tick() > 0
 
-        repeat(tick, signals.stop, application.database.doorbell())
+        repeat(tick, signals.stop, application.database.doorbell(), IDLE_SECONDS)
     elif role is Role.WORKER:
         doorbell = application.database.doorbell()
         _work(application.worker(), application.gate(Part.INFERENCE), signals, doorbell)
@@ -171,8 +171,10 @@ def _deliver(application: "Application", stop: threading.Event) -> None:
         thread.join()
 
 
-def repeat(step: Callable[[], bool], stop: threading.Event, doorbell: Doorbell) -> None:
-    """Call ``step`` until stopped: again at once while it finds work, else at the bell or after a short pause.
+def repeat(
+    step: Callable[[], bool], stop: threading.Event, doorbell: Doorbell, idle_seconds: float | None = None
+) -> None:
+    """Call ``step`` until stopped: again at once while it finds work, else at the bell or after a pause.
 
     A database that fails is asked again: every step is one transaction or can be repeated. A step that fails in a way
     nobody thought of is logged and repeated too: one job or series must not stop the role that serves all others.
@@ -190,7 +192,7 @@ def repeat(step: Callable[[], bool], stop: threading.Event, doorbell: Doorbell) 
             stop.wait(TROUBLE_SECONDS)
             continue
         if not busy:
-            doorbell.wait(mark, stop, IDLE_SECONDS)
+            doorbell.wait(mark, stop, idle_seconds or doorbell.patience_seconds)
 
 
 def _die_with(parent: int) -> None:

@@ -10,12 +10,16 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.02
 """Between two looks, each of some microseconds."""
 
 
 class Doorbell(Protocol):
     """One for each thread that waits."""
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long to wait for a ring before looking for work that only the time has made due."""
 
     def listen(self) -> int:
         """Return a mark of now; called before looking for work."""
@@ -26,6 +30,8 @@ class Doorbell(Protocol):
 
 class Unwired:
     """Rings never: whoever waits looks again when the time is over."""
+
+    patience_seconds = 0.1
 
     def listen(self) -> int:
         """Return nothing of interest."""
@@ -39,16 +45,19 @@ class Unwired:
 class SqliteDoorbell:
     """Rings at the commits of other connections to a SQLite file (``PRAGMA data_version``)."""
 
+    patience_seconds = 0.5
+
     def __init__(self, path: Path) -> None:
         """Open nothing yet."""
-        self._path = path
+        # mode=rw: a file that was moved away must not be made anew, and empty, by whoever listens
+        self._uri = f"{path.absolute().as_uri()}?mode=rw"
         self._connection: sqlite3.Connection | None = None
 
     def listen(self) -> int:
         """Return the count of commits, -1 where it cannot be read: then the regular look has to do."""
         try:
             if self._connection is None:
-                self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+                self._connection = sqlite3.connect(self._uri, uri=True, isolation_level=None, check_same_thread=False)
             (count,) = self._connection.execute("PRAGMA data_version").fetchone()
         except sqlite3.Error:
             self._connection = None

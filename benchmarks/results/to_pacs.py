@@ -20,6 +20,7 @@ from router import QUIET_SECONDS, router
 from support.daemon import Daemon
 from support.peers import Orthanc, orthanc
 
+from hounsfield.daemon.delivery.reactor import steady
 from hounsfield.storage.engine import open_database
 from hounsfield.storage.records import JobFilter, JobRecord
 from hounsfield.storage.states import JobKind
@@ -144,6 +145,7 @@ def _send(receiver: Receiver, images: Sequence[Dataset]) -> float:
     association = AE("BENCH").associate("127.0.0.1", receiver.port, contexts=contexts, ae_title=receiver.ae_title)
     if not association.is_established:
         raise SystemExit(f"{receiver.name} takes no association")
+    steady(association)
     for image in images:
         if association.send_c_store(image).Status != 0:
             raise SystemExit(f"{receiver.name} does not take an image")

@@ -15,7 +15,7 @@ LONG = 20.0
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    path = tmp_path / "some.db"
+    path = tmp_path / "so me#1%2.db"
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("CREATE TABLE job (id INTEGER)")
@@ -68,3 +68,9 @@ def test_a_file_that_is_no_database_is_only_waited_for(tmp_path: Path) -> None:
     doorbell = SqliteDoorbell(path)
     assert doorbell.listen() == -1
     assert seconds_of(lambda: doorbell.wait(-1, threading.Event(), 0.1)) >= 0.09
+
+
+def test_a_database_that_was_moved_away_is_not_made_anew(tmp_path: Path) -> None:
+    doorbell = SqliteDoorbell(tmp_path / "a b#c%d.db")
+    assert doorbell.listen() == -1
+    assert list(tmp_path.iterdir()) == []
