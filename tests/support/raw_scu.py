@@ -1,12 +1,15 @@
 """A Storage SCU below the library: the bytes of a data set as they are, and commands that no library would send."""
 
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.association import Association
+
+from hounsfield.daemon.delivery.reactor import steady
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 SR = "1.2.840.10008.5.1.4.1.1.88.34"
@@ -23,7 +26,7 @@ def associated(
         entity.add_requested_context(sop_class, syntax)
     association = entity.associate("127.0.0.1", port, ae_title="HOUNSFIELD")
     try:
-        yield association
+        yield steady(association) if association.is_established else association
     finally:
         if association.is_established:
             association.release()
@@ -45,6 +48,8 @@ def store(
     for number, part in enumerate(parts, start=1):
         pdvs.append((context.context_id, 0x02 if number == len(parts) else 0x00, part))
     association._reactor_checkpoint.clear()
+    while association.is_alive() and not association._is_paused:  # or its thread takes the answer
+        time.sleep(0.0001)
     wire = association.dul.socket.socket
     for context_id, control, payload in pdvs:
         pdv = struct.pack(">IBB", len(payload) + 2, context_id, control) + payload
