@@ -15,7 +15,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS, code_to_category
 
 from hounsfield.daemon.cli.exits import CommandFailed, UsageFault
-from hounsfield.daemon.delivery.reactor import steady
+from hounsfield.daemon.delivery.reactor import requested
 
 MAX_CONTEXTS = 128
 """Presentation context IDs are odd and one byte long (PS3.8 9.3.2.2)."""
@@ -148,9 +148,9 @@ def associate(peer: Peer, contexts: list[PresentationContext], timeout: float) -
     ae = AE(ae_title=peer.calling_ae)
     ae.connection_timeout = ae.acse_timeout = min(timeout, 10.0)
     ae.dimse_timeout = ae.network_timeout = timeout
-    association = ae.associate(peer.host, peer.port, contexts=contexts, ae_title=peer.called_ae)
+    association = requested(ae, peer.host, peer.port, contexts=contexts, ae_title=peer.called_ae)
     if association.is_established:
-        return steady(association)
+        return association
     raise CommandFailed(_why_none(association, peer))
 
 

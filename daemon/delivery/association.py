@@ -15,11 +15,10 @@ from typing import Any
 
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
-from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.presentation import PresentationContext
 
 from hounsfield.daemon.delivery.address import Address
-from hounsfield.daemon.delivery.reactor import contain, steady
+from hounsfield.daemon.delivery.reactor import contain, requested
 
 MOST_BYTES = 256 * 1024
 """Of all that a peer sends us on one association: responses are short."""
@@ -100,7 +99,6 @@ class Link:
         self._monotonic = monotonic
         self._deadline = 0.0
         self._line: Line | None = None
-        self._rejection: int | None = None
         self._answers: deque[tuple[int | None, str | None]] = deque(maxlen=_MOST_MESSAGES)
         self._is_broken = False
 
@@ -141,11 +139,11 @@ class Link:
         ae.dimse_timeout = ae.network_timeout = address.dimse_timeout_seconds
         mine = [
             (evt.EVT_CONN_OPEN, self._on_connected),
-            (evt.EVT_PDU_RECV, self._on_pdu),
             (evt.EVT_DIMSE_RECV, self._on_message),
         ]
         try:
-            self.association = ae.associate(
+            self.association = requested(
+                ae,
                 address.host,
                 address.port,
                 contexts=list(contexts),
@@ -159,7 +157,6 @@ class Link:
         if not self.association.is_established:
             self._clear_up()
             raise NoAssociation(self._why_none())
-        steady(self.association)
         self.allow()
 
     def end(self) -> None:
@@ -189,11 +186,6 @@ class Link:
         self.allow(self._address.acse_timeout_seconds)
         wire.socket = self._line = Line(wire.socket, self.left)
 
-    def _on_pdu(self, event: evt.Event) -> None:
-        """See a rejection. One that comes at once the library takes for a connection that was never made."""
-        if isinstance(event.pdu, A_ASSOCIATE_RJ):
-            self._rejection = event.pdu.result
-
     def _on_message(self, event: evt.Event) -> None:
         """Note what a response is about: the library takes any for the one it waits for."""
         command = event.message.command_set
@@ -201,9 +193,10 @@ class Link:
             self._answers.append((command.MessageIDBeingRespondedTo, command.get("AffectedSOPInstanceUID")))
 
     def _why_none(self) -> Failure:
-        if self._rejection is not None:
-            return Failure.BUSY if self._rejection == _REJECTED_TRANSIENT else Failure.REJECTED
         answer = self.association.acceptor.primitive
+        if self.association.is_rejected:
+            is_transient = answer is not None and answer.result == _REJECTED_TRANSIENT
+            return Failure.BUSY if is_transient else Failure.REJECTED
         if answer is not None and answer.result == 0 and not self.association.accepted_contexts:
             return Failure.NOT_ACCEPTED
         return Failure.UNREACHABLE

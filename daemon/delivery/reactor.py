@@ -7,14 +7,41 @@ the image was stored. With two cores kept busy, 20 of 540 C-ECHO lost their answ
 
 Here the thread looks again after it wakes, and "paused" ends in the same moment in which it passes.
 
+An A-ASSOCIATE-RJ that comes at once the library takes for a connection that was never made: it looks whether it is
+connected after the rejection has closed the connection. On busy cores that were 2.5 % of 1,200 (:func:`requested`).
+
 And what the library cannot digest ends one association (:func:`contain`).
 """
 
 import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
+from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 
 _FIRST_PASS_SECONDS = 5.0
+
+
+def requested(ae: AE, host: str, port: int, *, evt_handlers: Sequence[Any] = (), **options: Any) -> Association:
+    """Request an association as ``ae.associate`` does, see every rejection, and return it steady where it was accepted.
+
+    Raise OSError where the name of the host means nothing here.
+    """
+    rejections: list[A_ASSOCIATE_RJ] = []
+
+    def see(event: evt.Event) -> None:
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            rejections.append(event.pdu)
+
+    association = ae.associate(host, port, evt_handlers=[*evt_handlers, (evt.EVT_PDU_RECV, see)], **options)
+    if rejections and not association.is_rejected:
+        association.is_rejected, association.is_aborted = True, False
+        with suppress(ValueError):  # reasons that somebody has made up; rejected it is all the same
+            association.acceptor.primitive = rejections[0].to_primitive()
+    return steady(association) if association.is_established else association
 
 
 class Checkpoint:

@@ -12,7 +12,7 @@ from pynetdicom.association import Association
 from support.destinations import route
 
 from hounsfield.daemon.delivery.address import Address
-from hounsfield.daemon.delivery.reactor import steady
+from hounsfield.daemon.delivery.reactor import requested
 
 COMMITMENT = "1.2.840.10008.1.20.1"
 WELL_KNOWN = "1.2.840.10008.1.20.1.1"
@@ -55,11 +55,11 @@ def reporting(port: int, calling: str = "ARCHIVE", *, roles: bool = True) -> Ite
     """Open a new association to a receiver, as SCP of storage commitment."""
     ae = AE(calling)
     wanted = [build_role(COMMITMENT, scp_role=True)] if roles else []
-    association = ae.associate(
-        "127.0.0.1", port, contexts=[build_context(COMMITMENT)], ae_title="HOUNSFIELD", ext_neg=wanted
+    association = requested(
+        ae, "127.0.0.1", port, contexts=[build_context(COMMITMENT)], ae_title="HOUNSFIELD", ext_neg=wanted
     )
     try:
-        yield steady(association) if association.is_established else association
+        yield association
     finally:
         if association.is_established:
             association.release()

@@ -9,7 +9,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.association import Association
 
-from hounsfield.daemon.delivery.reactor import steady
+from hounsfield.daemon.delivery.reactor import requested
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 SR = "1.2.840.10008.5.1.4.1.1.88.34"
@@ -24,9 +24,9 @@ def associated(
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 10
     for sop_class in sop_classes or (CT, SR):
         entity.add_requested_context(sop_class, syntax)
-    association = entity.associate("127.0.0.1", port, ae_title="HOUNSFIELD")
+    association = requested(entity, "127.0.0.1", port, ae_title="HOUNSFIELD")
     try:
-        yield steady(association) if association.is_established else association
+        yield association
     finally:
         if association.is_established:
             association.release()

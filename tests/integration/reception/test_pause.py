@@ -16,6 +16,7 @@ from support.waiting import wait_until
 
 from hounsfield.daemon.clock import SystemClock
 from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.delivery.reactor import requested
 from hounsfield.daemon.reception import intake_gate
 from hounsfield.storage.control import Part, Pause
 from hounsfield.storage.engine import Database, open_database
@@ -38,7 +39,7 @@ def answer(port: int, *classes: str, title: str = "SCANNER") -> tuple[int, int, 
     entity.acse_timeout = 10
     for sop_class in classes:
         entity.add_requested_context(sop_class)
-    made = entity.associate("127.0.0.1", port, ae_title="HOUNSFIELD")
+    made = requested(entity, "127.0.0.1", port, ae_title="HOUNSFIELD")
     if made.is_established:
         made.release()
     return codes(made)

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from hounsfield.daemon.cli.main import app
 from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.delivery.reactor import requested
 from hounsfield.storage.engine import Database, open_database
 
 SCANNER = Peer(ae_title="SCANNER", host=["10.1.2.3", "127.0.0.0/8"])
@@ -54,7 +55,7 @@ def calling(
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 10
     entity.add_requested_context(CT)
     items = [] if identity is None else [identity]
-    association = entity.associate("127.0.0.1", port, ae_title=called, ext_neg=items)
+    association = requested(entity, "127.0.0.1", port, ae_title=called, ext_neg=items)
     try:
         yield association
     finally:

@@ -21,6 +21,8 @@ from support.raw_scu import associated, command_set
 from support.sending import dcmsend
 from support.waiting import wait_until
 
+from hounsfield.daemon.delivery.reactor import requested
+
 SILENCE_SECONDS = 5
 ROLES = ("receiver", "courier")
 """Without a destination the courier has nothing to do: the smallest service with two kinds of roles."""
@@ -40,7 +42,7 @@ def echo(port: int) -> int | None:
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 5
     entity.connection_timeout = 2
     entity.add_requested_context(VERIFICATION)
-    association = entity.associate("127.0.0.1", port, ae_title="HOUNSFIELD")
+    association = requested(entity, "127.0.0.1", port, ae_title="HOUNSFIELD")
     if not association.is_established:
         return None
     status = association.send_c_echo().get("Status")

@@ -1,11 +1,16 @@
 """The SCU behind `send`, `echo` and the demonstration, against a real Storage SCP on loopback."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
+from pynetdicom.acse import ACSE
+from support.query_peers import ASSOCIATE_RJ, read_pdu, scripted
 from support.scp import Scp, listening, write_instance
+from support.waiting import wait_until
+from support.wire import pdu
 
 from hounsfield.daemon.cli.exits import CommandFailed, ExitCode, UsageFault
 from hounsfield.daemon.cli.scu import (
@@ -120,3 +125,21 @@ def test_more_pairs_than_contexts_take_several_associations(tmp_path: Path) -> N
     groups = list(batches(files))
     assert [len(contexts_of(group)) for group in groups] == [MAX_CONTEXTS, 200 - MAX_CONTEXTS]
     assert sorted(file.path for group in groups for file in group) == sorted(file.path for file in files)
+
+
+def test_a_rejection_is_told_even_if_it_is_there_before_we_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library takes it for a connection that was never made (a peer at hand, and a busy machine)."""
+    send_request = ACSE.send_request
+
+    def and_be_late(acse: ACSE) -> None:
+        send_request(acse)
+        wait_until(lambda: acse.dul.to_user_queue.qsize() > 0)
+        wait_until(lambda: acse.dul.state_machine.current_state == "Sta1")
+
+    def rejecting(connection: socket.socket) -> None:
+        read_pdu(connection)
+        connection.sendall(pdu(ASSOCIATE_RJ, bytes((0, 1, 1, 7))))
+
+    monkeypatch.setattr(ACSE, "send_request", and_be_late)
+    with scripted(rejecting) as port, pytest.raises(CommandFailed, match="rejected the association"):
+        echo(Peer("127.0.0.1", port, "PACS", "HOUNSFIELD"))
