@@ -5,7 +5,7 @@ The annotated TOML file, ``config show`` and every error message are made from t
 
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
@@ -85,8 +85,3 @@ def _range_text(metadata: list[Any]) -> str:
     if below is not None:
         words.append(f"below {below}")
     return (" " + " ".join(words)) if words else ""
-
-
-def is_required_list(field: FieldInfo) -> bool:
-    """Whether a list must have at least one entry."""
-    return any(isinstance(m, MinLen) and m.min_length > 0 for m in field.metadata)

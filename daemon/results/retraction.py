@@ -14,6 +14,7 @@ from pydicom.errors import InvalidDicomError
 
 from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.results import codes
+from hounsfield.daemon.results.ko import KEY_OBJECT_SELECTION
 from hounsfield.daemon.results.parts import hierarchical, part10, sop_reference
 from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT, BuiltObject, PredecessorRef, software_version
 from hounsfield.daemon.results.source_attributes import copy_elements, copy_patient_and_study, new_dataset, text
@@ -31,10 +32,8 @@ from hounsfield.daemon.results.uids import derived_uid
 from hounsfield.daemon.results.words import LONGEST_LO, plain
 from hounsfield.model.findings import CodedConcept
 
-KEY_OBJECT_SELECTION = "1.2.840.10008.5.1.4.1.1.88.59"
 REJECTED_FOR_PATIENT_SAFETY = CodedConcept("113037", "DCM", "Rejected for Patient Safety Reasons")
 """CID 7011."""
-KEY_OBJECT_DESCRIPTION = CodedConcept("113012", "DCM", "Key Object Description")
 ROLE = "rejection"
 SERIES_NUMBER = 9008
 SERIES_DESCRIPTION = "AI result withdrawn - rejected for patient safety reasons"
@@ -114,7 +113,7 @@ def _content(anchor: Dataset, taken: Sequence[PredecessorRef], reason: str) -> D
         code(HAS_CONCEPT_MOD, codes.LANGUAGE, codes.ENGLISH),
         code(HAS_OBS_CONTEXT, codes.OBSERVER_TYPE, codes.DEVICE),
         uidref(HAS_OBS_CONTEXT, codes.DEVICE_OBSERVER_UID, text(anchor, "DeviceUID")),
-        words(CONTAINS, KEY_OBJECT_DESCRIPTION, said),
+        words(CONTAINS, codes.KEY_OBJECT_DESCRIPTION, said),
         *map(_named, taken),
     ]
     return container(None, REJECTED_FOR_PATIENT_SAFETY, children, template="2010")
