@@ -36,7 +36,7 @@ $(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Hounsfield and its development tools into $(VENV) (TensorFlow is large: one or two minutes) ..."
 	@$(PIP_INSTALL) setuptools wheel
-	@$(PIP_INSTALL) --no-build-isolation --editable '.[postgres,train,dev]'
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[postgres,train,onnx,dev]'
 	@$(COMPILE)
 	@touch $(VENV)/.runtime $@
 

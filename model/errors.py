@@ -8,7 +8,11 @@
     ├── ScratchError                there is no room on disk for the slices of a series: no fault of the series
     ├── DecoderUnavailable          the process that decodes does not start: no fault of the series
     ├── DeviceError                 the device that was asked for is not there
+    ├── DeviceLost                  the device went away while a model ran: no fault of the series
     ├── InferenceError              the model's answer is not a score
+    │   └── OutOfModelMemory        the device has no memory for so many slices at once
+    ├── DataError                   a data set cannot be used; the text names the file and the reason
+    ├── TrainingError               a training cannot begin or go on; the text names what to change
     ├── ExplanationError            no heatmap can be made of a score: no fault of the series, and of no weight
     └── BundleError                 a model bundle is not served
         └── ManifestError           manifest.toml is wrong; ``problems`` names each key and what it may be
@@ -78,6 +82,22 @@ class DeviceError(ModelError):
 
 class InferenceError(ModelError):
     """The model ran and its answer cannot be used."""
+
+
+class OutOfModelMemory(InferenceError):
+    """The device has no memory for so many slices at once; fewer may do."""
+
+
+class DeviceLost(ModelError):
+    """The device that a model ran on is gone. It is no fault of the series; a new process has to find another one."""
+
+
+class DataError(ModelError):
+    """A data set cannot be used as it is: the text names the file and says why."""
+
+
+class TrainingError(ModelError):
+    """A training cannot begin or go on: the text names what to change."""
 
 
 class ExplanationError(ModelError):

@@ -59,6 +59,8 @@ class Finding:
     """In the order of the volume: along the slice normal."""
     slice_threshold: float
     """At and above it a slice is shown as flagged."""
+    decides: bool = True
+    """Whether it alone makes the series FLAGGED; a finding that does not says more about one that does."""
 
     @property
     def flagged(self) -> bool:
@@ -68,9 +70,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """The answer for a series: a finding, or a rejection with its words; never both, never neither."""
+    """The answer for a series: findings, or a rejection with its words; never both, never neither."""
 
-    finding: Finding | None = None
+    findings: tuple[Finding, ...] = ()
+    """One for each label of the bundle, in its order; the first one decides."""
     rejection: Rejection | None = None
     remarks: tuple[str, ...] = ()
     """What was done about the input (tilt, spacing, padding), as sentences for the report. No patient data."""
@@ -78,5 +81,17 @@ class Analysis:
     """TensorFlow device name; None if the model did not run."""
 
     def __post_init__(self) -> None:
-        if (self.finding is None) == (self.rejection is None):
-            raise ValueError("an analysis is either a finding or a rejection")
+        if (not self.findings) == (self.rejection is None):
+            raise ValueError("an analysis is either findings or a rejection")
+        if self.findings and not self.findings[0].decides:
+            raise ValueError("the first finding decides")
+
+    @property
+    def finding(self) -> Finding | None:
+        """The first finding; None for a rejection."""
+        return self.findings[0] if self.findings else None
+
+    @property
+    def flagged(self) -> bool:
+        """Whether a finding that decides is at or above its operating point."""
+        return any(one.flagged for one in self.findings if one.decides)

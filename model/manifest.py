@@ -20,6 +20,8 @@ from hounsfield.model.preprocess import PreprocessingSpec
 
 MANIFEST_NAME = "manifest.toml"
 LONGEST_MANIFEST_BYTES = 1_000_000
+BY_MODEL = "model"
+"""``output.aggregation`` of a bundle whose model itself answers for the series."""
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 
 
@@ -47,7 +49,8 @@ def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
 
 
 def _aggregation_name(name: str) -> str:
-    aggregation(name)
+    if name != BY_MODEL:
+        aggregation(name)
     return name
 
 
@@ -113,11 +116,30 @@ class Preference(_Section):
 
 
 class InputSpec(_Section):
-    """The tensor one slice becomes."""
+    """The tensor one slice becomes, and what the model sees beside that slice."""
 
     shape: tuple[Side, Side, Annotated[int, Field(gt=0, le=512)]]
     """(rows, columns, channels)."""
     dtype: Literal["float32"] = "float32"
+    neighbours: Annotated[int, Field(ge=0, le=8)] = 0
+    """So many slices on either side stand in the channels too, lowest first: channels = (2 * neighbours + 1) times
+    those of the preprocessing. Beyond the ends of the series the last slice is repeated."""
+    context: Literal["slice", "series"] = "slice"
+    """``slice``: the model answers with scores, one row for each slice. ``series``: it answers with a vector for each
+    slice, and a second network makes scores of all of them."""
+
+
+class Sequence(_Section):
+    """The second network of a bundle with ``input.context = "series"``.
+
+    It takes (1, n, d + 1): the vectors of the n slices in volume order, and as last column the distance (mm) of each
+    slice from the one before it, 0 for the first. It answers with slice scores (1, n, labels) and series scores
+    (1, labels), named ``slices`` and ``series``.
+    """
+
+    step_mm: Annotated[tuple[Millimetres, Millimetres], AfterValidator(_ascending)] = (0.0, 1000.0)
+    """Smallest and largest distance of slices that it knows. A finer series is read as several coarser ones that lie
+    between each other, and its score is their mean."""
 
 
 class Code(_Section):
@@ -146,6 +168,9 @@ class Label(_Section):
     site: Code
     short: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 +/-]{0,11}$")]
     """For the Series Description, at most 12 characters."""
+    decides: bool = True
+    """Whether it alone makes a series FLAGGED. False for a label that only says more about another, such as the kind of
+    a haemorrhage."""
 
 
 class OutputSpec(_Section):
@@ -160,6 +185,8 @@ class OutputSpec(_Section):
             raise ValueError("labels must have different names")
         if len({label.index for label in self.labels}) < len(self.labels):
             raise ValueError("labels must have different indices")
+        if not self.labels[0].decides:
+            raise ValueError("the first label must decide: it gives the result its name and its score")
         return self
 
 
@@ -203,9 +230,20 @@ class Manifest(_Section):
     preference: Preference = Preference()
     preprocessing: PreprocessingSpec
     input: InputSpec
+    sequence: Sequence | None = None
+    """Only, and always, with ``input.context = "series"``."""
     output: OutputSpec
     provenance: Provenance
     golden: Golden = Golden()
+
+    @model_validator(mode="after")
+    def _one_way_to_a_series(self) -> Self:
+        by_model = self.input.context == "series"
+        if by_model != (self.sequence is not None):
+            raise ValueError('[sequence] stands with input.context = "series", and only with it')
+        if by_model != (self.output.aggregation == BY_MODEL):
+            raise ValueError(f'output.aggregation is "{BY_MODEL}" with input.context = "series", and only with it')
+        return self
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":

@@ -171,6 +171,7 @@ def find(bundle: Bundle, images: Sequence[tuple[str, int | None]], scores: Score
             for (uid, frame), row in zip(images, scores, strict=True)
         ),
         slice_threshold=meaning.slice_threshold,
+        decides=meaning.decides,
     )
 
 

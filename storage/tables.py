@@ -334,6 +334,38 @@ feedback = Table(
     sqlite_autoincrement=True,
 )
 
+# Which version of an installed bundle is the one that new jobs get: the newest row of its name counts.
+bundle_choice = Table(
+    "bundle_choice",
+    metadata,
+    _id(),
+    Column("name", String(255), nullable=False, index=True),
+    # None: nothing of this name is used from now on.
+    Column("version", String(255)),
+    Column("sha256", Digest),
+    Column("chosen_at", UtcDateTime, nullable=False),
+    Column("person", String(128), nullable=False, default=""),
+    Column("note", String(255), nullable=False, default=""),
+    sqlite_autoincrement=True,
+)
+
+# What each analysis was like, for drift: scores by label, and numbers about what the model was shown.
+analysis_fact = Table(
+    "analysis_fact",
+    metadata,
+    Column("job_id", Id, ForeignKey("job.id"), primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("bundle", String(255), nullable=False),
+    Column("bundle_version", String(255), nullable=False),
+    Column("bundle_sha256", Digest, nullable=False),
+    # Key of the scanner: AE title that sent it, and maker and model as the images say.
+    Column("scanner", String(255), nullable=False),
+    Column("outcome", Word, nullable=False),
+    Column("scores", Json, nullable=False),
+    Column("inputs", Json, nullable=False),
+    Index("ix_analysis_fact_scanner", "bundle", "scanner", "at"),
+)
+
 event = Table(
     "event",
     metadata,

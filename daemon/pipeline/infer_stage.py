@@ -177,7 +177,7 @@ class InferStage:
         images = [(header.sop_instance_uid, header.frame) for header in volume.headers]
         finding = find(served.bundle, images, scores)
         return _Scored(
-            Analysis(finding=finding, remarks=fitness.remarks, device=served.predictor.device),
+            Analysis(findings=(finding,), remarks=fitness.remarks, device=served.predictor.device),
             Seen(volume.slices_hu, spacing, resampling, answers),
         )
 

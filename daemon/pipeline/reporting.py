@@ -168,7 +168,7 @@ class _Pages:
 
 def _outcome(analysis: Analysis, reason: Reason | None) -> tuple[Outcome, Reason | None]:
     if analysis.finding is not None:
-        return (Outcome.POSITIVE if analysis.finding.flagged else Outcome.NEGATIVE), None
+        return (Outcome.POSITIVE if analysis.flagged else Outcome.NEGATIVE), None
     return Outcome.NOT_ANALYSED, reason or Reason(str(analysis.rejection))
 
 

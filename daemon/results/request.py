@@ -150,7 +150,7 @@ class ReportRequest:
     def _implied_outcome(self) -> Outcome:
         if self.analysis.finding is None:
             return Outcome.NOT_ANALYSED
-        return Outcome.POSITIVE if self.analysis.finding.flagged else Outcome.NEGATIVE
+        return Outcome.POSITIVE if self.analysis.flagged else Outcome.NEGATIVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 """Networks by name, each built from a spec. Keras is imported only when one is built."""
 
-from hounsfield.model.networks.registry import NetworkSpec, build_network, export_scores
+from hounsfield.model.networks.registry import NetworkSpec, build_network, export_encoder, export_scores
 
-__all__ = ["NetworkSpec", "build_network", "export_scores"]
+__all__ = ["NetworkSpec", "build_network", "export_encoder", "export_scores"]

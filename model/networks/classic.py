@@ -16,5 +16,5 @@ def build_classic(spec: "NetworkSpec") -> Any:
     image = x = keras.Input(spec.shape, name="image")
     for filters in FILTERS:
         x = layers.MaxPooling2D()(layers.Conv2D(filters, 3, activation="relu", padding="same")(x))
-    x = layers.Dropout(0.5)(layers.Dense(128, activation="relu")(layers.Flatten()(x)))
+    x = layers.Dropout(0.5)(layers.Dense(128, activation="relu", name="features")(layers.Flatten()(x)))
     return keras.Model(image, layers.Dense(spec.labels, activation="sigmoid", name="score")(x), name="classic")

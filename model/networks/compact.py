@@ -31,7 +31,8 @@ def build_compact(spec: "NetworkSpec") -> Any:
             layers.GlobalMaxPooling2D()(mask),
             layers.GlobalAveragePooling2D()(layers.Activation("sigmoid")(mask)),
         ]
-    features = layers.Dropout(spec.dropout)(layers.Dense(32, activation="relu")(layers.concatenate(pooled)))
+    features = layers.Dense(32, activation="relu", name="features")(layers.concatenate(pooled))
+    features = layers.Dropout(spec.dropout)(features)
     score = layers.Dense(spec.labels, activation="sigmoid", name="score")(features)
     return keras.Model(image, [score, *outputs] if outputs else score, name="compact")
 

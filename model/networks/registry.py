@@ -11,6 +11,8 @@ from hounsfield.model.networks.compact import build_compact
 
 SCORE = "score"
 """Name of the output layer with one sigmoid per label."""
+FEATURES = "features"
+"""Name of the layer whose output describes a slice: what a sequence network reads."""
 MASK = "mask"
 """Name of the optional output layer with lesion logits, for training only."""
 
@@ -37,7 +39,7 @@ BUILDERS: Mapping[str, Builder] = MappingProxyType({"compact": build_compact, "c
 
 
 def build_network(spec: NetworkSpec) -> Any:
-    """Return a ``keras.Model`` with an output layer named ``score`` and, if asked for, one named ``mask``."""
+    """Return a ``keras.Model`` with layers named ``features`` and ``score`` and, if asked for, one named ``mask``."""
     return BUILDERS[spec.name](spec)
 
 
@@ -46,3 +48,10 @@ def export_scores(model: Any) -> Any:
     import keras
 
     return keras.Model(model.input, model.get_layer(SCORE).output, name=model.name)
+
+
+def export_encoder(model: Any) -> Any:
+    """Return the ``keras.Model`` that makes a vector of each slice, for a bundle whose sequence network scores them."""
+    import keras
+
+    return keras.Model(model.input, model.get_layer(FEATURES).output, name=model.name)

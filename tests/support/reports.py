@@ -114,7 +114,7 @@ def of_frames(scores: Sequence[float], source: Dataset, score: float) -> Analysi
     """Return an analysis of the frames of one instance."""
     found = finding(scores, [source] * len(scores), score)
     slices = tuple(replace(one, frame=number) for number, one in enumerate(found.slices, start=1))
-    return Analysis(finding=replace(found, slices=slices), device="/CPU:0")
+    return Analysis(findings=(replace(found, slices=slices),), device="/CPU:0")
 
 
 def finding(scores: Sequence[float], sources: Sequence[Dataset], score: float, threshold: float = 0.5) -> Finding:
@@ -163,7 +163,7 @@ def _analysis(outcome: Outcome, images: Sequence[Dataset]) -> Analysis:
         return Analysis(rejection=Rejection.INCOMPLETE, remarks=remarks)
     high = outcome is Outcome.POSITIVE
     scores = [(0.2 + 0.7 * i / len(images)) if high else 0.1 * i / len(images) for i in range(len(images))]
-    return Analysis(finding=finding(scores, images, 0.93 if high else 0.04), remarks=remarks, device="/CPU:0")
+    return Analysis(findings=(finding(scores, images, 0.93 if high else 0.04),), remarks=remarks, device="/CPU:0")
 
 
 def texts(dataset: Dataset) -> list[str]:

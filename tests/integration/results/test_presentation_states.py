@@ -19,7 +19,7 @@ RAMP = np.linspace(-40, 120, 256).round().astype(np.int16).reshape(16, 16)
 def _single() -> ReportRequest:
     image = received(ct_slice(1, PixelData=(RAMP + 1024).tobytes(), RescaleIntercept="-1024"))
     mark = Mark(sop_instance_uid=str(image.SOPInstanceUID), column=3, row=4, radius=2)
-    return request(sources=(image,), analysis=Analysis(finding=finding([0.9], [image], 0.9)), marks=(mark,))
+    return request(sources=(image,), analysis=Analysis(findings=(finding([0.9], [image], 0.9),)), marks=(mark,))
 
 
 def _frames() -> ReportRequest:

@@ -105,7 +105,7 @@ def _references(content: Iterable[Dataset]) -> list[Dataset]:
 
 def test_a_positive_report_has_a_group_for_the_series_and_one_for_each_flagged_slice() -> None:
     images = series(4)
-    high = Analysis(finding=finding([0.1, 0.95, 0.7, 0.49], images, 0.93))
+    high = Analysis(findings=(finding([0.1, 0.95, 0.7, 0.49], images, 0.93),))
     present = "      CONTAINS CODE 1386000,SCT = 52101004,SCT"
     assert tree_lines(report(request(sources=images, analysis=high))) == [
         *HEAD,
@@ -207,7 +207,7 @@ def test_templates_are_named_where_they_begin() -> None:
 
 def test_at_most_ten_slices_get_a_group_those_with_the_highest_scores() -> None:
     images = series(14)
-    high = Analysis(finding=finding([0.5 + 0.03 * number for number in range(14)], images, 0.9))
+    high = Analysis(findings=(finding([0.5 + 0.03 * number for number in range(14)], images, 0.9),))
     groups = report(request(sources=images, analysis=high)).ContentSequence[-2].ContentSequence
     named = [group.ContentSequence[0].TextValue for group in groups]
     assert named == ["ICH series", *(f"ICH image {number}" for number in range(14, 4, -1))]
@@ -217,7 +217,7 @@ def test_at_most_ten_slices_get_a_group_those_with_the_highest_scores() -> None:
 
 def test_a_slice_above_its_threshold_gets_no_group_in_a_series_that_is_not_flagged() -> None:
     images = series(4)
-    low = Analysis(finding=finding([0.1, 0.9, 0.1, 0.1], images, 0.36))
+    low = Analysis(findings=(finding([0.1, 0.9, 0.1, 0.1], images, 0.36),))
     groups = report(request(Outcome.NEGATIVE, sources=images, analysis=low)).ContentSequence[-2].ContentSequence
     assert len(groups) == 1
 
@@ -297,7 +297,7 @@ def test_a_page_that_is_missing_is_refused() -> None:
 def test_a_finding_about_an_image_that_is_not_there_is_refused() -> None:
     images = series(4)
     with pytest.raises(ResultError, match="not among the sources"):
-        build(request(sources=images[:3], analysis=Analysis(finding=finding([0.9] * 4, images, 0.9))), ("sr",))
+        build(request(sources=images[:3], analysis=Analysis(findings=(finding([0.9] * 4, images, 0.9),))), ("sr",))
 
 
 def test_a_request_that_contradicts_itself_is_refused() -> None:

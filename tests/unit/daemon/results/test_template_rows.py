@@ -30,7 +30,7 @@ def _of_frames() -> ReportRequest:
 
 def _ten_flagged() -> ReportRequest:
     images = series(14)
-    return request(sources=images, analysis=Analysis(finding=finding([0.9] * 14, images, 0.9)))
+    return request(sources=images, analysis=Analysis(findings=(finding([0.9] * 14, images, 0.9),)))
 
 
 CASES: dict[str, Callable[[], ReportRequest]] = {
@@ -94,7 +94,7 @@ def _code(item: Dataset) -> str:
 def _one_slice() -> Dataset:
     """A report with one group and one image in it, so that whatever is deleted was the only one of its row."""
     images = series(1)
-    low = Analysis(finding=finding([0.2], images, 0.2))
+    low = Analysis(findings=(finding([0.2], images, 0.2),))
     return dcmread(io.BytesIO(build(request(Outcome.NEGATIVE, sources=images, analysis=low), ("sr",))[0].content))
 
 

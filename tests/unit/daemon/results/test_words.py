@@ -98,7 +98,7 @@ def test_the_comment_tells_completeness_remarks_and_what_the_result_is_not() -> 
 
 def test_a_summary_of_a_series_below_the_threshold_excludes_nothing() -> None:
     images = series()
-    low = Analysis(finding=finding([0.9, 0.1, 0.1, 0.1], images, 0.31))
+    low = Analysis(findings=(finding([0.9, 0.1, 0.1, 0.1], images, 0.31),))
     text = summary(request(Outcome.NEGATIVE, sources=images, analysis=low))
     assert text.startswith("AI ICH: NOT FLAGGED score 0.31 (threshold 0.5). This does not exclude haemorrhage.")
 

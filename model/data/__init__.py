@@ -1,0 +1,1 @@
+"""Data sets: layouts, labels, cleaning, and the prepared form that training and evaluation read."""
