@@ -12,6 +12,7 @@ holding it in memory.
 
 import shutil
 import tomllib
+import zipfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
@@ -232,7 +233,7 @@ def _read_index(path: Path) -> Index:
             columns = {name: archive[name] for name in archive.files}
         extra = {name.removeprefix("extra_"): columns.pop(name) for name in list(columns) if name.startswith("extra_")}
         return Index(**columns, extra=extra)
-    except (OSError, ValueError, EOFError, TypeError) as error:
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cannot be read ({type(error).__name__}); prepare the data set again") from error
 
 
