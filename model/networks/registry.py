@@ -28,6 +28,10 @@ class NetworkSpec(BaseModel):
     labels: Annotated[int, Field(ge=1)] = 1
     mask_head: bool = True
     """``compact`` only: learn where the lesion is as well, and let the score look at it."""
+    maps: Annotated[int, Field(ge=1)] = 1
+    """How many lesion maps the mask head makes: one of any lesion, or one for each label."""
+    width: Annotated[float, Field(gt=0.0, le=8.0)] = 1.0
+    """``compact`` only: factor on the number of filters."""
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2
     momentum: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.9
     """Of batch normalisation. The usual 0.99 has not settled at the end of a training of minutes."""
