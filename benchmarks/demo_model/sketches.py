@@ -114,5 +114,3 @@ def _second(sketch: Any, rng: np.random.Generator, kind: str | None, **difficult
 
 def _second_hard(sketch: Any, rng: np.random.Generator, kind: str | None) -> Phantom:
     return _second(sketch, rng, kind, mimics=1.0, size=0.75, contrast=float(rng.uniform(0.5, 0.85)))
-
-

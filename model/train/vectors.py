@@ -39,7 +39,9 @@ def encoded(encoder: Any, tensors: NDArray[np.floating], batch: int = 128) -> Fl
 def _compiled(encoder: Any, tf: Any) -> Callable[[Any], Any]:
     shape = (None, *encoder.input_shape[1:])
     run = tf.function(
-        lambda batch: encoder(batch, training=False), input_signature=[tf.TensorSpec(shape, tf.float32)], autograph=False
+        lambda batch: encoder(batch, training=False),
+        input_signature=[tf.TensorSpec(shape, tf.float32)],
+        autograph=False,
     )
     return lambda batch: run(tf.convert_to_tensor(batch))
 
@@ -154,5 +156,3 @@ def scores(encoder: Any, sequence: Any, data: Prepared) -> tuple[Floats, Floats]
         slices.append(np.asarray(answer[0])[0])
         series.append(np.asarray(answer[1])[0])
     return np.concatenate(slices), np.stack(series)
-
-
