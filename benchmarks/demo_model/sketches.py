@@ -1,4 +1,4 @@
-"""Heads by the two sketches of a painter that the demonstration model is measured on; the repository does not hold them.
+"""Heads by two sketches of a painter, to measure the demonstration model on; the repository does not hold them.
 
 The folder with ``phantom.py`` and ``phantom2.py`` is given on the command line or in HOUNSFIELD_PROTOTYPES. They need
 scipy (extra ``train``).

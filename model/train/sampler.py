@@ -103,7 +103,8 @@ def augmented(rng: np.random.Generator, tensor: Floats, lesion: Floats) -> tuple
 
 def _moved(rng: np.random.Generator, tensor: Floats, lesion: Floats) -> tuple[Floats, Floats]:
     size, cells = tensor.shape[0], lesion.shape[0]
-    matrix = cv2.getRotationMatrix2D(((size - 1) / 2,) * 2, rng.normal(0, 5), rng.uniform(0.9, 1.12))
+    middle = ((size - 1) / 2, (size - 1) / 2)
+    matrix = np.asarray(cv2.getRotationMatrix2D(middle, rng.normal(0, 5), rng.uniform(0.9, 1.12)), np.float64)
     matrix[:, 2] += rng.uniform(-5, 5, 2)
     coarse = matrix.copy()
     centre = (MAP_SCALE - 1) / 2  # of a cell, in pixels

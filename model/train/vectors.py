@@ -27,23 +27,26 @@ class Read:
     """(n, labels)."""
 
 
-def encoded(encoder: Any, tensors: NDArray[np.floating], batch: int = 128) -> Floats:
-    """Return vectors (n, d) of slices."""
+Encode = Callable[[NDArray[np.floating]], Floats]
+
+
+def encoding(encoder: Any, batch: int = 128) -> Encode:
+    """Return the function from slices (n, rows, columns, channels) to vectors (n, d); traced once."""
     import tensorflow as tf
 
-    call = _compiled(encoder, tf)
-    parts = [np.asarray(call(tensors[at : at + batch].astype(np.float32))) for at in range(0, len(tensors), batch)]
-    return np.concatenate(parts)
-
-
-def _compiled(encoder: Any, tf: Any) -> Callable[[Any], Any]:
     shape = (None, *encoder.input_shape[1:])
     run = tf.function(
-        lambda batch: encoder(batch, training=False),
+        lambda tensors: encoder(tensors, training=False),
         input_signature=[tf.TensorSpec(shape, tf.float32)],
         autograph=False,
     )
-    return lambda batch: run(tf.convert_to_tensor(batch))
+
+    def encode(tensors: NDArray[np.floating]) -> Floats:
+        starts = range(0, len(tensors), batch)
+        parts = [np.asarray(run(tf.constant(tensors[at : at + batch].astype(np.float32)))) for at in starts]
+        return np.concatenate(parts)
+
+    return encode
 
 
 def with_steps(vectors: Floats, position_mm: NDArray[np.floating]) -> Floats:
@@ -54,7 +57,7 @@ def with_steps(vectors: Floats, position_mm: NDArray[np.floating]) -> Floats:
 
 def read(encoder: Any, data: Prepared, views: int, seed: int) -> list[Read]:
     """Return each series in several views, as it is and augmented; a fine one with slices left out too."""
-    rng = np.random.default_rng((seed, 77))
+    rng, encode = np.random.default_rng((seed, 77)), encoding(encoder)
     out: list[Read] = []
     for view in range(views):
         for number in range(data.about.series):
@@ -62,7 +65,7 @@ def read(encoder: Any, data: Prepared, views: int, seed: int) -> list[Read]:
             tensors = data.tensors[rows].astype(np.float32)
             if view:
                 tensors = same_change(rng, tensors)
-            vectors = encoded(encoder, tensors)
+            vectors = encode(tensors)
             out += _thinned(rng, vectors, data.index.position_mm[rows], data.index.extra["lesion_mm2"][rows])
     return out
 
@@ -148,11 +151,17 @@ def drawn(rng: np.random.Generator, given: Sequence[Read], batch: int) -> tuple[
 
 def scores(encoder: Any, sequence: Any, data: Prepared) -> tuple[Floats, Floats]:
     """Return scores of all slices (n, labels) and series (m, labels) of a set whose steps the model knows."""
-    vectors = encoded(encoder, data.tensors)
+    import tensorflow as tf
+
+    vectors = encoding(encoder)(data.tensors)
+    shape = (1, None, vectors.shape[1] + 1)
+    run = tf.function(
+        lambda one: sequence(one, training=False), input_signature=[tf.TensorSpec(shape, tf.float32)], autograph=False
+    )
     slices, series = [], []
     for number in range(data.about.series):
         rows = data.index.rows_of(number)
-        answer = sequence(with_steps(vectors[rows], data.index.position_mm[rows])[None], training=False)
+        answer = run(tf.constant(with_steps(vectors[rows], data.index.position_mm[rows])[None]))
         slices.append(np.asarray(answer[0])[0])
         series.append(np.asarray(answer[1])[0])
     return np.concatenate(slices), np.stack(series)
