@@ -172,7 +172,7 @@ def of_labels(answers: Mapping[LabelFacts, tuple[float, float]], **changes: Any)
     images = changes.setdefault("sources", series(8))
     findings = []
     for place, (label, (score, threshold)) in enumerate(answers.items()):
-        scores = [score * (1 - abs(k - 2 - place) % len(images) / 10) for k in range(len(images))]
+        scores = [score * max(0.0, 1 - abs(k - 2 - place) / 10) for k in range(len(images))]
         findings.append(finding(scores, images, score, threshold, label))
     analysis = Analysis(findings=tuple(findings), device="/CPU:0")
     values = {"bundle": facts(labels=tuple(answers)), "analysis": analysis} | changes
