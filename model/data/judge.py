@@ -13,7 +13,7 @@ from hounsfield.model.data.examine import Seen, SeriesSeen
 from hounsfield.model.data.glance import Glance, key_of
 from hounsfield.model.data.listing import Claim, Listed, Listing
 from hounsfield.model.data.problems import Kind, Problem
-from hounsfield.model.data.rows import Row
+from hounsfield.model.data.rows import Row, pixels_key
 from hounsfield.model.data.tables import NAN, Truth, contradicts_any, highest, knows, merged, same
 
 FEWEST_FOR_OUTLIERS = 8
@@ -110,7 +110,7 @@ def _of_series(evidence: Evidence, series: SeriesSeen, used: set[int]) -> list[R
                 scanner=series.scanner,
                 position_mm=one.position_mm,
                 spacing_mm=one.spacing_mm,
-                digest=f"{one.shape[0]}x{one.shape[1]}-{one.digest[:32]}" if one.digest else "",
+                digest=pixels_key(one.shape, one.digest) if one.digest else "",
                 truth=truth,
                 series_truth=whole,
                 why=why[0] if why else None,

@@ -45,6 +45,11 @@ class Row:
         return self.file if self.frame is None else f"{self.file}#{self.frame}"
 
 
+def pixels_key(shape: Sequence[int], digest: str) -> str:
+    """Return what is equal for images with the same pixels: size, and part of the digest of the values."""
+    return f"{shape[0]}x{shape[1]}-{digest[:32]}"
+
+
 def write_clean(path: Path, labels: Sequence[str], rows: Iterable[Row]) -> None:
     """Write the clean manifest of a data set: a row for each image, in the order that a prepared data set has."""
     with path.open("w", encoding="utf-8", newline="") as stream:
