@@ -136,7 +136,9 @@ def _series_claim(evidence: Evidence, series: SeriesSeen) -> Claim | None:
     if claim := listing.by_series.get(glance.series_uid):
         return claim
     if series.slices[0].frame is not None and len(set(files)) == 1:
-        return listing.by_file.get(files[0]) or listing.by_instance.get(glance.instance_uid)
+        about_file = listing.by_file.get(files[0]) or listing.by_instance.get(glance.instance_uid)
+        if about_file is not None:
+            return about_file
     if not listing.by_folder:
         return None
     common = [set(_folders(file)) for file in files]

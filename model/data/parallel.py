@@ -8,6 +8,8 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Final, Generic, TypeVar
 
+from hounsfield.model.errors import DecoderUnavailable
+
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
@@ -20,7 +22,8 @@ def in_order(
 ) -> Iterator[Answer]:
     """Yield ``work(task)`` of each task, in order; ``lost(task)`` where ``work`` ended its process.
 
-    ``work`` and tasks are pickled. ``processes`` 0: here, one after the other.
+    ``work`` and tasks are pickled. ``processes`` 0: here, one after the other. Raises DecoderUnavailable if no process
+    starts.
     """
     if processes == 0:
         yield from map(work, tasks)
@@ -74,6 +77,10 @@ class _Pool(Generic[Task, Answer]):
     def _alone(self, task: Task) -> Answer:
         with _new_pool(1) as pool:
             try:
+                pool.submit(_alive).result()
+            except BrokenProcessPool as error:
+                raise DecoderUnavailable("the processes that read images do not start") from error
+            try:
                 return pool.submit(self._work, task).result()
             except BrokenProcessPool:
                 return self._lost(task)
@@ -86,6 +93,10 @@ class _Pool(Generic[Task, Answer]):
 def _new_pool(processes: int) -> ProcessPoolExecutor:
     # Not forked: whoever calls this may have threads of TensorFlow running.
     return ProcessPoolExecutor(processes, get_context("spawn"), initializer=_begin)
+
+
+def _alive() -> None:
+    """Nothing, but in the other process."""
 
 
 def _begin() -> None:

@@ -65,7 +65,7 @@ def write_clean(path: Path, labels: Sequence[str], rows: Iterable[Row]) -> None:
                     row.series,
                     row.patient,
                     row.scanner,
-                    f"{row.position_mm:.6g}",
+                    repr(float(row.position_mm)),
                     *spacing,
                     row.digest,
                     *(_label(value) for value in (*row.truth, *row.series_truth)),
