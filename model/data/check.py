@@ -11,7 +11,7 @@ from hounsfield.model.data.examine import Options, Seen, SeriesSeen, SeriesTask,
 from hounsfield.model.data.glance import Glance, GlanceTask, glance, key_of, unread
 from hounsfield.model.data.judge import Evidence, judge
 from hounsfield.model.data.layouts import list_files
-from hounsfield.model.data.listing import Listed, Listing, leads_out
+from hounsfield.model.data.listing import Listed, Listing, led_out
 from hounsfield.model.data.parallel import in_order
 from hounsfield.model.data.problems import NEVER_USABLE, Consequence, Kind, Problem, consequence
 from hounsfield.model.data.rows import Row
@@ -80,7 +80,7 @@ def check(data: DataSet, *, processes: int = 2, progress: Progress = silent) -> 
     listing = list_files(data)
     if not listing.files:
         raise DataError(f"{data.root}: holds no image files")
-    astray = {one.file for one in listing.files if leads_out(data.root, one.file)}
+    astray = led_out(data.root, listing.files)
     glances = {one.file: one for one in _glances(data, config, listing, astray, processes, progress)}
     tasks, refused = _tasks(data, config, listing, glances, astray)
     seen = [*refused, *_examined(tasks, processes, progress)]
@@ -106,11 +106,12 @@ def _glances(
     total, done = len(listing.files), len(astray)
     yield from (Glance(file) for file in astray)
     names = [one.file for one in listing.files if one.file not in astray]
-    tasks = (GlanceTask(data.root, config.salt, tuple(part)) for part in _batches(names, _FILES_AT_ONCE))
+    by_instance = bool(listing.by_instance)
+    tasks = (GlanceTask(data.root, config.salt, tuple(part), by_instance) for part in _batches(names, _FILES_AT_ONCE))
     for answers in in_order(glance, tasks, processes, _unread):
         done += len(answers)
         progress("reading headers", done, total)
-        yield from answers
+        yield from (one.shared() for one in answers)
 
 
 def _unread(task: GlanceTask) -> list[Glance]:

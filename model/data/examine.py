@@ -126,7 +126,7 @@ def _examine(task: SeriesTask) -> SeriesSeen:
                 headers.append(header)
             else:
                 refused.append(Seen(file=one.file, frame=header.frame, problem=wrong[0], words=wrong[1]))
-    if len(headers) + len(refused) == 0 or any(one.file in task.pictures for one in task.files):
+    if task.pictures or all(one.position_mm is not None for one in task.files):
         return _by_table(task, headers, refused)
     return _by_geometry(task, headers, refused)
 
@@ -199,7 +199,7 @@ def _rank(headers: Sequence[SliceHeader], geometry: SeriesGeometry, task: Series
 
 
 def _by_table(task: SeriesTask, headers: Sequence[SliceHeader], refused: list[Seen]) -> SeriesSeen:
-    """A series with pictures in it: in the order of the table's positions, or of the names."""
+    """A series with pictures in it, or placed by a table: in the order of the positions there, or of the names."""
     by_file = {one.file: one for one in task.files}
     placed = all(one.position_mm is not None for one in task.files)
     seen = [_picture(task, by_file[file]) for file in sorted(task.pictures & by_file.keys())]

@@ -1,8 +1,9 @@
 """The first look at a file: what it is, and to which patient, series and instance it belongs. Runs in processes."""
 
 import hashlib
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hounsfield.model.data.pictures import is_picture
@@ -25,6 +26,12 @@ class Glance:
     """Key made of Patient ID and its issuer, or of the study where there is none; empty if neither is there."""
     series_uid: str = field(default="", repr=False)
     instance_uid: str = field(default="", repr=False)
+    """Empty where no table is about instances."""
+
+    def shared(self) -> "Glance":
+        """Return the same with texts that equal ones share: there may be a million files of a few thousand series."""
+        file, patient, series = (sys.intern(text) for text in (self.file, self.patient, self.series_uid))
+        return replace(self, file=file, patient=patient, series_uid=series)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,8 @@ class GlanceTask:
     root: Path
     salt: str
     files: tuple[str, ...]
+    instances: bool
+    """Whether a table is about instances."""
 
 
 def key_of(salt: str, *parts: str) -> str:
@@ -47,7 +56,7 @@ def key_of(salt: str, *parts: str) -> str:
 
 def glance(task: GlanceTask) -> list[Glance]:
     """Look at each file of the task; a broken one is said to be broken."""
-    return [_glance(task.root, task.salt, file) for file in task.files]
+    return [_glance(task, file) for file in task.files]
 
 
 def unread(files: Sequence[str], words: str) -> list[Glance]:
@@ -55,8 +64,8 @@ def unread(files: Sequence[str], words: str) -> list[Glance]:
     return [Glance(file, words) for file in files]
 
 
-def _glance(root: Path, salt: str, file: str) -> Glance:
-    path = root / file
+def _glance(task: GlanceTask, file: str) -> Glance:
+    path, salt = task.root / file, task.salt
     try:
         if is_picture(path):
             return Glance(file, picture=True)
@@ -68,4 +77,5 @@ def _glance(root: Path, salt: str, file: str) -> Glance:
     patient = header.patient
     who = key_of(salt, "patient", patient.id, patient.issuer) if patient.id else ""
     study = key_of(salt, "study", header.study_uid) if header.study_uid else ""
-    return Glance(file, patient=who or study, series_uid=header.series_uid, instance_uid=header.sop_instance_uid)
+    instance = header.sop_instance_uid if task.instances else ""
+    return Glance(file, patient=who or study, series_uid=header.series_uid, instance_uid=instance)

@@ -103,7 +103,7 @@ def _of_series(evidence: Evidence, series: SeriesSeen, used: set[int]) -> list[R
         why = why or troubled or _label_problem(evidence, claim, about, truth, whole)
         rows.append(
             Row(
-                file=one.file,
+                file=evidence.listed[one.file].file,
                 frame=one.frame,
                 series=series.key,
                 patient=patient,

@@ -4,7 +4,8 @@ Names out of tables become paths here and nowhere else, and only paths below the
 """
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -95,7 +96,7 @@ def files_below(root: Path, under: str = ".") -> Iterator[str]:
         folders[:] = sorted(one for one in folders if not one.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and Path(name).suffix.lower() not in _NO_IMAGES and name not in _NO_IMAGE_NAMES:
-                yield (Path(folder) / name).relative_to(root).as_posix()
+                yield sys.intern((Path(folder) / name).relative_to(root).as_posix())
 
 
 def plain(name: str) -> str | None:
@@ -108,9 +109,10 @@ def plain(name: str) -> str | None:
     return path.as_posix()
 
 
-def leads_out(root: Path, file: str) -> bool:
-    """Whether a file lies outside ``root`` all the same, since it or a folder above it is a link."""
-    return not (root / file).resolve().is_relative_to(root.resolve())
+def led_out(root: Path, files: Iterable[Listed]) -> set[str]:
+    """Return which files lie outside ``root`` all the same, since they or folders above them are links."""
+    home = root.resolve()
+    return {one.file for one in files if not (home / one.file).resolve().is_relative_to(home)}
 
 
 def outside(place: str) -> Problem:

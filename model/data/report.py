@@ -1,13 +1,14 @@
 """Writes what a check has found: a report to look at, the clean manifest, and what is not in it."""
 
 import json
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Final
 
 from hounsfield.model.data.balance import Balance, Share, balance, summary
 from hounsfield.model.data.check import Checked
-from hounsfield.model.data.problems import MEANING, Consequence, Kind, consequence
+from hounsfield.model.data.problems import MEANING, Consequence, Kind, Problem, consequence
 from hounsfield.model.data.rows import CLEAN, EXCLUDED, write_clean, write_excluded
 
 REPORT, SUMMARY = "report.html", "summary.json"
@@ -29,13 +30,27 @@ def write_report(folder: Path, checked: Checked, *, title: str) -> None:
 
     The report opens without a network. Names of files are in it as they are in the data set; nothing else of patients.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    write_clean(folder / CLEAN, checked.labels, checked.kept)
-    about_nothing = [one for one in checked.problems if one.kind in (Kind.LABEL_WITHOUT_FILE, Kind.OUTSIDE)]
-    write_excluded(folder / EXCLUDED, checked.rows, about_nothing)
     text = json.dumps(summary(checked), ensure_ascii=False, indent=2)
-    (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
-    (folder / REPORT).write_text(html(checked, title=title), encoding="utf-8")
+    page = html(checked, title=title)
+    folder.mkdir(parents=True, exist_ok=True)
+    _whole(folder / SUMMARY, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    _whole(folder / REPORT, lambda path: path.write_text(page, encoding="utf-8"))
+    _whole(folder / EXCLUDED, lambda path: write_excluded(path, checked.rows, _about_nothing(checked)))
+    _whole(folder / CLEAN, lambda path: write_clean(path, checked.labels, checked.kept))
+
+
+def _whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Put a file in its place when it is whole: half a clean manifest would be taken for a small data set."""
+    partial = path.with_name(f".{path.name}.partial")
+    write(partial)
+    partial.replace(path)
+
+
+def _about_nothing(checked: Checked) -> list[Problem]:
+    """Rows of tables for which there is no image."""
+    images = {row.name for row in checked.rows}
+    kinds = (Kind.LABEL_WITHOUT_FILE, Kind.OUTSIDE)
+    return [one for one in checked.problems if one.kind in kinds and one.file not in images]
 
 
 def html(checked: Checked, *, title: str) -> str:

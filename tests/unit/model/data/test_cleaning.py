@@ -298,6 +298,7 @@ def test_what_is_excluded_is_in_the_second_table_with_the_reason(tmp_path: Path)
     lines = (tmp_path / "out" / "excluded.csv").read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[0] for line in lines] == ["file", "a/01.dcm", "slices.csv row 26"]
     assert [line.split(",")[2] for line in lines[1:]] == ["unreadable", "label-without-file"]
+    assert not list((tmp_path / "out").glob(".*"))
 
 
 def test_the_report_escapes_what_files_are_called(tmp_path: Path) -> None:

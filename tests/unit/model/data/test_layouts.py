@@ -161,6 +161,16 @@ def test_pictures_of_a_series_lie_by_their_positions(tmp_path: Path) -> None:
     assert {row.series_truth for row in kept} == {(1.0,)}
 
 
+def test_a_table_places_dicom_files_that_do_not_say_where_they_lie(tmp_path: Path) -> None:
+    for k, dataset in enumerate(layouts.head_series("a", 1, ImagePositionPatient=None)):
+        write(dataset, tmp_path / f"{k}.dcm")
+    rows = [(f"{k}.dcm", k % 2, 10.0 - k) for k in range(layouts.SLICES)]
+    layouts.write_table(tmp_path / "labels.csv", ("file", "bleed", "position_mm"), rows)
+    checked = looked_at(layouts.images_config(tmp_path))
+    assert checked.clean
+    assert [row.file for row in checked.kept] == [f"{k}.dcm" for k in reversed(range(layouts.SLICES))]
+
+
 def test_grey_values_need_a_declared_range(tmp_path: Path) -> None:
     layouts.images(tmp_path)
     with pytest.raises(DataError, match=r"image_range = \[HU of black, HU of white\]"):
