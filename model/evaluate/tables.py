@@ -33,14 +33,18 @@ def _cell(text: str) -> str:
 
 def all_tables(evaluation: Evaluation) -> tuple[Table, ...]:
     """Return every table of an evaluation that has a row."""
+    more = (fixed_table(evaluation), confusion_table(evaluation))
+    return (*card_tables(evaluation), *(table for table in more if table.rows))
+
+
+def card_tables(evaluation: Evaluation) -> tuple[Table, ...]:
+    """Return the tables that a model card shows."""
     tables = (
         *(main_table(evaluation, level) for level in LEVELS),
-        fixed_table(evaluation),
-        predictive_table(evaluation),
-        calibration_table(evaluation),
-        confusion_table(evaluation),
         _groups("By subtype", "subtype", evaluation.subtypes, evaluation),
         _groups("By scanner", "scanner", evaluation.scanners, evaluation),
+        calibration_table(evaluation),
+        predictive_table(evaluation),
     )
     return tuple(table for table in tables if table.rows)
 
@@ -85,17 +89,17 @@ def fixed_table(evaluation: Evaluation) -> Table:
 
 
 def predictive_table(evaluation: Evaluation) -> Table:
-    """Return predictive values at the stated shares of positive cases."""
+    """Return predictive values of series at the stated shares of positive ones."""
     rows = tuple(
-        (LEVELS[one.level], one.label, f"{at.prevalence:.1%}", words(at.ppv), words(at.npv))
-        for one in evaluation.labels
+        (one.label, f"{100 * at.prevalence:g} %", words(at.ppv), words(at.npv))
+        for one in evaluation.of(Level.SERIES)
         if one.operating
         for at in one.operating.predictive
         if at.ppv or at.npv
     )
     note = "By Bayes from sensitivity and specificity at the threshold; the share is an assumption, not measured here."
-    columns = ("level", "label", "if so many are positive", "PPV", "NPV")
-    return Table(title="Predictive values", columns=columns, rows=rows, note=note)
+    columns = ("label", "if so many series are positive", "PPV", "NPV")
+    return Table(title="Predictive values of series", columns=columns, rows=rows, note=note)
 
 
 def calibration_table(evaluation: Evaluation) -> Table:
