@@ -155,3 +155,32 @@ def divided(above: Values, below: Values, otherwise: float = np.nan) -> Values:
     out: Values = np.full(np.broadcast(above, below).shape, otherwise)
     np.divide(above, below, out=out, where=below > 0)
     return out
+
+
+def roc_points(curve: Curve, false_positive_rates: Values) -> Values:
+    """Return the sensitivity of each round at these rates, (R, rates); NaN in rounds that lack a class."""
+    rows = []
+    for tp, fp in zip(_from_origin(curve.tp), _from_origin(curve.fp), strict=True):
+        known = tp[-1] > 0 and fp[-1] > 0
+        # The highest point of each vertical step: np.interp takes the last of equal abscissae.
+        rows.append(
+            np.interp(false_positive_rates, fp / fp[-1], tp / tp[-1]) if known else false_positive_rates * np.nan
+        )
+    return np.array(rows)
+
+
+def precision_points(curve: Curve, recalls: Values) -> Values:
+    """Return the precision of each round where it first reaches these recalls, (R, recalls)."""
+    rows = []
+    for tp, fp in zip(curve.tp, curve.fp, strict=True):
+        place = np.searchsorted(tp, recalls * tp[-1] - 1e-9)
+        rows.append(tp[place] / np.maximum(tp[place] + fp[place], 1e-12) if tp[-1] > 0 else recalls * np.nan)
+    return np.array(rows)
+
+
+def band(cases: Cases, points: Callable[[Curve, Values], Values], at: Values, draws: Values) -> tuple[Values, Values]:
+    """Return lower and upper bound (95 %, for each point by itself) of a curve."""
+    rows = np.concatenate([points(curve, at) for curve in _curves(cases, draws)])
+    usable = rows[np.isfinite(rows).all(axis=1)]
+    low, high = np.quantile(usable, (0.025, 0.975), axis=0)
+    return low, high

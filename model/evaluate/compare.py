@@ -174,8 +174,8 @@ def _at_thresholds(first: Cases, second: Cases, thresholds: list[float | None], 
     if low is None or high is None or len(first.truth) == 0:
         return []
     one, other = operating_figures(first, low, draws, ()), operating_figures(second, high, draws, ())
-    flags = [_as_scores(first, low), _as_scores(second, high)]
-    gained = differences(*flags, {"sensitivity": _sensitivity, "specificity": _specificity}, draws)
+    rates = {"sensitivity": _sensitivity, "specificity": _specificity}
+    gained = differences(_as_scores(first, low), _as_scores(second, high), rates, draws)
     return [
         Change(
             figure=f"{name} at the threshold",
