@@ -18,7 +18,7 @@ has never seen a patient, and its answer on a real head CT means nothing: a comp
 nor an operation.
 
 ## Made by
-`make demo-model` (seed {seed}): {heads} computer-drawn heads for the first network, {sequence} others for the second,
+`make demo-model` (seed {seed}): {heads} computer-drawn heads for the first network, {sequence} more for the second,
 {validation} for calibration and thresholds, others for the figures below; no head is in two sets. A quarter of the
 training heads comes from a plainer painter, the rest from the painter that also draws the held-out heads, at mixed
 difficulty, with slices {low} to {high} mm apart. {steps} steps of {batch} slices, half of them positive, and

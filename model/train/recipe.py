@@ -20,7 +20,7 @@ STRIP = PreprocessingSpec.model_validate(
     }
 )
 
-COMPACT = NetworkSpec(shape=(INPUT_PIXELS, INPUT_PIXELS, 2), labels=len(LABELS), maps=len(LABELS), width=1.5)
+COMPACT = NetworkSpec(shape=(INPUT_PIXELS, INPUT_PIXELS, 2), labels=len(LABELS), maps=len(LABELS))
 
 
 SPECIFICITY = 0.95
@@ -39,13 +39,13 @@ class Recipe:
     """Sizes of the sets (heads) and of the training."""
 
     seed: int = 1
-    training_heads: int = 900
-    sequence_heads: int = 240
-    """That the sequence network learns from; the first network never sees them."""
-    validation_heads: int = 200
-    test_heads: int = 200
-    hard_heads: int = 120
-    steps: int = 4000
+    training_heads: int = 800
+    sequence_heads: int = 300
+    """That the first network never sees; the sequence network learns from them and from the others."""
+    validation_heads: int = 250
+    test_heads: int = 250
+    hard_heads: int = 150
+    steps: int = 3500
     batch: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
@@ -53,13 +53,14 @@ class Recipe:
     """Of the loss of the lesion maps against that of the scores."""
     lesion_weight: float = 4.0
     """Of a lesion pixel against another in the loss of the maps."""
-    sequence_steps: int = 1500
+    sequence_steps: int = 2500
     sequence_batch: int = 24
     sequence_rate: float = 3e-3
-    views: int = 6
+    views: int = 4
     """How often each head is turned into vectors for the sequence network, each time augmented in another way."""
     units: int = 24
     """Of the sequence network's cell, in each direction."""
+    sequence_dropout: float = 0.3
     processes: int = 2
     """That draw phantoms."""
     preprocessing: PreprocessingSpec = STRIP

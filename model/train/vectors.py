@@ -99,7 +99,7 @@ def train_sequence(given: Sequence[Read], recipe: Recipe, progress: Progress | N
     import tensorflow as tf
 
     width, labels = given[0].vectors.shape[1] - 1, given[0].lesion_mm2.shape[1]
-    model = build_sequence(width, labels, units=recipe.units)
+    model = build_sequence(width, labels, units=recipe.units, dropout=recipe.sequence_dropout)
     optimiser = one_cycle(recipe.sequence_rate, recipe.sequence_steps, recipe.weight_decay)
     optimiser.build(model.trainable_variables)
 
