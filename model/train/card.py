@@ -106,8 +106,9 @@ def _whose(figures: Figures) -> str:
         return "Of this model, with intervals (95 %) by bootstrap over heads."
     seeds = ", ".join(str(seed) for seed in figures.seeds)
     return (
-        f"Means over trainings with the seeds {seeds}, each with heads of its own, with intervals (95 %) by "
-        f"Student's t; counts are sums. Seed {figures.ships} ships; it was chosen before."
+        f"Means over trainings with the seeds {seeds}, with intervals (95 %) by Student's t; counts are sums. Each seed "
+        f"has its own held-out and hard heads; other sets are the same for all. Seed {figures.ships} ships; it was "
+        f"chosen before."
     )
 
 
