@@ -11,6 +11,7 @@ from hounsfield.daemon.cli import (
     demo,
     destinations,
     doctor,
+    drift,
     echo,
     feedback,
     jobs,
@@ -52,6 +53,7 @@ app.add_typer(peers.app)
 app.add_typer(notify.app)
 app.add_typer(feedback.app)
 app.add_typer(bundle.app)
+app.add_typer(drift.app)
 app.command("phantom")(phantom.phantom)
 app.add_typer(config.app)
 app.add_typer(database.app)
