@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from hounsfield.daemon.config.drift import DriftSettings
-from hounsfield.model.drift.inputs import INPUTS
+from hounsfield.model.drift.names import INPUTS
 from hounsfield.model.drift.rates import Interval, difference, share
 from hounsfield.model.drift.stability import Shift, Value, shift
 from hounsfield.storage.analysis_facts import FactRecord, Pair

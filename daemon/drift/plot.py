@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 
 _WIDTH, _HEIGHT = 460.0, 150.0
+_LETTER = 11.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 60.0, 22.0, 20.0
 
 
@@ -42,7 +43,7 @@ def plot(title: str, days: Sequence[str], points: Sequence[Point], marks: Sequen
         _text(_LEFT, 14, title),
         f'<rect class="frame" x="{_LEFT:g}" y="{_TOP:g}" width="{width:g}" height="{height:g}"/>',
         *(_axis(place(0, value)[1], value) for value in (0.0, top)),
-        *(_mark(mark, place(0, mark.value)[1]) for mark in marks),
+        *_marks([(mark, place(0, mark.value)[1]) for mark in marks]),
         *(
             f'<line class="bar" x1="{x:.1f}" y1="{place(0, point.low)[1]:.1f}" x2="{x:.1f}" '
             f'y2="{place(0, point.high)[1]:.1f}"/>'
@@ -63,10 +64,15 @@ def _axis(y: float, value: float) -> str:
     return _text(_LEFT - 4, y + 4, f"{value:.2f}", anchor="end")
 
 
-def _mark(mark: Mark, y: float) -> str:
-    right = _WIDTH - _RIGHT
-    line = f'<line class="mark {mark.style}" x1="{_LEFT:g}" y1="{y:.1f}" x2="{right:g}" y2="{y:.1f}"/>'
-    return line + _text(right + 4, y + 4, mark.name)
+def _marks(marks: Sequence[tuple[Mark, float]]) -> list[str]:
+    """Lines with their names; of two too near to each other only the later name is written."""
+    parts = []
+    for number, (mark, y) in enumerate(marks):
+        right = _WIDTH - _RIGHT
+        parts.append(f'<line class="mark {mark.style}" x1="{_LEFT:g}" y1="{y:.1f}" x2="{right:g}" y2="{y:.1f}"/>')
+        if all(abs(y - other) >= _LETTER for _, other in marks[number + 1 :]):
+            parts.append(_text(right + 4, y + 4, mark.name))
+    return parts
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start") -> str:

@@ -7,26 +7,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from hounsfield.model.drift.names import INPUTS
 from hounsfield.model.drift.stability import Value
 from hounsfield.model.geometry import SeriesGeometry
 from hounsfield.model.headers import SliceHeader
 
 Pixels = NDArray[np.integer | np.floating]
-
-INPUTS: Final = (
-    "hu_median",
-    "hu_spread",
-    "noise_hu",
-    "bone_share",
-    "thickness_mm",
-    "step_mm",
-    "pixel_mm",
-    "slices",
-    "tilt_degrees",
-    "lossy",
-    "kernel",
-)
-"""Names of the numbers, as they are stored and reported."""
 
 _SAMPLED: Final = 16
 _SOFT_HU: Final = (-20, 100)

@@ -6,7 +6,7 @@ import pytest
 from support.bench import Bench
 from support.ct_factory import ct_series, write_series
 
-from hounsfield.model.drift.inputs import INPUTS
+from hounsfield.model.drift.names import INPUTS
 
 
 def test_an_analysis_leaves_scores_scanner_and_inputs_and_a_refusal_leaves_none(bench: Bench, tmp_path: Path) -> None:

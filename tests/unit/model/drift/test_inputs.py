@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from support.ct_factory import ct_series, head_hu, write_series
 
-from hounsfield.model.drift.inputs import INPUTS, measure_inputs
+from hounsfield.model.drift.inputs import measure_inputs
+from hounsfield.model.drift.names import INPUTS
 from hounsfield.model.drift.stability import Value
 from hounsfield.model.geometry import measure
 from hounsfield.model.headers import SliceHeader, read_header
