@@ -106,6 +106,12 @@ def bundled() -> Path:
     return Path(str(resources.files("hounsfield.model"))) / "bundled" / "ich-demo"
 
 
+def manifest_example() -> str:
+    """Return the text of a manifest to start from; without ``[files]``, which is written when a bundle is sealed."""
+    path = resources.files("hounsfield.model") / "bundled" / "manifest-example.toml"
+    return path.read_text(encoding="utf-8")
+
+
 __all__ = [
     "Bundle",
     "BundleError",
@@ -114,6 +120,7 @@ __all__ = [
     "ModelKind",
     "bundled",
     "file_problems",
+    "manifest_example",
     "open_bundle",
     "write_bundle",
 ]

@@ -117,5 +117,10 @@ def write_bundle_with_golden(
     """
     golden = Golden.model_validate(fields.get("golden", {}))
     bundle = write_bundle(folder, fields, files)
+    return write_bundle(folder, fields, {golden.file: golden_of(bundle, hu, spacing_mm)})
+
+
+def golden_of(bundle: Bundle, hu: NDArray[np.int16], spacing_mm: tuple[float, float]) -> bytes:
+    """Return the golden file of slices (n, rows, columns), HU, with what the bundle's model answers now, on the CPU."""
     scores = Predictor(bundle, "cpu").score(hu, [spacing_mm] * len(hu))
-    return write_bundle(folder, fields, {golden.file: golden_bytes(hu, np.array(spacing_mm), scores)})
+    return golden_bytes(hu, np.array(spacing_mm), scores)
