@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.scored import scored
+from support.score_rows import scored
 
 from hounsfield.daemon.replay.shadow import beside, pair_up
 from hounsfield.daemon.replay.thresholds import replay, was_flagged

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset
 from support.ct_factory import ct_slice, write
-from support.scored import scored
+from support.score_rows import scored
 
 from hounsfield.daemon.replay.truth import TruthError, read_truth, truth_of
 from hounsfield.storage.results import ResultFiles
