@@ -12,6 +12,7 @@ from hounsfield.daemon.cli import (
     demo,
     destinations,
     doctor,
+    drift,
     echo,
     evaluate,
     feedback,
@@ -56,6 +57,7 @@ app.add_typer(feedback.app)
 app.add_typer(bundle.app)
 app.add_typer(data.app)
 app.command("evaluate")(evaluate.evaluate)
+app.add_typer(drift.app)
 app.command("phantom")(phantom.phantom)
 app.add_typer(config.app)
 app.add_typer(database.app)
