@@ -24,6 +24,8 @@ from hounsfield.daemon.cli import (
     send,
     series,
     tls,
+    train,
+    tune,
 )
 from hounsfield.daemon.cli.exits import EXIT_CODES_HELP
 from hounsfield.daemon.cli.group import FriendlyGroup
@@ -53,6 +55,8 @@ app.add_typer(notify.app)
 app.add_typer(feedback.app)
 app.add_typer(bundle.app)
 app.command("phantom")(phantom.phantom)
+app.command("train")(train.train)
+app.command("tune")(tune.tune)
 app.add_typer(config.app)
 app.add_typer(database.app)
 app.add_typer(tls.app)
