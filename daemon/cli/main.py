@@ -12,6 +12,7 @@ from hounsfield.daemon.cli import (
     destinations,
     doctor,
     echo,
+    evaluate,
     feedback,
     jobs,
     notify,
@@ -54,6 +55,7 @@ app.add_typer(peers.app)
 app.add_typer(notify.app)
 app.add_typer(feedback.app)
 app.add_typer(bundle.app)
+app.command("evaluate")(evaluate.evaluate)
 app.command("phantom")(phantom.phantom)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)

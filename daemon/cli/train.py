@@ -17,6 +17,8 @@ from hounsfield.daemon.cli.training_views import shown_training
 if TYPE_CHECKING:
     from hounsfield.model.train.run import Result
 
+_SHOWN = ("auroc", "sensitivity", "specificity")
+
 TrainingFile = Annotated[
     Path | None,
     typer.Option("--config", "-c", metavar="FILE", help="train.toml; `hounsfield train --example` prints one."),
@@ -86,21 +88,27 @@ def _show(result: "Result", as_json: bool) -> None:
     if as_json:
         json_line(dict(result.figures) | {"folder": folder, "bundle": bundle})
         return
-    metrics = result.figures["metrics"]
-    parts = list(metrics)
-    names = list(dict.fromkeys(name for part in metrics.values() for name in part))
-    rows = [[name.replace("_", " "), *(_cell(metrics[part].get(name)) for part in parts)] for name in names]
-    show_table(("figure", *parts), rows)
+    show_table(("part", "level", "label", "cases", "positive", "AUROC", "sensitivity", "specificity"), _rows(result))
     for stage, told in result.figures["stages"].items():
         console().print(f"{stage}: epoch {told['best_epoch']} of {told['epochs']} is the best one")
     if bundle is not None:
         console().print(f"bundle: {bundle} (`hounsfield bundle lint {bundle}` checks it)", soft_wrap=True)
     scores = result.folder / "test.npz"
     if scores.exists():
-        console().print(f"scores of the test part: {scores}", soft_wrap=True)
+        console().print(f"report: `hounsfield evaluate --bundle {scores} --out REPORT`", soft_wrap=True)
+
+
+def _rows(result: "Result") -> list[list[str]]:
+    return [
+        [part, level, name, str(one["cases"]), str(one["positive"]), *(_cell(one.get(key)) for key in _SHOWN)]
+        for part, metrics in result.figures["metrics"].items()
+        for level in ("series", "slice")
+        for name, one in metrics.get(f"by_{level}", {}).items()
+    ]
 
 
 def _cell(value: object) -> str:
-    if isinstance(value, list):
-        return f"{value[0]:.3f} ({value[1]:.3f} to {value[2]:.3f})"
-    return "not defined" if value is None else str(value)
+    if not isinstance(value, list):
+        return "not defined"
+    low_high = f" ({value[1]:.3f} to {value[2]:.3f})" if len(value) == 3 else ""
+    return f"{value[0]:.3f}{low_high}"

@@ -4,7 +4,7 @@ Cases of one patient are alike, so whole patients are drawn with replacement (Ef
 the bootstrap, 1993, chapter 8). Intervals hold the middle 95 % of the rounds in which the figure is defined.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,19 +60,35 @@ def whole(cases: Cases) -> Curve:
     return next(_curves(cases, np.ones((1, int(cases.patients.max(initial=0)) + 1))))
 
 
-def estimates(cases: Cases, statistics: dict[str, Statistic], draws: Values) -> dict[str, Estimate | None]:
+def estimates(cases: Cases, statistics: Mapping[str, Statistic], draws: Values) -> dict[str, Estimate | None]:
     """Return each statistic with its interval; None where it is not defined."""
     if len(cases.truth) == 0:
         return dict.fromkeys(statistics)
-    once = whole(cases)
+    once, rounds = _values(cases, statistics, draws)
+    return {name: estimate(once[name], rounds[name]) for name in statistics}
+
+
+def differences(
+    first: Cases, second: Cases, statistics: Mapping[str, Statistic], draws: Values
+) -> dict[str, Estimate | None]:
+    """Return second minus first for the same cases, in the same order, with other scores: paired in each round."""
+    if len(first.truth) == 0:
+        return dict.fromkeys(statistics)
+    one, one_rounds = _values(first, statistics, draws)
+    other, other_rounds = _values(second, statistics, draws)
+    return {name: estimate(other[name] - one[name], other_rounds[name] - one_rounds[name]) for name in statistics}
+
+
+def _values(
+    cases: Cases, statistics: Mapping[str, Statistic], draws: Values
+) -> tuple[dict[str, float], dict[str, Values]]:
+    curve = whole(cases)
     rounds: dict[str, list[Values]] = {name: [] for name in statistics}
-    for curve in _curves(cases, draws):
+    for drawn in _curves(cases, draws):
         for name, statistic in statistics.items():
-            rounds[name].append(statistic(curve))
-    return {
-        name: estimate(float(statistic(once)[0]), np.concatenate(rounds[name]))
-        for name, statistic in statistics.items()
-    }
+            rounds[name].append(statistic(drawn))
+    once = {name: float(statistic(curve)[0]) for name, statistic in statistics.items()}
+    return once, {name: np.concatenate(values) for name, values in rounds.items()}
 
 
 def estimate(value: float, rounds: Values) -> Estimate | None:
@@ -104,7 +120,7 @@ def auroc(curve: Curve) -> Values:
     """Area under the ROC curve, ties half: the trapezoids between its points."""
     tp, fp = _from_origin(curve.tp), _from_origin(curve.fp)
     area = (np.diff(fp, axis=1) * (tp[:, 1:] + tp[:, :-1]) / 2).sum(axis=1)
-    return _divided(area, (curve.positives * curve.negatives)[:, 0])
+    return divided(area, (curve.positives * curve.negatives)[:, 0])
 
 
 def average_precision(curve: Curve) -> Values:
@@ -113,8 +129,8 @@ def average_precision(curve: Curve) -> Values:
     Not defined without negatives either: it would always be 1.
     """
     gained = np.diff(_from_origin(curve.tp), axis=1)
-    area = (gained * _divided(curve.tp, curve.tp + curve.fp, 0.0)).sum(axis=1)
-    return np.where(curve.negatives[:, 0] > 0, _divided(area, curve.positives[:, 0]), np.nan)
+    area = (gained * divided(curve.tp, curve.tp + curve.fp, 0.0)).sum(axis=1)
+    return np.where(curve.negatives[:, 0] > 0, divided(area, curve.positives[:, 0]), np.nan)
 
 
 def specificity_at(sensitivity: float) -> Statistic:
@@ -124,7 +140,7 @@ def specificity_at(sensitivity: float) -> Statistic:
         reached = curve.tp >= sensitivity * curve.positives - 1e-9
         place = np.argmax(reached, axis=1)[:, None]
         false_alarms = np.take_along_axis(curve.fp, place, axis=1)
-        share = 1.0 - _divided(false_alarms, curve.negatives)[:, 0]
+        share = 1.0 - divided(false_alarms, curve.negatives)[:, 0]
         return np.where(curve.positives[:, 0] > 0, share, np.nan)
 
     return statistic
@@ -134,7 +150,37 @@ def _from_origin(counts: Values) -> Values:
     return np.concatenate([np.zeros((len(counts), 1)), counts], axis=1)
 
 
-def _divided(above: Values, below: Values, otherwise: float = np.nan) -> Values:
+def divided(above: Values, below: Values, otherwise: float = np.nan) -> Values:
+    """Return the quotient, ``otherwise`` where there is nothing to divide by."""
     out: Values = np.full(np.broadcast(above, below).shape, otherwise)
     np.divide(above, below, out=out, where=below > 0)
     return out
+
+
+def roc_points(curve: Curve, false_positive_rates: Values) -> Values:
+    """Return the sensitivity of each round at these rates, (R, rates); NaN in rounds that lack a class."""
+    rows = []
+    for tp, fp in zip(_from_origin(curve.tp), _from_origin(curve.fp), strict=True):
+        known = tp[-1] > 0 and fp[-1] > 0
+        # The highest point of each vertical step: np.interp takes the last of equal abscissae.
+        rows.append(
+            np.interp(false_positive_rates, fp / fp[-1], tp / tp[-1]) if known else false_positive_rates * np.nan
+        )
+    return np.array(rows)
+
+
+def precision_points(curve: Curve, recalls: Values) -> Values:
+    """Return the precision of each round where it first reaches these recalls, (R, recalls)."""
+    rows = []
+    for tp, fp in zip(curve.tp, curve.fp, strict=True):
+        place = np.searchsorted(tp, recalls * tp[-1] - 1e-9)
+        rows.append(tp[place] / np.maximum(tp[place] + fp[place], 1e-12) if tp[-1] > 0 else recalls * np.nan)
+    return np.array(rows)
+
+
+def band(cases: Cases, points: Callable[[Curve, Values], Values], at: Values, draws: Values) -> tuple[Values, Values]:
+    """Return lower and upper bound (95 %, for each point by itself) of a curve."""
+    rows = np.concatenate([points(curve, at) for curve in _curves(cases, draws)])
+    usable = rows[np.isfinite(rows).all(axis=1)]
+    low, high = np.quantile(usable, (0.025, 0.975), axis=0)
+    return low, high

@@ -1,8 +1,6 @@
 """Runs a bundle over a prepared data set; what comes out needs no model any more."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,41 +23,6 @@ Tell = Callable[[int, int], None]
 """Called with slices done and slices in all."""
 
 
-class SeriesScorer(Protocol):
-    """Scores the slices of one series."""
-
-    def __call__(self, tensors: NDArray[np.float16], steps_mm: NDArray[np.floating], /) -> tuple[Scores, Scores]:
-        """Take (n, rows, columns, channels) in volume order, before neighbours are added, and the n - 1 distances
-        (mm) between them; return (n, L) and (L,), L labels in the manifest's order."""
-
-
-@dataclass(frozen=True, slots=True)
-class SliceBySlice:
-    """The scorer of a bundle whose model sees one slice at a time, with or without its neighbours."""
-
-    predictor: Predictor
-
-    def __call__(self, tensors: NDArray[np.float16], _steps_mm: NDArray[np.floating], /) -> tuple[Scores, Scores]:
-        """As :class:`SeriesScorer`; the distances do not matter."""
-        manifest, size = self.predictor.bundle.manifest, self.predictor.batch
-        batches = [
-            self.predictor.score_tensors(list(beside(tensors, first, first + size, manifest.input.neighbours)))
-            for first in range(0, len(tensors), size)
-        ]
-        slices = np.concatenate(batches)
-        return slices, aggregation(manifest.output.aggregation)(slices)
-
-
-def beside(tensors: NDArray[np.float16], first: int, behind: int, neighbours: int) -> Scores:
-    """Return slices ``first`` to ``behind`` with so many neighbours on either side as channels, lowest first.
-
-    Beyond the ends of the series the last slice is repeated (``input.neighbours`` of the manifest).
-    """
-    rows = np.arange(first, min(behind, len(tensors)))[:, None] + np.arange(-neighbours, neighbours + 1)
-    chosen = tensors[np.clip(rows, 0, len(tensors) - 1)]
-    return np.concatenate(np.moveaxis(chosen, 1, 0), axis=-1).astype(np.float32)
-
-
 def score_prepared(
     bundle: Bundle,
     prepared: Prepared,
@@ -76,24 +39,39 @@ def score_prepared(
     """
     check_fits(bundle, prepared)
     pairs = matched_labels(bundle, prepared, named or {})
-    scorer = series_scorer(Predictor(bundle, device, BATCH))
+    manifest, predictor = bundle.manifest, Predictor(bundle, device, BATCH)
+    alone = manifest.sequence is None and manifest.input.neighbours == 0
+    slices, series = (_slice_by_slice if alone else _series_by_series)(predictor, prepared, tell or _silent)
+    return _scored(prepared, pairs, slices, series)
+
+
+def _silent(_done: int, _all: int) -> None:
+    """Tell nobody."""
+
+
+def _slice_by_slice(predictor: Predictor, prepared: Prepared, tell: Tell) -> tuple[Scores, Scores]:
+    """Score slices in full batches, whatever series they belong to: a data set of single images has many of one."""
+    count, index = prepared.about.slices, prepared.index
+    answers = []
+    for first in range(0, count, BATCH):
+        answers.append(predictor.score_tensors(list(prepared.tensors[first : first + BATCH].astype(np.float32))))
+        tell(min(first + BATCH, count), count)
+    slices = np.concatenate(answers)
+    combine = aggregation(predictor.bundle.manifest.output.aggregation)
+    return slices, np.stack([combine(slices[index.rows_of(number)]) for number in range(prepared.about.series)])
+
+
+def _series_by_series(predictor: Predictor, prepared: Prepared, tell: Tell) -> tuple[Scores, Scores]:
     slices: list[Scores] = []
     series: list[Scores] = []
     for number in range(prepared.about.series):
         rows = prepared.index.rows_of(number)
-        own, whole = scorer(np.asarray(prepared.tensors[rows]), np.diff(prepared.index.position_mm[rows]))
-        slices.append(own)
-        series.append(whole)
-        if tell is not None:
-            tell(rows.stop, prepared.about.slices)
-    return _scored(prepared, pairs, np.concatenate(slices), np.stack(series))
-
-
-def series_scorer(predictor: Predictor) -> SeriesScorer:
-    """Return what scores a series with this bundle. Raises DataError for a kind of bundle that cannot be scored so."""
-    if predictor.bundle.manifest.input.context == "series":
-        raise DataError(f"{predictor.bundle.label}: bundles with a sequence network are not scored here yet")
-    return SliceBySlice(predictor)
+        steps_mm = np.diff(prepared.index.position_mm[rows].astype(np.float64)).tolist()
+        scores = predictor.analyse_tensors(prepared.tensors[rows].astype(np.float32), steps_mm)
+        slices.append(scores.slices)
+        series.append(scores.series)
+        tell(rows.stop, prepared.about.slices)
+    return np.concatenate(slices), np.stack(series)
 
 
 def check_fits(bundle: Bundle, prepared: Prepared) -> None:

@@ -86,8 +86,7 @@ class Scorer:
         own = view.prepared.index.series[view.slices_of(series)]
         pairs = []
         for one in series:
-            between = view.steps_mm(int(one))
-            pairs.append(sequence_scores(call, vectors[own == one], between, steps.stride(between)))
+            pairs.append(sequence_scores(call, vectors[own == one], view.steps_mm(int(one)), steps.smallest))
         slices, whole = np.concatenate([one for one, _ in pairs]), np.stack([one for _, one in pairs])
         return scored_part(view, series, slices, whole)
 

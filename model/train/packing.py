@@ -10,9 +10,6 @@ import numpy as np
 
 from hounsfield.model.bundle import Bundle
 from hounsfield.model.errors import TrainingError
-from hounsfield.model.evaluate.cases import Level, cases_of
-from hounsfield.model.evaluate.metrics import auc_interval
-from hounsfield.model.evaluate.scored import Scored
 from hounsfield.model.evaluate.thresholds import Thresholds
 from hounsfield.model.manifest import BY_MODEL, Manifest
 from hounsfield.model.phantom import PhantomSpec, Subtype, render
@@ -140,14 +137,3 @@ def _label(config: TrainConfig, label: LabelChoice, thresholds: Thresholds) -> d
         "short": label.short,
         "decides": label.decides,
     }
-
-
-def metrics_of(scored: Scored) -> dict[str, Any]:
-    """Return the AUC of each label as [value, low, high], 95 % by bootstrap over patients, where it is defined."""
-    found: dict[str, Any] = {"slices": len(scored.names), "series": len(scored.series_key)}
-    for level in Level:
-        for place, name in enumerate(scored.labels):
-            cases = cases_of(scored, level, place)
-            if cases.both:
-                found[f"{level}_auc_{name}"] = auc_interval(cases.truth, cases.scores, cases.patients).rounded()
-    return found

@@ -28,6 +28,8 @@ from typing import Any
 from hounsfield.model.bundle_guard import sha256_of
 from hounsfield.model.data.prepared import ABOUT, INDEX, Prepared
 from hounsfield.model.errors import TrainingError
+from hounsfield.model.evaluate.card import metrics as card_metrics
+from hounsfield.model.evaluate.figures import evaluate
 from hounsfield.model.evaluate.scored import Scored
 from hounsfield.model.evaluate.scores_file import ScoresFile, write_scores
 from hounsfield.model.evaluate.thresholds import Thresholds, choose_thresholds
@@ -38,7 +40,7 @@ from hounsfield.model.train.config import TrainConfig
 from hounsfield.model.train.devices import settle
 from hounsfield.model.train.export import Exported, Scorer, calibrate, exported
 from hounsfield.model.train.loop import Hooks, Plan, Stage, fit
-from hounsfield.model.train.packing import Packed, check_bundle_choice, metrics_of, write_trained
+from hounsfield.model.train.packing import Packed, check_bundle_choice, write_trained
 from hounsfield.model.train.scoring import compiled_for
 from hounsfield.model.train.sequence_stage import SequenceStage, step_range, write_vectors
 from hounsfield.model.train.slice_stage import Material, SliceStage
@@ -210,14 +212,17 @@ def _finish(
     thresholds = choose_thresholds(validation, sensitivity)
     series = material.split.series(Part.TEST)
     test = score(series) if len(series) else None
-    metrics = {"validation": metrics_of(validation)} | ({"test": metrics_of(test)} if test else {})
-    _write_scores(folder, material, thresholds, {"validation": validation, "test": test})
+    parts = {Part.VALIDATION: validation} | ({Part.TEST: test} if test else {})
+    evaluations = {part: evaluate(scored, thresholds) for part, scored in parts.items()}
+    metrics = {str(part): card_metrics(one, f"{part} part") for part, one in evaluations.items()}
+    _write_scores(folder, material, thresholds, parts)
     if bundle is not None:
-        card = trained_card(config, material.view, material.split, thresholds, metrics)
+        last = Part.TEST if test else Part.VALIDATION
+        card = trained_card(material, model, evaluations[last], last)
         packed = Packed(config=config, view=material.view, model=model, thresholds=thresholds, metrics=metrics,
                         card=card, created=created)  # fmt: skip
         write_trained(folder / BUNDLE, packed)
-    figures = {
+    figures: dict[str, Any] = {
         "fingerprint": fingerprint,
         "bundle": BUNDLE if bundle else None,
         "parameters": model.parameters,
@@ -230,14 +235,13 @@ def _finish(
     return Result(folder=folder, bundle=folder / BUNDLE if bundle else None, figures=figures)
 
 
-def _write_scores(folder: Path, material: Material, thresholds: Thresholds, parts: Mapping[str, Scored | None]) -> None:
+def _write_scores(folder: Path, material: Material, thresholds: Thresholds, parts: Mapping[Part, Scored]) -> None:
     bundle = material.config.bundle
     name = f"{bundle.name} {bundle.version}" if bundle else material.config.network.name
     for part, scored in parts.items():
-        if scored is not None:
-            source = f"{part} part of: {material.view.prepared.about.source or 'a prepared data set'}"
-            content = ScoresFile(scored=scored, thresholds=thresholds, bundle=name, source=source)
-            write_scores(folder / f"{part}.npz", content)
+        source = f"{part} part of: {material.view.prepared.about.source or 'a prepared data set'}"
+        content = ScoresFile(scored=scored, thresholds=thresholds, bundle=name, source=source)
+        write_scores(folder / f"{part}.npz", content)
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Runs networks in training over slices and series, and judges what they say against what is known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from hounsfield.model.aggregation import aggregation
 from hounsfield.model.evaluate.cases import Level, cases_of, truth_and_scores
 from hounsfield.model.evaluate.metrics import auc
 from hounsfield.model.evaluate.scored import Scored
+from hounsfield.model.interleave import put_back, sequences_of
 from hounsfield.model.train.loop import Figures
 from hounsfield.model.train.view import Rows, View
 
@@ -22,21 +23,10 @@ Call = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class StepRange:
-    """Distances of slices that a sequence network knows, mm."""
+    """Distances of slices that a sequence network knows, mm: ``sequence.step_mm`` of a manifest."""
 
     smallest: float
     largest: float
-
-    def stride(self, steps_mm: NDArray[np.floating]) -> int:
-        """Return into how many coarser series, lying between each other, a series is read; 1 for one as it is.
-
-        ``steps_mm`` as :meth:`View.steps_mm` gives it. The smallest number that brings the median step to
-        ``smallest`` or above, as ``sequence.step_mm`` of a manifest says.
-        """
-        median = float(np.median(steps_mm[1:])) if len(steps_mm) > 1 else 0.0
-        if median <= 0 or median >= self.smallest:
-            return 1
-        return min(int(np.ceil(self.smallest / median - 1e-6)), len(steps_mm))
 
 
 def compiled_for(call: Call, view: View) -> Call:
@@ -59,31 +49,13 @@ def run_over(call: Call, view: View, rows: Rows) -> Scores:
 
 
 def sequence_scores(
-    call: Call, vectors: NDArray[np.float32], steps_mm: NDArray[np.float32], stride: int
+    call: Call, vectors: NDArray[np.float32], steps_mm: Sequence[float], smallest_mm: float
 ) -> tuple[Scores, Scores]:
-    """Return slice scores (n, L) and series scores (L,) of one series from its vectors (n, d).
-
-    With a stride every ``stride``-th slice is a series of its own; each slice is scored in its own one, and the
-    series has the mean of all.
-    """
-    slices: list[tuple[Rows, Scores]] = []
-    series: list[Scores] = []
-    for start in range(stride):
-        own = np.arange(start, len(vectors), stride)
-        of_slices, of_series = call(sequence_input(vectors, steps_mm, own)[None])
-        slices.append((own, np.asarray(of_slices, np.float32)[0]))
-        series.append(np.asarray(of_series, np.float32)[0])
-    out = np.empty((len(vectors), slices[0][1].shape[1]), np.float32)
-    for own, scores in slices:
-        out[own] = scores
-    return out, np.asarray(np.mean(series, axis=0, dtype=np.float64), np.float32)
-
-
-def sequence_input(vectors: NDArray[np.float32], steps_mm: NDArray[np.float32], own: Rows) -> NDArray[np.float32]:
-    """Return (k, d + 1) of some slices: their vectors, and the distance from the one before, 0 for the first."""
-    position = np.cumsum(steps_mm)[own]
-    steps = np.diff(position, prepend=position[:1]).astype(np.float32)
-    return np.concatenate([vectors[own], steps[:, None]], axis=1)
+    """Return slice scores (n, L) and series scores (L,) of one series from its vectors (n, d), as serving does."""
+    answers = [call(rows[None]) for rows in sequences_of(vectors, steps_mm, smallest_mm)]
+    slices = put_back([np.asarray(of_slices, np.float32)[0] for of_slices, _ in answers])
+    series = [np.asarray(of_series, np.float32)[0] for _, of_series in answers]
+    return slices, np.asarray(np.mean(series, axis=0, dtype=np.float64), np.float32)
 
 
 def scored_part(view: View, series: Rows, slices: Scores, series_scores: Scores) -> Scored:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.model.evaluate.cases import Level
+from hounsfield.model.interleave import sequences_of
 from hounsfield.model.networks.sequence import build_sequence
 from hounsfield.model.train.batches import ClassWeights
 from hounsfield.model.train.config import SequenceChoice
@@ -22,7 +23,6 @@ from hounsfield.model.train.scoring import (
     figures_of,
     run_over,
     scored_part,
-    sequence_input,
     sequence_scores,
 )
 from hounsfield.model.train.slice_stage import Material
@@ -40,7 +40,7 @@ def step_range(view: View, series: Rows, choice: SequenceChoice) -> StepRange:
     """Return the distances of slices that the network is to know: as chosen, or those of these series."""
     if choice.step_mm is not None:
         return StepRange(*choice.step_mm)
-    medians = [float(np.median(steps[1:])) for one in series if len(steps := view.steps_mm(int(one))) > 1]
+    medians = [float(np.median(steps)) for one in series if (steps := view.steps_mm(int(one)))]
     positive = [one for one in medians if one > 0]
     if not positive:
         return StepRange(0.0, 1000.0)
@@ -98,15 +98,14 @@ class SequenceStage:
     def _one(self, series: int, rng: np.random.Generator) -> Series:
         view = self._material.view
         rows = view.prepared.index.rows_of(series)
-        steps = view.steps_mm(series)
-        stride = self._range.stride(steps)
-        own = np.arange(int(rng.integers(stride)), rows.stop - rows.start, stride)
-        truth = view.truth[rows][own]
+        parts = sequences_of(self._vectors[rows], view.steps_mm(series), self._range.smallest)
+        first = int(rng.integers(len(parts)))
+        truth = view.truth[rows][first :: len(parts)]
         weight = self._slice_weights.weigh(truth)
         of_series = view.series_truth[series]
         series_weight = self._series_weights.weigh(of_series)
         return (
-            sequence_input(self._vectors[rows], steps, own)[None],
+            parts[first][None],
             np.nan_to_num(truth),
             weight / np.float32(max(1, int((weight > 0).sum())) * self._batch),
             np.nan_to_num(of_series),
@@ -136,9 +135,8 @@ class SequenceStage:
     def scores(self, series: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return slice scores (n, L) and series scores (L,)."""
         view = self._material.view
-        steps = view.steps_mm(series)
         own = np.asarray(self._vectors[view.prepared.index.rows_of(series)])
-        return sequence_scores(self._call, own, steps, self._range.stride(steps))
+        return sequence_scores(self._call, own, view.steps_mm(series), self._range.smallest)
 
     def variables(self) -> list[NDArray[Any]]:
         """Return all that changes."""

@@ -1,96 +1,41 @@
-"""The model card of a bundle that `hounsfield train` made: nothing in it is typed by hand but what the author says."""
+"""The model card of a bundle that `hounsfield train` made."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from hounsfield.model.evaluate.thresholds import Thresholds
-from hounsfield.model.train.config import TrainConfig
-from hounsfield.model.train.split import Part, Split
-from hounsfield.model.train.view import View
-
-CARD = """# {title}
-
-**{banner}**
-
-{intended_use}
-
-## Limits
-{limits}
-
-## Made by
-`hounsfield train` (seed {seed}): network `{network}`, input {shape}, preprocessing `{preprocessing}`,
-{optimiser}, {schedule} schedule. Data: {source}.
-
-| part | patients | series |
-|---|---|---|
-{parts}
-
-No patient is in two parts. Thresholds were {origin}; a label without a positive case there has 0.5.
-
-| label | series threshold | slice threshold |
-|---|---|---|
-{thresholds}
-
-## Figures
-AUC with its 95 % interval, bootstrap over patients. The validation part chose epoch and thresholds, so its figures
-flatter; those of the test part do not.
-
-| | validation | test |
-|---|---|---|
-{figures}
-"""
+from hounsfield.model.evaluate.card import CardFacts, model_card
+from hounsfield.model.evaluate.figures import Evaluation
+from hounsfield.model.train.export import Exported
+from hounsfield.model.train.slice_stage import Material
+from hounsfield.model.train.split import Part
 
 
-def trained_card(
-    config: TrainConfig, view: View, split: Split, thresholds: Thresholds, metrics: Mapping[str, Mapping[str, Any]]
-) -> str:
-    """Return the Markdown text. Raises ValueError without ``[bundle]``."""
+def trained_card(material: Material, model: Exported, evaluation: Evaluation, part: Part) -> str:
+    """Return the Markdown; ``evaluation`` is that of ``part``. Raises ValueError without ``[bundle]``."""
+    config, view = material.config, material.view
     bundle = config.bundle
     if bundle is None:
         raise ValueError("a card needs [bundle]")
-    encoder = f" ({config.network.encoder})" if config.two_stages else ""
-    return CARD.format(
+    encoder = f" on {config.network.encoder}" if config.two_stages else ""
+    shape = " x ".join(str(side) for side in view.shape)
+    facts = CardFacts(
         title=bundle.title,
-        banner=bundle.banner or bundle.title,
+        banner=bundle.banner,
         intended_use=bundle.intended_use,
         limits=bundle.limits,
-        seed=config.training.seed,
-        network=f"{config.network.name}{encoder}",
-        shape=" x ".join(str(side) for side in view.shape),
-        preprocessing=view.preprocessing.name,
-        optimiser=f"{config.optimiser.name} at {config.optimiser.rate:g}",
-        schedule=config.schedule.name,
-        source=(bundle.training_data or view.prepared.about.source or "not described").rstrip("."),
-        parts="\n".join(_part(view, split, part) for part in Part),
-        origin=thresholds.origin,
-        thresholds="\n".join(
-            f"| {name} | {_number(series)} | {_number(slices)} |"
-            for name, series, slices in zip(thresholds.labels, thresholds.series, thresholds.slices, strict=True)
+        training_data=bundle.training_data or view.prepared.about.source or "Not described.",
+        made_by=f"`hounsfield train`, seed {config.training.seed}",
+        network=f"{config.network.name}{encoder}, {model.parameters} weights, input {shape}, "
+        f"preprocessing {view.preprocessing.name}",
+        details=(
+            ("optimiser", f"{config.optimiser.name} at {config.optimiser.rate:g}, {config.schedule.name} schedule"),
+            *((f"{one} part", _counts(material, one)) for one in Part),
+            ("thresholds", evaluation.threshold_origin),
         ),
-        figures="\n".join(_row(name, metrics) for name in _names(metrics)),
     )
+    flatters = ", which also chose the epoch and the thresholds: these figures flatter"
+    source = f"the {part} part of the data set{flatters if part is Part.VALIDATION else ''}"
+    return model_card(facts, evaluation, source)
 
 
-def _part(view: View, split: Split, part: Part) -> str:
-    series = split.series(part)
-    patients = len(set(view.prepared.index.patient[series].tolist()))
-    return f"| {part} | {patients} | {len(series)} |"
-
-
-def _number(value: float | None) -> str:
-    return "not chosen" if value is None else f"{value:g}"
-
-
-def _names(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(name for part in metrics.values() for name in part))
-
-
-def _row(name: str, metrics: Mapping[str, Mapping[str, Any]]) -> str:
-    return f"| {name.replace('_', ' ')} | {_cell(metrics, 'validation', name)} | {_cell(metrics, 'test', name)} |"
-
-
-def _cell(metrics: Mapping[str, Mapping[str, Any]], part: str, name: str) -> str:
-    value = metrics.get(part, {}).get(name)
-    if isinstance(value, list):
-        return f"{value[0]:.3f} ({value[1]:.3f} to {value[2]:.3f})"
-    return "not defined" if value is None else str(value)
+def _counts(material: Material, part: Part) -> str:
+    series = material.split.series(part)
+    patients = len(set(material.view.prepared.index.patient[series].tolist()))
+    return f"{len(series)} series of {patients} patients; no patient is in two parts"

@@ -97,10 +97,10 @@ class View:
         """Return the rows of all slices of these series."""
         return np.flatnonzero(np.isin(self.prepared.index.series, series))
 
-    def steps_mm(self, series: int) -> NDArray[np.float32]:
-        """Return the distance of each slice of a series from the one before, 0 for the first."""
+    def steps_mm(self, series: int) -> list[float]:
+        """Return the n - 1 distances of the slices of a series, mm."""
         position = self.prepared.index.position_mm[self.prepared.index.rows_of(series)]
-        return np.diff(position, prepend=position[:1]).astype(np.float32)
+        return [float(step) for step in np.diff(position)]
 
     @staticmethod
     def _resized(image: NDArray[np.float32], pixels: int) -> NDArray[np.float32]:
