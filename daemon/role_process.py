@@ -107,10 +107,11 @@ def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Applicati
     application = _build(settings)
     if role is Role.ASSEMBLER:
         assembler, rescuer, retention = application.assembler(), application.rescuer(), application.retention()
-        silence = application.silence_watch()
+        silence, drift = application.silence_watch(), application.drift_watch()
 
         def tick() -> bool:
             silence.tick()
+            drift.tick()
             return assembler.tick() + rescuer.tick() + retention.tick() > 0
 
         repeat(tick, signals.stop, application.database.doorbell(), IDLE_SECONDS)

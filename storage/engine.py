@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield.storage import schema
+from hounsfield.storage.analysis_facts import AnalysisFactStore
+from hounsfield.storage.analysis_facts_store import SqlAnalysisFactStore
 from hounsfield.storage.commitment_store import SqlCommitmentStore
 from hounsfield.storage.commitments import CommitmentStore
 from hounsfield.storage.control import ControlStore
@@ -38,6 +40,7 @@ class Database:
     control: ControlStore
     recalls: RecallStore
     feedback: FeedbackStore
+    facts: AnalysisFactStore
     transactions: Transactions
     file: Path | None
     """Of an embedded database."""
@@ -87,6 +90,7 @@ def stores_over(transactions: Transactions, file: Path | None) -> Database:
         control=SqlControlStore(transactions),
         recalls=SqlRecallStore(transactions),
         feedback=SqlFeedbackStore(transactions),
+        facts=SqlAnalysisFactStore(transactions),
         transactions=transactions,
         file=file,
     )

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.drift.facts import analysis_facts
 from hounsfield.daemon.pipeline.destinations import requests_of
 from hounsfield.daemon.pipeline.evidence import Snapshot, evidence, open_snapshot
 from hounsfield.daemon.pipeline.heatmaps import Seen, explained
@@ -25,8 +26,9 @@ from hounsfield.model.fitness import Fitness, assess
 from hounsfield.model.geometry import SeriesGeometry
 from hounsfield.model.manifest import Scope
 from hounsfield.model.plausibility import hu_problem, phantom_content
-from hounsfield.model.predictor import Predictor, find
+from hounsfield.model.predictor import Predictor
 from hounsfield.model.resample import plan
+from hounsfield.model.series_scores import findings
 from hounsfield.model.volume import Volume, VolumeReader
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import JobStore, SeriesStore
@@ -139,7 +141,8 @@ class InferStage:
             result = self._reporter.report(claim.job, served.bundle, analysis, shown)
         now = self._clock.now()
         requests = requests_of(self._settings, served.bundle.manifest, claim.job, result.outcome, now)
-        return self._jobs.complete_infer(claim, result, requests, now, watch.seconds)
+        facts = analysis_facts(analysis, snapshot, volume)
+        return self._jobs.complete_infer(claim, result, requests, now, watch.seconds, facts)
 
     def _tell(self, claim: Claim, stage: str, seconds: float) -> None:
         self._jobs.record_progress(claim, stage, seconds, self._clock.now())
@@ -162,11 +165,12 @@ class InferStage:
         try:
             resampling = plan(volume.headers, geometry, served.bundle.manifest.scope)
             if resampling is None:
-                answers = scores = served.predictor.score(volume.stream(), spacing)
+                answers = scores = served.predictor.analyse(volume.stream(), spacing, geometry.steps_mm)
             else:
                 of_each = [spacing[number] for number in resampling.nearest]
-                answers = served.predictor.score(resampling.stream(volume.stream()), of_each)
-                scores = resampling.to_sources(answers)
+                steps = resampling.steps_mm(geometry.steps_mm)
+                answers = served.predictor.analyse(resampling.stream(volume.stream()), of_each, steps)
+                scores = replace(answers, slices=resampling.to_sources(answers.slices))
             volume.load()
         except PixelError as error:
             return _Scored(Analysis(rejection=error.rejection, remarks=fitness.remarks))
@@ -175,10 +179,10 @@ class InferStage:
             remarks = (*fitness.remarks, problem)
             return _Scored(Analysis(rejection=Rejection.IMPLAUSIBLE_HU, remarks=remarks))
         images = [(header.sop_instance_uid, header.frame) for header in volume.headers]
-        finding = find(served.bundle, images, scores)
+        found = findings(served.bundle, images, scores)
         return _Scored(
-            Analysis(findings=(finding,), remarks=fitness.remarks, device=served.predictor.device),
-            Seen(volume.slices_hu, spacing, resampling, answers),
+            Analysis(findings=found, remarks=fitness.remarks, device=served.predictor.device),
+            Seen(volume.slices_hu, spacing, resampling, answers, served.bundle.manifest.input.neighbours),
         )
 
     def _hold(self, claim: Claim, analysis: Analysis, volume: Volume) -> bool:
