@@ -107,11 +107,13 @@ def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Applicati
     application = _build(settings)
     if role is Role.ASSEMBLER:
         assembler, rescuer, retention = application.assembler(), application.rescuer(), application.retention()
-        silence = application.silence_watch()
+        silence, shelf = application.silence_watch(), application.shelf
 
         def tick() -> bool:
             silence.tick()
-            return assembler.tick() + rescuer.tick() + retention.tick() > 0
+            shelf.refresh()
+            decided = 0 if shelf.missing else assembler.tick()  # a series that waits is not passed over
+            return decided + rescuer.tick() + retention.tick() > 0
 
         repeat(tick, signals.stop, application.database.doorbell(), IDLE_SECONDS)
     elif role is Role.WORKER:
