@@ -5,29 +5,18 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from support.bundles import golden_hu, keras_archive, layer, manifest_fields
+from support.installed_bundles import write_version
 
 from hounsfield.daemon.pipeline import bundle_files
 from hounsfield.daemon.pipeline.installed import InstalledBundles, InstallRefused
 from hounsfield.daemon.pipeline.installing import install
-from hounsfield.model.bundle import Bundle, write_bundle
 from hounsfield.model.errors import BundleError
-from hounsfield.model.selftest import golden_bytes
-
-
-def made(folder: Path, **changes: object) -> Bundle:
-    files: dict[str, bytes | Path] = {
-        "model.keras": keras_archive(layer("Conv2D")),
-        "golden/slices.npz": golden_bytes(golden_hu(), np.array([0.5, 0.5]), np.full((5, 1), 0.5, np.float32)),
-    }
-    return write_bundle(folder, {**manifest_fields(), **changes}, files)
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    return made(tmp_path / "source").folder
+    return write_version(tmp_path / "source").folder
 
 
 @pytest.fixture
@@ -78,7 +67,7 @@ def test_the_same_content_twice_is_no_error_and_other_content_is_refused(
 ) -> None:
     first = install(source, bundles, passes)
     assert install(source, bundles, passes) == first
-    other = made(tmp_path / "other", title="Another one").folder
+    other = write_version(tmp_path / "other", title="Another one").folder
     with pytest.raises(InstallRefused, match=r"tiny 0\.1\.0 is installed already, with other content"):
         install(other, bundles, passes)
     assert len(bundles.places()) == 1
@@ -88,7 +77,7 @@ def test_two_versions_lie_side_by_side_and_each_is_found_by_its_digest(
     bundles: InstalledBundles, source: Path, tmp_path: Path
 ) -> None:
     one = install(source, bundles, passes)
-    two = install(made(tmp_path / "two", version="0.2.0").folder, bundles, passes)
+    two = install(write_version(tmp_path / "two", version="0.2.0").folder, bundles, passes)
     assert bundles.exact(one.sha256) == one
     assert bundles.exact(two.sha256) == two
     assert bundles.exact("0" * 64) is None
@@ -198,7 +187,7 @@ def test_a_removed_version_is_gone_with_its_folder(bundles: InstalledBundles, so
 
 
 def test_a_bundle_put_there_by_hand_is_not_mixed_with_an_installed_one(bundles: InstalledBundles, source: Path) -> None:
-    made(bundles.folder / "tiny")
+    write_version(bundles.folder / "tiny")
     with pytest.raises(InstallRefused, match="put there by hand"):
         install(source, bundles, passes)
     assert bundles.places() == []
