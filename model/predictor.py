@@ -73,7 +73,7 @@ class Predictor:
         if batch < 1:
             raise ValueError("batch must be at least 1")
         other = copy.copy(self)
-        other._batch, other._raw, other._sequence, other._choices = batch, None, None, None
+        other._batch, other._raw, other._choices = batch, None, None
         return other
 
     @property
@@ -117,7 +117,7 @@ class Predictor:
         self._check_preprocessing()
         self._raw, self._width = self._started(self.execution)
         if self.bundle.manifest.sequence is not None:
-            self._sequence = self._second(self._width)
+            self._sequence = self._sequence or self._second(self._width)
         elif self._width <= max(self._columns):
             raise BundleError(
                 f"{self.bundle.label}: the model's output has shape {[self._batch, self._width]}, but output.labels "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hounsfield.daemon.cli import bundle_author
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
 from hounsfield.daemon.cli.output import console, json_line, show_table
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="bundle", help="Model bundles: what is installed, and whether it can be trusted.", no_args_is_help=True
 )
+
+app.command("example")(bundle_author.example)
+app.command("seal")(bundle_author.seal)
 
 Which = Annotated[
     str | None,

@@ -7,6 +7,7 @@ import typer
 from hounsfield.daemon.cli import (
     bundle,
     config,
+    data,
     database,
     demo,
     destinations,
@@ -53,6 +54,7 @@ app.add_typer(peers.app)
 app.add_typer(notify.app)
 app.add_typer(feedback.app)
 app.add_typer(bundle.app)
+app.add_typer(data.app)
 app.command("evaluate")(evaluate.evaluate)
 app.command("phantom")(phantom.phantom)
 app.add_typer(config.app)
