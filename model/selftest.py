@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.model.bundle import Bundle, write_bundle
-from hounsfield.model.golden import GoldenSlices, golden_bytes, read_golden
+from hounsfield.model.golden import golden_bytes, read_golden
 from hounsfield.model.manifest import Golden
 from hounsfield.model.predictor import Predictor
 
@@ -85,14 +85,3 @@ def golden_of(
     scores = Predictor(bundle, "cpu").analyse(hu, [spacing_mm] * len(hu), [float(step) for step in steps])
     of_series = scores.series if by_model else None
     return golden_bytes(hu, np.array(spacing_mm), scores.slices, of_series, positions_mm)
-
-
-__all__ = [
-    "GoldenSlices",
-    "SelfTest",
-    "golden_bytes",
-    "golden_of",
-    "read_golden",
-    "selftest",
-    "write_bundle_with_golden",
-]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.cli.bundle import configured_folders
-from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
-from hounsfield.daemon.cli.exits import NotFound, UsageFault
+from hounsfield.daemon.cli.bundle import folders_of
+from hounsfield.daemon.cli.context import ConfigOption, JsonOption
+from hounsfield.daemon.cli.exits import UsageFault
 from hounsfield.daemon.cli.output import console, json_line, note, show_table
 
 if TYPE_CHECKING:
@@ -165,20 +165,10 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _bundle(which: str, config: Path | None) -> "Bundle":
-    """Open the bundle in a folder, or the configured one of this name; raise :class:`NotFound`."""
+    """Open the bundle in a folder, or the one of this name that is in use; raise :class:`NotFound`."""
     from hounsfield.model.bundle import open_bundle
-    from hounsfield.model.errors import BundleError
-    from hounsfield.model.manifest import Manifest
 
-    if Path(which).is_dir():
-        return open_bundle(Path(which))
-    for folder in configured_folders(read_settings(config)):
-        try:
-            if Manifest.read(folder).name == which:
-                return open_bundle(folder)
-        except BundleError:
-            continue
-    raise NotFound(f"there is no bundle '{which}'", "`hounsfield bundle list` shows the configured ones")
+    return open_bundle(folders_of(which, config)[0])
 
 
 @contextmanager

@@ -144,6 +144,10 @@ def print_detail(detail: JobDetail) -> None:
     told = detail.result.detail.get("remarks") if detail.result is not None else None
     for remark in told if isinstance(told, list) else []:
         screen.print(Text.assemble((f"{'remark':<{LABEL}}", "bold"), str(remark)))
+    runtime = detail.result.detail.get("runtime") if detail.result is not None else None
+    if isinstance(runtime, dict):
+        words = ", ".join(f"{key} {value}" for key, value in runtime.items())
+        screen.print(Text.assemble((f"{'ran with':<{LABEL}}", "bold"), words))
     screen.print()
     show_table(
         ("time", "+s", "stage", "state", "try", "seconds", "reason", "worker"),

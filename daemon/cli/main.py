@@ -12,6 +12,7 @@ from hounsfield.daemon.cli import (
     demo,
     destinations,
     doctor,
+    drift,
     echo,
     evaluate,
     feedback,
@@ -26,6 +27,8 @@ from hounsfield.daemon.cli import (
     send,
     series,
     tls,
+    train,
+    tune,
 )
 from hounsfield.daemon.cli.exits import EXIT_CODES_HELP
 from hounsfield.daemon.cli.group import FriendlyGroup
@@ -56,7 +59,10 @@ app.add_typer(feedback.app)
 app.add_typer(bundle.app)
 app.add_typer(data.app)
 app.command("evaluate")(evaluate.evaluate)
+app.add_typer(drift.app)
 app.command("phantom")(phantom.phantom)
+app.command("train")(train.train)
+app.command("tune")(tune.tune)
 app.add_typer(config.app)
 app.add_typer(database.app)
 app.add_typer(tls.app)

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.drift.facts import analysis_facts
 from hounsfield.daemon.pipeline.destinations import requests_of
 from hounsfield.daemon.pipeline.evidence import Snapshot, evidence, open_snapshot
 from hounsfield.daemon.pipeline.heatmaps import Seen, explained
@@ -44,6 +45,10 @@ class Served:
     predictor: Predictor
     explainer: Explainer | None = None
     """Makes the heatmaps; None for a model that lets none be made."""
+
+    def runtime(self) -> dict[str, object]:
+        """Return what the model ran on and with: device, library versions, precision, batch."""
+        return dict(self.predictor.runtime_facts())
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +143,12 @@ class InferStage:
             if not self._jobs.heartbeat(claim, self._clock.now() + self._lease):
                 return False  # another worker has the job, and its files must not be touched
             result = self._reporter.report(claim.job, served.bundle, analysis, shown)
+        if analysis.device is not None:  # the model ran
+            result = replace(result, detail={**result.detail, "runtime": served.runtime()})
         now = self._clock.now()
         requests = requests_of(self._settings, served.bundle.manifest, claim.job, result.outcome, now)
-        return self._jobs.complete_infer(claim, result, requests, now, watch.seconds)
+        facts = analysis_facts(analysis, snapshot, volume)
+        return self._jobs.complete_infer(claim, result, requests, now, watch.seconds, facts)
 
     def _tell(self, claim: Claim, stage: str, seconds: float) -> None:
         self._jobs.record_progress(claim, stage, seconds, self._clock.now())

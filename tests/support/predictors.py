@@ -12,6 +12,9 @@ class SliceScorer:
 
     device = "/device:FAKE:0"
 
+    def runtime_facts(self) -> dict[str, str]:
+        return {"device": self.device}
+
     def score(self, hu_slices: Iterable[np.ndarray], spacing_mm: Sequence[tuple[float, float]]) -> np.ndarray:
         """Answer for each slice, float32 (slices, labels)."""
         raise NotImplementedError

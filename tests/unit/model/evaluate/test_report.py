@@ -20,8 +20,8 @@ from hounsfield.model.evaluate.tables import Table, comparison_table
 from hounsfield.model.evaluate.thresholds import choose_thresholds
 from hounsfield.model.evaluate.words import plain, words
 from hounsfield.model.evaluate.worst import worst_cases
+from hounsfield.model.golden import golden_bytes
 from hounsfield.model.manifest import Manifest
-from hounsfield.model.selftest import golden_bytes
 
 FEW = Settings(rounds=100)
 HOSTILE = '<script>alert("x")</script>|`'
