@@ -69,9 +69,17 @@ class SliceStage:
         return rate_at(self._material.config.schedule, self._material.config.optimiser.rate, epoch, self.epochs)
 
     def learn(self, batch: Any, rate: float) -> Any:
-        """Take a step; return its loss."""
+        """Take a step; return its loss. Raises TrainingError for what the device cannot do."""
+        import tensorflow as tf
+
         self._trainable.set_rate(rate)
-        return self._step(batch)
+        try:
+            return self._step(batch)
+        except tf.errors.ResourceExhaustedError as error:
+            raise TrainingError("the device has no memory for such a batch: lower training.batch") from error
+        except tf.errors.UnimplementedError as error:
+            words = "the device cannot compute a layer of this network so: set training.xla = false"
+            raise TrainingError(f"{words}, or another training.precision") from error
 
     def validate(self) -> Figures:
         """Judge the network on the validation part."""
