@@ -168,14 +168,13 @@ def _dataset(batches: Batches, epoch: int, first: int, threads: int) -> Any:
 
     shapes = batches.shapes()
 
-    def load(step: Any) -> list[Any]:
-        arrays = tf.numpy_function(
-            lambda one: batches.batch(epoch, int(one)).arrays(), [step], [tf.float32] * len(shapes), stateful=False
-        )
-        return [tf.ensure_shape(array, shape) for array, shape in zip(arrays, shapes, strict=True)]
+    def arrays(step: Any) -> tuple[Any, ...]:
+        return batches.batch(epoch, int(step)).arrays()
 
-    def as_tuple(step: Any) -> tuple[Any, ...]:
-        return tuple(load(step))
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
+    def load(step: Any) -> tuple[Any, ...]:
+        read = tf.numpy_function(arrays, [step], [tf.float32] * len(shapes), stateful=False)
+        return tuple(tf.ensure_shape(array, shape) for array, shape in zip(read, shapes, strict=True))
 
     steps = tf.data.Dataset.range(first, batches.steps)
-    return steps.map(as_tuple, num_parallel_calls=threads, deterministic=True).prefetch(2)
+    return steps.map(load, num_parallel_calls=threads, deterministic=True).prefetch(2)

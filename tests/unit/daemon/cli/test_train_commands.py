@@ -103,7 +103,7 @@ def test_a_bar_is_drawn_with_the_time_that_is_left_at_most() -> None:
     from rich.progress import Progress as Bars
 
     out = StringIO()
-    with Bars(console=Console(file=out, force_terminal=True, width=120)) as bars:
+    with Bars(console=Console(file=out, force_terminal=True, width=120, highlight=False)) as bars:
         drawn = training_views._Drawn(bars)
         drawn(PROGRESS)
         (task,) = bars.tasks

@@ -66,7 +66,7 @@ def after(steps: int) -> Callable[[], bool]:
 
 
 @given(st.integers(1, 20), st.integers(1, 20))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_training_in_parts_ends_as_one_without_a_break(first: int, second: int) -> None:
     import tempfile
 
