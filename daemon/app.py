@@ -366,7 +366,7 @@ class Application:
         device = usable_device(worker.device, is_lost=notes.is_device_lost(self.clock.now()))
         models = LoadedModels(
             shelf=self.shelf,
-            load=Loader(worker.model_copy(update={"device": device})),
+            load=Loader(worker.model_copy(update={"device": device}), self.home / "tuning.json"),
             notes=notes,
             batch=worker.batch,
             most=worker.bundles_loaded,

@@ -4,6 +4,7 @@ import gc
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -16,6 +17,7 @@ from hounsfield.daemon.pipeline.bundles import BundleShelf
 from hounsfield.daemon.pipeline.infer_stage import Served
 from hounsfield.daemon.pipeline.serving_notes import ServingNote, ServingNotes, ServingState
 from hounsfield.model.bundle import Bundle
+from hounsfield.model.engines.engine import Execution, Precision
 from hounsfield.model.errors import DeviceError, DeviceLost, ExplanationError, ModelError, OutOfModelMemory
 from hounsfield.model.explain import Explainer, explainer_for
 from hounsfield.model.predictor import Predictor
@@ -61,6 +63,8 @@ class Loader:
     """Loads, warms and tests one bundle on the worker's device."""
 
     settings: WorkerSettings
+    tuning: Path
+    """Where it is remembered which way a network runs fastest here."""
 
     def __call__(self, bundle: Bundle, batch: int) -> Served:
         """Raises NotServed for a bundle that does not load or drifts, ModelError for a device in trouble."""
@@ -90,7 +94,19 @@ class Loader:
         return Served(bundle, predictor, explainer)
 
     def _predictor(self, bundle: Bundle, batch: int) -> Predictor:
-        return Predictor(bundle, device=self.settings.device, batch=batch, xla=self.settings.xla == "on")
+        measured = (self.settings.precision, self.settings.xla) == ("auto", "auto") and batch == self.settings.batch
+        return Predictor(
+            bundle,
+            device=self.settings.device,
+            batch=batch,
+            execution=Execution(
+                precision=Precision.MIXED_FLOAT16 if self.settings.precision == "mixed" else Precision.FLOAT32,
+                xla=self.settings.xla == "on",
+            ),
+            # A smaller batch follows on a failure: that is no time to measure, nor memory for it.
+            choices=self.tuning if measured else None,
+            gpu_memory_bytes=self.settings.gpu_memory_bytes or None,
+        )
 
 
 def _explainer(predictor: Predictor, facts: Mapping[str, str]) -> Explainer | None:

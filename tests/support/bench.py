@@ -9,6 +9,7 @@ import numpy as np
 from pydicom import dcmread
 from support.bundles import keras_archive, manifest_fields
 from support.fakes import ManualClock
+from support.predictors import SliceScorer
 from support.recording import end_association, open_association, register
 from support.spooling import spooled
 
@@ -45,10 +46,8 @@ def never(status: int) -> None:
     raise AssertionError(f"the process would have ended with {status}")
 
 
-class FixedPredictor:
+class FixedPredictor(SliceScorer):
     """Scores every slice alike; a callable in place of the score may raise what a model might."""
-
-    device = "/device:FAKE:0"
 
     def __init__(self, score: float | Callable[[], float]) -> None:
         self._score = score

@@ -4,6 +4,7 @@ One that lets no heatmaps be made is served without.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from hounsfield.daemon.pipeline import serving
 from hounsfield.daemon.pipeline.serving import LoadedModels, Loader, NotServed
 from hounsfield.daemon.pipeline.serving_notes import FILE, LOST_FOR, ServingNote, ServingNotes, ServingState
 from hounsfield.model.bundle import Bundle, bundled, open_bundle
+from hounsfield.model.engines.engine import Execution, Precision
 from hounsfield.model.errors import BundleError, DeviceError, DeviceLost, ExplanationError, OutOfModelMemory
 from hounsfield.model.selftest import SelfTest
 from hounsfield.storage.states import Reason
@@ -41,11 +43,13 @@ def demo() -> Bundle:
     return open_bundle(bundled())
 
 
-def loader(monkeypatch: pytest.MonkeyPatch, predictor: Any = Loaded, *, passed: bool = True) -> Loader:
+def loader(
+    monkeypatch: pytest.MonkeyPatch, predictor: Any = Loaded, *, passed: bool = True, tuning: Path = Path("unused")
+) -> Loader:
     monkeypatch.setattr(serving, "Predictor", predictor)
     monkeypatch.setattr(serving, "selftest", lambda *_: outcome_of_test(passed=passed))
     monkeypatch.setattr(serving, "explainer_for", lambda _: SimpleNamespace(method="none of note"))
-    return Loader(WorkerSettings())
+    return Loader(WorkerSettings(), tuning)
 
 
 def raising(trouble: Exception) -> Callable[..., None]:
@@ -79,6 +83,44 @@ def test_a_bundle_without_heatmaps_is_served_all_the_same(demo: Bundle, monkeypa
     load = loader(monkeypatch)
     monkeypatch.setattr(serving, "explainer_for", raising(ExplanationError("no way")))
     assert load(demo, 16).explainer is None
+
+
+class Recorded(Loaded):
+    """Remembers how it was asked for."""
+
+    asked: dict[str, Any]
+
+    def __init__(self, *_: Any, **how: Any) -> None:
+        type(self).asked = how
+
+
+@pytest.mark.parametrize(
+    ("changes", "batch", "measured", "execution"),
+    [
+        ({}, 16, True, Execution()),
+        ({}, 8, False, Execution()),
+        ({"xla": "off"}, 16, False, Execution()),
+        ({"xla": "on"}, 16, False, Execution(xla=True)),
+        ({"precision": "mixed"}, 16, False, Execution(precision=Precision.MIXED_FLOAT16)),
+    ],
+)
+def test_the_way_to_run_is_measured_only_where_nobody_says_it_and_nothing_has_failed(
+    demo: Bundle,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, str],
+    batch: int,
+    measured: bool,
+    execution: Execution,
+) -> None:
+    load = replace(loader(monkeypatch, Recorded), settings=WorkerSettings.model_validate(changes))
+    load(demo, batch)
+    assert Recorded.asked == {
+        "device": "auto",
+        "batch": batch,
+        "execution": execution,
+        "choices": Path("unused") if measured else None,
+        "gpu_memory_bytes": None,
+    }
 
 
 class Shelf:

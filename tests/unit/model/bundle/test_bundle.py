@@ -217,7 +217,7 @@ def test_lint_says_that_a_folder_is_no_bundle(tmp_path: Path) -> None:
             "",
             "cannot be read (No such file or directory); a bundle is a folder with manifest.toml in it",
         ),
-        Problem(Severity.ERROR, "", "", "must hold one model: either model.keras or saved_model/saved_model.pb"),
+        Problem(Severity.ERROR, "", "", "must hold one model: model.keras, model.onnx or saved_model/saved_model.pb"),
     ]
 
 
