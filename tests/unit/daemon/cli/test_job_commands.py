@@ -113,6 +113,7 @@ def test_jobs_show_is_readable(log: Log) -> None:
     output = log.run("jobs", "show", str(log.seen.infer)).output
     for words in ("FLAGGED", "0.930", "preprocess 0.25", "RUNNING>COMPLETED", log.seen.report_uid, "0000", "worker-1"):
         assert words in output
+    assert "tensorflow 2.21.0, precision float32" in output
 
 
 def test_a_delivery_shows_why_it_was_given_up(log: Log) -> None:

@@ -3,6 +3,7 @@
 One that lets no heatmaps be made is served without.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +16,7 @@ from support.fakes import ManualClock
 
 from hounsfield.daemon.config.sections import WorkerSettings
 from hounsfield.daemon.pipeline import serving
+from hounsfield.daemon.pipeline.attempts import Leaving
 from hounsfield.daemon.pipeline.serving import LoadedModels, Loader, NotServed
 from hounsfield.daemon.pipeline.serving_notes import FILE, LOST_FOR, ServingNote, ServingNotes, ServingState
 from hounsfield.model.bundle import Bundle, bundled, open_bundle
@@ -145,12 +147,15 @@ class Shelf:
 class Case:
     """Models over a shelf; ``loads`` says which were loaded for how many slices, ``trouble`` what a load raises."""
 
-    def __init__(self, home: Path, *names: str, most: int = 2) -> None:
+    def __init__(self, home: Path, *names: str, most: int = 2, patience_seconds: float = 600.0) -> None:
         self.clock = ManualClock()
         self.shelf = Shelf(*names)
         self.notes = ServingNotes(home)
         self.loads: list[tuple[str, int]] = []
         self.trouble: dict[str, BaseException] = {}
+        self.waits_for_the_end = False
+        self.left: list[int] = []
+        self._ended = threading.Event()
         self.models = LoadedModels(
             shelf=self.shelf,  # type: ignore[arg-type]
             load=self._load,
@@ -158,10 +163,18 @@ class Case:
             batch=16,
             most=most,
             clock=self.clock,
+            patience_seconds=patience_seconds,
+            leave=self._leave,
         )
+
+    def _leave(self, status: int) -> None:
+        self.left.append(status)
+        self._ended.set()
 
     def _load(self, bundle: Bundle, batch: int) -> Any:
         self.loads.append((bundle.sha256, batch))
+        if self.waits_for_the_end:
+            assert self._ended.wait(10)
         if bundle.sha256 in self.trouble:
             raise self.trouble[bundle.sha256]
         return SimpleNamespace(predictor=Loaded())
@@ -256,6 +269,13 @@ def test_a_bundle_over_which_a_worker_died_is_left_to_a_job_whose_attempts_are_c
     assert [name for name, _ in case.loads] == ["b"]
     case.models.get("a", 2)
     assert case.state("a") is ServingState.SERVED
+
+
+def test_a_start_that_never_ends_is_ended_and_the_bundle_left_to_a_job(tmp_path: Path) -> None:
+    case = Case(tmp_path, "a", patience_seconds=0.01)
+    case.waits_for_the_end = True
+    case.models.prepare()
+    assert case.left == [Leaving.HUNG]
 
 
 def test_a_lost_device_is_remembered_for_an_hour_across_processes(tmp_path: Path) -> None:
