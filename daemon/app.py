@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from hounsfield.daemon.clock import Clock, SystemClock
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
 from hounsfield.daemon.home import prepare_home
 from hounsfield.daemon.kept import kept
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.storage.control import Part
-from hounsfield.storage.engine import Database, open_database
+from hounsfield.storage.engine import Database, has_database, open_database
 from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.spool import Spool
 
@@ -48,9 +49,12 @@ if TYPE_CHECKING:
     from hounsfield.daemon.pipeline.reissue import Reissuer
     from hounsfield.daemon.pipeline.reporting import Reporter
     from hounsfield.daemon.pipeline.rescuer import Rescuer
+    from hounsfield.daemon.pipeline.serving import LoadedModels
+    from hounsfield.daemon.pipeline.serving_notes import ServingNotes
     from hounsfield.daemon.pipeline.worker import Worker
     from hounsfield.daemon.query.series_counts import SeriesCounts
     from hounsfield.daemon.reception.scp import Receiver, TlsPort
+    from hounsfield.storage.records import Claim
 
 
 @dataclass(frozen=True)
@@ -99,10 +103,19 @@ class Application:
 
     @cached_property
     def shelf(self) -> "BundleShelf":
-        """The configured bundles."""
-        from hounsfield.daemon.pipeline.bundles import open_shelf
+        """The bundles in use: configured, and chosen of those that are installed."""
+        from hounsfield.daemon.pipeline.bundles import BundleShelf
 
-        return open_shelf(self.settings)
+        return BundleShelf(self.settings, self.database.bundle_choices, self.clock)
+
+    @cached_property
+    def shelf_of_reader(self) -> "BundleShelf":
+        """The same, for commands that make no database where there is none: then nothing was chosen either."""
+        from hounsfield.daemon.pipeline.bundles import BundleShelf, NothingChosen
+
+        if has_database(self.settings.storage.resolved_database_url):
+            return self.shelf
+        return BundleShelf(self.settings, NothingChosen(), self.clock)
 
     def gate(self, part: Part) -> "Gate":
         """Build what holds back the work of a part that a person paused; one for each thread."""
@@ -184,16 +197,22 @@ class Application:
 
     def decider(self, reader: "SeriesReader", counts: "SeriesCounts") -> "Decider":
         """Build what decides on series; it changes nothing."""
-        return self._decider(self.database.series, self.database.jobs, reader, counts, self.spool)
+        return self._decider(self.database.series, self.database.jobs, reader, counts, self.spool, self.shelf)
 
     def decider_on_disk(self, files: "FilesOnDisk") -> "Decider":
-        """Build what decides on files that nobody sent; neither database nor PACS is asked."""
+        """Build what decides on files that nobody sent; no PACS is asked, the database only about bundles."""
         from hounsfield.daemon.query.series_counts import NoCounts
 
-        return self._decider(files, files, files, NoCounts(), files)
+        return self._decider(files, files, files, NoCounts(), files, self.shelf_of_reader)
 
     def _decider(
-        self, series: "Studies", jobs: "JobLog", reader: "Reader", counts: "SeriesCounts", spool: "Paths"
+        self,
+        series: "Studies",
+        jobs: "JobLog",
+        reader: "Reader",
+        counts: "SeriesCounts",
+        spool: "Paths",
+        shelf: "BundleShelf",
     ) -> "Decider":
         from hounsfield.daemon.assembly.candidates import Examiner
         from hounsfield.daemon.assembly.decider import Decider
@@ -208,7 +227,7 @@ class Application:
             jobs=jobs,
             reader=reader,
             book=self.rule_book,
-            examiner=Examiner(self.shelf.bundles, identities),
+            examiner=Examiner(shelf, identities),
             counts=counts,
             identities=identities,
             spool=spool,
@@ -305,7 +324,7 @@ class Application:
             clock=self.clock,
         )
 
-    def _keeper(self, timeout_seconds: float, overdue: Callable[[], None]) -> "LeaseKeeper":
+    def _keeper(self, timeout_seconds: float, overdue: "Callable[[Claim], object]") -> "LeaseKeeper":
         from hounsfield.daemon.pipeline.leases import LeaseKeeper
 
         return LeaseKeeper(
@@ -317,12 +336,15 @@ class Application:
         )
 
     def worker(self) -> "Worker":
-        """Build the worker: loads, self-tests and warms every bundle (takes seconds)."""
-        from hounsfield.daemon.pipeline.infer_stage import InferStage
-        from hounsfield.daemon.pipeline.serving import serve
-        from hounsfield.daemon.pipeline.worker import Worker, end_hung_process
+        """Build the worker: loads, self-tests and warms the bundles of new jobs (takes seconds).
 
-        jobs = self.database.jobs
+        Raises ConfigurationError for a device that is not there.
+        """
+        from hounsfield.daemon.pipeline.infer_stage import InferStage
+        from hounsfield.daemon.pipeline.serving_notes import ServingNotes
+        from hounsfield.daemon.pipeline.worker import HungJobs, Worker
+
+        jobs, rescuer, notes = self.database.jobs, self.rescuer(), ServingNotes(self.home)
         stage = InferStage(
             settings=self.settings,
             series=self.database.series,
@@ -336,11 +358,39 @@ class Application:
             name=self.process_name,
             jobs=jobs,
             stage=stage,
-            rescuer=self.rescuer(),
-            keeper=self._keeper(self.settings.worker.job_timeout_seconds, end_hung_process),
+            rescuer=rescuer,
+            keeper=self._keeper(self.settings.worker.job_timeout_seconds, HungJobs(rescuer).end),
             clock=self.clock,
-            served=serve(self.shelf.bundles, self.settings.worker),
+            models=self._models(notes),
+            notes=notes,
         )
+
+    def _models(self, notes: "ServingNotes") -> "LoadedModels":
+        from hounsfield.daemon.pipeline.serving import LoadedModels, Loader, usable_device
+        from hounsfield.model.errors import DeviceError
+
+        worker = self.settings.worker
+        device = usable_device(worker.device, is_lost=notes.is_device_lost(self.clock.now()))
+        models = LoadedModels(
+            shelf=self.shelf,
+            load=Loader(worker.model_copy(update={"device": device}), self.home / "tuning.json"),
+            notes=notes,
+            batch=worker.batch,
+            most=worker.bundles_loaded,
+            clock=self.clock,
+        )
+        try:
+            models.prepare()
+        except DeviceError as error:
+            key = "worker.device"
+            problem = ConfigurationProblem(
+                source=self.settings.origin.name(key),
+                key=key,
+                wrong=str(error),
+                allowed='"auto" takes what is there, in the end the CPU',
+            )
+            raise ConfigurationError((problem,)) from error
+        return models
 
     def couriers(self) -> list["Courier"]:
         """Build one courier per destination."""
@@ -360,7 +410,7 @@ class Application:
             breaker=self._circuit(destination, plugs.transport, jitter),
             jobs=self.database.jobs,
             files=self.files,
-            keeper=self._keeper(self.settings.worker.job_timeout_seconds, lambda: None),
+            keeper=self._keeper(self.settings.worker.job_timeout_seconds, lambda _: None),
             clock=self.clock,
             random_source=jitter,
         )
@@ -422,7 +472,7 @@ class Application:
                 sender=sender_of(notifier, self.settings.site.name, self.clock),
                 jobs=self.database.jobs,
                 files=self.files,
-                keeper=self._keeper(self.settings.worker.job_timeout_seconds, lambda: None),
+                keeper=self._keeper(self.settings.worker.job_timeout_seconds, lambda _: None),
                 clock=self.clock,
                 random_source=random.Random(),  # noqa: S311 - jitter, not a secret
             )

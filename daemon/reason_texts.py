@@ -234,13 +234,30 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     ),
     Reason.MODEL_CRASHED: ReasonText(
         _NOT_ANALYSED,
-        "The analysis crashed or did not end in its time, as often as it was tried.",
-        "See the service's log (memory, GPU); `worker.job_timeout_seconds`; then `hounsfield jobs retry ID`.",
+        "The process that analysed the series died, as often as it was tried.",
+        "See the service's log (memory, GPU); then `hounsfield jobs retry ID`.",
+    ),
+    Reason.MODEL_HUNG: ReasonText(
+        _JOB + _NOT_ANALYSED,
+        "The analysis did not end in its time; after the last attempt the series is not analysed.",
+        "See the service's log (GPU); `worker.job_timeout_seconds`; then `hounsfield jobs retry ID`.",
+    ),
+    Reason.OUT_OF_MEMORY: ReasonText(
+        _JOB + _NOT_ANALYSED,
+        "The model needs more memory than there is; each further attempt takes half as many slices at once.",
+        "Free memory of the machine or the GPU, or make `worker.batch` or `worker.bundles_loaded` smaller; then "
+        "`hounsfield jobs retry ID`.",
     ),
     Reason.BUNDLE_GONE: ReasonText(
         _NOT_ANALYSED,
-        "The model that was to analyse the series is no longer installed.",
+        "The model that was to analyse the series is no longer installed, or its files were changed.",
         "Install it again and `hounsfield jobs retry ID`, or send the series again for the present model.",
+    ),
+    Reason.BUNDLE_DRIFTED: ReasonText(
+        _NOT_ANALYSED,
+        "The model does not answer any more what it answered when it was made, so it is not used.",
+        "`hounsfield bundle selftest` shows by how much; look for a change of library versions or of the GPU, or "
+        "choose another version with `hounsfield bundle rollback NAME`; then `hounsfield jobs retry ID`.",
     ),
     Reason.SHADOW: ReasonText(
         _DELIVERY,

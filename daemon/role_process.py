@@ -33,8 +33,10 @@ from hounsfield.storage.errors import StorageError
 
 if TYPE_CHECKING:
     from hounsfield.daemon.app import Application
+    from hounsfield.daemon.assembly.assembler import Assembler
     from hounsfield.daemon.config.settings import Settings
     from hounsfield.daemon.gates import Gate
+    from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.worker import Worker
 
 log = structlog.get_logger("hounsfield.role")
@@ -107,11 +109,11 @@ def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Applicati
     application = _build(settings)
     if role is Role.ASSEMBLER:
         assembler, rescuer, retention = application.assembler(), application.rescuer(), application.retention()
-        silence, drift = application.silence_watch(), application.drift_watch()
+        silence, drift, shelf = application.silence_watch(), application.drift_watch(), application.shelf
 
         def tick() -> bool:
             silence.tick()
-            busy = assembler.tick() + rescuer.tick() + retention.tick() > 0
+            busy = decide(shelf, assembler) + rescuer.tick() + retention.tick() > 0
             drift.tick()  # last: the work comes before looks at how it goes
             return busy
 
@@ -122,6 +124,15 @@ def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Applicati
     else:
         _deliver(application, signals.stop)
     return application
+
+
+def decide(shelf: "BundleShelf", assembler: "Assembler") -> int:
+    """Decide on series that are due, for the bundles chosen by now; return how many changed state.
+
+    On none while no version of a wanted bundle can be used: what only it takes would be passed over without a word.
+    """
+    shelf.refresh()
+    return 0 if shelf.missing else assembler.tick()
 
 
 def _build(settings: "Settings") -> "Application":

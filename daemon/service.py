@@ -13,7 +13,7 @@ from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.heartbeat import Heartbeat
 from hounsfield.daemon.home import prepare_home
 from hounsfield.daemon.logs import configure
-from hounsfield.daemon.pipeline.bundles import open_shelf
+from hounsfield.daemon.pipeline.bundles import open_configured
 from hounsfield.daemon.ready import announce
 from hounsfield.daemon.roles import DEFAULT_ROLES, Role
 from hounsfield.daemon.stop_signals import StopSignals
@@ -49,4 +49,4 @@ def _run_alone(role: Role, settings: Settings, signals: StopSignals, clock: Cloc
 def _refuse_what_cannot_work(settings: Settings) -> None:
     """Raise :class:`ConfigurationError` now, rather than accept images that no role could go on with."""
     prepare_home(settings)
-    open_shelf(settings)
+    open_configured(settings)

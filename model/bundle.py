@@ -1,6 +1,6 @@
 """Opening and writing model bundles: folders of data with a manifest that names every file's sha256."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -22,6 +22,15 @@ class ModelKind(StrEnum):
 
     KERAS = "keras"
     SAVED_MODEL = "saved_model"
+    ONNX = "onnx"
+
+
+_PATHS = {
+    ModelKind.KERAS: bundle_guard.KERAS_FILE,
+    ModelKind.SAVED_MODEL: bundle_guard.SAVED_MODEL_FOLDER,
+    ModelKind.ONNX: bundle_guard.ONNX_FILE,
+}
+_SEQUENCES = {ModelKind.KERAS: bundle_guard.KERAS_SEQUENCE, ModelKind.ONNX: bundle_guard.ONNX_SEQUENCE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +45,17 @@ class Bundle:
     @property
     def kind(self) -> ModelKind:
         """How the model is stored."""
-        return ModelKind.KERAS if bundle_guard.KERAS_FILE in self.manifest.files else ModelKind.SAVED_MODEL
+        return kind_of(self.manifest)
 
     @property
     def model_path(self) -> Path:
-        """The ``model.keras`` file or the ``saved_model`` folder."""
-        keras = self.kind is ModelKind.KERAS
-        return self.folder / (bundle_guard.KERAS_FILE if keras else bundle_guard.SAVED_MODEL_FOLDER)
+        """The ``model.keras`` or ``model.onnx`` file, or the ``saved_model`` folder."""
+        return self.folder / _PATHS[self.kind]
+
+    @property
+    def sequence_path(self) -> Path | None:
+        """The file of the second network; None for a bundle whose model sees one slice at a time."""
+        return None if self.manifest.sequence is None else self.folder / _SEQUENCES[self.kind]
 
     @property
     def label(self) -> str:
@@ -59,7 +72,7 @@ def open_bundle(folder: Path) -> Bundle:
     folder = folder.resolve()
     content = read_manifest_bytes(folder)
     manifest = Manifest.parse(content, str(folder / MANIFEST_NAME))
-    problems = file_problems(folder, manifest.files)
+    problems = file_problems(folder, manifest.files) or list(sequence_problems(manifest))
     if problems:
         shown = "; ".join(f"{folder / one.file}: {one.message}" for one in problems[:_PROBLEMS_SHOWN])
         more = f"; and {len(problems) - _PROBLEMS_SHOWN} more" if len(problems) > _PROBLEMS_SHOWN else ""
@@ -81,6 +94,27 @@ def file_problems(folder: Path, hashes: Mapping[str, str]) -> list[FileProblem]:
             problems.append(FileProblem(name, "was changed: its sha256 is not the one in [files]"))
     # A file that is not the one the manifest names is not even looked into.
     return problems or list(bundle_guard.inspect(folder, names))
+
+
+def kind_of(manifest: Manifest) -> ModelKind:
+    """Return how the model of a manifest is stored."""
+    if bundle_guard.KERAS_FILE in manifest.files:
+        return ModelKind.KERAS
+    return ModelKind.ONNX if bundle_guard.ONNX_FILE in manifest.files else ModelKind.SAVED_MODEL
+
+
+def sequence_problems(manifest: Manifest) -> Iterator[FileProblem]:
+    """Name a second network that is missing, or that the manifest does not speak of."""
+    wanted = _SEQUENCES.get(kind_of(manifest)) if manifest.sequence is not None else None
+    if manifest.sequence is not None and wanted is None:
+        words = f'must be {bundle_guard.KERAS_FILE} or {bundle_guard.ONNX_FILE} with input.context = "series"'
+        yield FileProblem(bundle_guard.SAVED_MODEL_FOLDER, words)
+    if wanted is not None and wanted not in manifest.files:
+        yield FileProblem(wanted, 'is missing: with input.context = "series" it scores the slices')
+    for name in _SEQUENCES.values():
+        if name in manifest.files and name != wanted:
+            suffix = Path(name).suffix
+            yield FileProblem(name, f'stands beside model{suffix}, and with input.context = "series", only')
 
 
 def write_bundle(folder: Path, fields: Mapping[str, Any], files: Mapping[str, bytes | Path] | None = None) -> Bundle:
@@ -120,7 +154,9 @@ __all__ = [
     "ModelKind",
     "bundled",
     "file_problems",
+    "kind_of",
     "manifest_example",
     "open_bundle",
+    "sequence_problems",
     "write_bundle",
 ]

@@ -15,17 +15,22 @@ from typing import Any
 import numpy as np
 
 from hounsfield.model.errors import BundleError
+from hounsfield.model.onnx_guard import refusals
 
 KERAS_FILE = "model.keras"
+KERAS_SEQUENCE = "sequence.keras"
+ONNX_FILE = "model.onnx"
+ONNX_SEQUENCE = "sequence.onnx"
 SAVED_MODEL_FOLDER = "saved_model"
 SAVED_MODEL_FILE = f"{SAVED_MODEL_FOLDER}/saved_model.pb"
 ALLOWED_FILES = (
-    f"{KERAS_FILE} or {SAVED_MODEL_FOLDER}/, golden/*.npz, LICENSE, NOTICE, and text or pictures "
-    "(.md .txt .toml .json .csv .html .svg .png)"
+    f"{KERAS_FILE}, {ONNX_FILE} or {SAVED_MODEL_FOLDER}/, {KERAS_SEQUENCE} or {ONNX_SEQUENCE}, golden/*.npz, LICENSE, "
+    "NOTICE, and text or pictures (.md .txt .toml .json .csv .html .svg .png)"
 )
 
+_NETWORKS = frozenset({KERAS_FILE, KERAS_SEQUENCE, ONNX_FILE, ONNX_SEQUENCE})
 _ALLOWED_SUFFIXES = frozenset({".md", ".txt", ".toml", ".json", ".csv", ".html", ".svg", ".png"})
-_ALLOWED_NAMES = frozenset({KERAS_FILE, "LICENSE", "NOTICE"})
+_ALLOWED_NAMES = _NETWORKS | {"LICENSE", "NOTICE"}
 _KERAS_MEMBERS = frozenset({"metadata.json", "config.json", "model.weights.h5"})
 _LARGEST_CONFIG_BYTES = 64_000_000
 _KERAS_MODULES = frozenset(
@@ -106,13 +111,15 @@ def sha256_of(path: Path) -> str:
 
 def inspect(folder: Path, names: list[str]) -> Iterator[FileProblem]:
     """Name every file that has no place in a bundle, and what in the others is refused. Loads nothing."""
-    if (KERAS_FILE in names) == (SAVED_MODEL_FILE in names):
-        yield FileProblem("", f"must hold one model: either {KERAS_FILE} or {SAVED_MODEL_FILE}")
+    if sum(name in names for name in (KERAS_FILE, ONNX_FILE, SAVED_MODEL_FILE)) != 1:
+        yield FileProblem("", f"must hold one model: {KERAS_FILE}, {ONNX_FILE} or {SAVED_MODEL_FILE}")
     for name in names:
         if not _has_a_place(name):
             yield FileProblem(name, f"has no place in a bundle; allowed: {ALLOWED_FILES}")
-        elif name == KERAS_FILE:
+        elif name in (KERAS_FILE, KERAS_SEQUENCE):
             yield from _inspect_keras(folder / name, name)
+        elif name in (ONNX_FILE, ONNX_SEQUENCE):
+            yield from (FileProblem(name, words) for words in refusals(folder / name))
         elif name.endswith(".npz"):
             yield from _inspect_npz(folder / name, name)
         elif name == SAVED_MODEL_FILE:

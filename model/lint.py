@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hounsfield.model.bundle import Bundle, file_problems, open_bundle
-from hounsfield.model.bundle_guard import files_in, inspect
+from hounsfield.model.bundle import Bundle, file_problems, open_bundle, sequence_problems
+from hounsfield.model.bundle_guard import FileProblem, files_in, inspect
 from hounsfield.model.errors import BundleError, ManifestError
+from hounsfield.model.golden import read_golden
 from hounsfield.model.manifest import MANIFEST_NAME, Manifest
 from hounsfield.model.preprocess import Preprocessor
-from hounsfield.model.selftest import read_golden
 
 _DOCUMENTS = {
     "MODEL_CARD.md": "say what the model is for, what it was trained on and how well it does",
@@ -69,10 +69,15 @@ def _problems(folder: Path) -> Iterator[Problem]:
 
 def _files(folder: Path, manifest: Manifest | None) -> Iterator[Problem]:
     try:
-        found = file_problems(folder, manifest.files) if manifest else inspect(folder, files_in(folder, MANIFEST_NAME))
+        found = inspect(folder, files_in(folder, MANIFEST_NAME)) if manifest is None else _all_files(folder, manifest)
         yield from (Problem(Severity.ERROR, one.file, "", one.message) for one in found)
     except BundleError as error:
         yield Problem(Severity.ERROR, "", "", str(error))
+
+
+def _all_files(folder: Path, manifest: Manifest) -> Iterator[FileProblem]:
+    yield from file_problems(folder, manifest.files)
+    yield from sequence_problems(manifest)
 
 
 def _golden(bundle: Bundle) -> Iterator[Problem]:
@@ -85,12 +90,15 @@ def _golden(bundle: Bundle) -> Iterator[Problem]:
 def _tensor_shape(manifest: Manifest) -> Iterator[Problem]:
     blank = np.full((64, 64), -1000.0, np.float32)
     try:
-        shape = Preprocessor.from_spec(manifest.preprocessing).tensor(blank, (1.0, 1.0)).shape
+        rows, columns, channels = Preprocessor.from_spec(manifest.preprocessing).tensor(blank, (1.0, 1.0)).shape
     except ValueError as error:
         yield _wrong("preprocessing.steps", str(error))
         return
+    together = 2 * manifest.input.neighbours + 1
+    shape = (rows, columns, channels * together)
     if shape != manifest.input.shape:
-        yield _wrong("input.shape", f"is {list(manifest.input.shape)}, but preprocessing makes {list(shape)}")
+        beside = f" of {channels} x {together} channels, with {together - 1} slices beside" if together > 1 else ""
+        yield _wrong("input.shape", f"is {list(manifest.input.shape)}, but preprocessing makes {list(shape)}{beside}")
 
 
 def _settings(manifest: Manifest) -> Iterator[Problem]:

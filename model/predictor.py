@@ -1,68 +1,82 @@
 """Runs a bundle's model on slices: warm, in batches of one fixed size, decoding and preprocessing beside it."""
 
-import contextlib
-import queue
-import threading
+import copy
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hounsfield.model.aggregation import Scores, aggregation
-from hounsfield.model.bundle import Bundle, ModelKind
-from hounsfield.model.errors import BundleError, InferenceError
-from hounsfield.model.findings import Finding, SliceScore
+from hounsfield.model.bundle import Bundle
+from hounsfield.model.engines import PLAIN, Engine, Execution, Run, SequenceRun, load_engine
+from hounsfield.model.engines.choice import Choices, fastest
+from hounsfield.model.engines.engine import LoadedModel
+from hounsfield.model.errors import BundleError, InferenceError, OutOfModelMemory
+from hounsfield.model.feed import Feed, Slice, Tensor, in_batches, with_neighbours
+from hounsfield.model.golden import read_golden
+from hounsfield.model.interleave import put_back, sequences_of
 from hounsfield.model.preprocess import Preprocessor
-from hounsfield.model.runtime import choose_device, describe_device, tensorflow
-
-Slice = NDArray[np.floating | np.integer]
-Tensor = NDArray[np.float32]
+from hounsfield.model.series_scores import InSequence, SeriesScores
 
 _BEYOND_PROBABILITY = 1e-5
 _BATCHES_AHEAD = 2
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """A model as it was loaded, for those who look into it."""
-
-    call: Callable[[Any], Any]
-    """From a batch to its answers."""
-    keras: Any | None
-    """The ``keras.Model``; None for a SavedModel."""
-    device: str
-    """TensorFlow's name of where it lies."""
-
-
 class Predictor:
     """One bundle, loaded on one device. Use it from one thread; it has its own threads for what runs beside.
 
-    The model is called through one ``tf.function`` of a fixed batch, never through ``predict``, so that a slice's
-    score does not depend on how many slices there are.
+    The model is called with a fixed batch, so that a slice's score does not depend on how many slices there are.
     """
 
     def __init__(
-        self, bundle: Bundle, device: str = "auto", batch: int = 16, *, threads: int = 2, xla: bool = False
+        self,
+        bundle: Bundle,
+        device: str = "auto",
+        batch: int = 16,
+        *,
+        threads: int = 2,
+        ways: Sequence[Execution] = (PLAIN,),
+        choices: Path | None = None,
+        gpu_memory_bytes: int | None = None,
     ) -> None:
         """Load the model. ``device`` is "auto", "cpu", "gpu" or "gpu:N"; ``threads`` preprocess.
 
-        Raises DeviceError for a device that is not there and BundleError for a model that does not load.
+        ``ways`` are the ways to run that are allowed, as far as the device has them. The first one is taken, or with
+        ``choices``, a file, the fastest: the warm-up measures it, or finds it in that file.
+        ``gpu_memory_bytes`` caps the memory taken of a GPU. Raises DeviceError for a device that is not there and
+        BundleError for a model that does not load.
         """
         if batch < 1 or threads < 1:
             raise ValueError("batch and threads must be at least 1")
         self.bundle = bundle
         self._batch = batch
         self._threads = threads
+        self._choices = None if choices is None else Choices(choices)
         self._preprocessor = Preprocessor.from_spec(bundle.manifest.preprocessing)
         self._shape = bundle.manifest.input.shape
         self._columns = [label.index for label in bundle.manifest.output.labels]
-        self.model = _load(bundle, choose_device(device))
-        self._function = _compiled(self.model, (batch, *self._shape), xla)
-        self._device: str | None = None
+        self.engine: Engine = load_engine(bundle, device, gpu_memory_bytes)
+        self._ways = [one for one in ways if one in self.engine.candidates] or [PLAIN]
+        self.execution = self._ways[0]
+        self._raw: Run | None = None
+        self._width = 0
+        self._sequence: SequenceRun | None = None
+
+    def with_batch(self, batch: int) -> Self:
+        """Return a predictor that scores so many slices at once, with the networks that this one has loaded.
+
+        It is not warm. A device without memory for a large batch may have it for a smaller one.
+        """
+        if batch < 1:
+            raise ValueError("batch must be at least 1")
+        other = copy.copy(self)
+        other._batch, other._raw, other._choices = batch, None, None
+        return other
 
     @property
     def batch(self) -> int:
@@ -75,64 +89,144 @@ class Predictor:
         return self._columns[0]
 
     @property
+    def model(self) -> LoadedModel | None:
+        """The networks, for those who look into them; None where nobody can."""
+        return self.engine.model
+
+    @property
     def device(self) -> str:
         """Where the model ran, from the placement of its output: ``/device:GPU:0 (NVIDIA H100)``. Warms up first."""
-        if self._device is None:
-            self.warm_up()
-        return str(self._device)
+        self._warm()
+        return self.engine.device
+
+    def runtime_facts(self) -> dict[str, str]:
+        """What scores were made with: device, engine, versions of its libraries, precision, XLA and batch."""
+        return {
+            "device": self.device,
+            **self.engine.facts(),
+            "precision": self.execution.precision.value,
+            "xla": "yes" if self.execution.xla else "no",
+            "batch": str(self._batch),
+        }
 
     def warm_up(self) -> float:
-        """Trace and run the model once on zeros; return seconds.
+        """Choose how to run, trace and run the model once on zeros; return seconds.
 
-        Raises BundleError if preprocessing, input, model and labels of the manifest do not fit together.
+        Raises BundleError if preprocessing, input, model and labels of the manifest do not fit together, and
+        OutOfModelMemory and DeviceLost as :meth:`analyse`.
         """
         started = time.perf_counter()
         self._check_preprocessing()
-        try:
-            output = self._function(np.zeros((self._batch, *self._shape), np.float32))
-            width = output.shape[-1] if len(output.shape) == 2 else 0
-        except (ValueError, TypeError, AttributeError, tensorflow().errors.OpError) as error:
+        self._raw, self._width = self._started(self.execution)
+        if self.bundle.manifest.sequence is not None:
+            self._sequence = self._sequence or self._second(self._width)
+        elif self._width <= max(self._columns):
             raise BundleError(
-                f"{self.bundle.label}: the model does not take input.shape {list(self._shape)} or does not answer "
-                f"with one tensor ({type(error).__name__})"
-            ) from error
-        if width <= max(self._columns):
-            raise BundleError(
-                f"{self.bundle.label}: the model's output has shape {list(output.shape)}, but output.labels needs "
-                f"(slices, at least {max(self._columns) + 1})"
+                f"{self.bundle.label}: the model's output has shape {[self._batch, self._width]}, but output.labels "
+                f"needs (slices, at least {max(self._columns) + 1})"
             )
-        self._device = describe_device(output.device)
+        if self._choices is not None and len(self._ways) > 1:
+            self._choose(self._choices, self._raw)
         return time.perf_counter() - started
 
-    def score(self, hu_slices: Iterable[Slice], spacing_mm: Sequence[tuple[float, float]]) -> Scores:
-        """Score slices: (rows, columns) HU each, with the pixel spacing (between rows, between columns) of each.
+    def analyse(
+        self, hu_slices: Iterable[Slice], spacing_mm: Sequence[tuple[float, float]], steps_mm: Sequence[float]
+    ) -> SeriesScores:
+        """Score a series: n slices (rows, columns) HU in volume order, with the pixel spacing of each (between rows,
+        between columns) and the n - 1 distances along the normal.
 
-        Returns float32 (slices, labels) in [0, 1], labels in the manifest's order. The iterable is consumed a
-        few batches ahead of the model, so that decoding runs beside it. Raises InferenceError for an answer that
-        is not a score, ValueError if slices and spacings differ in number.
+        The iterable is consumed a few batches ahead of the model, so that decoding runs beside it. Raises
+        InferenceError for an answer that is not a score, OutOfModelMemory (fewer slices at once may do, see
+        :meth:`with_batch`), DeviceLost, and ValueError if slices, spacings and steps differ in number or are none.
         """
-        if self._device is None:
-            self.warm_up()
-        answers: list[Scores] = []
-        with ThreadPoolExecutor(self._threads, "preprocess") as pool:
-            feed = _Feed(hu_slices, spacing_mm, self._preprocessor, pool, _BATCHES_AHEAD * self._batch)
-            with feed:
-                for tensors in _in_batches(feed.tensors(), self._batch):
-                    answers.append(self._run(tensors))
+        if len(steps_mm) != len(spacing_mm) - 1:
+            raise ValueError(f"{len(spacing_mm)} slices have {len(spacing_mm) - 1} steps, not {len(steps_mm)}")
+        self._warm()
+        with ThreadPoolExecutor(self._threads, "preprocess") as pool, self._feed(hu_slices, spacing_mm, pool) as feed:
+            return self.analyse_tensors(feed.tensors(), steps_mm)
+
+    def analyse_tensors(self, tensors: Iterable[Tensor], steps_mm: Sequence[float]) -> SeriesScores:
+        """Score a series of which preprocessing has made tensors already, without neighbours in their channels."""
+        self._warm()
+        output = self.bundle.manifest.output
+        answers = list(self._answers(tensors))
+        if not answers:
+            raise ValueError("a series has at least one slice")
+        together = np.concatenate(answers)
+        if self._sequence is None:
+            return SeriesScores(slices=together, series=aggregation(output.aggregation)(together))
+        return self._read(self._sequence, together, steps_mm)
+
+    def score(self, hu_slices: Iterable[Slice], spacing_mm: Sequence[tuple[float, float]]) -> Scores:
+        """Score slices, of a bundle whose model sees one at a time; as :meth:`analyse` otherwise.
+
+        Returns float32 (slices, labels) in [0, 1], labels in the manifest's order. Raises ValueError for a bundle
+        whose slices are scored within their series.
+        """
+        if self.bundle.manifest.sequence is not None:
+            raise ValueError(f"{self.bundle.label} scores whole series")
+        self._warm()
+        with ThreadPoolExecutor(self._threads, "preprocess") as pool, self._feed(hu_slices, spacing_mm, pool) as feed:
+            answers = list(self._answers(feed.tensors()))
         return np.concatenate(answers) if answers else np.empty((0, len(self._columns)), np.float32)
 
-    def score_tensors(self, tensors: Sequence[Tensor]) -> Scores:
-        """Score what preprocessing has made already, at most one batch. Raises InferenceError as :meth:`score`."""
-        return self._run(tensors)
+    def score_tensors(self, tensors: Sequence[Tensor], among: InSequence | None = None) -> Scores:
+        """Score at most one batch of tensors as the model takes them, neighbours included.
 
-    def _run(self, tensors: Sequence[Tensor]) -> Scores:
+        With ``among`` each stands in the place of that slice of a series. Raises as :meth:`analyse`.
+        """
+        self._warm()
+        answers = self._run(tensors)
+        if among is None or self._sequence is None:
+            return answers
+        read = [self._sequence(among.with_vector(vector))[0][among.place] for vector in answers]
+        return self._scores(np.stack(read)[:, self._columns])
+
+    def blank_series(self, slices: int) -> InSequence | None:
+        """Return the middle of a series of zeros, to try on; None for a bundle without a sequence network."""
+        self._warm()
+        if self._sequence is None:
+            return None
+        return InSequence(np.zeros((slices, self._width + 1), np.float32), slices // 2)
+
+    def _warm(self) -> None:
+        if self._raw is None:
+            self.warm_up()
+
+    def _feed(self, slices: Iterable[Slice], spacing: Sequence[tuple[float, float]], pool: ThreadPoolExecutor) -> Feed:
+        return Feed(slices, spacing, self._preprocessor, pool, _BATCHES_AHEAD * self._batch)
+
+    def _answers(self, tensors: Iterable[Tensor]) -> Iterator[Tensor]:
+        seen = with_neighbours(tensors, self.bundle.manifest.input.neighbours)
+        return (self._run(batch) for batch in in_batches(seen, self._batch))
+
+    def _run(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Return scores of slices, or their vectors where a second network makes scores of them."""
+        if self._raw is None:
+            raise AssertionError("not warm")
         padded = np.zeros((self._batch, *self._shape), np.float32)
         padded[: len(tensors)] = tensors
-        try:
-            answer = np.asarray(self._function(padded), np.float32)
-        except tensorflow().errors.OpError as error:
-            raise InferenceError(f"{self.bundle.label}: the model failed while running ({error.message})") from error
-        output: Scores = answer[: len(tensors), self._columns]
+        answers = self._raw(padded)[: len(tensors)]
+        if self._sequence is None:
+            return self._scores(answers[:, self._columns])
+        if not np.all(np.isfinite(answers)):
+            raise InferenceError(f"{self.bundle.label}: the model answered with numbers that are not finite (NaN)")
+        return answers
+
+    def _read(self, second: SequenceRun, vectors: Tensor, steps_mm: Sequence[float]) -> SeriesScores:
+        """Have the second network read the series, a fine one as several coarser ones."""
+        sequence = self.bundle.manifest.sequence
+        smallest = sequence.step_mm[0] if sequence else 0.0
+        rows = sequences_of(vectors, steps_mm, smallest)
+        slices, series = zip(*(second(one) for one in rows), strict=True)
+        of_slices, of_series = put_back(slices), np.stack(series).mean(axis=0, dtype=np.float64, keepdims=True)
+        return SeriesScores(
+            slices=self._scores(of_slices[:, self._columns]),
+            series=self._scores(of_series.astype(np.float32)[:, self._columns])[0],
+            sequences=rows,
+        )
+
+    def _scores(self, output: Scores) -> Scores:
         if not np.all((output >= -_BEYOND_PROBABILITY) & (output <= 1.0 + _BEYOND_PROBABILITY)):
             raise InferenceError(
                 f"{self.bundle.label}: the model answered with numbers that are not probabilities (NaN, or outside "
@@ -141,143 +235,78 @@ class Predictor:
         clipped: Scores = np.clip(output, 0.0, 1.0)
         return clipped
 
+    def _started(self, execution: Execution) -> tuple[Run, int]:
+        """Prepare a way to run, run it once on zeros and return how wide its answer is."""
+        shape = (self._batch, *self._shape)
+        words = f"{self.bundle.label}: the model does not take input.shape {list(self._shape)} or does not answer"
+        with _unfit(f"{words} with one tensor"):
+            run = self.engine.prepare(shape, execution)
+            answers = run(np.zeros(shape, np.float32))
+        if answers.ndim != 2 or len(answers) != self._batch:
+            raise BundleError(f"{words} with (slices, scores): its output has shape {list(answers.shape)}")
+        return run, answers.shape[1]
+
+    def _second(self, width: int) -> SequenceRun:
+        needed = max(self._columns) + 1
+        with _unfit(f"{self.bundle.label}: the sequence network does not take vectors of {width} numbers and a step"):
+            run = self.engine.prepare_sequence(width)
+            slices, series = run(np.zeros((2, width + 1), np.float32))
+        if slices.ndim != 2 or len(slices) != 2 or series.ndim != 1 or min(slices.shape[1], len(series)) < needed:
+            raise BundleError(
+                f"{self.bundle.label}: the sequence network answers with {list(slices.shape)} for two slices and "
+                f"{list(series.shape)} for the series, but output.labels needs at least {needed} scores of each"
+            )
+        return run
+
+    def _choose(self, choices: Choices, plain: Run) -> None:
+        """Take the fastest way to run that gives the golden scores: as remembered, or measured now."""
+        facts = self.engine.facts()
+        key = (self.bundle.sha256, self.engine.device, *(f"{name} {facts[name]}" for name in sorted(facts)))
+        key = (*key, f"batch {self._batch}")
+        known = choices.recall(key, self._ways)
+        if known is not None:
+            runs = {known: self._agreeing(known)} if known != self.execution else {}
+        else:
+            runs = {one: self._agreeing(one) for one in self._ways if one != self.execution}
+        agreeing = {self.execution: plain} | {one: run for one, run in runs.items() if run is not None}
+        chosen = known if known in agreeing else None
+        if chosen is None:
+            zeros = np.zeros((self._batch, *self._shape), np.float32)
+            chosen, seconds = fastest({one: partial(run, zeros) for one, run in agreeing.items()})
+            choices.remember(key, chosen, seconds)
+        self.execution, self._raw = chosen, agreeing[chosen]
+
+    def _agreeing(self, execution: Execution) -> Run | None:
+        """Return a way to run if it gives the golden scores, None if it does not, or does not run at all."""
+        kept = self._raw
+        try:
+            golden = read_golden(self.bundle)
+            self._raw, _ = self._started(execution)
+            scores = self.analyse(golden.hu, golden.spacings, golden.steps_mm)
+            within = golden.difference(scores) <= self.bundle.manifest.golden.tolerance
+            return self._raw if within else None
+        except (BundleError, InferenceError):
+            return None
+        finally:
+            self._raw = kept
+
     def _check_preprocessing(self) -> None:
         got = self._preprocessor.tensor(np.full((64, 64), -1000.0, np.float32), (1.0, 1.0)).shape
-        if got != self._shape:
+        *sides, channels = got
+        shape = (*sides, channels * (2 * self.bundle.manifest.input.neighbours + 1))
+        if shape != self._shape:
             raise BundleError(
-                f"{self.bundle.label}: preprocessing makes tensors of shape {list(got)}, input.shape says "
+                f"{self.bundle.label}: preprocessing makes tensors of shape {list(shape)}, input.shape says "
                 f"{list(self._shape)}"
             )
 
 
-def find(bundle: Bundle, images: Sequence[tuple[str, int | None]], scores: Scores, label: int = 0) -> Finding:
-    """Make the finding of one label (by its place in the manifest) from the slice scores of a series.
-
-    ``images`` are SOP Instance UID and frame number of each slice; ``scores`` has shape (slices, labels), in their
-    order. Raises ValueError for other shapes.
-    """
-    output = bundle.manifest.output
-    if scores.shape != (len(images), len(output.labels)):
-        raise ValueError(f"scores must have shape ({len(images)}, {len(output.labels)}), not {scores.shape}")
-    meaning = output.labels[label]
-    series = aggregation(output.aggregation)(scores)
-    return Finding(
-        label=meaning.name,
-        concept=meaning.concept.concept,
-        score=float(series[label]),
-        threshold=meaning.threshold,
-        slices=tuple(
-            SliceScore(sop_instance_uid=uid, score=float(row[label]), frame=frame)
-            for (uid, frame), row in zip(images, scores, strict=True)
-        ),
-        slice_threshold=meaning.slice_threshold,
-        decides=meaning.decides,
-    )
-
-
-class _Feed:
-    """Pulls slices and has them preprocessed, from a thread of its own: neither waits for the model or for each other.
-
-    At most ``ahead`` slices are under way. Leave it by ``with``, also half way.
-    """
-
-    def __init__(
-        self,
-        hu_slices: Iterable[Slice],
-        spacing_mm: Sequence[tuple[float, float]],
-        preprocessor: Preprocessor,
-        pool: ThreadPoolExecutor,
-        ahead: int,
-    ) -> None:
-        self._coming = zip(hu_slices, spacing_mm, strict=True)
-        self._preprocessor = preprocessor
-        self._pool = pool
-        self._under_way: queue.Queue[Future[Tensor] | BaseException | None] = queue.Queue(ahead)
-        self._left = threading.Event()
-        self._thread = threading.Thread(target=self._pull, name="slices", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._left.set()
-        while self._thread.is_alive():  # it may wait for room
-            with contextlib.suppress(queue.Empty):
-                self._under_way.get(timeout=0.01)
-        self._thread.join()
-
-    def tensors(self) -> Iterator[Tensor]:
-        """Yield the tensors in order, each as soon as it is there. Raises what the slices or a step raised."""
-        while (one := self._under_way.get()) is not None:
-            if isinstance(one, BaseException):
-                raise one
-            yield one.result()
-
-    def _pull(self) -> None:
-        try:
-            for hu, spacing in self._coming:
-                self._under_way.put(self._pool.submit(self._preprocessor.tensor, hu, spacing))
-                if self._left.is_set():
-                    return
-        except BaseException as error:  # noqa: BLE001 - raised again where the tensors are taken
-            self._under_way.put(error)
-        else:
-            self._under_way.put(None)
-
-
-def _in_batches(tensors: Iterator[Tensor], size: int) -> Iterator[list[Tensor]]:
-    batch: list[Tensor] = []
-    for tensor in tensors:
-        batch.append(tensor)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _compiled(model: LoadedModel, shape: tuple[int, ...], xla: bool) -> Callable[[Tensor], Any]:
-    tf = tensorflow()
-
-    def pinned(batch: Any) -> Any:
-        with tf.device(model.device):  # traced with the graph: it holds in whatever thread the call is made
-            return model.call(batch)
-
-    run = tf.function(pinned, input_signature=[tf.TensorSpec(shape, tf.float32)], jit_compile=xla or None)
-
-    def from_host(batch: Tensor) -> Any:
-        with tf.device(model.device):
-            return run(tf.convert_to_tensor(batch))
-
-    return from_host
-
-
-def _load(bundle: Bundle, device: str) -> LoadedModel:
-    """Return the model as a function of a batch; TensorFlow's and Keras' many load errors become one."""
-    tf = tensorflow()
+@contextmanager
+def _unfit(words: str) -> Iterator[None]:
+    """Make one error of what a model that does not fit its manifest makes an engine raise."""
     try:
-        with tf.device(device):
-            if bundle.kind is ModelKind.KERAS:
-                import keras
-
-                model = keras.saving.load_model(bundle.model_path, compile=False, safe_mode=True)
-                return LoadedModel(lambda batch: model(batch, training=False), model, device)
-            return LoadedModel(_served(tf.saved_model.load(str(bundle.model_path))), None, device)
-    except (ValueError, TypeError, KeyError, AttributeError, ImportError, OSError, tf.errors.OpError) as error:
-        raise BundleError(f"{bundle.label}: {bundle.model_path} does not load ({type(error).__name__})") from error
-
-
-def _served(loaded: Any) -> Callable[[Any], Any]:
-    """Return the default signature of a SavedModel; it must take one tensor and answer with one."""
-    signature = loaded.signatures["serving_default"]
-    names = list(signature.structured_input_signature[1])
-    if len(names) != 1 or len(signature.structured_outputs) != 1:
-        raise ValueError("serving_default must take one tensor and answer with one")
-
-    def call(batch: Any) -> Any:
-        # Through the loaded object: a signature alone does not keep its variables alive.
-        (output,) = loaded.signatures["serving_default"](**{names[0]: batch}).values()
-        return output
-
-    return call
+        yield
+    except OutOfModelMemory:
+        raise
+    except (ValueError, TypeError, AttributeError, InferenceError) as error:
+        raise BundleError(f"{words} ({type(error).__name__})") from error

@@ -72,6 +72,12 @@ class Resampling:
                 read += 1
             yield _made(output, held[output.lower], held[output.last])
 
+    def steps_mm(self, of_sources: Sequence[float]) -> tuple[float, ...]:
+        """Return the distances of the resampled slices along the normal, from those of the sources."""
+        heights = np.concatenate([[0.0], np.cumsum(of_sources)])
+        at = [output.lower + output.weight for output in self._outputs]
+        return tuple(np.diff(np.interp(at, np.arange(len(heights)), heights)).tolist())
+
     def of_source(self, source: int, scores: Scores) -> int | None:
         """Return which resampled slice gave a source its score of the first label; None: it took a neighbour's."""
         own = [number for number, output in enumerate(self._outputs) if output.nearest == source]

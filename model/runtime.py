@@ -10,7 +10,9 @@ from hounsfield.model.errors import DeviceError, ModelError
 
 DEVICE_WORDS = '"auto", "cpu", "gpu" or "gpu:N"'
 
-_DEVICE = re.compile(r"cpu|gpu(?::(\d{1,3}))?", re.IGNORECASE)
+_DEVICE = re.compile(r"auto|cpu|gpu(?::(\d{1,3}))?", re.IGNORECASE)
+_CPU = "/CPU:0"
+_MEBIBYTE = 1 << 20
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
@@ -26,35 +28,60 @@ def tensorflow() -> Any:
     return tf
 
 
-def choose_device(name: str) -> str:
-    """Return TensorFlow's name of the device that ``name`` (see DEVICE_WORDS) means here, as ``/GPU:0``.
-
-    ``auto`` is the first GPU, or the CPU without one. A GPU gets memory growth, and full float32 precision and
-    deterministic kernels, so that its scores are those of the CPU. Raises DeviceError, saying what is there.
-    """
-    tf = tensorflow()
-    gpus = tf.config.list_physical_devices("GPU")
-    if name.lower() == "auto":
-        name = "gpu:0" if gpus else "cpu"
+def gpu_number(name: str) -> int | None:
+    """Return which GPU a device's name means, "auto" the first one; None for the CPU. Raises DeviceError."""
     match = _DEVICE.fullmatch(name)
     if not match:
         raise DeviceError(f"device {name!r} is not known; allowed: {DEVICE_WORDS}")
-    if name.lower() == "cpu":
-        return "/CPU:0"
-    index = int(match[1] or 0)
-    if index >= len(gpus):
+    return None if name.lower() == "cpu" else int(match[1] or 0)
+
+
+def choose_device(name: str, gpu_memory_bytes: int | None = None) -> str:
+    """Return TensorFlow's name of the device that ``name`` (see DEVICE_WORDS) means here, as ``/GPU:0``.
+
+    ``auto`` is the first GPU, or the CPU where there is none or it cannot be used. A GPU gives its memory as it is
+    needed, or up to ``gpu_memory_bytes``, and gets full float32 precision and deterministic kernels, so that its
+    scores are those of the CPU. Raises DeviceError, saying what is there.
+    """
+    tf = tensorflow()
+    number = gpu_number(name)
+    gpus = tf.config.list_physical_devices("GPU")
+    automatic = name.lower() == "auto"
+    if number is None or (automatic and not gpus):
+        return _CPU
+    if number >= len(gpus):
         raise DeviceError(f'device {name!r} is not there: TensorFlow sees {len(gpus)} GPU(s); use "auto" or "cpu"')
-    _prepare_gpus(tf, gpus)
-    return f"/GPU:{index}"
+    _prepare_gpus(tf, gpus, gpu_memory_bytes)
+    place = f"/GPU:{number}"
+    if (trouble := _trouble(tf, place)) is None:
+        return place
+    if automatic:
+        return _CPU
+    raise DeviceError(f'device {name!r} is there, but cannot be used ({trouble}); use "auto" or "cpu"')
 
 
-def _prepare_gpus(tf: Any, gpus: list[Any]) -> None:
-    for gpu in gpus:
-        if not tf.config.experimental.get_memory_growth(gpu):
-            try:
-                tf.config.experimental.set_memory_growth(gpu, True)
-            except RuntimeError as error:
-                raise DeviceError("memory growth cannot be set any more: TensorFlow already uses the GPU") from error
+def _trouble(tf: Any, place: str) -> str | None:
+    """Compute something on a device; return the kind of error that this raises, or where it was computed instead."""
+    try:
+        with tf.device(place):
+            there = (tf.ones((1,)) + 1.0).device
+    except (RuntimeError, tf.errors.OpError) as error:
+        return type(error).__name__
+    return None if there.endswith(f"device:{place[1:]}") else f"TensorFlow computes on {there} instead"
+
+
+def _prepare_gpus(tf: Any, gpus: list[Any], memory_bytes: int | None) -> None:
+    try:
+        for gpu in gpus:
+            if memory_bytes is None:
+                if not tf.config.experimental.get_memory_growth(gpu):
+                    tf.config.experimental.set_memory_growth(gpu, True)
+            elif tf.config.get_logical_device_configuration(gpu) is None:
+                limit = max(memory_bytes // _MEBIBYTE, 1)
+                capped = tf.config.LogicalDeviceConfiguration(memory_limit=limit)
+                tf.config.set_logical_device_configuration(gpu, [capped])
+    except RuntimeError as error:
+        raise DeviceError("GPU memory cannot be set any more: TensorFlow already uses the GPU") from error
     tf.config.experimental.enable_tensor_float_32_execution(False)
     tf.config.experimental.enable_op_determinism()
 
@@ -66,10 +93,11 @@ def describe_device(placement: str) -> str:
         tf = tensorflow()
         details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[int(index)])
         return f"/device:GPU:{index} ({details.get('device_name', 'unknown model')})"
-    return f"/device:{kind}:{index} ({_cpu_model()})"
+    return f"/device:{kind}:{index} ({cpu_model()})"
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """Return what the processor calls itself."""
     try:
         for line in _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):

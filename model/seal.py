@@ -36,7 +36,8 @@ def seal(folder: Path, *, new_golden: bool = False) -> Bundle:
         return bundle
     golden.parent.mkdir(parents=True, exist_ok=True)
     drawn = render(GOLDEN)
-    golden.write_bytes(golden_of(bundle, drawn.hu, drawn.spacing_mm[1:]))
+    positions = [GOLDEN.step_mm * number for number in range(len(drawn.hu))]
+    golden.write_bytes(golden_of(bundle, drawn.hu, drawn.spacing_mm[1:], positions))
     return _written(folder, text)
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from hounsfield.storage import schema
 from hounsfield.storage.analysis_facts import AnalysisFactStore
 from hounsfield.storage.analysis_facts_store import SqlAnalysisFactStore
+from hounsfield.storage.bundle_choice import BundleChoiceStore
+from hounsfield.storage.bundle_choice_store import SqlBundleChoiceStore
 from hounsfield.storage.commitment_store import SqlCommitmentStore
 from hounsfield.storage.commitments import CommitmentStore
 from hounsfield.storage.control import ControlStore
@@ -25,7 +27,7 @@ from hounsfield.storage.schema import backup, check, upgrade
 from hounsfield.storage.series_store import SqlSeriesStore
 from hounsfield.storage.transactions import Transactions, make_engine, parse_url
 
-__all__ = ["Database", "backup", "check", "default_url", "open_database", "upgrade"]
+__all__ = ["Database", "backup", "check", "default_url", "has_database", "open_database", "upgrade"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Database:
     recalls: RecallStore
     feedback: FeedbackStore
     facts: AnalysisFactStore
+    bundle_choices: BundleChoiceStore
     transactions: Transactions
     file: Path | None
     """Of an embedded database."""
@@ -57,6 +60,12 @@ class Database:
 def default_url(home: Path) -> str:
     """Return the URL of the embedded database under ``storage.home``."""
     return f"sqlite:///{home.absolute() / 'hounsfield.db'}"
+
+
+def has_database(url: str) -> bool:
+    """Whether opening this database would make none: a server, or a file that is there."""
+    path = schema.sqlite_path(url)
+    return path is None or path.exists()
 
 
 def open_database(url: str | None, home: Path) -> Database:
@@ -91,6 +100,7 @@ def stores_over(transactions: Transactions, file: Path | None) -> Database:
         recalls=SqlRecallStore(transactions),
         feedback=SqlFeedbackStore(transactions),
         facts=SqlAnalysisFactStore(transactions),
+        bundle_choices=SqlBundleChoiceStore(transactions),
         transactions=transactions,
         file=file,
     )

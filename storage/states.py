@@ -208,7 +208,10 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     MODEL_FAILED = "model-failed"
     MODEL_CRASHED = "model-crashed"
+    MODEL_HUNG = "model-hung"
+    OUT_OF_MEMORY = "out-of-memory"
     BUNDLE_GONE = "bundle-gone"
+    BUNDLE_DRIFTED = "bundle-drifted"
     # why a DELIVER job waits or ends
     SHADOW = "shadow"
     """The rule says: analyse and keep the result, send nothing."""
@@ -267,8 +270,11 @@ REASON_WORDS: dict[Reason, str] = {
     Reason.UNREADABLE_PIXELS: "pixel data cannot be read",
     Reason.UNREADABLE: "an image cannot be read",
     Reason.MODEL_FAILED: "the analysis failed",
-    Reason.MODEL_CRASHED: "the analysis crashed or did not end",
+    Reason.MODEL_CRASHED: "the analysis crashed",
+    Reason.MODEL_HUNG: "the analysis did not end",
+    Reason.OUT_OF_MEMORY: "not enough memory for the analysis",
     Reason.BUNDLE_GONE: "the model is no longer installed",
+    Reason.BUNDLE_DRIFTED: "the model failed its self-test",
     Reason.TOO_FEW_SLICES: "too few slices",
     Reason.RETRACTED: "result withdrawn",
     Reason.AMBIGUOUS_GEOMETRY: "more than one slice at one position",
@@ -276,7 +282,16 @@ REASON_WORDS: dict[Reason, str] = {
 """What follows "NOT ANALYSED - " in a report."""
 
 
-FAULTS_OF_THE_MODEL: frozenset[Reason] = frozenset({Reason.MODEL_FAILED, Reason.MODEL_CRASHED, Reason.BUNDLE_GONE})
+FAULTS_OF_THE_MODEL: frozenset[Reason] = frozenset(
+    {
+        Reason.MODEL_FAILED,
+        Reason.MODEL_CRASHED,
+        Reason.MODEL_HUNG,
+        Reason.OUT_OF_MEMORY,
+        Reason.BUNDLE_GONE,
+        Reason.BUNDLE_DRIFTED,
+    }
+)
 """Not analysed through no fault of the images: another series would fare no better."""
 
 

@@ -343,9 +343,10 @@ bundle_choice = Table(
     # None: nothing of this name is used from now on.
     Column("version", String(255)),
     Column("sha256", Digest),
+    # How it came about: activated, rolled back, deactivated.
+    Column("kind", Word, nullable=False),
     Column("chosen_at", UtcDateTime, nullable=False),
-    Column("person", String(128), nullable=False, default=""),
-    Column("note", String(255), nullable=False, default=""),
+    Column("person", String(128), nullable=False),
     sqlite_autoincrement=True,
 )
 

@@ -54,7 +54,7 @@ def main() -> None:
             found = _walls({"decode": decode, "infer": lambda: predictor.score(ready.stream(), spacing), "both": both})
             cores = len(os.sched_getaffinity(0))
             work = _processor_seconds(both, decoder)
-            predictor._function = _waiting(found["decode"] / -(-slices // BATCH))
+            predictor._raw = _waiting(found["decode"] / -(-slices // BATCH))
             waiting = _walls({"infer": lambda: predictor.score(ready.stream(), spacing), "both": both})
             work_waiting = _processor_seconds(both, decoder)
     print(

@@ -1,8 +1,9 @@
 """A series as a candidate for analysis: each of its reconstructions with verdict and rank, for each bundle."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from hounsfield.daemon.assembly.completeness import Evidence, ended_badly, judge
 from hounsfield.daemon.assembly.identities import IdentityReader
@@ -70,11 +71,19 @@ class Candidate:
         return min(own, key=lambda option: option.rank) if own else None
 
 
+class Bundles(Protocol):
+    """The bundles that new jobs may get; others between one look at the series and the next."""
+
+    @property
+    def bundles(self) -> tuple[Bundle, ...]:
+        """In the order of preference."""
+
+
 class Examiner:
     """Turns series into candidates; compares the pixels of slices at one position where there are any."""
 
-    def __init__(self, bundles: Sequence[Bundle], identities: IdentityReader) -> None:
-        self._bundles = tuple(bundles)
+    def __init__(self, shelf: Bundles, identities: IdentityReader) -> None:
+        self._shelf = shelf
         self._identities = identities
         self._shown: dict[Path, str] = {}
 
@@ -99,8 +108,8 @@ class Examiner:
 
     def _bundles_of(self, rule: Rule) -> tuple[Bundle, ...]:
         if rule.implicit:
-            return self._bundles
-        return tuple(bundle for bundle in self._bundles if bundle.manifest.name in rule.bundle)
+            return self._shelf.bundles
+        return tuple(bundle for bundle in self._shelf.bundles if bundle.manifest.name in rule.bundle)
 
     def _reconstruction(self, images: SeriesImages, part: Part, evidence: Evidence) -> Reconstruction:
         twins = self._twins(images, part)

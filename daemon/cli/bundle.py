@@ -1,60 +1,91 @@
-"""``hounsfield bundle``: the models that are installed, checked before they are trusted."""
+"""``hounsfield bundle``: the models that are there, checked before they are trusted."""
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.cli import bundle_author
+from hounsfield.daemon.cli import bundle_author, bundle_changes
+from hounsfield.daemon.cli.bundles_in_use import InUse, chosen, in_use, manifests_of
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
-from hounsfield.daemon.cli.output import console, json_line, show_table
+from hounsfield.daemon.cli.output import console, json_line, local, show_table
 
 if TYPE_CHECKING:
     from hounsfield.daemon.config.settings import Settings
+    from hounsfield.daemon.pipeline.serving_notes import ServingNote
     from hounsfield.model.bundle import Bundle
 
 app = typer.Typer(
-    name="bundle", help="Model bundles: what is installed, and whether it can be trusted.", no_args_is_help=True
+    name="bundle",
+    help="Model bundles: what is there, which version is used, and whether it can be trusted.",
+    no_args_is_help=True,
 )
+app.command("install")(bundle_changes.install)
+app.command("activate")(bundle_changes.activate)
+app.command("rollback")(bundle_changes.rollback)
+app.command("deactivate")(bundle_changes.deactivate)
+app.command("remove")(bundle_changes.remove)
 
 app.command("example")(bundle_author.example)
 app.command("seal")(bundle_author.seal)
 
 Which = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME|FOLDER]", help="Name of a configured bundle, or a folder; all configured without."),
+    typer.Argument(metavar="[NAME|FOLDER]", help="Name of a bundle, or a folder; all that are in use without."),
 ]
-
-
-def configured_folders(settings: "Settings") -> list[Path]:
-    """Return the folders of the configured bundles; the one that ships in the package when none is named."""
-    from hounsfield.model.bundle import bundled
-
-    return [Path(entry.path) for entry in settings.bundle] or [bundled()]
 
 
 @app.command("list")
 def list_bundles(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """List the configured bundles; exit 1 if one of them cannot be used."""
+    """List the bundles in use and the installed ones; exit 1 if one that is in use cannot be used."""
+    from hounsfield.daemon.pipeline.serving_notes import ServingNotes
     from hounsfield.model.bundle import open_bundle
     from hounsfield.model.errors import BundleError
 
+    settings = read_settings(config)
+    notes = ServingNotes(settings.storage.home)
     rows, broken = [], []
-    for folder in configured_folders(read_settings(config)):
+    for one in _all(settings):
         try:
-            rows.append(bundle_json(open_bundle(folder)))
+            bundle = open_bundle(one.folder)
         except BundleError as fault:
             broken.append(str(fault))
+        else:
+            rows.append(bundle_json(bundle) | _use_json(one, notes.of(bundle.sha256)))
     if as_json:
         for row in rows:
             json_line(row)
     else:
-        columns = ("name", "version", "clinical", "title", "folder")
-        show_table(columns, [[_cell(row[column]) for column in columns] for row in rows])
+        columns = ("name", "version", "use", "since", "by", "worker", "clinical", "title", "folder")
+        show_table(columns, [[_cell(column, row[column]) for column in columns] for row in rows])
     if broken:
         raise CommandFailed("; ".join(broken), "`hounsfield bundle lint` says more")
+
+
+def _all(settings: "Settings") -> list[InUse]:
+    """Return what is in use, then what is installed besides."""
+    from hounsfield.daemon.pipeline.bundles import installed_in
+
+    used = in_use(settings, chosen(settings))
+    folders = {one.folder for one in used}
+    return [
+        *used,
+        *(InUse(place.folder, "") for place in installed_in(settings).places() if place.folder not in folders),
+    ]
+
+
+def _use_json(one: InUse, worker: "ServingNote | None") -> dict[str, object]:
+    """Return whether a bundle is used, since when and by whom, and what the worker says about it."""
+    return {
+        "use": one.use,
+        "since": None if one.choice is None else one.choice.at,
+        "by": "" if one.choice is None else one.choice.person,
+        "worker": "" if worker is None else str(worker.state),
+        "worker_says": "" if worker is None else worker.words,
+    }
 
 
 def bundle_json(bundle: "Bundle") -> dict[str, object]:
@@ -71,10 +102,10 @@ def bundle_json(bundle: "Bundle") -> dict[str, object]:
     }
 
 
-def _cell(value: object) -> str:
-    if isinstance(value, bool):
+def _cell(column: str, value: object) -> str:
+    if column == "clinical":
         return "yes" if value else "no: demonstration"
-    return str(value)
+    return local(value) if isinstance(value, datetime) else str(value or "")
 
 
 @app.command()
@@ -82,7 +113,7 @@ def show(which: Which = None, as_json: JsonOption = False, config: ConfigOption 
     """Show what a bundle says about itself: intended use, limits, scope, labels, origin."""
     from hounsfield.model.bundle import open_bundle
 
-    for folder in _folders(which, config):
+    for folder in folders_of(which, config):
         bundle = open_bundle(folder)
         if as_json:
             manifest = bundle.manifest.model_dump(mode="json", by_alias=True)
@@ -130,7 +161,7 @@ def lint(which: Which = None, as_json: JsonOption = False, config: ConfigOption 
     from hounsfield.model.lint import lint as find_problems
 
     errors = 0
-    for folder in _folders(which, config):
+    for folder in folders_of(which, config):
         problems = find_problems(folder)
         errors += sum(problem.severity is Severity.ERROR for problem in problems)
         for problem in problems:
@@ -151,7 +182,7 @@ def selftest(which: Which = None, as_json: JsonOption = False, config: ConfigOpt
     from hounsfield.daemon.cli.model_probe import ask
 
     failed = []
-    for folder in _folders(which, config):
+    for folder in folders_of(which, config):
         answer = ask("selftest", str(folder))
         passed = bool(answer["passed"])
         if as_json:
@@ -170,20 +201,21 @@ def selftest(which: Which = None, as_json: JsonOption = False, config: ConfigOpt
         )
 
 
-def _folders(which: str | None, config: Path | None) -> list[Path]:
-    """Return the folder meant by a name or a path, or all configured ones; raise :class:`NotFound`."""
-    from hounsfield.model.errors import BundleError
-    from hounsfield.model.manifest import Manifest
+def folders_of(which: str | None, config: Path | None) -> list[Path]:
+    """Return the folder meant by a name or a path, or all in use; raise :class:`NotFound`.
+
+    Of a name that is not in use, all installed versions.
+    """
+    from hounsfield.daemon.pipeline.bundles import installed_in
 
     if which is not None and Path(which).is_dir():
         return [Path(which)]
-    folders = configured_folders(read_settings(config))
+    settings = read_settings(config)
+    used = in_use(settings, chosen(settings))
     if which is None:
-        return folders
-    for folder in folders:
-        try:
-            if Manifest.read(folder).name == which:
-                return [folder]
-        except BundleError:
-            continue
-    raise NotFound(f"there is no bundle '{which}'", "`hounsfield bundle list` shows the configured ones")
+        return [one.folder for one in used]
+    found = [one.folder for one in used if [manifest.name for manifest in manifests_of([one])] == [which]]
+    found = found or [place.folder for place in installed_in(settings).places() if place.name == which]
+    if not found:
+        raise NotFound(f"there is no bundle '{which}'", "`hounsfield bundle list` shows those that are there")
+    return found

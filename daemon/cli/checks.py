@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hounsfield.daemon.cli import scu
-from hounsfield.daemon.cli.bundle import configured_folders
+from hounsfield.daemon.cli.bundles_in_use import in_use_now, manifests_of
 from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.cli.config import warnings_of
 from hounsfield.daemon.cli.context import database_file
@@ -20,7 +20,8 @@ from hounsfield.daemon.cli.query_check import check_query
 from hounsfield.daemon.cli.tls_checks import check_tls
 from hounsfield.daemon.cli.waiting_checks import check_pauses, check_waiting
 from hounsfield.daemon.config.settings import Settings
-from hounsfield.model.errors import BundleError
+from hounsfield.daemon.pipeline.serving_notes import ServingNotes, ServingState
+from hounsfield.model.bundle import open_bundle
 from hounsfield.model.lint import Severity, lint
 from hounsfield.model.manifest import Manifest
 from hounsfield.storage import engine
@@ -145,7 +146,8 @@ def _check_jobs(settings: Settings) -> Iterator[Check]:
 
 def check_bundles(settings: Settings) -> Iterator[Check]:
     """Tell which bundles are served, and which are demonstrations."""
-    for folder in configured_folders(settings):
+    notes = ServingNotes(settings.storage.home)
+    for folder in (one.folder for one in in_use_now(settings)):
         errors = [problem for problem in lint(folder) if problem.severity is Severity.ERROR]
         if errors:
             first = errors[0]
@@ -155,6 +157,14 @@ def check_bundles(settings: Settings) -> Iterator[Check]:
             continue
         manifest = Manifest.read(folder)
         label = f"{manifest.name} {manifest.version}"
+        note = notes.of(open_bundle(folder).sha256)
+        if note is not None and note.state in (ServingState.DRIFTED, ServingState.REFUSED):
+            mend = (
+                f"its series are reported as not analysed; `hounsfield bundle selftest {manifest.name}` tries it now, "
+                "the next start of the worker too"
+            )
+            yield Check("bundle", Level.PROBLEM, f"{label}: the worker does not serve it: {note.words}", mend)
+            continue
         if manifest.clinical:
             yield Check("bundle", Level.OK, f"{label}: {manifest.title}")
         else:
@@ -189,7 +199,7 @@ def check_destinations(settings: Settings) -> Iterator[Check]:
             yield Check("destination", Level.PROBLEM, f"{label}: {failure.problem}", mend)
         else:
             yield Check("destination", Level.OK, f"{label} answered in {seconds * 1000:.0f} ms")
-    for warning in warnings_of(settings, _readable_manifests(settings)):
+    for warning in warnings_of(settings, manifests_of(in_use_now(settings))):
         yield Check("configuration", Level.WARNING, warning)
 
 
@@ -200,16 +210,6 @@ def _check_folder(name: str, folder: Path) -> Check:
         return Check("destination", Level.OK, f"{name}: {folder} takes files")
     mend = "make the folder, or mount it, and give the service's user write access; it is never made by us"
     return Check("destination", Level.PROBLEM, f"{name}: {folder} is not there or takes no files", mend)
-
-
-def _readable_manifests(settings: Settings) -> list[Manifest]:
-    manifests = []
-    for folder in configured_folders(settings):
-        try:
-            manifests.append(Manifest.read(folder))
-        except BundleError:
-            continue  # check_bundles has told
-    return manifests
 
 
 def _nearest_existing(folder: Path) -> Path:

@@ -60,9 +60,11 @@ def check(config: ConfigOption = None) -> None:
 
 
 def _manifests(settings: "Settings") -> "list[Manifest]":
-    from hounsfield.daemon.pipeline.bundles import open_shelf
+    from hounsfield.daemon.cli.bundles_in_use import in_use_now, manifests_of
+    from hounsfield.daemon.pipeline.bundles import open_configured
 
-    return [bundle.manifest for bundle in open_shelf(settings).bundles]
+    open_configured(settings)
+    return manifests_of(in_use_now(settings))
 
 
 def warnings_of(settings: "Settings", manifests: "list[Manifest]") -> list[str]:

@@ -61,10 +61,13 @@ def try_files(
     from hounsfield.daemon.assembly.explain import explain
     from hounsfield.daemon.assembly.on_disk import FilesOnDisk
     from hounsfield.daemon.cli.rules_views import show_explanation
+    from hounsfield.daemon.pipeline.bundles import open_configured
     from hounsfield.daemon.reception.contexts import role_of
 
-    application = build(read_settings(config))
-    book, bundles = application.rule_book, application.shelf.bundles
+    settings = read_settings(config)
+    open_configured(settings)  # a rule that asks for a bundle that is nowhere is told
+    application = build(settings)
+    book, bundles = application.rule_book, application.shelf_of_reader.bundles
     files = FilesOnDisk(_files(folder), keywords=book.keywords, role_of=role_of, now=application.clock.now())
     if files.unreadable:
         count = len(files.unreadable)

@@ -354,7 +354,27 @@ class WorkerSettings(Section):
     """The process that runs the models."""
 
     device: Device = setting("auto", 'Where models run: "auto" takes a GPU if there is one.', allowed=DEVICE_ALLOWED)
-    batch: int = setting(16, "Slices per prediction.", unit="slices", ge=1, le=1024)
+    batch: int = setting(
+        16,
+        "Slices per prediction; a further attempt at a job takes half as many.",
+        unit="slices",
+        ge=1,
+        le=1024,
+    )
+    bundles_loaded: int = setting(
+        2, "Models kept in memory, those used last; others are loaded when a job names them.", ge=1, le=64
+    )
+    gpu_memory_bytes: int = setting(
+        0, "GPU memory that models may take; 0 takes more as it is needed.", unit="bytes", ge=0
+    )
+    precision: Literal["auto", "float32", "mixed"] = setting(
+        "auto",
+        'Numbers that a GPU computes with. "mixed": float16 where that is safe. "auto": what is fastest here of what '
+        "passes the bundle's self-test, measured once.",
+    )
+    xla: Literal["auto", "on", "off"] = setting(
+        "auto", 'Compile models with XLA; "auto" measures once whether that is faster here.'
+    )
     lease_seconds: float = setting(
         60.0, "A worker not heard of for so long has lost its job to the next one.", unit="seconds", ge=1, le=3600
     )

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from hounsfield.model.aggregation import Scores
 from hounsfield.model.errors import ExplanationError
-from hounsfield.model.explain import Explainer, Heatmap
+from hounsfield.model.explain import Beside, Explainer, Heatmap
 from hounsfield.model.findings import Analysis
 from hounsfield.model.page.choice import top_slices
 from hounsfield.model.pixels import Hu
 from hounsfield.model.resample import Resampling
+from hounsfield.model.series_scores import SeriesScores
 
 log = structlog.get_logger("hounsfield.worker")
 
@@ -25,8 +25,24 @@ class Seen:
     """Of each slice."""
     resampling: Resampling | None
     """None: the slices as they are."""
-    answers: Scores
-    """One row for each slice that it was shown."""
+    answers: SeriesScores
+    """Of each slice that it was shown."""
+    neighbours: int = 0
+    """So many slices on either side stood in the channels of each."""
+
+    def image(self, number: int) -> Hu:
+        """Return one of the slices that it was shown: HU (rows, columns)."""
+        return self.slices_hu[number] if self.resampling is None else self.resampling.image(number, self.slices_hu)
+
+    def beside(self, number: int) -> Beside:
+        """Return what else it was shown for the score of that slice."""
+        last = len(self.answers.slices) - 1
+        near = range(1, self.neighbours + 1)
+        return Beside(
+            below=tuple(self.image(max(number - step, 0)) for step in reversed(near)),
+            above=tuple(self.image(min(number + step, last)) for step in near),
+            among=self.answers.in_sequence(number),
+        )
 
 
 def explained(explainer: Explainer, analysis: Analysis, seen: Seen) -> Mapping[int, Heatmap]:
@@ -44,10 +60,10 @@ def explained(explainer: Explainer, analysis: Analysis, seen: Seen) -> Mapping[i
 
 def _heatmap(explainer: Explainer, seen: Seen, place: int) -> Heatmap:
     """Explain the very image whose score the slice was given."""
-    if seen.resampling is None:
-        return explainer.explain(seen.slices_hu[place], seen.spacing_mm[place])
-    number = seen.resampling.of_source(place, seen.answers)
-    if number is None:
-        raise ExplanationError("the slice was not shown to the model; it has the score of its neighbour")
-    image = seen.resampling.image(number, seen.slices_hu)
-    return explainer.explain(image, seen.spacing_mm[place], seen.resampling.shift(number))
+    number, shift = place, (0.0, 0.0)
+    if seen.resampling is not None:
+        found = seen.resampling.of_source(place, seen.answers.slices)
+        if found is None:
+            raise ExplanationError("the slice was not shown to the model; it has the score of its neighbour")
+        number, shift = found, seen.resampling.shift(found)
+    return explainer.explain(seen.image(number), seen.spacing_mm[place], shift, seen.beside(number))

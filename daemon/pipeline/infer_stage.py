@@ -26,8 +26,9 @@ from hounsfield.model.fitness import Fitness, assess
 from hounsfield.model.geometry import SeriesGeometry
 from hounsfield.model.manifest import Scope
 from hounsfield.model.plausibility import hu_problem, phantom_content
-from hounsfield.model.predictor import Predictor, find
+from hounsfield.model.predictor import Predictor
 from hounsfield.model.resample import plan
+from hounsfield.model.series_scores import findings
 from hounsfield.model.volume import Volume, VolumeReader
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import JobStore, SeriesStore
@@ -44,6 +45,10 @@ class Served:
     predictor: Predictor
     explainer: Explainer | None = None
     """Makes the heatmaps; None for a model that lets none be made."""
+
+    def runtime(self) -> dict[str, object]:
+        """Return what the model ran on and with: device, library versions, precision, batch."""
+        return dict(self.predictor.runtime_facts())
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,8 @@ class InferStage:
             if not self._jobs.heartbeat(claim, self._clock.now() + self._lease):
                 return False  # another worker has the job, and its files must not be touched
             result = self._reporter.report(claim.job, served.bundle, analysis, shown)
+        if analysis.device is not None:  # the model ran
+            result = replace(result, detail={**result.detail, "runtime": served.runtime()})
         now = self._clock.now()
         requests = requests_of(self._settings, served.bundle.manifest, claim.job, result.outcome, now)
         facts = analysis_facts(analysis, snapshot, volume)
@@ -164,11 +171,12 @@ class InferStage:
         try:
             resampling = plan(volume.headers, geometry, served.bundle.manifest.scope)
             if resampling is None:
-                answers = scores = served.predictor.score(volume.stream(), spacing)
+                answers = scores = served.predictor.analyse(volume.stream(), spacing, geometry.steps_mm)
             else:
                 of_each = [spacing[number] for number in resampling.nearest]
-                answers = served.predictor.score(resampling.stream(volume.stream()), of_each)
-                scores = resampling.to_sources(answers)
+                steps = resampling.steps_mm(geometry.steps_mm)
+                answers = served.predictor.analyse(resampling.stream(volume.stream()), of_each, steps)
+                scores = replace(answers, slices=resampling.to_sources(answers.slices))
             volume.load()
         except PixelError as error:
             return _Scored(Analysis(rejection=error.rejection, remarks=fitness.remarks))
@@ -177,10 +185,10 @@ class InferStage:
             remarks = (*fitness.remarks, problem)
             return _Scored(Analysis(rejection=Rejection.IMPLAUSIBLE_HU, remarks=remarks))
         images = [(header.sop_instance_uid, header.frame) for header in volume.headers]
-        finding = find(served.bundle, images, scores)
+        found = findings(served.bundle, images, scores)
         return _Scored(
-            Analysis(findings=(finding,), remarks=fitness.remarks, device=served.predictor.device),
-            Seen(volume.slices_hu, spacing, resampling, answers),
+            Analysis(findings=found, remarks=fitness.remarks, device=served.predictor.device),
+            Seen(volume.slices_hu, spacing, resampling, answers, served.bundle.manifest.input.neighbours),
         )
 
     def _hold(self, claim: Claim, analysis: Analysis, volume: Volume) -> bool:

@@ -25,9 +25,9 @@ class LeaseKeeper:
         *,
         lease_seconds: float,
         timeout_seconds: float,
-        overdue: Callable[[], None],
+        overdue: Callable[[Claim], object],
     ) -> None:
-        """``overdue`` is called once for a job that has run for ``timeout_seconds``; its lease is no longer renewed."""
+        """``overdue`` is told once of a job that has run for ``timeout_seconds``; its lease is no longer renewed."""
         self.lease = timedelta(seconds=lease_seconds)
         self._jobs = jobs
         self._clock = clock
@@ -51,7 +51,7 @@ class LeaseKeeper:
         while not done.wait(self.lease.total_seconds() / 3):
             if self._clock.monotonic() - started > self._timeout:
                 log.error("job does not end", job=claim.job.id, kind=str(claim.job.kind))
-                self._overdue()
+                self._overdue(claim)
                 return
             try:
                 held = self._jobs.heartbeat(claim, self._clock.now() + self.lease)

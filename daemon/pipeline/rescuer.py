@@ -4,12 +4,11 @@ A crashed model must not leave silence in the PACS, so an INFER job that is give
 and without decoding its pixels again.
 """
 
-from datetime import timedelta
-
 import structlog
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.pipeline.attempts import pause_before_next
 from hounsfield.daemon.pipeline.bundles import BundleShelf
 from hounsfield.daemon.pipeline.destinations import requests_of
 from hounsfield.daemon.pipeline.evidence import open_snapshot, undecoded_evidence
@@ -62,11 +61,12 @@ class Rescuer:
         """Give the job another attempt, or, after its last one, end it as not analysed because of ``gave_up``."""
         job = claim.job
         now = self._clock.now()
-        if job.kind is not JobKind.INFER or job.attempts < job.max_attempts:
-            pause = timedelta(seconds=min(1 << min(max(job.attempts - 1, 0), 5), 30))
-            self._jobs.retry_later(claim, reason, now + pause, now)
-        else:
+        most = job.max_attempts if job.kind is JobKind.INFER else job.attempts + 1
+        pause = pause_before_next(job.attempts, most)
+        if pause is None:
             self.give_up(claim, gave_up)
+        else:
+            self._jobs.retry_later(claim, reason, now + pause, now)
 
     def give_up(self, claim: Claim, reason: Reason) -> None:
         """DISCARDED, with a not-analysed result and its DELIVER jobs in the same transaction.

@@ -36,6 +36,8 @@ class Words:
     """``{value}``."""
     excludes_nothing_sentence: str
     """``{finding}``."""
+    kinds: str
+    """``{kinds}``: labels at or above their thresholds that say more about what is flagged. They deny no other."""
     not_analysed_sentence: str
     """``{finding}``."""
     completeness: str
@@ -68,6 +70,7 @@ _ENGLISH = Words(
     excludes_nothing="does not exclude {finding}",
     threshold="threshold {value}",
     excludes_nothing_sentence="This does not exclude {finding}.",
+    kinds="Pattern like: {kinds}; this excludes no other kind.",
     not_analysed_sentence="The images were not analysed for {finding}.",
     completeness="Series completeness",
     disclaimer=(
@@ -93,6 +96,7 @@ _GERMAN = Words(
     excludes_nothing="schliesst {finding} nicht aus",
     threshold="Schwelle {value}",
     excludes_nothing_sentence="Dies schliesst {finding} nicht aus.",
+    kinds="Muster wie: {kinds}; dies schliesst keine andere Art aus.",
     not_analysed_sentence="Die Bilder wurden nicht auf {finding} analysiert.",
     completeness="Vollstaendigkeit der Serie",
     disclaimer=(
@@ -126,7 +130,10 @@ _GERMAN = Words(
             Reason.UNREADABLE: "ein Bild ist nicht lesbar",
             Reason.MODEL_FAILED: "die Analyse schlug fehl",
             Reason.MODEL_CRASHED: "Analyse abgestuerzt",
+            Reason.MODEL_HUNG: "Analyse endete nicht",
+            Reason.OUT_OF_MEMORY: "zu wenig Speicher",
             Reason.BUNDLE_GONE: "Modell nicht mehr installiert",
+            Reason.BUNDLE_DRIFTED: "Selbsttest nicht bestanden",
             Reason.TOO_FEW_SLICES: "zu wenige Schichten",
             Reason.RETRACTED: "Ergebnis zurueckgezogen",
             Reason.AMBIGUOUS_GEOMETRY: "mehrere Schichten an einem Ort",

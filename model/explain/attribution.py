@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hounsfield.model.errors import ExplanationError
 from hounsfield.model.explain.heatmap import Heat
 from hounsfield.model.runtime import tensorflow
+from hounsfield.model.series_scores import InSequence
 
 _SMALLEST = 1e-6
 
@@ -24,10 +25,11 @@ class Attribution(Protocol):
     def method(self) -> str:
         """How, in a word or two."""
 
-    def heat(self, tensor: NDArray[np.float32]) -> Heat:
+    def heat(self, tensor: NDArray[np.float32], among: InSequence | None = None) -> Heat:
         """Return what raised (above zero) or lowered the score of a tensor (rows, columns, channels).
 
-        Raises ExplanationError.
+        ``among`` is the place of its slice in the series, for a bundle whose sequence network scores slices; the
+        others are held as they were. Raises ExplanationError.
         """
 
 

@@ -16,6 +16,23 @@ from hounsfield.model.explain.hires_cam import HiResCam
 from hounsfield.model.explain.occlusion import Occlusion
 from hounsfield.model.predictor import Predictor
 from hounsfield.model.preprocess.steps import Step
+from hounsfield.model.series_scores import InSequence
+
+Slice = NDArray[np.floating | np.integer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What the model saw of a series when it scored one of its slices."""
+
+    below: tuple[Slice, ...] = ()
+    """HU of the slices that stand in the channels before it, lowest first."""
+    above: tuple[Slice, ...] = ()
+    among: InSequence | None = None
+    """Its place among those that the sequence network read."""
+
+
+ALONE = Beside()
 
 
 class Explainer(Protocol):
@@ -27,9 +44,10 @@ class Explainer(Protocol):
 
     def explain(
         self,
-        hu: NDArray[np.floating | np.integer],
+        hu: Slice,
         spacing_mm: tuple[float, float],
         shift: tuple[float, float] = (0.0, 0.0),
+        beside: Beside = ALONE,
     ) -> Heatmap:
         """Return what the score of a slice rests on, for the first label of the manifest.
 
@@ -52,15 +70,19 @@ class SliceExplainer:
 
     def explain(
         self,
-        hu: NDArray[np.floating | np.integer],
+        hu: Slice,
         spacing_mm: tuple[float, float],
         shift: tuple[float, float] = (0.0, 0.0),
+        beside: Beside = ALONE,
     ) -> Heatmap:
         """Attribute, and lead back. Raises ExplanationError also where nothing in the slice raised its score."""
         traced = trace(self.steps, hu, spacing_mm)
         if traced.extent is None:
             raise ExplanationError("a step of the preprocessing leads back to no rectangle of the slice")
-        heat = self.attribution.heat(traced.tensor)
+        below = [trace(self.steps, one, spacing_mm).tensor for one in beside.below]
+        above = [trace(self.steps, one, spacing_mm).tensor for one in beside.above]
+        tensor = np.concatenate([*below, traced.tensor, *above], axis=-1)
+        heat = self.attribution.heat(tensor, beside.among)
         if not np.all(np.isfinite(heat)):
             raise ExplanationError(f"{self.method} gave numbers that are not finite")
         found = in_slice(heat, traced.extent, hu.shape, shift)
@@ -71,6 +93,8 @@ class SliceExplainer:
 
 MOST_SECONDS = 2.0
 """A heatmap that makes a result wait for longer is worth less than the wait."""
+USUAL_SERIES = 40
+"""Slices of the series in which a sequence network is timed."""
 _WAYS: tuple[Callable[[Predictor], Attribution], ...] = (HiResCam.of, InputGradient.of, Occlusion.of)
 
 
@@ -81,13 +105,14 @@ def explainer_for(predictor: Predictor, clock: Callable[[], float] = time.perf_c
     does to the score. Raises ExplanationError if none of them works, or takes more than two seconds a slice.
     """
     blank = np.zeros(predictor.bundle.manifest.input.shape, np.float32)
+    among = predictor.blank_series(USUAL_SERIES)
     said: list[str] = []
     for way in _WAYS:
         try:
             attribution = way(predictor)
-            attribution.heat(blank)
+            attribution.heat(blank, among)
             started = clock()
-            attribution.heat(blank)
+            attribution.heat(blank, among)
         except ExplanationError as error:
             said.append(str(error))
             continue

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.model.errors import ExplanationError
-from hounsfield.model.explain.attribution import explaining, log_odds
+from hounsfield.model.explain.attribution import explaining
 from hounsfield.model.explain.heatmap import Heat
+from hounsfield.model.explain.target import Target, arguments
 from hounsfield.model.predictor import Predictor
 from hounsfield.model.runtime import tensorflow
+from hounsfield.model.series_scores import InSequence
 
 _METHOD: Final = "HiResCAM"
 
@@ -27,22 +29,21 @@ class HiResCam:
     """Gradient times activation at the last maps."""
 
     maps: Any
-    """tf.function: (1, rows, columns, channels) -> one (1, rows, columns) per map."""
+    """tf.function: (1, rows, columns, channels), rows of the series and place -> one (1, rows, columns) per map."""
     method: str = _METHOD
 
     @classmethod
     def of(cls, predictor: Predictor) -> "HiResCam":
         """Split a model at its last maps. Raises ExplanationError if it has none, or is no Keras model."""
-        model = predictor.model.keras
-        if model is None:
+        if predictor.model is None or predictor.model.keras is None:
             raise ExplanationError("HiResCAM needs a Keras model")
         with explaining(_METHOD):
-            return cls(_function(model, predictor))
+            return cls(_function(predictor.model.keras, predictor))
 
-    def heat(self, tensor: NDArray[np.float32]) -> Heat:
+    def heat(self, tensor: NDArray[np.float32], among: InSequence | None = None) -> Heat:
         """Sum the maps, the finest deciding the grid; each keeps its sum when it is stretched."""
         with explaining(self.method):
-            maps = [np.asarray(one)[0] for one in self.maps(tensor[None])]
+            maps = [np.asarray(one)[0] for one in self.maps(tensor[None], *arguments(among))]
         rows, columns = max(one.shape[0] for one in maps), max(one.shape[1] for one in maps)
         return np.asarray(np.sum([_stretched(one, rows, columns) for one in maps], axis=0), np.float32)
 
@@ -51,21 +52,22 @@ def _function(model: Any, predictor: Predictor) -> Any:
     import keras
 
     tf = tensorflow()
+    target = Target.of(predictor)
     last = last_maps(model)
-    features, odds = _odds(model, predictor.first_column)
+    features, odds = _odds(model, target)
     body, head = keras.Model(model.inputs, last), keras.Model(last, features)
 
-    def maps(image: Any) -> Any:
-        with tf.device(predictor.model.device):
+    def maps(image: Any, rows: Any, place: Any) -> Any:
+        with tf.device(target.model.device):
             seen = _several(body(image, training=False))
             with tf.GradientTape() as tape:
                 tape.watch(seen)
-                answer = odds(head(seen, training=False))
+                answer = odds(head(seen, training=False), rows, place)
             slopes = tape.gradient(answer, seen, unconnected_gradients=tf.UnconnectedGradients.ZERO)
             return [tf.reduce_sum(one * slope, -1) for one, slope in zip(seen, slopes, strict=True)]
 
-    shape = (1, *predictor.bundle.manifest.input.shape)
-    return tf.function(maps, input_signature=[tf.TensorSpec(shape, tf.float32)], autograph=False)
+    signature = [tf.TensorSpec((1, *predictor.bundle.manifest.input.shape), tf.float32), *target.signature]
+    return tf.function(maps, input_signature=signature, autograph=False)
 
 
 def last_maps(model: Any) -> list[Any]:
@@ -92,18 +94,20 @@ def last_maps(model: Any) -> list[Any]:
     return found
 
 
-def _odds(model: Any, column: int) -> tuple[Any, Any]:
+def _odds(model: Any, target: Target) -> tuple[Any, Any]:
     """Return the tensor to stop at, and what makes log odds of it: before the sigmoid or softmax if there is one."""
+    if target.model.sequence is not None:
+        return model.outputs[0], target.odds
     tf = tensorflow()
     last = model.layers[-1]
     activation = getattr(getattr(last, "activation", None), "__name__", "")
     if type(last).__name__ != "Dense" or last.output is not model.outputs[0] or activation not in _BEFORE:
-        return model.outputs[0], lambda score: log_odds(score[:, column])
+        return model.outputs[0], target.odds
 
-    def before(features: Any) -> Any:
+    def before(features: Any, *_: Any) -> Any:
         values = tf.matmul(features, last.kernel)
         values = values if last.bias is None else values + last.bias
-        return _BEFORE[activation](tf, values, column)
+        return _BEFORE[activation](tf, values, target.column)
 
     return last.input, before
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hounsfield.model.errors import ExplanationError, InferenceError
 from hounsfield.model.explain.heatmap import Heat
 from hounsfield.model.predictor import Predictor
+from hounsfield.model.series_scores import InSequence
 
 CELLS = 8
 """Along each side: as many slices as the square of it are scored for one heatmap."""
@@ -19,20 +20,21 @@ _SMALLEST = 1e-6
 class Occlusion:
     """How much the log odds fall when a place and its surroundings are covered with the mean of the slice."""
 
-    scores: Callable[[list[NDArray[np.float32]]], NDArray[np.float32]]
+    scores: Callable[[list[NDArray[np.float32]], InSequence | None], NDArray[np.float32]]
+    """Of tensors, (n,)."""
     batch: int
     method: str = "occlusion"
 
     @classmethod
     def of(cls, predictor: Predictor) -> "Occlusion":
         """Use the predictor as it is."""
-        return cls(lambda tensors: predictor.score_tensors(tensors)[:, 0], predictor.batch)
+        return cls(lambda tensors, among: predictor.score_tensors(tensors, among)[:, 0], predictor.batch)
 
-    def heat(self, tensor: NDArray[np.float32]) -> Heat:
+    def heat(self, tensor: NDArray[np.float32], among: InSequence | None = None) -> Heat:
         """Score the tensor whole and covered."""
         covered = [tensor, *(_covered(tensor, row, column) for row in range(CELLS) for column in range(CELLS))]
         try:
-            parts = [self.scores(covered[k : k + self.batch]) for k in range(0, len(covered), self.batch)]
+            parts = [self.scores(covered[k : k + self.batch], among) for k in range(0, len(covered), self.batch)]
         except InferenceError as error:
             raise ExplanationError("the model does not answer for a slice that is partly covered") from error
         scores = np.clip(np.concatenate(parts).astype(np.float64), _SMALLEST, 1.0 - _SMALLEST)

@@ -9,6 +9,7 @@ import numpy as np
 from pydicom import dcmread
 from support.bundles import keras_archive, manifest_fields
 from support.fakes import ManualClock
+from support.predictors import SliceScorer
 from support.recording import end_association, open_association, register
 from support.spooling import spooled
 
@@ -16,12 +17,14 @@ from hounsfield.daemon.app import Application
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.pipeline.infer_stage import InferStage, Served
 from hounsfield.daemon.pipeline.leases import LeaseKeeper
+from hounsfield.daemon.pipeline.serving import Models, NotServed
+from hounsfield.daemon.pipeline.serving_notes import ServingNotes
 from hounsfield.daemon.pipeline.worker import Worker
 from hounsfield.model.bundle import write_bundle
 from hounsfield.model.explain import Explainer
-from hounsfield.storage.records import AssociationRecord, JobFilter, JobRecord, SeriesRecord
+from hounsfield.storage.records import AssociationRecord, Claim, JobFilter, JobRecord, SeriesRecord
 from hounsfield.storage.spool import Provenance
-from hounsfield.storage.states import AssociationEnding, InstanceRole, JobKind
+from hounsfield.storage.states import AssociationEnding, InstanceRole, JobKind, Reason
 
 LOOPBACK_PACS = {"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 4242}
 
@@ -39,10 +42,12 @@ def bundle_fields() -> dict[str, Any]:
     return fields
 
 
-class FixedPredictor:
-    """Scores every slice alike; a callable in place of the score may raise what a model might."""
+def never(status: int) -> None:
+    raise AssertionError(f"the process would have ended with {status}")
 
-    device = "/device:FAKE:0"
+
+class FixedPredictor(SliceScorer):
+    """Scores every slice alike; a callable in place of the score may raise what a model might."""
 
     def __init__(self, score: float | Callable[[], float]) -> None:
         self._score = score
@@ -50,6 +55,21 @@ class FixedPredictor:
     def score(self, hu_slices: Sequence[np.ndarray], spacing_mm: Sequence[tuple[float, float]]) -> np.ndarray:
         value = self._score() if callable(self._score) else self._score
         return np.full((len(list(hu_slices)), 1), value, np.float32)
+
+
+@dataclass
+class FixedModels:
+    """Models that are loaded; all others are gone."""
+
+    loaded: Mapping[str, Served]
+
+    def get(self, sha256: str, attempt: int) -> Served:
+        if sha256 not in self.loaded:
+            raise NotServed(Reason.BUNDLE_GONE, "not loaded")
+        return self.loaded[sha256]
+
+    def refresh(self) -> None:
+        pass
 
 
 @dataclass
@@ -132,8 +152,16 @@ class Bench:
         """A worker whose model answers ``score``; with ``known`` False it serves no bundle at all."""
         return self.worker_with(FixedPredictor(score), known=known)
 
-    def worker_with(self, predictor: object, *, known: bool = True, explainer: Explainer | None = None) -> Worker:
-        """A worker with a model of the caller's."""
+    def worker_with(
+        self,
+        predictor: object,
+        *,
+        known: bool = True,
+        explainer: Explainer | None = None,
+        models: Models | None = None,
+        leave: Callable[[int], object] = never,
+    ) -> Worker:
+        """A worker with a model of the caller's, or with several; ``leave`` is what it does in place of ending."""
         bundle = self.app.shelf.bundles[0]
         stage = InferStage(
             settings=self.app.settings,
@@ -150,10 +178,12 @@ class Bench:
             rescuer=self.rescuer,
             keeper=self.keeper(),
             clock=self.clock,
-            served={bundle.sha256: Served(bundle, predictor, explainer)} if known else {},  # type: ignore[arg-type]
+            models=models or FixedModels({bundle.sha256: Served(bundle, predictor, explainer)} if known else {}),  # type: ignore[arg-type]
+            notes=ServingNotes(self.app.home),
+            leave=leave,
         )
 
-    def keeper(self, overdue: Callable[[], None] = lambda: None) -> LeaseKeeper:
+    def keeper(self, overdue: Callable[[Claim], object] = lambda _: None) -> LeaseKeeper:
         jobs = self.app.database.jobs
         return LeaseKeeper(jobs, self.clock, lease_seconds=60.0, timeout_seconds=600.0, overdue=overdue)
 

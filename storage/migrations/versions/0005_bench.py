@@ -24,9 +24,9 @@ def upgrade() -> None:
         sa.Column("name", sa.String(255), nullable=False, index=True),
         sa.Column("version", sa.String(255)),
         sa.Column("sha256", sa.String(64)),
+        sa.Column("kind", sa.String(32), nullable=False),
         sa.Column("chosen_at", _moment(), nullable=False),
         sa.Column("person", sa.String(128), nullable=False),
-        sa.Column("note", sa.String(255), nullable=False),
         sqlite_autoincrement=True,
     )
     op.create_table(

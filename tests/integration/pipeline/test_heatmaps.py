@@ -11,6 +11,7 @@ from pydicom import Dataset, dcmread
 from support.bench import LOOPBACK_PACS, Bench, bundle_fields
 from support.bundles import keras_archive
 from support.ct_factory import ct_series, head_hu, write_series
+from support.predictors import SliceScorer
 
 from hounsfield.daemon.pipeline import reporting
 from hounsfield.model.bundle import write_bundle
@@ -19,16 +20,15 @@ from hounsfield.model.explain import SliceExplainer, hottest
 from hounsfield.model.page import PageContent
 from hounsfield.model.page.pages import render_pages
 from hounsfield.model.preprocess.steps import FieldOfView, Window, Windows
+from hounsfield.model.series_scores import InSequence
 from hounsfield.storage.states import JobState, Outcome
 
 MARK = 1500
 COUNT = 12
 
 
-class Rising:
+class Rising(SliceScorer):
     """Scores every slice a little higher than the one below it."""
-
-    device = "/device:FAKE:0"
 
     def score(self, hu_slices: Sequence[np.ndarray], spacing_mm: Sequence[tuple[float, float]]) -> np.ndarray:
         return np.linspace(0.5, 0.95, len(list(hu_slices)), dtype=np.float32)[:, None]
@@ -39,7 +39,7 @@ class Brightest:
 
     method = "brightest"
 
-    def heat(self, tensor: np.ndarray) -> np.ndarray:
+    def heat(self, tensor: np.ndarray, among: InSequence | None = None) -> np.ndarray:
         return np.where(tensor[..., 0] == tensor.max(), 1.0, 0.0)
 
 
@@ -49,7 +49,7 @@ class Fails(Brightest):
     def __init__(self, after: int) -> None:
         self.left = after
 
-    def heat(self, tensor: np.ndarray) -> np.ndarray:
+    def heat(self, tensor: np.ndarray, among: InSequence | None = None) -> np.ndarray:
         self.left -= 1
         if self.left < 0:
             raise ExplanationError("not this one")

@@ -205,7 +205,7 @@ def test_a_job_that_does_not_end_is_told_once_and_its_lease_runs_out(bench: Benc
     closed(bench, tmp_path)
     told = threading.Event()
     keeper = LeaseKeeper(
-        bench.app.database.jobs, bench.clock, lease_seconds=0.03, timeout_seconds=5.0, overdue=told.set
+        bench.app.database.jobs, bench.clock, lease_seconds=0.03, timeout_seconds=5.0, overdue=lambda _: told.set()
     )
     claim = bench.app.database.jobs.claim([JobKind.INFER], "hangs", keeper.lease, bench.clock.now())
     assert claim is not None
@@ -218,7 +218,7 @@ def test_a_job_that_does_not_end_is_told_once_and_its_lease_runs_out(bench: Benc
 def test_a_living_worker_keeps_its_lease(bench: Bench, tmp_path: Path) -> None:
     closed(bench, tmp_path)
     jobs = bench.app.database.jobs
-    keeper = LeaseKeeper(jobs, bench.clock, lease_seconds=0.03, timeout_seconds=600.0, overdue=lambda: None)
+    keeper = LeaseKeeper(jobs, bench.clock, lease_seconds=0.03, timeout_seconds=600.0, overdue=lambda _: None)
     claim = jobs.claim([JobKind.INFER], "slow", keeper.lease, bench.clock.now())
     assert claim is not None
     bench.clock.advance(1)

@@ -7,15 +7,14 @@ import numpy as np
 from pydicom import dcmread
 from support.bench import LOOPBACK_PACS, Bench
 from support.ct_factory import ct_series, write_series
+from support.predictors import SliceScorer
 from support.reports import tree_lines
 
 FLAGGED = (7, 8)
 
 
-class _TwoSlices:
+class _TwoSlices(SliceScorer):
     """Flags two slices in the middle."""
-
-    device = "/device:FAKE:0"
 
     def score(self, hu_slices: Sequence[np.ndarray], spacing_mm: Sequence[tuple[float, float]]) -> np.ndarray:
         scores = np.full((len(list(hu_slices)), 1), 0.01, np.float32)

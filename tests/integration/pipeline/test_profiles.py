@@ -8,6 +8,7 @@ from support.bench import LOOPBACK_PACS, Bench, FixedPredictor
 from support.ct_factory import ct_series, write_series
 
 from hounsfield.daemon.results.profile import profile_of
+from hounsfield.model.explain.explainer import ALONE, Beside
 from hounsfield.storage.records import StoredResultSet
 
 GERMAN = {
@@ -72,7 +73,11 @@ class HotPixel:
     method = "fixed"
 
     def explain(
-        self, hu: np.ndarray, spacing_mm: tuple[float, float], shift: tuple[float, float] = (0, 0)
+        self,
+        hu: np.ndarray,
+        spacing_mm: tuple[float, float],
+        shift: tuple[float, float] = (0, 0),
+        beside: Beside = ALONE,
     ) -> np.ndarray:
         heat = np.zeros(hu.shape, np.float32)
         heat[11, 23] = 1.0

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from pydicom import Dataset
 from support.ct_factory import uid
+from support.predictors import SliceScorer
 from support.series_cases.heads import changed, enhanced, head_slice, localizer, lying
 from support.series_cases.said import Key
 
@@ -23,10 +24,8 @@ _TOLD_BY = ("ConvolutionKernel", "ImageOrientationPatient", "FrameOfReferenceUID
 """What tells the reconstructions apart that are made here."""
 
 
-class NumberReader:
+class NumberReader(SliceScorer):
     """Answers each slice with the number in its first pixels, as a fraction of a million."""
-
-    device = "/device:FAKE:0"
 
     def score(self, hu_slices: Sequence[np.ndarray], spacing_mm: Sequence[tuple[float, float]]) -> np.ndarray:
         scores = [_number(hu) / 10**_DIGITS for hu, _ in zip(hu_slices, spacing_mm, strict=True)]

@@ -18,6 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from support.bench import LOOPBACK_PACS, Bench, bundle_fields
 from support.ct_factory import write
 from support.datasets import dataset_bytes, encoded
+from support.predictors import SliceScorer
 from support.recording import end_association, open_association, register
 from support.series_cases.heads import FLAGGED, UNFLAGGED
 from support.series_cases.said import Key, Said, Shown, contradictions, raw
@@ -43,17 +44,15 @@ class Model(Protocol):
         """Answer for each slice, float32 (slices, 1)."""
 
 
-class LesionReader:
+class LesionReader(SliceScorer):
     """Scores a slice high where more than one pixel in fifty is brighter than brain and darker than bone."""
-
-    device = "/device:FAKE:0"
 
     def score(self, hu_slices: Sequence[np.ndarray], spacing_mm: Sequence[tuple[float, float]]) -> np.ndarray:
         shares = [float(np.mean((hu > 55.0) & (hu < 90.0))) for hu, _ in zip(hu_slices, spacing_mm, strict=True)]
         return np.array([[FLAGGED if share > 0.02 else UNFLAGGED] for share in shares], np.float32).reshape(-1, 1)
 
 
-class _Interrupted:
+class _Interrupted(SliceScorer):
     """A model during whose first answer something happens."""
 
     def __init__(self, model: Model) -> None:

@@ -11,7 +11,7 @@ from hounsfield.daemon.config.describe import describe
 from hounsfield.daemon.config.rules import Rule, unknown_bundles, unreachable_rules
 from hounsfield.daemon.config.settings import Settings, load_settings
 from hounsfield.daemon.errors import ConfigurationError
-from hounsfield.daemon.pipeline.bundles import open_shelf
+from hounsfield.daemon.pipeline.bundles import open_configured
 
 PACS = '[[destination]]\nname = "pacs"\nae_title = "P"\nhost = "127.0.0.1"\nport = 1\n'
 
@@ -178,8 +178,8 @@ def test_a_bundle_that_is_not_there_is_named_with_those_that_are() -> None:
 def test_the_shelf_refuses_rules_that_ask_for_another_bundle(tmp_path: Path) -> None:
     settings = load(tmp_path, '[[rule]]\nname = "a"\nbundle = "ich-dmeo"\n')
     with pytest.raises(ConfigurationError, match=r'my.toml: rule\[0\].bundle: there is no bundle "ich-dmeo".*ich-demo'):
-        open_shelf(settings)
-    assert open_shelf(load(tmp_path, '[[rule]]\nname = "a"\nbundle = "ich-demo"\n')).bundles
+        open_configured(settings)
+    assert open_configured(load(tmp_path, '[[rule]]\nname = "a"\nbundle = "ich-demo"\n')) == ()
 
 
 def test_rules_behind_one_that_takes_everything_are_found() -> None:

@@ -8,8 +8,8 @@ from support.bundles import golden_hu, keras_archive, layer, manifest_fields
 
 from hounsfield.model.bundle import ModelKind, open_bundle, write_bundle
 from hounsfield.model.errors import BundleError, ManifestError
+from hounsfield.model.golden import golden_bytes
 from hounsfield.model.lint import Problem, Severity, lint
-from hounsfield.model.selftest import golden_bytes
 
 
 def good_files() -> dict[str, bytes | Path]:
@@ -217,7 +217,7 @@ def test_lint_says_that_a_folder_is_no_bundle(tmp_path: Path) -> None:
             "",
             "cannot be read (No such file or directory); a bundle is a folder with manifest.toml in it",
         ),
-        Problem(Severity.ERROR, "", "", "must hold one model: either model.keras or saved_model/saved_model.pb"),
+        Problem(Severity.ERROR, "", "", "must hold one model: model.keras, model.onnx or saved_model/saved_model.pb"),
     ]
 
 

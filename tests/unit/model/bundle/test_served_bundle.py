@@ -11,10 +11,12 @@ from support.bundles import SIDE, golden_hu, manifest_fields
 
 from hounsfield.model.bundle import Bundle, ModelKind, write_bundle
 from hounsfield.model.errors import BundleError, DeviceError, InferenceError
+from hounsfield.model.golden import golden_bytes, read_golden
 from hounsfield.model.lint import lint
-from hounsfield.model.predictor import Predictor, find
+from hounsfield.model.predictor import Predictor
 from hounsfield.model.runtime import tensorflow
-from hounsfield.model.selftest import golden_bytes, read_golden, selftest, write_bundle_with_golden
+from hounsfield.model.selftest import selftest, write_bundle_with_golden
+from hounsfield.model.series_scores import SeriesScores, findings
 
 SPACING = (0.5, 0.5)
 DOCUMENTS: dict[str, bytes | Path] = {"MODEL_CARD.md": b"# Card\n", "LICENSE": b"Apache-2.0\n"}
@@ -186,13 +188,14 @@ def test_a_saved_model_is_served_with_the_same_scores(tiny: Bundle, predictor: P
     assert score(Predictor(bundle, "cpu"), hu) == pytest.approx(score(predictor, hu), abs=1e-6)
 
 
-def test_labels_come_in_the_manifests_order_and_find_names_them(tmp_path: Path) -> None:
+def test_labels_come_in_the_manifests_order_and_findings_name_them(tmp_path: Path) -> None:
     model = network(outputs=2, activation="softmax")
     predictor = served(tmp_path, model, two_labels())
     scores = score(predictor, golden_hu(5))
     tensors = np.clip(golden_hu(5) / np.float32(80), 0, 1).reshape(5, SIDE, 2, SIDE, 2).mean(axis=(2, 4))[..., None]
     assert scores == pytest.approx(np.asarray(model(tensors))[:, [1, 0]], abs=1e-6)
-    second, first = (find(predictor.bundle, [(uid, None) for uid in "abcde"], scores, label) for label in (0, 1))
+    answers = SeriesScores(slices=scores, series=scores.max(axis=0))
+    second, first = findings(predictor.bundle, [(uid, None) for uid in "abcde"], answers)
     assert (second.label, first.label) == ("second", "haemorrhage")
     assert second.score == pytest.approx(float(np.sort(scores[:, 0])[-3:].mean()), abs=1e-6)
     assert [one.sop_instance_uid for one in first.slices] == list("abcde")
@@ -202,7 +205,7 @@ def test_labels_come_in_the_manifests_order_and_find_names_them(tmp_path: Path) 
 
 def test_scores_that_do_not_fit_their_instances_are_an_error(tiny: Bundle) -> None:
     with pytest.raises(ValueError, match="must have shape"):
-        find(tiny, [("a", None), ("b", None)], np.zeros((3, 1), np.float32))
+        findings(tiny, [("a", None), ("b", None)], SeriesScores(slices=np.zeros((3, 1)), series=np.zeros(1)))
 
 
 def test_golden_scores_that_drifted_fail_the_self_test(tiny: Bundle, tmp_path: Path) -> None:

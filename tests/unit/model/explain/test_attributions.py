@@ -15,6 +15,7 @@ from hounsfield.model.explain import explainer_for, hottest
 from hounsfield.model.explain.gradient import InputGradient
 from hounsfield.model.explain.hires_cam import HiResCam, last_maps
 from hounsfield.model.explain.occlusion import Occlusion
+from hounsfield.model.explain.target import arguments
 from hounsfield.model.networks import NetworkSpec, build_network, export_scores
 from hounsfield.model.phantom import PhantomSpec, render
 from hounsfield.model.predictor import Predictor
@@ -111,7 +112,7 @@ def test_the_maps_add_up_to_the_log_odds_where_the_rest_is_piecewise_linear(tmp_
     cam = HiResCam.of(predictor(tmp_path, model))
     tensor = np.random.default_rng(0).random((SIDE, SIDE, 1)).astype(np.float32)
     score = float(np.asarray(model(tensor[None]))[0, 0])
-    total = sum(float(np.asarray(one).sum()) for one in cam.maps(tensor[None]))
+    total = sum(float(np.asarray(one).sum()) for one in cam.maps(tensor[None], *arguments(None)))
     assert total == pytest.approx(np.log(score / (1 - score)), abs=1e-4)
 
 
@@ -179,7 +180,7 @@ def test_ways_that_a_model_does_not_allow_say_so(tmp_path: Path) -> None:
 
 
 def test_a_model_that_gives_no_scores_for_covered_slices_is_not_explained() -> None:
-    def refuses(_: object) -> np.ndarray:
+    def refuses(*_: object) -> np.ndarray:
         from hounsfield.model.errors import InferenceError
 
         raise InferenceError("no")

@@ -23,6 +23,7 @@ from hounsfield.model.preprocess.plane import Plane
 from hounsfield.model.preprocess.steps import FieldOfView, Normalise, Padding, Resize, Step, Window, Windows
 from hounsfield.model.preprocess.strip import Strip
 from hounsfield.model.resample import plan
+from hounsfield.model.series_scores import InSequence
 
 AIR, BRAIN, BONE = -1000, 30, 900
 BLOOD, METAL = 75, 3000
@@ -35,7 +36,7 @@ class Brightest:
 
     method = "brightest"
 
-    def heat(self, tensor: np.ndarray) -> np.ndarray:
+    def heat(self, tensor: np.ndarray, among: InSequence | None = None) -> np.ndarray:
         channel = tensor[..., 0]
         return np.where(channel == channel.max(), 1.0, 0.0)
 
@@ -231,7 +232,7 @@ def test_every_registered_step_says_what_it_shows() -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_numbers_that_are_none_make_no_heatmap(value: float) -> None:
     class Broken(Brightest):
-        def heat(self, tensor: np.ndarray) -> np.ndarray:
+        def heat(self, tensor: np.ndarray, among: InSequence | None = None) -> np.ndarray:
             return np.full(tensor.shape[:2], value)
 
     with pytest.raises(ExplanationError, match="not finite"):
@@ -240,7 +241,7 @@ def test_numbers_that_are_none_make_no_heatmap(value: float) -> None:
 
 def test_a_slice_in_which_nothing_raised_the_score_has_no_heatmap() -> None:
     class Cold(Brightest):
-        def heat(self, tensor: np.ndarray) -> np.ndarray:
+        def heat(self, tensor: np.ndarray, among: InSequence | None = None) -> np.ndarray:
             return np.full(tensor.shape[:2], -0.5)
 
     with pytest.raises(ExplanationError, match="nothing in the slice"):
