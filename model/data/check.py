@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from hounsfield.model.data.config import Cq500Config, DataSet, FileConfig, ImagesConfig
-from hounsfield.model.data.examine import Options, Seen, SeriesSeen, SeriesTask, examine, unexamined
+from hounsfield.model.data.examine import examine, unexamined
 from hounsfield.model.data.glance import Glance, GlanceTask, glance, key_of, unread
 from hounsfield.model.data.judge import Evidence, judge
 from hounsfield.model.data.layouts import list_files
@@ -15,6 +15,7 @@ from hounsfield.model.data.listing import Listed, Listing, led_out
 from hounsfield.model.data.parallel import in_order
 from hounsfield.model.data.problems import NEVER_USABLE, Consequence, Kind, Problem, consequence
 from hounsfield.model.data.rows import Row
+from hounsfield.model.data.seen import Options, Seen, SeriesSeen, SeriesTask
 from hounsfield.model.data.tables import knows
 from hounsfield.model.errors import DataError
 from hounsfield.model.manifest import Preference

@@ -9,11 +9,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hounsfield.model.data.examine import Seen, SeriesSeen
 from hounsfield.model.data.glance import Glance, key_of
 from hounsfield.model.data.listing import Claim, Listed, Listing
 from hounsfield.model.data.problems import Kind, Problem
 from hounsfield.model.data.rows import Row, pixels_key
+from hounsfield.model.data.seen import Seen, SeriesSeen
 from hounsfield.model.data.tables import NAN, Truth, contradicts_any, highest, knows, merged, same
 
 FEWEST_FOR_OUTLIERS = 8

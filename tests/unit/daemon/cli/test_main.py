@@ -22,6 +22,7 @@ HEAVY = (
 COMMANDS = {
     *("run", "demo", "send", "echo", "jobs", "series", "rules", "peers", "bundle", "phantom", "config", "db", "tls"),
     *("doctor", "drift", "destinations", "pause", "resume", "results", "notify", "feedback"),
+    *("data", "train", "tune", "evaluate"),
 }
 
 
@@ -47,6 +48,7 @@ def test_all_promised_commands_are_there() -> None:
         "rules": "list test explain",
         "peers": "list suggest forget",
         "bundle": "list show lint selftest",
+        "data": "check prepare",
         "config": "init check show",
         "db": "upgrade check backup",
         "tls": "init show",

@@ -158,7 +158,7 @@ def test_what_is_wrong_is_found_and_only_that(name: str, tmp_path: Path) -> None
     assert len(checked.kept) == ALL - lost
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(victims=st.sets(st.tuples(st.sampled_from("abcd"), st.integers(1, layouts.SLICES)), min_size=1, max_size=4))
 def test_however_many_files_are_broken_they_alone_are_missing(
     victims: set[tuple[str, int]], tmp_path_factory: pytest.TempPathFactory
@@ -327,3 +327,19 @@ def test_a_data_set_without_files_is_refused(tmp_path: Path) -> None:
 
 def test_every_kind_has_a_meaning() -> None:
     assert set(MEANING) == set(Kind)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 255)), min_size=1, max_size=8))
+def test_whatever_bytes_of_a_file_are_changed_the_check_goes_on(
+    changes: list[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.mktemp("set")
+    layouts.series_folders(root, count=2)
+    data = bytearray((root / "a/01.dcm").read_bytes())
+    for at, value in changes:
+        data[at] = value
+    (root / "a/01.dcm").write_bytes(data)
+    checked = looked_at(root)
+    assert len(checked.rows) == 2 * layouts.SLICES
+    assert {row.file for row in checked.kept} >= {f"b/{number:02}.dcm" for number in range(1, layouts.SLICES + 1)}

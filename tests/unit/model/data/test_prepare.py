@@ -11,12 +11,12 @@ from hounsfield.model.data import check as checking
 from hounsfield.model.data import parallel
 from hounsfield.model.data.check import check
 from hounsfield.model.data.config import DataSet
-from hounsfield.model.data.examine import SeriesTask
 from hounsfield.model.data.parallel import in_order
 from hounsfield.model.data.prepare import Unclean, prepare
 from hounsfield.model.data.prepared import Prepared
 from hounsfield.model.data.preprocessing import default_windows, preprocessing_of, read_preprocessing, windowed
 from hounsfield.model.data.report import write_report
+from hounsfield.model.data.seen import SeriesTask
 from hounsfield.model.decoding.decoder import Decoder
 from hounsfield.model.errors import DataError, DecoderUnavailable
 from hounsfield.model.headers import read_slices
