@@ -75,7 +75,7 @@ torture: dev ## attack reception at full size, then kill it 1,000 times: an hour
 	  PYTHONPATH=tests $(BIN)/python -m torture.$$part $(if $(MINUTES),--minutes $(MINUTES)) $$state || status=1; \
 	done; exit $$status
 
-demo-model: dev ## train the demonstration bundle anew, from generated phantoms
+demo-model: dev ## train the demonstration bundle anew, from generated phantoms: half an hour on two cores
 	$(BIN)/python -m hounsfield.model.train.demo --out model/bundled/ich-demo --seed 1
 
 benchmark: dev ## run what lies in benchmarks/, one after the other

@@ -26,6 +26,8 @@ from hounsfield.model.preprocess.steps import FieldOfView, Padding
 LABELS = ("any", *(str(kind) for kind in Subtype))
 POSITIVE_MM2 = 30.0
 """Area of haemorrhage in a slice from which it is positive."""
+SMALLEST_BRAIN_MM2 = 1500.0
+"""Slices with less brain (vertex, neck) are left out of slice figures: they would be easy negatives."""
 SOURCE = "Drawn by hounsfield.model.phantom from random numbers; no patient data of any kind."
 Progress = Callable[[int, int], None]
 """Called with the number of heads drawn and the number of all."""

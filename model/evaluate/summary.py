@@ -1,4 +1,4 @@
-"""All figures of one held-out set: slices, series, kinds of haemorrhage, and the brightness rules beside them."""
+"""All figures of the demonstration model on one set of generated heads, and the brightness rules beside them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hounsfield.model.aggregation import aggregation
+from hounsfield.model.data.phantoms import POSITIVE_MM2, SMALLEST_BRAIN_MM2
+from hounsfield.model.data.prepared import Prepared
+from hounsfield.model.evaluate.brightness import RULES
+from hounsfield.model.evaluate.cases import Cases, Level, cases_of
 from hounsfield.model.evaluate.metrics import (
     Estimate,
     auc,
@@ -15,89 +18,66 @@ from hounsfield.model.evaluate.metrics import (
     rate_interval,
     threshold_at_specificity,
 )
+from hounsfield.model.evaluate.reliability import reliability
+from hounsfield.model.evaluate.scored import Scored
 
-POSITIVE_MM2 = 30.0
-"""A slice is positive from this area of lesion; with less, but some, it is left out."""
-SMALLEST_BRAIN_MM2 = 1500.0
-"""Slices with less brain (vertex, neck) are left out of slice figures: they would be easy negatives."""
+__all__ = ["POSITIVE_MM2", "SMALLEST_BRAIN_MM2", "Point", "Summary", "choose_points", "scored", "summarise"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoredSet:
-    """Slices of a held-out set with what is true of them and what the model says."""
-
-    scores: NDArray[np.float32]
-    lesion_mm2: NDArray[np.float64]
-    brain_mm2: NDArray[np.float64]
-    rules: NDArray[np.float32]
-    """(n, rules)."""
-    heads: NDArray[np.int64]
-    kinds: NDArray[np.int64]
-    """Kind of haemorrhage in the head, 0 for none."""
-
-    def counted(self) -> "ScoredSet":
-        """Return the slices that slice figures count."""
-        clear = (self.lesion_mm2 == 0) | (self.lesion_mm2 >= POSITIVE_MM2)
-        return self._only(clear & (self.brain_mm2 >= SMALLEST_BRAIN_MM2))
-
-    def _only(self, chosen: NDArray[np.bool_]) -> "ScoredSet":
-        return ScoredSet(**{name: getattr(self, name)[chosen] for name in ScoredSet.__slots__})
-
-    @property
-    def truth(self) -> NDArray[np.bool_]:
-        """Which slices are positive."""
-        return np.asarray(self.lesion_mm2 >= POSITIVE_MM2)
+UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
+ANY = 0
+"""Place of the label that decides."""
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesScores:
-    """One row per head; heads with too small a lesion are left out."""
-
-    scores: NDArray[np.float32]
-    truth: NDArray[np.bool_]
-    heads: NDArray[np.int64]
-    kinds: NDArray[np.int64]
-
-
-def by_series(scored: ScoredSet, how: str) -> SeriesScores:
-    """Aggregate the slices of each head, all of them, as the predictor does."""
-    combine = aggregation(how)
-    rows = []
-    for head in np.unique(scored.heads):
-        own = scored.heads == head
-        kind, lesion = int(scored.kinds[own][0]), float(scored.lesion_mm2[own].max())
-        if lesion == 0 or lesion >= POSITIVE_MM2:
-            rows.append((float(combine(scored.scores[own][:, None])[0]), lesion > 0, int(head), kind if lesion else 0))
-    scores, truth, heads, kinds = zip(*rows, strict=True)
-    return SeriesScores(np.array(scores, np.float32), np.array(truth), np.array(heads), np.array(kinds))
-
-
-@dataclass(frozen=True, slots=True)
-class OperatingPoint:
-    """Thresholds, chosen on the validation set."""
+class Point:
+    """The thresholds of one label."""
 
     series: float
     slice: float
 
 
-def choose_thresholds(validation: ScoredSet, how: str, specificity: float) -> OperatingPoint:
-    """Return the thresholds with this specificity on the validation set, rounded to three decimals."""
-    series, slices = by_series(validation, how), validation.counted()
-    return OperatingPoint(
-        series=round(threshold_at_specificity(series.truth, series.scores, specificity), 3),
-        slice=round(threshold_at_specificity(slices.truth, slices.scores, specificity), 3),
+def scored(data: Prepared, slices: NDArray[np.float32], series: NDArray[np.float32]) -> Scored:
+    """Return scores (n, L) and (m, L) beside the truth; slices with too little brain count nowhere."""
+    index = data.index
+    enough = index.extra["brain_mm2"] >= SMALLEST_BRAIN_MM2
+    return Scored(
+        labels=data.about.labels,
+        truth=np.where(enough[:, None], index.truth, np.nan).astype(np.float32),
+        scores=slices,
+        series=index.series,
+        names=index.names,
+        series_key=index.series_key,
+        series_truth=index.series_truth,
+        series_scores=series,
+        patient=index.patient,
+        scanner=index.scanner,
     )
+
+
+def choose_points(validation: Scored, specificity: float) -> tuple[Point, ...]:
+    """Return the thresholds of each label with this specificity on the validation set, rounded to three decimals."""
+    return tuple(
+        Point(*(_threshold(cases_of(validation, level, label), specificity) for level in (Level.SERIES, Level.SLICE)))
+        for label in range(len(validation.labels))
+    )
+
+
+def _threshold(cases: Cases, specificity: float) -> float:
+    lowest = threshold_at_specificity(cases.truth, cases.scores, specificity)
+    return float(np.clip(round(lowest, 3), 0.001, 0.999))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The figures of one set."""
+    """The figures of one set; of the label that decides, if nothing else is said."""
 
     slices: int
     positive_slices: int
     series: int
     positive_series: int
-    slice_auc: Estimate
+    slice_aucs: Mapping[str, Estimate]
+    """Of each label."""
+    series_aucs: Mapping[str, Estimate]
     best_rule: str
     best_rule_auc: Estimate
     gain: Estimate
@@ -105,22 +85,33 @@ class Summary:
     rule_aucs: Mapping[str, float]
     slice_sensitivity: Estimate
     slice_specificity: Estimate
-    series_auc: Estimate
     series_sensitivity: Estimate
     series_specificity: Estimate
-    kind_sensitivity: Mapping[int, float]
-    """Share of the series with this kind of haemorrhage that is flagged."""
+    slice_ece: float
+    series_ece: float
+
+    @property
+    def slice_auc(self) -> Estimate:
+        """Of the label that decides."""
+        return next(iter(self.slice_aucs.values()))
+
+    @property
+    def series_auc(self) -> Estimate:
+        """Of the label that decides."""
+        return next(iter(self.series_aucs.values()))
 
     def numbers(self) -> dict[str, float | int | str | list[float]]:
-        """Return what a manifest holds: counts, and [value, low, high] for estimates."""
-        out: dict[str, float | int | str | list[float]] = {}
-        for name in ("slices", "positive_slices", "series", "positive_series", "best_rule"):
-            out[name] = getattr(self, name)
-        for name in ESTIMATES:
-            out[name] = getattr(self, name).rounded()
+        """Return flat figures: counts, names, single numbers, and [value, low, high] for estimates."""
+        out: dict[str, float | int | str | list[float]] = {name: getattr(self, name) for name in COUNTS}
+        out |= {name: getattr(self, name).rounded() for name in ESTIMATES}
+        out |= {"slice_ece": round(self.slice_ece, 4), "series_ece": round(self.series_ece, 4)}
+        for level, aucs in (("slice", self.slice_aucs), ("series", self.series_aucs)):
+            kinds = list(aucs.items())[1:]
+            out |= {f"{level}_auc_{name}": one.rounded() for name, one in kinds if np.isfinite(one.value)}
         return out
 
 
+COUNTS = ("slices", "positive_slices", "series", "positive_series", "best_rule")
 ESTIMATES = (
     "slice_auc",
     "best_rule_auc",
@@ -133,29 +124,54 @@ ESTIMATES = (
 )
 
 
-def summarise(scored: ScoredSet, names: tuple[str, ...], how: str, point: OperatingPoint) -> Summary:
-    """Return all figures at the given operating point. ``names`` are those of the rules."""
-    slices, series = scored.counted(), by_series(scored, how)
-    truth = slices.truth
-    aucs = {name: auc(truth, slices.rules[:, column]) for column, name in enumerate(names)}
+def summarise(given: Scored, brightness: NDArray[np.float32], point: Point) -> Summary:
+    """Return all figures; ``brightness`` (n, rules) of the same slices, ``point`` of the label that decides."""
+    slices, series = cases_of(given, Level.SLICE, ANY), cases_of(given, Level.SERIES, ANY)
+    rules = brightness[slices.rows]
+    aucs = {name: auc(slices.truth, rules[:, column]) for column, name in enumerate(RULES)}
     best = max(aucs, key=lambda name: aucs[name])
-    rule = slices.rules[:, names.index(best)]
-    flagged, series_flagged = slices.scores >= point.slice, series.scores >= point.series
-    bleeding = [kind for kind in np.unique(series.kinds).tolist() if kind]
+    rule = rules[:, RULES.index(best)]
+    slice_sensitivity, slice_specificity = _rates(slices, point.slice)
+    series_sensitivity, series_specificity = _rates(series, point.series)
     return Summary(
-        slices=len(truth),
-        positive_slices=int(truth.sum()),
+        slices=len(slices.truth),
+        positive_slices=slices.positives,
         series=len(series.truth),
-        positive_series=int(series.truth.sum()),
-        slice_auc=auc_interval(truth, slices.scores, slices.heads),
+        positive_series=series.positives,
+        slice_aucs=_aucs(given, Level.SLICE),
+        series_aucs=_aucs(given, Level.SERIES),
         best_rule=best,
-        best_rule_auc=auc_interval(truth, rule, slices.heads),
-        gain=auc_gain_interval(truth, slices.scores, rule, slices.heads),
+        best_rule_auc=auc_interval(slices.truth, rule, slices.patients),
+        gain=auc_gain_interval(slices.truth, slices.scores, rule, slices.patients),
         rule_aucs=aucs,
-        slice_sensitivity=rate_interval(flagged[truth], slices.heads[truth]),
-        slice_specificity=rate_interval(~flagged[~truth], slices.heads[~truth]),
-        series_auc=auc_interval(series.truth, series.scores, series.heads),
-        series_sensitivity=rate_interval(series_flagged[series.truth], series.heads[series.truth]),
-        series_specificity=rate_interval(~series_flagged[~series.truth], series.heads[~series.truth]),
-        kind_sensitivity={kind: float(series_flagged[series.kinds == kind].mean()) for kind in bleeding},
+        slice_sensitivity=slice_sensitivity,
+        slice_specificity=slice_specificity,
+        series_sensitivity=series_sensitivity,
+        series_specificity=series_specificity,
+        slice_ece=_ece(slices),
+        series_ece=_ece(series),
     )
+
+
+def _aucs(given: Scored, level: Level) -> dict[str, Estimate]:
+    out = {}
+    for label, name in enumerate(given.labels):
+        cases = cases_of(given, level, label)
+        out[name] = auc_interval(cases.truth, cases.scores, cases.patients) if cases.both else UNKNOWN
+    return out
+
+
+def _rates(cases: Cases, threshold: float) -> tuple[Estimate, Estimate]:
+    """Return sensitivity and specificity."""
+    flagged, truth = cases.scores >= threshold, cases.truth
+    rates = (
+        rate_interval(right[chosen], cases.patients[chosen]) if chosen.any() else UNKNOWN
+        for right, chosen in ((flagged, truth), (~flagged, ~truth))
+    )
+    sensitivity, specificity = rates
+    return sensitivity, specificity
+
+
+def _ece(cases: Cases) -> float:
+    found = reliability(cases)
+    return float("nan") if found is None else found.ece

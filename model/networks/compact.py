@@ -1,4 +1,4 @@
-"""About 120 000 parameters: strided residual blocks, a lesion map at a quarter of the input's resolution."""
+"""About 120 000 parameters at width 1: strided residual blocks, lesion maps at a quarter of the input's resolution."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +15,18 @@ def build_compact(spec: "NetworkSpec") -> Any:
 
     if spec.shape[0] % 8 or spec.shape[1] % 8:
         raise ValueError("compact: rows and columns of the input must be multiples of 8")
+    first, middle, last = (round(filters * spec.width / 4) * 4 for filters in WIDTHS)
     image = keras.Input(spec.shape, name="image")
-    stem = _convolution(image, WIDTHS[0], spec, strides=2)
-    fine = _residual(_residual(stem, WIDTHS[1], spec, strides=2), WIDTHS[1], spec)
-    coarse = _residual(fine, WIDTHS[2], spec, strides=2)
-    coarse = layers.add([coarse, _convolution(coarse, WIDTHS[2], spec)])
-    context = layers.UpSampling2D(2)(_convolution(coarse, WIDTHS[1], spec, size=1))
+    stem = _convolution(image, first, spec, strides=2)
+    fine = _residual(_residual(stem, middle, spec, strides=2), middle, spec)
+    coarse = _residual(fine, last, spec, strides=2)
+    coarse = layers.add([coarse, _convolution(coarse, last, spec)])
+    context = layers.UpSampling2D(2)(_convolution(coarse, middle, spec, size=1))
     both = _convolution(layers.add([fine, context]), 24, spec)
     pooled = [layers.GlobalAveragePooling2D()(coarse), layers.GlobalMaxPooling2D()(both)]
     outputs: list[Any] = []
     if spec.mask_head:
-        mask = layers.Conv2D(1, 1, name="mask")(both)
+        mask = layers.Conv2D(spec.maps, 1, name="mask")(both)
         outputs.append(mask)
         pooled += [
             layers.GlobalMaxPooling2D()(mask),

@@ -89,6 +89,10 @@ class NetworkSpec(_Options):
     shape: tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)], Annotated[int, Field(ge=1)]]
     """(rows, columns, channels) of the input."""
     labels: Annotated[int, Field(ge=1)] = 1
+    maps: Annotated[int, Field(ge=1)] = 1
+    """How many lesion maps the mask head makes: one of any lesion, or one for each label."""
+    width: Annotated[float, Field(gt=0.0, le=8.0)] = 1.0
+    """``compact`` only: factor on the number of filters."""
     dropout: Dropout = Field(default_factory=lambda given: 0.5 if given.get("name") == "classic" else 0.2)
 
     @model_validator(mode="after")

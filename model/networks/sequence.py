@@ -16,8 +16,9 @@ STEP_UNIT_MM = 5.0
 def build_sequence(width: int, labels: int, *, cell: Cell = "gru", units: int = 24, dropout: float = 0.2) -> Any:
     """Return a ``keras.Model`` from (1, n, width + 1) to slice scores (1, n, labels) and series scores (1, labels).
 
-    The last column of the input is the distance (mm) from the slice before, 0 for the first. The series is judged by
-    what the slices look like at their worst and by how many look so: the maximum and the mean over the slices.
+    The last column of the input is the distance (mm) from the slice before, 0 for the first. For the series each slice
+    is boiled down to one number for each label; it is judged by these at their highest and in the mean. With more to
+    look at it learned the training heads by heart.
     """
     import keras
     from keras import layers
@@ -29,7 +30,8 @@ def build_sequence(width: int, labels: int, *, cell: Cell = "gru", units: int = 
     context = layers.Bidirectional(kind(units, return_sequences=True), name="context")(x)
     both = layers.concatenate([x, context])
     hidden = layers.Dropout(dropout)(layers.Dense(units, activation="relu", name="hidden")(both))
+    evidence = layers.Dense(labels, name="evidence")(hidden)
     slices = layers.Dense(labels, activation="sigmoid", name=SLICES)(hidden)
-    pooled = layers.concatenate([layers.GlobalMaxPooling1D()(hidden), layers.GlobalAveragePooling1D()(hidden)])
+    pooled = layers.concatenate([layers.GlobalMaxPooling1D()(evidence), layers.GlobalAveragePooling1D()(evidence)])
     series = layers.Dense(labels, activation="sigmoid", name=SERIES)(pooled)
     return keras.Model(vectors, [slices, series], name="sequence")

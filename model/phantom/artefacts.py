@@ -1,6 +1,7 @@
 """What goes wrong while a head is scanned: it moves, it holds metal, the detector drifts."""
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -44,7 +45,8 @@ def add_rings(rng: np.random.Generator, grid: Grid, hu: Volume) -> None:
     centre = rng.uniform(-15, 15, 2).astype(np.float32)
     radius = np.sqrt((grid.line[None, :] - centre[0]) ** 2 + (grid.line[:, None] - centre[1]) ** 2)
     profile = rng.standard_normal(400).astype(np.float32) * (rng.random(400) < 0.25) * np.float32(rng.uniform(1, 5))
-    hu += np.interp(radius.ravel(), np.arange(400), profile).astype(np.float32).reshape(radius.shape)
+    rings = np.interp(radius.ravel(), np.arange(400), profile).reshape(radius.shape)
+    hu += np.asarray(rings, np.float32)
 
 
 def moved(rng: np.random.Generator, phantom: Phantom) -> Phantom:
@@ -76,11 +78,12 @@ def _smeared(rng: np.random.Generator, plane: Volume, there: Matrix, phantom: Ph
 
 def _motion(rng: np.random.Generator, phantom: Phantom, amount_mm: float) -> Matrix:
     rows, columns = phantom.hu.shape[1:]
-    matrix = cv2.getRotationMatrix2D((columns / 2, rows / 2), float(rng.normal(0, amount_mm)), 1.0)
+    turn = cv2.getRotationMatrix2D((columns / 2, rows / 2), float(rng.normal(0, amount_mm)), 1.0)
+    matrix = np.asarray(turn, np.float64)
     matrix[:, 2] += rng.normal(0, amount_mm, 2) / phantom.spacing_mm[2]
-    return np.asarray(matrix, np.float64)
+    return matrix
 
 
-def _warped(plane: NDArray[np.generic], matrix: Matrix, beyond: float, how: int = cv2.INTER_LINEAR) -> Volume:
+def _warped(plane: NDArray[Any], matrix: Matrix, beyond: float, how: int = cv2.INTER_LINEAR) -> NDArray[Any]:
     rows, columns = plane.shape
     return np.asarray(cv2.warpAffine(plane, matrix, (columns, rows), flags=how, borderValue=beyond))

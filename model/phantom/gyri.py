@@ -26,9 +26,10 @@ def folded(rng: np.random.Generator, space: Space, isotropic: Volume, pit_mm: fl
 
 def _compressed(space: Space, where: Region) -> tuple[Volume, Volume, Volume]:
     x, y, z = (np.broadcast_to(q, where.shape)[where] for q in space.point)
-    radius = np.sqrt(x**2 + (0.8 * y) ** 2 + z**2) + np.float32(1e-3)
-    factor = STRETCH + (1 - STRETCH) * np.float32(OUTER_MM) / np.maximum(radius, 20)
-    return x * factor, y * factor, z * factor
+    radius = np.sqrt(x**2 + (np.float32(0.8) * y) ** 2 + z**2) + np.float32(1e-3)
+    factor = np.float32(STRETCH) + np.float32((1 - STRETCH) * OUTER_MM) / np.maximum(radius, np.float32(20))
+    along = (np.asarray(q * factor, np.float32) for q in (x, y, z))
+    return next(along), next(along), next(along)
 
 
 def _sampled(rng: np.random.Generator, points: tuple[Volume, Volume, Volume], length_mm: float) -> Volume:

@@ -9,7 +9,7 @@ import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
-from hounsfield.model.phantom.head import Grid, Phantom, Scan, Subtype
+from hounsfield.model.phantom.head import Difficulty, Grid, Phantom, Scan, Subtype
 from hounsfield.model.phantom.rich import draw_rich
 from hounsfield.model.phantom.scanner import LOWEST_HU
 
@@ -18,6 +18,8 @@ MADE = datetime(2026, 1, 5, 9, 30)  # noqa: DTZ001 - DICOM dates and times carry
 LESION_MM2 = 150.0
 """A series with a haemorrhage has at least one slice with this much of it."""
 ATTEMPTS = 30
+PLAIN = Difficulty(artefacts=0.0)
+"""A series that is written for others was scanned without a fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ def render(spec: PhantomSpec) -> Phantom:
     kind = None if spec.lesion is None else Subtype(spec.lesion)
     best: Phantom | None = None
     for attempt in range(ATTEMPTS):
-        phantom = draw_rich(np.random.default_rng((spec.seed, attempt)), spec.scan, kind)
+        phantom = draw_rich(np.random.default_rng((spec.seed, attempt)), spec.scan, kind, PLAIN)
         if kind is None or phantom.lesion_mm2.max() >= LESION_MM2:
             return phantom
         if best is None or phantom.lesion_mm2.max() > best.lesion_mm2.max():

@@ -11,17 +11,18 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from hounsfield.model.bundle import Bundle
-from hounsfield.model.evaluate.summary import OperatingPoint, Summary
+from hounsfield.model.bundle import Bundle, write_bundle
+from hounsfield.model.data.phantoms import SOURCE
+from hounsfield.model.evaluate.summary import Point
 from hounsfield.model.headers import ENHANCED_CT
-from hounsfield.model.manifest import CT_IMAGE_STORAGE
+from hounsfield.model.manifest import BY_MODEL, CT_IMAGE_STORAGE
 from hounsfield.model.phantom import PhantomSpec, Subtype, render
 from hounsfield.model.selftest import write_bundle_with_golden
 from hounsfield.model.train.card import model_card
-from hounsfield.model.train.recipe import GOLDEN_TOLERANCE, Recipe
+from hounsfield.model.train.figures import Figures
+from hounsfield.model.train.recipe import GOLDEN_TOLERANCE, STEP_MM, Recipe
 
-AGGREGATION = "top-3-mean"
-VERSION = "1.1.0"
+VERSION = "2.0.0"
 BANNER = "synthetic-trained demonstration, not for clinical use"
 INTENDED_USE = (
     "To show and test the way from a CT series to a structured report. It is not a medical device and must not "
@@ -29,10 +30,9 @@ INTENDED_USE = (
 )
 LIMITS = (
     "Trained on computer-drawn heads only and never validated on patients: its answer on a real head CT means "
-    "nothing. The score is not a probability."
+    "nothing. Its scores are calibrated on such heads, half of which bleed; on patients they are no probabilities."
 )
-TRAINING_DATA = "Drawn by hounsfield.model.phantom from random numbers; no patient data of any kind."
-GOLDEN = PhantomSpec(seed=90_001, lesion=Subtype.INTRAPARENCHYMAL, slices=10, step_mm=10.0, matrix=128)
+GOLDEN = PhantomSpec(seed=90_001, lesion=Subtype.INTRAPARENCHYMAL, slices=20, step_mm=6.0, matrix=128)
 NAME = "ich-demo"
 FIXED_DATE = "1980-01-01@00:00:00"
 """In model.keras; the day it was made stands in the manifest."""
@@ -42,11 +42,13 @@ FIXED_DATE = "1980-01-01@00:00:00"
 class Trained:
     """All that the bundle is made of."""
 
-    model: Any
+    encoder: Any
+    sequence: Any
+    """Both ``keras.Model``."""
     recipe: Recipe
-    point: OperatingPoint
-    test: Summary
-    hard: Summary
+    points: tuple[Point, ...]
+    """Of each label."""
+    figures: Figures
     created: date
 
 
@@ -54,11 +56,24 @@ def write_demonstration(folder: Path, trained: Trained) -> Bundle:
     """Write the bundle, verify it, and return it."""
     golden = render(GOLDEN)
     files: dict[str, bytes | Path] = {
-        "model.keras": keras_bytes(trained.model),
-        "MODEL_CARD.md": model_card(trained.recipe, trained.point, trained.test, trained.hard, BANNER).encode(),
+        "model.keras": keras_bytes(trained.encoder),
+        "sequence.keras": keras_bytes(trained.sequence),
+        "MODEL_CARD.md": model_card(trained.recipe, trained.points, trained.figures, BANNER).encode(),
         "LICENSE": (resources.files("hounsfield.model") / "bundled" / "LICENSE").read_bytes(),
     }
-    return write_bundle_with_golden(folder, manifest_fields(trained), golden.hu, golden.spacing_mm[1:], files)
+    positions = [number * GOLDEN.step_mm for number in range(GOLDEN.slices)]
+    spacing = golden.spacing_mm[1:]
+    return write_bundle_with_golden(folder, manifest_fields(trained), golden.hu, spacing, files, positions)
+
+
+def with_figures(folder: Path, bundle: Bundle, recipe: Recipe, figures: Figures) -> Bundle:
+    """Write the networks and the golden series of ``bundle`` into ``folder`` again, with other figures."""
+    points = tuple(Point(label.threshold, label.slice_threshold) for label in bundle.manifest.output.labels)
+    trained = Trained(None, None, recipe, points, figures, bundle.manifest.created)
+    kept = ("model.keras", "sequence.keras", "LICENSE", bundle.manifest.golden.file)
+    files: dict[str, bytes | Path] = {name: (bundle.folder / name).read_bytes() for name in kept}
+    files["MODEL_CARD.md"] = model_card(recipe, points, figures, BANNER).encode()
+    return write_bundle(folder, manifest_fields(trained), files)
 
 
 def manifest_fields(trained: Trained) -> dict[str, Any]:
@@ -78,13 +93,14 @@ def manifest_fields(trained: Trained) -> dict[str, Any]:
         "scope": SCOPE,
         "preference": PREFERENCE,
         "preprocessing": recipe.preprocessing.model_dump(mode="json"),
-        "input": {"shape": list(recipe.network.shape), "dtype": "float32"},
-        "output": {"aggregation": AGGREGATION, "labels": [_label(trained.point)]},
+        "input": {"shape": list(recipe.network.shape), "dtype": "float32", "context": "series"},
+        "sequence": {"step_mm": list(STEP_MM)},
+        "output": {"aggregation": BY_MODEL, "labels": labels(trained.points)},
         "provenance": {
-            "training_data": TRAINING_DATA,
+            "training_data": SOURCE,
             "script": "make demo-model",
             "seed": recipe.seed,
-            "metrics": {"held_out": trained.test.numbers(), "hard": trained.hard.numbers()},
+            "metrics": trained.figures.of_the_manifest(),
         },
         "golden": {"file": "golden/slices.npz", "tolerance": GOLDEN_TOLERANCE},
     }
@@ -119,16 +135,38 @@ PREFERENCE = {
 """Thick and soft: noise of thin slices and edges of sharp kernels look like blood to a model that never saw them."""
 
 
-def _label(point: OperatingPoint) -> dict[str, Any]:
-    return {
-        "name": "haemorrhage",
-        "index": 0,
-        "threshold": point.series,
-        "slice_threshold": point.slice,
-        "concept": {"value": "1386000", "scheme": "SCT", "meaning": "Intracranial hemorrhage"},
-        "site": {"value": "12738006", "scheme": "SCT", "meaning": "Brain"},
-        "short": "ICH",
-    }
+BRAIN = ("12738006", "Brain")
+CONCEPTS = {
+    "haemorrhage": (("1386000", "Intracranial hemorrhage"), BRAIN, "ICH"),
+    Subtype.EPIDURAL: (("82999001", "Epidural intracranial hemorrhage"), BRAIN, "EDH"),
+    Subtype.INTRAPARENCHYMAL: (("274100004", "Cerebral hemorrhage"), BRAIN, "IPH"),
+    # Public tables disagree about a code of its own: a haemorrhage, and where.
+    Subtype.INTRAVENTRICULAR: (("50960005", "Hemorrhage"), ("35764002", "Brain ventricle"), "IVH"),
+    Subtype.SUBARACHNOID: (("21454007", "Subarachnoid hemorrhage"), BRAIN, "SAH"),
+    Subtype.SUBDURAL: (("35486000", "Subdural hemorrhage"), BRAIN, "SDH"),
+}
+"""Name: concept and site in SNOMED CT, and what stands in the Series Description; in the order of the outputs."""
+
+
+def labels(points: tuple[Point, ...]) -> list[dict[str, Any]]:
+    """Return ``output.labels``: the first one decides, the kinds say more about it."""
+    return [
+        {
+            "name": str(name),
+            "index": index,
+            "threshold": point.series,
+            "slice_threshold": point.slice,
+            "concept": _code(concept),
+            "site": _code(site),
+            "short": short,
+            "decides": index == 0,
+        }
+        for index, ((name, (concept, site, short)), point) in enumerate(zip(CONCEPTS.items(), points, strict=True))
+    ]
+
+
+def _code(pair: tuple[str, str]) -> dict[str, str]:
+    return {"value": pair[0], "scheme": "SCT", "meaning": pair[1]}
 
 
 def keras_bytes(model: Any) -> bytes:
