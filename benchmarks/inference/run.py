@@ -71,7 +71,7 @@ def ways(made: dict[ModelKind, Bundle], model: Any, device: str, batch: int) -> 
     keras, saved, onnx = (
         Predictor(made[kind], device, batch) for kind in (ModelKind.KERAS, ModelKind.SAVED_MODEL, ModelKind.ONNX)
     )
-    xla = Predictor(made[ModelKind.KERAS], device, batch, execution=Execution(xla=True))
+    xla = Predictor(made[ModelKind.KERAS], device, batch, ways=(Execution(xla=True),))
     apart = list(tensors)
     return {
         BARE: lambda: least(tensors),

@@ -20,7 +20,7 @@ from hounsfield.daemon.pipeline.attempts import Leaving
 from hounsfield.daemon.pipeline.serving import LoadedModels, Loader, NotServed
 from hounsfield.daemon.pipeline.serving_notes import FILE, LOST_FOR, ServingNote, ServingNotes, ServingState
 from hounsfield.model.bundle import Bundle, bundled, open_bundle
-from hounsfield.model.engines.engine import Execution, Precision
+from hounsfield.model.engines import PLAIN, Execution, Precision
 from hounsfield.model.errors import BundleError, DeviceError, DeviceLost, ExplanationError, OutOfModelMemory
 from hounsfield.model.selftest import SelfTest
 from hounsfield.storage.states import Reason
@@ -96,30 +96,36 @@ class Recorded(Loaded):
         type(self).asked = how
 
 
+MIXED = Execution(precision=Precision.MIXED_FLOAT16)
+
+
 @pytest.mark.parametrize(
-    ("changes", "batch", "measured", "execution"),
+    ("changes", "batch", "measured", "first", "count"),
     [
-        ({}, 16, True, Execution()),
-        ({}, 8, False, Execution()),
-        ({"xla": "off"}, 16, False, Execution()),
-        ({"xla": "on"}, 16, False, Execution(xla=True)),
-        ({"precision": "mixed"}, 16, False, Execution(precision=Precision.MIXED_FLOAT16)),
+        ({}, 16, True, PLAIN, 4),
+        ({}, 8, False, PLAIN, 4),
+        ({"xla": "off"}, 16, True, PLAIN, 2),
+        ({"xla": "on"}, 16, True, Execution(xla=True), 2),
+        ({"precision": "mixed"}, 16, True, MIXED, 2),
+        ({"precision": "float32", "xla": "off"}, 16, True, PLAIN, 1),
     ],
 )
-def test_the_way_to_run_is_measured_only_where_nobody_says_it_and_nothing_has_failed(
+def test_what_the_settings_leave_open_is_measured_unless_something_has_failed(
     demo: Bundle,
     monkeypatch: pytest.MonkeyPatch,
     changes: dict[str, str],
     batch: int,
     measured: bool,
-    execution: Execution,
+    first: Execution,
+    count: int,
 ) -> None:
     load = replace(loader(monkeypatch, Recorded), settings=WorkerSettings.model_validate(changes))
     load(demo, batch)
+    ways = Recorded.asked.pop("ways")
+    assert (ways[0], len(ways)) == (first, count)
     assert Recorded.asked == {
         "device": "auto",
         "batch": batch,
-        "execution": execution,
         "choices": Path("unused") if measured else None,
         "gpu_memory_bytes": None,
     }
