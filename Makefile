@@ -13,7 +13,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo run peers check test test-only demo-model torture benchmark bench-reception bench-pixels bench-results dist lock clean
+.PHONY: help venv dev demo run peers check test test-only demo-model torture benchmark bench-reception bench-pixels bench-inference bench-results dist lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ bench-reception: peers dev ## compare reception with Orthanc, DCMTK and pynetdic
 
 bench-pixels: dev ## compare codecs and preprocessing chains, measure overlap and memory: three minutes (BENCH_ARGS)
 	@$(BIN)/python benchmarks/pixels/run.py $(BENCH_ARGS)
+
+bench-inference: dev ## compare engines and batches with the bare tf.function, measure overlap: two minutes (BENCH_ARGS)
+	@PYTHONPATH=tests $(BIN)/python benchmarks/inference/run.py $(BENCH_ARGS)
 
 bench-results: peers dev ## time results from the last image into Orthanc, and their building: three minutes (BENCH_ARGS)
 	@$(BIN)/python benchmarks/results/run.py $(BENCH_ARGS)

@@ -378,6 +378,7 @@ class Application:
             batch=worker.batch,
             most=worker.bundles_loaded,
             clock=self.clock,
+            patience_seconds=worker.job_timeout_seconds,
         )
         try:
             models.prepare()

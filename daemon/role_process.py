@@ -113,8 +113,9 @@ def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Applicati
 
         def tick() -> bool:
             silence.tick()
-            drift.tick()
-            return decide(shelf, assembler) + rescuer.tick() + retention.tick() > 0
+            busy = decide(shelf, assembler) + rescuer.tick() + retention.tick() > 0
+            drift.tick()  # last: the work comes before looks at how it goes
+            return busy
 
         repeat(tick, signals.stop, application.database.doorbell(), IDLE_SECONDS)
     elif role is Role.WORKER:

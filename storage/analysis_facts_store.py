@@ -227,6 +227,7 @@ def _scored() -> Select[Any]:
             series.c.study_uid,
             result_set.c.outcome,
             result_set.c.detail["threshold"].as_float().label("threshold"),
+            result_set.c.detail["thresholds"].label("thresholds"),
             analysis_fact.c.scanner,
             analysis_fact.c.scores,
             report.label("report_uid"),
@@ -246,6 +247,11 @@ def _scored() -> Select[Any]:
 
 
 def _scored_job(row: Row[Any]) -> ScoredJob:
+    # Without facts the score of the job is all that was kept; of several labels both are those that led to the outcome.
+    score, threshold = row.score, row.threshold
+    if row.scores:
+        label, score = row.scores[0]
+        threshold = (row.thresholds or {}).get(label, threshold)
     return ScoredJob(
         job_id=row.id,
         series_id=row.series_id,
@@ -256,9 +262,8 @@ def _scored_job(row: Row[Any]) -> ScoredJob:
         bundle_version=row.bundle_version,
         shadow=row.shadow,
         scanner=row.scanner or "",
-        # without facts the score of the job is all that was kept
-        score=row.scores[0][1] if row.scores else row.score,
-        threshold=row.threshold,
+        score=score,
+        threshold=threshold,
         outcome=Outcome(row.outcome),
         report_uid=row.report_uid,
     )

@@ -19,6 +19,7 @@ from hounsfield.daemon.cli.notify_checks import check_notifiers
 from hounsfield.daemon.cli.query_check import check_query
 from hounsfield.daemon.cli.tls_checks import check_tls
 from hounsfield.daemon.cli.waiting_checks import check_pauses, check_waiting
+from hounsfield.daemon.config.rules import unknown_bundles
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.pipeline.serving_notes import ServingNotes, ServingState
 from hounsfield.model.bundle import open_bundle
@@ -147,7 +148,11 @@ def _check_jobs(settings: Settings) -> Iterator[Check]:
 def check_bundles(settings: Settings) -> Iterator[Check]:
     """Tell which bundles are served, and which are demonstrations."""
     notes = ServingNotes(settings.storage.home)
-    for folder in (one.folder for one in in_use_now(settings)):
+    used = in_use_now(settings)
+    for problem in unknown_bundles(settings.rule, [manifest.name for manifest in manifests_of(used)]):
+        mend = "no series is decided on until it is; `hounsfield bundle list` shows what is installed, activate it"
+        yield Check("bundle", Level.PROBLEM, f"{problem.key}: {problem.wrong} in use", mend)
+    for folder in (one.folder for one in used):
         errors = [problem for problem in lint(folder) if problem.severity is Severity.ERROR]
         if errors:
             first = errors[0]
@@ -175,7 +180,10 @@ def check_bundles(settings: Settings) -> Iterator[Check]:
 
 
 def check_device(settings: Settings) -> Check:
-    """Tell where TensorFlow would run, asked in another process."""
+    """Tell where TensorFlow would run, asked in another process; and whether the worker has lost its GPU."""
+    if ServingNotes(settings.storage.home).is_device_lost(datetime.now(UTC)):
+        mend = 'see the service\'s log and the driver; with worker.device = "auto" the CPU is taken for an hour'
+        return Check("tensorflow", Level.WARNING, "the worker has lost its device within the last hour", mend)
     try:
         answer = ask("device", settings.worker.device)
     except CommandFailed as failure:

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hounsfield.daemon.cli.bundle import folders_of
-from hounsfield.daemon.cli.context import ConfigOption, JsonOption
+from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
 from hounsfield.daemon.cli.exits import UsageFault
 from hounsfield.daemon.cli.output import console, json_line, note, show_table
 
@@ -19,13 +21,16 @@ if TYPE_CHECKING:
     from hounsfield.model.evaluate.scores_file import ScoresFile
 
 SCORES_SUFFIX = ".npz"
+_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
 def evaluate(
     bundle: Annotated[
         str, typer.Option(metavar="BUNDLE", help="Folder or configured name; or scores.npz of an earlier evaluation.")
     ],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where report, plots, numbers and scores are written.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where report, plots, numbers and scores are written.")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(metavar="PREPARED", help="Prepared data set to measure on (`hounsfield data`).")
     ] = None,
@@ -54,38 +59,111 @@ def evaluate(
     write_card: Annotated[
         bool, typer.Option("--write-card", help="Write the figures into the bundle's card and manifest (a new hash).")
     ] = False,
+    thresholds: Annotated[
+        bool,
+        typer.Option(
+            "--thresholds", help="Judge the scores in the job database by other thresholds instead; no model runs."
+        ),
+    ] = False,
+    shadow: Annotated[
+        bool,
+        typer.Option(
+            "--shadow", help="Judge what a bundle scored in the shadow beside what was sent instead; no model runs."
+        ),
+    ] = False,
+    truth: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="With these two: series_uid, study_uid or accession, and truth (0 or 1)."),
+    ] = None,
+    at: Annotated[
+        list[float] | None, typer.Option(help="With --thresholds: one to try; may be repeated.", min=0, max=1)
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option(help="With these two: version of the bundle; the one used last without.")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="With these two: only analyses since then (local time).", formats=_FORMATS)
+    ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Measure a bundle on a data set: areas under the curve with intervals, rates at its thresholds, calibration.
 
     Writes report.html, which opens without internet, the pictures as PNG, metrics.json and scores.npz. Thresholds are
-    never chosen on the set that is reported on.
+    never chosen on the set that is reported on. --thresholds and --shadow judge what the daemon has stored.
     """
+    if thresholds or shadow:
+        if (thresholds and shadow) or data or choose_threshold or write_card or out:
+            raise UsageFault("--thresholds and --shadow stand alone: they judge stored scores and write no report")
+        wanted = _Stored(bundle=bundle, version=version, since=since, truth=truth, at=tuple(at or ()), against=against)
+        _judge_stored(wanted, shadow, as_json, config)
+        return
+    if out is None:
+        raise UsageFault("--out names the folder that the report is written to")
+    if truth or at or version or since:
+        raise UsageFault("--truth, --at, --version and --since belong to --thresholds and --shadow")
+    named = dict(_pair(text) for text in label or [])
+    how = _measurement(data, choose_threshold, sensitivity, named, device)
+    sides = [_Side(which, config) for which in (bundle, against) if which is not None]
+    _check_options(sides, how, choose_threshold, write_card)
+    subject = _subject(sides, how, rounds, seed, tuple(prevalence or ()))
+    _report(subject, out, as_json)
+    if write_card:
+        sides[0].write_card(subject)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """Which stored scores are judged, and by what."""
+
+    bundle: str
+    version: str | None
+    since: datetime | None
+    truth: Path | None
+    at: tuple[float, ...]
+    against: str | None
+
+
+def _judge_stored(wanted: _Stored, shadow: bool, as_json: bool, config: Path | None) -> None:
+    from hounsfield.daemon.cli.evaluate_jobs import Asked, shadow_report, threshold_report
+
+    since = None if wanted.since is None else wanted.since.astimezone()
+    asked = Asked(bundle=wanted.bundle, version=wanted.version, since=since)
+    settings = read_settings(config)
+    if shadow:
+        against = Asked(bundle=wanted.against, since=since) if wanted.against else None
+        shadow_report(settings, wanted.truth, asked, against=against, as_json=as_json)
+    else:
+        threshold_report(settings, wanted.truth, asked, thresholds=wanted.at, as_json=as_json)
+
+
+def _subject(
+    sides: "list[_Side]", how: "Measurement | None", rounds: int, seed: int, prevalences: tuple[float, ...]
+) -> "Subject":
+    """Run what must be run and make all figures; the second side is what the first is compared with."""
     from hounsfield.model.evaluate.compare import compare
     from hounsfield.model.evaluate.figures import Settings
     from hounsfield.model.evaluate.figures import evaluate as figures_of
     from hounsfield.model.evaluate.rates import PREVALENCES
-    from hounsfield.model.evaluate.report import Subject, numbers, write_report
+    from hounsfield.model.evaluate.report import Subject
 
-    named = dict(_pair(text) for text in label or [])
-    how = _measurement(data, choose_threshold, sensitivity, named, device)
-    chosen = [_Side(which, config) for which in (bundle, against) if which is not None]
-    _check_options(chosen, how, choose_threshold, write_card)
-    settings = Settings(rounds=rounds, seed=seed, prevalences=tuple(prevalence or PREVALENCES))
-    scores = [side.scores(how) for side in chosen]
+    settings = Settings(rounds=rounds, seed=seed, prevalences=prevalences or PREVALENCES)
+    scores = [side.scores(how) for side in sides]
     with _progress("figures") as tell:
         evaluation = figures_of(scores[0].scored, scores[0].thresholds, settings, tell)
-    subject = Subject(
+    return Subject(
         scores=scores[0],
         evaluation=evaluation,
-        banner=chosen[0].banner,
-        comparison=compare(scores[1], scores[0], settings) if against else None,
+        banner=sides[0].banner,
+        comparison=compare(scores[1], scores[0], settings) if len(scores) > 1 else None,
         tensors=how.data.tensors if how else None,
     )
+
+
+def _report(subject: "Subject", out: Path, as_json: bool) -> None:
+    from hounsfield.model.evaluate.report import numbers, write_report
+
     page = write_report(out, subject)
-    if write_card:
-        chosen[0].write_card(subject)
     if as_json:
         json_line(numbers(subject))
     else:
@@ -168,7 +246,10 @@ def _bundle(which: str, config: Path | None) -> "Bundle":
     """Open the bundle in a folder, or the one of this name that is in use; raise :class:`NotFound`."""
     from hounsfield.model.bundle import open_bundle
 
-    return open_bundle(folders_of(which, config)[0])
+    found = folders_of(which, config)
+    if len(found) > 1:
+        raise UsageFault(f"there are {len(found)} versions of {which}: name a folder", ", ".join(map(str, found)))
+    return open_bundle(found[0])
 
 
 @contextmanager

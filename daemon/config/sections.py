@@ -369,11 +369,12 @@ class WorkerSettings(Section):
     )
     precision: Literal["auto", "float32", "mixed"] = setting(
         "auto",
-        'Numbers that a GPU computes with. "mixed": float16 where that is safe. "auto": what is fastest here of what '
-        "passes the bundle's self-test, measured once.",
+        'Numbers that a GPU computes with. "mixed": float16 where that is safe. "auto" (with xla = "auto"): what is '
+        "fastest here of what passes the bundle's self-test, measured once.",
     )
     xla: Literal["auto", "on", "off"] = setting(
-        "auto", 'Compile models with XLA; "auto" measures once whether that is faster here.'
+        "auto",
+        'Compile models with XLA. "auto" (with precision = "auto") measures once whether that is faster here.',
     )
     lease_seconds: float = setting(
         60.0, "A worker not heard of for so long has lost its job to the next one.", unit="seconds", ge=1, le=3600

@@ -40,10 +40,10 @@ class DriftWatch:
         return frozenset(self._alarms)
 
     def tick(self) -> int:
-        """Judge the next pair; return how many are in alarm. Raise StorageError."""
+        """Judge the next pair; return how many are in alarm. Raise StorageError: the pair has its turn next round."""
         if self._reader is not None and self._left:
-            self._judge(self._reader.drift(self._left[0]))
-            self._left.popleft()
+            pair = self._left.popleft()  # before it is read: one that cannot be does not keep the others waiting
+            self._judge(self._reader.drift(pair))
         elif self._clock.monotonic() >= self._next:
             self._begin()
         return len(self._alarms)

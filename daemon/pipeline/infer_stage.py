@@ -46,10 +46,6 @@ class Served:
     explainer: Explainer | None = None
     """Makes the heatmaps; None for a model that lets none be made."""
 
-    def runtime(self) -> dict[str, object]:
-        """Return what the model ran on and with: device, library versions, precision, batch."""
-        return dict(self.predictor.runtime_facts())
-
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
@@ -144,7 +140,7 @@ class InferStage:
                 return False  # another worker has the job, and its files must not be touched
             result = self._reporter.report(claim.job, served.bundle, analysis, shown)
         if analysis.device is not None:  # the model ran
-            result = replace(result, detail={**result.detail, "runtime": served.runtime()})
+            result = replace(result, detail={**result.detail, "runtime": served.predictor.runtime_facts()})
         now = self._clock.now()
         requests = requests_of(self._settings, served.bundle.manifest, claim.job, result.outcome, now)
         facts = analysis_facts(analysis, snapshot, volume)

@@ -1,6 +1,8 @@
 """Loads bundles for the worker as its jobs name them: self-tested and warm, or not served and said so."""
 
 import gc
+import os
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ import structlog
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import WorkerSettings
 from hounsfield.daemon.errors import DaemonError
-from hounsfield.daemon.pipeline.attempts import batch_of
+from hounsfield.daemon.pipeline.attempts import Leaving, batch_of
 from hounsfield.daemon.pipeline.bundles import BundleShelf
 from hounsfield.daemon.pipeline.infer_stage import Served
 from hounsfield.daemon.pipeline.serving_notes import ServingNote, ServingNotes, ServingState
@@ -63,8 +65,8 @@ class Loader:
     """Loads, warms and tests one bundle on the worker's device."""
 
     settings: WorkerSettings
-    choices: Path
-    """Where it is remembered which way of running a model is the fastest here."""
+    tuning: Path
+    """Where it is remembered which way a network runs fastest here."""
 
     def __call__(self, bundle: Bundle, batch: int) -> Served:
         """Raises NotServed for a bundle that does not load or drifts, ModelError for a device in trouble."""
@@ -100,7 +102,8 @@ class Loader:
             device=settings.device,
             batch=batch,
             ways=ways(settings.precision, settings.xla),
-            choices=self.choices,
+            # A smaller batch follows on a failure: that is no time to measure, nor memory for it.
+            choices=self.tuning if batch == settings.batch else None,
             gpu_memory_bytes=settings.gpu_memory_bytes or None,
         )
 
@@ -118,15 +121,30 @@ class LoadedModels:
     """Models by digest, loaded when a job names them; the most recently used stay in memory."""
 
     def __init__(
-        self, *, shelf: BundleShelf, load: Load, notes: ServingNotes, batch: int, most: int, clock: Clock
+        self,
+        *,
+        shelf: BundleShelf,
+        load: Load,
+        notes: ServingNotes,
+        batch: int,
+        most: int,
+        clock: Clock,
+        patience_seconds: float = 600.0,
+        leave: Callable[[int], object] = os._exit,
     ) -> None:
-        """``batch`` is that of a first attempt; ``most`` is how many models stay."""
+        """``batch`` is that of a first attempt; ``most`` is how many models stay.
+
+        ``leave`` ends the process, with a status, when :meth:`prepare` has taken ``patience_seconds``: no lease runs
+        out there, and whoever loads for ever would take no job.
+        """
         self._shelf = shelf
         self._load = load
         self._notes = notes
         self._batch = batch
         self._most = most
         self._clock = clock
+        self._patience = patience_seconds
+        self._leave = leave
         self._held: OrderedDict[tuple[str, int], Served] = OrderedDict()
         self._refused: dict[str, NotServed] = {}
 
@@ -155,6 +173,15 @@ class LoadedModels:
 
         A bundle that cannot be loaded is told, and so are its jobs. Raises DeviceError: that concerns them all.
         """
+        overdue = threading.Timer(self._patience, self._leave, (Leaving.HUNG,))
+        overdue.daemon = True
+        overdue.start()
+        try:
+            self._prepare()
+        finally:
+            overdue.cancel()
+
+    def _prepare(self) -> None:
         self._refused.clear()
         for bundle in self._shelf.bundles[: self._most]:
             note = self._notes.of(bundle.sha256)

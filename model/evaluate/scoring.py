@@ -10,6 +10,7 @@ from hounsfield.model.bundle import Bundle
 from hounsfield.model.data.prepared import Prepared
 from hounsfield.model.errors import DataError
 from hounsfield.model.evaluate.scored import Scored
+from hounsfield.model.evaluate.summary import SMALLEST_BRAIN_MM2
 from hounsfield.model.evaluate.thresholds import Thresholds
 from hounsfield.model.manifest import Label
 from hounsfield.model.predictor import Predictor
@@ -128,7 +129,7 @@ def _scored(prepared: Prepared, pairs: tuple[tuple[int, int], ...], slices: Scor
     index = prepared.index
     return Scored(
         labels=tuple(prepared.about.labels[column] for column in columns),
-        truth=index.truth[:, columns],
+        truth=_slice_truth(prepared)[:, columns],
         scores=slices[:, places],
         series=index.series,
         names=index.names,
@@ -138,3 +139,11 @@ def _scored(prepared: Prepared, pairs: tuple[tuple[int, int], ...], slices: Scor
         patient=index.patient,
         scanner=index.scanner,
     )
+
+
+def _slice_truth(prepared: Prepared) -> NDArray[np.float32]:
+    """Return the truth of slices, unknown where a generated head shows too little brain: easy ones would flatter."""
+    brain_mm2 = prepared.index.extra.get("brain_mm2")
+    if brain_mm2 is None:
+        return prepared.index.truth
+    return np.where(brain_mm2[:, None] >= SMALLEST_BRAIN_MM2, prepared.index.truth, np.float32(np.nan))

@@ -106,9 +106,9 @@ def _whose(figures: Figures) -> str:
         return "Of this model, with intervals (95 %) by bootstrap over heads."
     seeds = ", ".join(str(seed) for seed in figures.seeds)
     return (
-        f"Means over trainings with the seeds {seeds}, with intervals (95 %) by Student's t; counts are sums. A seed "
-        f"has its own held-out and hard heads, other sets are the same for all. Seed {figures.ships} ships; it was "
-        f"chosen before."
+        f"Means over trainings with the seeds {seeds}, with intervals (95 %) by Student's t; counts are sums. Each "
+        f"seed has its own held-out and hard heads; other sets are the same for all. Seed {figures.ships} ships; it "
+        f"was chosen before."
     )
 
 

@@ -142,13 +142,12 @@ class _Loop:
         state, stage = self._state, self._stage
         # In float32 and from where it stood, so that a run in two parts adds up to the same.
         loss_sum: Any = np.float32(state.loss_sum)
-        rate = 0.0
         for batch in stage.batches(state.epoch, state.step):
             rate = stage.rate(state.epoch + state.step / stage.steps)
             loss_sum = stage.learn(batch, rate) + loss_sum
             state.step += 1
             self._between(loss_sum, rate)
-        self._finish_epoch(self._number(loss_sum) / stage.steps, rate)
+        self._finish_epoch(self._number(loss_sum) / stage.steps)
 
     def _between(self, loss_sum: Any, rate: float) -> None:
         now, state, stage = self._hooks.clock(), self._state, self._stage
@@ -169,8 +168,9 @@ class _Loop:
             raise TrainingError(f"the loss is no number any more at {where}: lower optimiser.rate, or use float32")
         return value
 
-    def _finish_epoch(self, loss: float, rate: float) -> None:
+    def _finish_epoch(self, loss: float) -> None:
         state, plan = self._state, self._plan
+        rate = self._stage.rate(state.epoch + (self._stage.steps - 1) / self._stage.steps)
         figures = self._stage.validate()
         value = figures.loss if plan.monitor == "loss" else -figures.auc
         better = state.best is None or value < state.best

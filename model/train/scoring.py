@@ -33,7 +33,8 @@ def compiled_for(call: Call, view: View) -> Call:
     """Return a network as a graph that takes one batch of :data:`BATCH` slices."""
     import tensorflow as tf
 
-    compiled: Call = tf.function(call, input_signature=[tf.TensorSpec((BATCH, *view.shape), tf.float32)])
+    signature = [tf.TensorSpec((BATCH, *view.shape), tf.float32)]
+    compiled: Call = tf.function(call, signature, autograph=False)
     return compiled
 
 

@@ -186,5 +186,5 @@ def as_function(network: Any, width: int) -> Call:
     import tensorflow as tf
 
     signature = [tf.TensorSpec((1, None, width + 1), tf.float32)]
-    call: Call = tf.function(lambda vectors: network(vectors, training=False), signature)
+    call: Call = tf.function(lambda vectors: network(vectors, training=False), signature, autograph=False)
     return call

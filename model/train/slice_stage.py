@@ -69,9 +69,17 @@ class SliceStage:
         return rate_at(self._material.config.schedule, self._material.config.optimiser.rate, epoch, self.epochs)
 
     def learn(self, batch: Any, rate: float) -> Any:
-        """Take a step; return its loss."""
+        """Take a step; return its loss. Raises TrainingError for what the device cannot do."""
+        import tensorflow as tf
+
         self._trainable.set_rate(rate)
-        return self._step(batch)
+        try:
+            return self._step(batch)
+        except tf.errors.ResourceExhaustedError as error:
+            raise TrainingError("the device has no memory for such a batch: lower training.batch") from error
+        except tf.errors.UnimplementedError as error:
+            words = "the device cannot compute a layer of this network so: set training.xla = false"
+            raise TrainingError(f"{words}, or another training.precision") from error
 
     def validate(self) -> Figures:
         """Judge the network on the validation part."""
@@ -160,14 +168,13 @@ def _dataset(batches: Batches, epoch: int, first: int, threads: int) -> Any:
 
     shapes = batches.shapes()
 
-    def load(step: Any) -> list[Any]:
-        arrays = tf.numpy_function(
-            lambda one: batches.batch(epoch, int(one)).arrays(), [step], [tf.float32] * len(shapes), stateful=False
-        )
-        return [tf.ensure_shape(array, shape) for array, shape in zip(arrays, shapes, strict=True)]
+    def arrays(step: Any) -> tuple[Any, ...]:
+        return batches.batch(epoch, int(step)).arrays()
 
-    def as_tuple(step: Any) -> tuple[Any, ...]:
-        return tuple(load(step))
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
+    def load(step: Any) -> tuple[Any, ...]:
+        read = tf.numpy_function(arrays, [step], [tf.float32] * len(shapes), stateful=False)
+        return tuple(tf.ensure_shape(array, shape) for array, shape in zip(read, shapes, strict=True))
 
     steps = tf.data.Dataset.range(first, batches.steps)
-    return steps.map(as_tuple, num_parallel_calls=threads, deterministic=True).prefetch(2)
+    return steps.map(load, num_parallel_calls=threads, deterministic=True).prefetch(2)

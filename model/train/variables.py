@@ -34,7 +34,7 @@ class Trainable:
 
     def arrays(self) -> list[NDArray[Any]]:
         """Return the values of network (with its random generators) and optimiser, in a fixed order."""
-        return [np.array(one.value) for one in self._all()]
+        return [np.asarray(one.value.numpy()) for one in self._all()]
 
     def restore(self, arrays: Arrays) -> None:
         """Set them. Raises TrainingError if they are not those of this network and optimiser."""
@@ -42,7 +42,7 @@ class Trainable:
 
     def weights(self) -> list[NDArray[Any]]:
         """Return the weights of the network."""
-        return [np.array(one.value) for one in self._network.weights]
+        return [np.asarray(one.value.numpy()) for one in self._network.weights]
 
     def set_weights(self, arrays: Arrays) -> None:
         """Set them."""

@@ -141,6 +141,7 @@ def _flagged(database: Database) -> tuple[int, int, str]:
             "threshold": 0.5,
             "scores": {"haemorrhage": 0.93, "subdural": 0.2},
             "thresholds": {"haemorrhage": 0.5, "subdural": 0.61},
+            "runtime": {"tensorflow": "2.21.0", "precision": "float32"},
         },
     )
     request = DeliveryRequest(destination="pacs", give_up_at=at(7 * 86400))

@@ -117,6 +117,14 @@ def test_scores_are_those_of_the_deciding_label_with_threshold_and_report(databa
     assert not list(database.facts.scored("ich-demo", since=at(32)))
 
 
+def test_of_several_labels_score_and_threshold_are_of_the_same_one(database: Database) -> None:
+    detail = {"threshold": 0.05, "thresholds": {"aa": 0.05, "zz": 0.95}}
+    infer(database, "1.2.1", score=0.1, detail=detail)
+    infer(database, "1.2.2", score=0.1, detail=detail, facts=None)
+    found = [(one.score, one.threshold) for one in database.facts.scored("ich-demo")]
+    assert found == [(0.93, 0.95), (0.1, 0.05)]
+
+
 def test_scores_of_the_time_before_facts_are_those_of_the_job(database: Database) -> None:
     infer(database, "1.2.1", facts=None, score=0.25)
     infer(database, "1.2.2", outcome=Outcome.NOT_ANALYSED)

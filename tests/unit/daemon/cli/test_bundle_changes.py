@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from hounsfield.daemon.cli import model_probe
 from hounsfield.daemon.cli.check import Level
-from hounsfield.daemon.cli.checks import check_bundles
+from hounsfield.daemon.cli.checks import check_bundles, check_device
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.main import app
 from hounsfield.daemon.config.settings import Settings
@@ -188,6 +188,20 @@ def test_doctor_tells_of_a_chosen_version_that_is_broken_or_gone(site: Site) -> 
         bundles.remove(bundles.places()[0])
     ((level, message),) = site.checks()
     assert (level, "manifest.toml" in message) == (Level.PROBLEM, True)
+
+
+def test_doctor_tells_that_a_rule_asks_for_a_bundle_that_is_not_active(site: Site) -> None:
+    site.install("1.0.0")
+    rule = [{"name": "head", "bundle": "tiny"}]
+    found = list(check_bundles(Settings(storage={"home": site.home}, rule=rule)))
+    assert (found[0].level, found[0].message) == (Level.PROBLEM, 'rule[0].bundle: there is no bundle "tiny" in use')
+
+
+def test_doctor_tells_that_the_worker_has_lost_its_device(site: Site) -> None:
+    site.home.mkdir()
+    ServingNotes(site.home).device_lost(datetime.now(UTC))
+    check = check_device(Settings(storage={"home": site.home}))
+    assert (check.level, "has lost its device" in check.message) == (Level.WARNING, True)
 
 
 def test_lint_and_show_find_an_installed_bundle_by_its_name(site: Site) -> None:

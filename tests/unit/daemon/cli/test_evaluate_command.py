@@ -56,6 +56,30 @@ def test_options_that_do_not_go_together_are_wrong_usage(folder, options, words)
     assert not (folder / "none").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--thresholds", "--shadow"), "stand alone"),
+        (("--shadow", "--out", "x"), "stand alone"),
+        (("--at", "0.5"), "belong to --thresholds and --shadow"),
+        ((), "--out names the folder"),
+    ],
+)
+def test_stored_scores_and_data_sets_do_not_mix(folder, options, words):
+    out = () if "--at" not in options else ("--out", folder / "none")
+    result = run("--bundle", folder / "good.npz", *options, *out)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+@pytest.mark.parametrize("mode", ["--thresholds", "--shadow"])
+def test_stored_scores_are_looked_for_in_the_job_database(folder, mode):
+    environment = {"NO_COLOR": "1", "HOUNSFIELD_STORAGE__HOME": str(folder / "no-home")}
+    result = CliRunner(env=environment).invoke(app, ["evaluate", "--bundle", "ich-demo", mode, "--since", "2026-11-01"])
+    assert result.exit_code == 4
+    assert "there is no database" in result.stderr
+
+
 def test_a_bundle_without_data_an_unknown_one_and_a_file_that_is_none_are_told_apart(folder):
     (folder / "text.npz").write_text("no scores")
     for which, code, words in (

@@ -122,6 +122,7 @@ def test_jobs_show_is_readable(log: Log) -> None:
         "worker-1",
     ):
         assert words in output
+    assert "tensorflow 2.21.0, precision float32" in output
 
 
 def test_a_delivery_shows_why_it_was_given_up(log: Log) -> None:

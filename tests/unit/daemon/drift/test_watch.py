@@ -16,10 +16,27 @@ from hounsfield.daemon.drift.baselines import choose_baselines
 from hounsfield.daemon.drift.comparison import Level
 from hounsfield.daemon.drift.current import current_drift
 from hounsfield.daemon.drift.watch import ROUND_SECONDS, DriftWatch
+from hounsfield.storage.analysis_facts import AnalysisFactStore, FactRecord, Pair
+from hounsfield.storage.analysis_facts_store import SqlAnalysisFactStore
 from hounsfield.storage.engine import Database, open_database
+from hounsfield.storage.errors import DatabaseUnavailable
 
 SMALL = DriftSettings(baseline_series=50, window_series=30)
 """Enough to compare, and little to write."""
+
+
+class Unreadable(SqlAnalysisFactStore):
+    """The facts of a database in which those of one scanner cannot be read."""
+
+    def __init__(self, facts: AnalysisFactStore, scanner: str) -> None:
+        assert isinstance(facts, SqlAnalysisFactStore)
+        super().__init__(facts._transactions)
+        self._scanner = scanner
+
+    def first(self, pair: Pair, limit: int) -> list[FactRecord]:
+        if pair.scanner == self._scanner:
+            raise DatabaseUnavailable("damaged")
+        return super().first(pair, limit)
 
 
 @pytest.fixture
@@ -94,6 +111,22 @@ def test_nobody_waits_while_everything_is_looked_at(database: Database) -> None:
         store(database, [*facts(50), *window], scanner=scanner, sha256=sha, uid=lambda n, k=number: f"1.{k}.{n}")  # type: ignore[misc]
     watch = DriftWatch(database.facts, SMALL, clock)
     assert [watch.tick() for _ in range(5)] == [0, 1, 2, 3, 3]
+
+
+def test_a_pair_that_cannot_be_read_does_not_keep_the_others_waiting(database: Database) -> None:
+    clock = ManualClock(when(90))
+    store(database, facts(80), scanner="A")
+    store(
+        database,
+        [*facts(50), *facts(30, first=51, seed=1, kernel="J40S")],
+        scanner="B",
+        uid=lambda number: f"1.3.{number}",
+    )
+    watch = DriftWatch(Unreadable(database.facts, "A"), SMALL, clock)
+    assert watch.tick() == 0
+    with pytest.raises(DatabaseUnavailable):
+        watch.tick()
+    assert [watch.tick(), watch.tick()] == [1, 1]
 
 
 def test_what_is_current_is_one_call_away_for_console_and_metrics(database: Database, tmp_path: Path) -> None:

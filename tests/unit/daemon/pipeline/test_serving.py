@@ -3,7 +3,9 @@
 One that lets no heatmaps be made is served without.
 """
 
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,9 +16,11 @@ from support.fakes import ManualClock
 
 from hounsfield.daemon.config.sections import WorkerSettings
 from hounsfield.daemon.pipeline import serving
+from hounsfield.daemon.pipeline.attempts import Leaving
 from hounsfield.daemon.pipeline.serving import LoadedModels, Loader, NotServed
 from hounsfield.daemon.pipeline.serving_notes import FILE, LOST_FOR, ServingNote, ServingNotes, ServingState
 from hounsfield.model.bundle import Bundle, bundled, open_bundle
+from hounsfield.model.engines import PLAIN, Execution, Precision
 from hounsfield.model.errors import BundleError, DeviceError, DeviceLost, ExplanationError, OutOfModelMemory
 from hounsfield.model.selftest import SelfTest
 from hounsfield.storage.states import Reason
@@ -41,11 +45,13 @@ def demo() -> Bundle:
     return open_bundle(bundled())
 
 
-def loader(monkeypatch: pytest.MonkeyPatch, predictor: Any = Loaded, *, passed: bool = True) -> Loader:
+def loader(
+    monkeypatch: pytest.MonkeyPatch, predictor: Any = Loaded, *, passed: bool = True, tuning: Path = Path("unused")
+) -> Loader:
     monkeypatch.setattr(serving, "Predictor", predictor)
     monkeypatch.setattr(serving, "selftest", lambda *_: outcome_of_test(passed=passed))
     monkeypatch.setattr(serving, "explainer_for", lambda _: SimpleNamespace(method="none of note"))
-    return Loader(WorkerSettings(), Path("tuning.json"))
+    return Loader(WorkerSettings(), tuning)
 
 
 def raising(trouble: Exception) -> Callable[..., None]:
@@ -81,6 +87,50 @@ def test_a_bundle_without_heatmaps_is_served_all_the_same(demo: Bundle, monkeypa
     assert load(demo, 16).explainer is None
 
 
+class Recorded(Loaded):
+    """Remembers how it was asked for."""
+
+    asked: dict[str, Any]
+
+    def __init__(self, *_: Any, **how: Any) -> None:
+        type(self).asked = how
+
+
+MIXED = Execution(precision=Precision.MIXED_FLOAT16)
+
+
+@pytest.mark.parametrize(
+    ("changes", "batch", "measured", "first", "count"),
+    [
+        ({}, 16, True, PLAIN, 4),
+        ({}, 8, False, PLAIN, 4),
+        ({"xla": "off"}, 16, True, PLAIN, 2),
+        ({"xla": "on"}, 16, True, Execution(xla=True), 2),
+        ({"precision": "mixed"}, 16, True, MIXED, 2),
+        ({"precision": "float32", "xla": "off"}, 16, True, PLAIN, 1),
+    ],
+)
+def test_what_the_settings_leave_open_is_measured_unless_something_has_failed(
+    demo: Bundle,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, str],
+    batch: int,
+    measured: bool,
+    first: Execution,
+    count: int,
+) -> None:
+    load = replace(loader(monkeypatch, Recorded), settings=WorkerSettings.model_validate(changes))
+    load(demo, batch)
+    ways = Recorded.asked.pop("ways")
+    assert (ways[0], len(ways)) == (first, count)
+    assert Recorded.asked == {
+        "device": "auto",
+        "batch": batch,
+        "choices": Path("unused") if measured else None,
+        "gpu_memory_bytes": None,
+    }
+
+
 class Shelf:
     """Bundles by digest, as far as models look at them."""
 
@@ -103,12 +153,15 @@ class Shelf:
 class Case:
     """Models over a shelf; ``loads`` says which were loaded for how many slices, ``trouble`` what a load raises."""
 
-    def __init__(self, home: Path, *names: str, most: int = 2) -> None:
+    def __init__(self, home: Path, *names: str, most: int = 2, patience_seconds: float = 600.0) -> None:
         self.clock = ManualClock()
         self.shelf = Shelf(*names)
         self.notes = ServingNotes(home)
         self.loads: list[tuple[str, int]] = []
         self.trouble: dict[str, BaseException] = {}
+        self.waits_for_the_end = False
+        self.left: list[int] = []
+        self._ended = threading.Event()
         self.models = LoadedModels(
             shelf=self.shelf,  # type: ignore[arg-type]
             load=self._load,
@@ -116,10 +169,18 @@ class Case:
             batch=16,
             most=most,
             clock=self.clock,
+            patience_seconds=patience_seconds,
+            leave=self._leave,
         )
+
+    def _leave(self, status: int) -> None:
+        self.left.append(status)
+        self._ended.set()
 
     def _load(self, bundle: Bundle, batch: int) -> Any:
         self.loads.append((bundle.sha256, batch))
+        if self.waits_for_the_end:
+            assert self._ended.wait(10)
         if bundle.sha256 in self.trouble:
             raise self.trouble[bundle.sha256]
         return SimpleNamespace(predictor=Loaded())
@@ -214,6 +275,13 @@ def test_a_bundle_over_which_a_worker_died_is_left_to_a_job_whose_attempts_are_c
     assert [name for name, _ in case.loads] == ["b"]
     case.models.get("a", 2)
     assert case.state("a") is ServingState.SERVED
+
+
+def test_a_start_that_never_ends_is_ended_and_the_bundle_left_to_a_job(tmp_path: Path) -> None:
+    case = Case(tmp_path, "a", patience_seconds=0.01)
+    case.waits_for_the_end = True
+    case.models.prepare()
+    assert case.left == [Leaving.HUNG]
 
 
 def test_a_lost_device_is_remembered_for_an_hour_across_processes(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 from support.reports import (
@@ -224,6 +224,7 @@ def test_a_series_not_analysed_says_so_for_all_that_decides() -> None:
 SCORES = st.sampled_from([0.0, 0.1, 0.4999, 0.5, 0.7, 1.0])
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.tuples(SCORES, SCORES, SCORES), st.sampled_from([Profile(), GERMAN]))
 def test_what_is_flagged_is_never_told_as_not_flagged(scores: tuple[float, ...], profile: Profile) -> None:
     labels: tuple[LabelFacts, ...] = (HAEMORRHAGE, SUBDURAL, FRACTURE)

@@ -40,6 +40,7 @@ PAIRS = st.lists(st.tuples(st.booleans(), st.integers(0, 20)), min_size=2, max_s
 )
 
 
+@settings(deadline=None)
 @given(PAIRS)
 def test_areas_are_those_of_scikit_learn_with_ties_too(pairs):
     truth, scores = zip(*pairs, strict=True)
@@ -48,6 +49,7 @@ def test_areas_are_those_of_scikit_learn_with_ties_too(pairs):
     assert points(some, average_precision) == pytest.approx(average_precision_score(truth, scores))
 
 
+@settings(deadline=None)
 @given(PAIRS, st.randoms(use_true_random=False))
 def test_order_of_cases_and_any_rising_change_of_scores_leave_every_rank_figure_alone(pairs, random):
     mixed = list(pairs)
@@ -58,6 +60,7 @@ def test_order_of_cases_and_any_rising_change_of_scores_leave_every_rank_figure_
         assert points(some, statistic) == pytest.approx(points(other, statistic))
 
 
+@settings(deadline=None)
 @given(PAIRS)
 def test_swapped_classes_turn_the_area_round(pairs):
     truth, scores = (np.array(one) for one in zip(*pairs, strict=True))

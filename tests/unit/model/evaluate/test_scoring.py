@@ -43,7 +43,7 @@ def bundle_at(folder, *, neighbours=0, version="0.1.0", aggregation="top-3-mean"
     return write_bundle_with_golden(folder, fields, golden_hu(), (0.5, 0.5), files)
 
 
-def prepared_at(folder, series=8, *, prefix="s", labels=LABELS, steps=None):
+def prepared_at(folder, series=8, *, prefix="s", labels=LABELS, steps=None, brain_mm2=None):
     spec = manifest_fields()["preprocessing"]
     if steps:
         spec = spec | {"steps": steps}
@@ -62,6 +62,7 @@ def prepared_at(folder, series=8, *, prefix="s", labels=LABELS, steps=None):
                     names=tuple(f"{prefix}{number}/{row}.png" for row in range(count)),
                     position_mm=np.arange(count) * 5.0,
                     slice_truth=truth,
+                    extra={} if brain_mm2 is None else {"brain_mm2": np.resize(brain_mm2, count)},
                 )
             )
         return writer.finish(clean=True)
@@ -106,6 +107,13 @@ def test_neighbours_come_from_the_same_series(folder, prepared):
     assert scored.scores[rows][0] == pytest.approx(
         Predictor(bundle, "cpu", batch=2).score_tensors([first])[0], abs=1e-6
     )
+
+
+def test_slices_of_generated_heads_with_hardly_any_brain_count_nowhere(folder, bundle):
+    heads = prepared_at(folder / "heads", series=2, brain_mm2=[9000.0, 100.0])
+    scored = score_prepared(bundle, heads, device="cpu")
+    assert np.isfinite(scored.truth[:, 0]).tolist() == [True, False, True, True, False, True, False]
+    assert np.isfinite(scored.series_truth).all()
 
 
 def test_another_preprocessing_is_refused_by_name(folder, bundle):

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.scored import scored_set
 
@@ -23,6 +23,7 @@ def test_the_threshold_lies_halfway_below_the_last_positive_that_must_be_found()
     assert threshold_at_sensitivity(some, 1.0) == 0.15
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.booleans(), st.floats(0, 1, width=32)), min_size=1, max_size=60),
     st.floats(0.05, 1.0),

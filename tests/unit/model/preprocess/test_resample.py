@@ -224,3 +224,10 @@ def test_paths_are_not_needed(header: SliceHeader) -> None:
         replace(one, path=Path("/nowhere")) for one in stack(header, [(0.0, 1.0 * k, 2.0 * k) for k in range(4)])
     ]
     assert planned(headers)[0] is not None
+
+
+def test_resampled_slices_lie_at_the_distances_they_were_made_for(header: SliceHeader) -> None:
+    headers = stack(header, [(0.0, 0.0, z) for z in (0.0, 5.0, 10.0, 20.0, 25.0, 30.0)])
+    resampling, ordered = planned(headers)
+    assert resampling is not None
+    assert resampling.steps_mm(measure(ordered).steps_mm) == pytest.approx([5.0] * 6)
