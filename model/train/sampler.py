@@ -61,15 +61,21 @@ class Sampler:
 
     def ahead(self, steps: int, depth: int = 4) -> Iterator[Batch]:
         """Yield so many batches, drawn in a thread of their own; the same ones as :meth:`draw` gives."""
-        ready: queue.Queue[Batch] = queue.Queue(depth)
+        ready: queue.Queue[Batch | BaseException] = queue.Queue(depth)
 
         def fill() -> None:
-            for _ in range(steps):
-                ready.put(self.draw())
+            try:
+                for _ in range(steps):
+                    ready.put(self.draw())
+            except BaseException as error:  # noqa: BLE001 - raised again where the batches are taken
+                ready.put(error)
 
         threading.Thread(target=fill, name="batches", daemon=True).start()
         for _ in range(steps):
-            yield ready.get()
+            one = ready.get()
+            if isinstance(one, BaseException):
+                raise one
+            yield one
 
 
 def by_label(lesion: Floats, truth: Floats) -> Floats:

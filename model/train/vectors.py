@@ -133,7 +133,9 @@ def drawn(rng: np.random.Generator, given: Sequence[Read], batch: int) -> tuple[
     short, so that a slice on its own, or a few of them, are nothing strange.
     """
     short = rng.random() < SHORT
-    length = int(rng.integers(1, LONGEST_SHORT)) if short else len(given[int(rng.integers(len(given)))].vectors)
+    length = len(given[int(rng.integers(len(given)))].vectors)
+    if short:
+        length = min(length, int(rng.integers(1, LONGEST_SHORT)))
     usable = [one for one in given if length <= len(one.vectors) and (short or len(one.vectors) <= 1.6 * length)]
     vectors, areas = [], []
     for index in rng.integers(len(usable), size=batch):

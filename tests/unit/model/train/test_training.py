@@ -68,7 +68,7 @@ def test_two_trainings_with_one_seed_are_bit_equal(data: Prepared) -> None:
 def test_training_learns_what_is_easy(data: Prepared) -> None:
     settle(1)
     seen: list[tuple[int, float]] = []
-    recipe = replace(TINY, steps=50, sequence_steps=60, sequence_rate=1e-2)
+    recipe = replace(TINY, steps=50, sequence_steps=120, sequence_batch=8, sequence_rate=1e-2)
     encoder = export_encoder(train_encoder(data, recipe, lambda step, loss: seen.append((step, loss)), every=25))
     assert [step for step, _ in seen] == [25, 50]
     assert seen[-1][1] < seen[0][1]
@@ -90,6 +90,13 @@ def test_half_of_a_batch_is_positive_and_batches_drawn_ahead_are_the_same(data: 
     (ahead,) = Sampler(data, 16, 1).ahead(1)
     assert np.array_equal(ahead.tensors, batch.tensors)
     assert np.array_equal(ahead.maps, batch.maps)
+
+
+def test_what_fails_while_batches_are_drawn_ahead_is_raised(data: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = Sampler(data, 16, 1)
+    monkeypatch.setattr(sampler, "draw", lambda: (_ for _ in ()).throw(OSError("the disk is gone")))
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(sampler.ahead(3))
 
 
 def test_a_set_with_one_class_is_refused(tmp_path: Path) -> None:
