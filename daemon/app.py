@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.delivery.plugs import Transport
     from hounsfield.daemon.delivery.proof.reports import ReportDesk
     from hounsfield.daemon.delivery.senders import Senders
+    from hounsfield.daemon.drift.watch import DriftWatch
     from hounsfield.daemon.gates import Gate
     from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.courier import Courier
@@ -257,6 +258,12 @@ class Application:
         from hounsfield.daemon.assembly.silence import SilenceWatch
 
         return SilenceWatch(self.database.series, self.clock)
+
+    def drift_watch(self) -> "DriftWatch":
+        """Build what notices bundles that no longer see what they used to."""
+        from hounsfield.daemon.drift.watch import DriftWatch
+
+        return DriftWatch(self.database.facts, self.settings.drift, self.clock)
 
     def reporter(self) -> "Reporter":
         """Build what writes result objects."""

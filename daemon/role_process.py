@@ -109,10 +109,11 @@ def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Applicati
     application = _build(settings)
     if role is Role.ASSEMBLER:
         assembler, rescuer, retention = application.assembler(), application.rescuer(), application.retention()
-        silence, shelf = application.silence_watch(), application.shelf
+        silence, drift, shelf = application.silence_watch(), application.drift_watch(), application.shelf
 
         def tick() -> bool:
             silence.tick()
+            drift.tick()
             return decide(shelf, assembler) + rescuer.tick() + retention.tick() > 0
 
         repeat(tick, signals.stop, application.database.doorbell(), IDLE_SECONDS)

@@ -140,6 +140,12 @@ def bundled() -> Path:
     return Path(str(resources.files("hounsfield.model"))) / "bundled" / "ich-demo"
 
 
+def manifest_example() -> str:
+    """Return the text of a manifest to start from; without ``[files]``, which is written when a bundle is sealed."""
+    path = resources.files("hounsfield.model") / "bundled" / "manifest-example.toml"
+    return path.read_text(encoding="utf-8")
+
+
 __all__ = [
     "Bundle",
     "BundleError",
@@ -149,6 +155,7 @@ __all__ = [
     "bundled",
     "file_problems",
     "kind_of",
+    "manifest_example",
     "open_bundle",
     "sequence_problems",
     "write_bundle",

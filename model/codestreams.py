@@ -125,7 +125,14 @@ def _decode_rle(frame: bytes, shape: Shape) -> Samples:
 
 
 def _claim_jpeg(frame: bytes) -> Shape:
-    """Frame header (SOF) of JPEG (ITU-T T.81 B.2.2) or JPEG-LS (T.87 C.2.2)."""
+    return _single(*jpeg_claim(frame))
+
+
+def jpeg_claim(frame: bytes) -> tuple[Shape, int]:
+    """Return what the frame header (SOF) of JPEG (ITU-T T.81 B.2.2) or JPEG-LS (T.87 C.2.2) says, and the components.
+
+    Raises CodestreamError.
+    """
     at = 2
     if frame[:2] != b"\xff\xd8":
         raise CodestreamError("the frame is no JPEG codestream")
@@ -136,7 +143,7 @@ def _claim_jpeg(frame: bytes) -> Shape:
             continue
         if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
             bits, rows, columns, components = struct.unpack_from(">BHHB", frame, at + 4)
-            return _single(Shape(rows, columns, bits), components)
+            return Shape(rows, columns, bits), components
         at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
     raise CodestreamError("the JPEG codestream has no frame header")
 

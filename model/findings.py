@@ -95,3 +95,13 @@ class Analysis:
     def flagged(self) -> bool:
         """Whether a finding that decides is at or above its operating point."""
         return any(one.flagged for one in self.findings if one.decides)
+
+    @property
+    def leads(self) -> tuple[Finding, ...]:
+        """What the result is named after: the flagged findings that decide, else the first; none for a rejection."""
+        return tuple(one for one in self.findings if one.decides and one.flagged) or self.findings[:1]
+
+    @property
+    def leading(self) -> Finding | None:
+        """The finding whose score, slices and threshold stand for the result; None for a rejection."""
+        return self.leads[0] if self.leads else None

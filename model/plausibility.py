@@ -74,10 +74,13 @@ def phantom_content(hu_slices: Sequence[_Slice]) -> bool:
     )
 
 
+def looked_at(count: int) -> list[int]:
+    """Return which of ``count`` slices are looked at, ascending."""
+    return sorted({round(k) for k in np.linspace(0.35 * (count - 1), 0.85 * (count - 1), _SAMPLED)}) if count else []
+
+
 def _sample(hu_slices: Sequence[_Slice]) -> list[_Slice]:
-    count = len(hu_slices)
-    chosen = sorted({round(k) for k in np.linspace(0.35 * (count - 1), 0.85 * (count - 1), _SAMPLED)}) if count else []
-    return [np.asarray(hu_slices[k])[::2, ::2] for k in chosen]
+    return [np.asarray(hu_slices[k])[::2, ::2] for k in looked_at(len(hu_slices))]
 
 
 def _soft_inside(hu: _Slice) -> float | None:

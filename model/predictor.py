@@ -40,20 +40,20 @@ class Predictor:
         batch: int = 16,
         *,
         threads: int = 2,
-        execution: Execution = PLAIN,
+        ways: Sequence[Execution] = (PLAIN,),
         choices: Path | None = None,
         gpu_memory_bytes: int | None = None,
     ) -> None:
         """Load the model. ``device`` is "auto", "cpu", "gpu" or "gpu:N"; ``threads`` preprocess.
 
-        With ``choices``, a file, the warm-up measures which execution is the fastest here, or finds it in that file.
+        ``ways`` are the ways to run that are allowed, as far as the device has them. The first one is taken, or with
+        ``choices``, a file, the fastest: the warm-up measures it, or finds it in that file.
         ``gpu_memory_bytes`` caps the memory taken of a GPU. Raises DeviceError for a device that is not there and
         BundleError for a model that does not load.
         """
         if batch < 1 or threads < 1:
             raise ValueError("batch and threads must be at least 1")
         self.bundle = bundle
-        self.execution = execution
         self._batch = batch
         self._threads = threads
         self._choices = None if choices is None else Choices(choices)
@@ -61,6 +61,8 @@ class Predictor:
         self._shape = bundle.manifest.input.shape
         self._columns = [label.index for label in bundle.manifest.output.labels]
         self.engine: Engine = load_engine(bundle, device, gpu_memory_bytes)
+        self._ways = [one for one in ways if one in self.engine.candidates] or [PLAIN]
+        self.execution = self._ways[0]
         self._raw: Run | None = None
         self._width = 0
         self._sequence: SequenceRun | None = None
@@ -73,7 +75,7 @@ class Predictor:
         if batch < 1:
             raise ValueError("batch must be at least 1")
         other = copy.copy(self)
-        other._batch, other._raw, other._sequence, other._choices = batch, None, None, None
+        other._batch, other._raw, other._choices = batch, None, None
         return other
 
     @property
@@ -117,13 +119,13 @@ class Predictor:
         self._check_preprocessing()
         self._raw, self._width = self._started(self.execution)
         if self.bundle.manifest.sequence is not None:
-            self._sequence = self._second(self._width)
+            self._sequence = self._sequence or self._second(self._width)
         elif self._width <= max(self._columns):
             raise BundleError(
                 f"{self.bundle.label}: the model's output has shape {[self._batch, self._width]}, but output.labels "
                 f"needs (slices, at least {max(self._columns) + 1})"
             )
-        if self._choices is not None:
+        if self._choices is not None and len(self._ways) > 1:
             self._choose(self._choices, self._raw)
         return time.perf_counter() - started
 
@@ -261,11 +263,11 @@ class Predictor:
         facts = self.engine.facts()
         key = (self.bundle.sha256, self.engine.device, *(f"{name} {facts[name]}" for name in sorted(facts)))
         key = (*key, f"batch {self._batch}")
-        known = choices.recall(key, self.engine.candidates)
+        known = choices.recall(key, self._ways)
         if known is not None:
             runs = {known: self._agreeing(known)} if known != self.execution else {}
         else:
-            runs = {one: self._agreeing(one) for one in self.engine.candidates if one != self.execution}
+            runs = {one: self._agreeing(one) for one in self._ways if one != self.execution}
         agreeing = {self.execution: plain} | {one: run for one, run in runs.items() if run is not None}
         chosen = known if known in agreeing else None
         if chosen is None:

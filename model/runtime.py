@@ -61,13 +61,13 @@ def choose_device(name: str, gpu_memory_bytes: int | None = None) -> str:
 
 
 def _trouble(tf: Any, place: str) -> str | None:
-    """Compute something on a device; return the kind of error that this raises."""
+    """Compute something on a device; return the kind of error that this raises, or where it was computed instead."""
     try:
         with tf.device(place):
-            (tf.ones((1,)) + 1.0).numpy()
+            there = (tf.ones((1,)) + 1.0).device
     except (RuntimeError, tf.errors.OpError) as error:
         return type(error).__name__
-    return None
+    return None if there.endswith(f"device:{place[1:]}") else f"TensorFlow computes on {there} instead"
 
 
 def _prepare_gpus(tf: Any, gpus: list[Any], memory_bytes: int | None) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.model.bundle import Bundle, write_bundle
-from hounsfield.model.golden import GoldenSlices, golden_bytes, read_golden
+from hounsfield.model.golden import golden_bytes, read_golden
 from hounsfield.model.manifest import Golden
 from hounsfield.model.predictor import Predictor
 
@@ -65,14 +65,23 @@ def write_bundle_with_golden(
     """
     golden = Golden.model_validate(fields.get("golden", {}))
     bundle = write_bundle(folder, fields, files)
+    return write_bundle(folder, fields, {golden.file: golden_of(bundle, hu, spacing_mm, positions_mm)})
+
+
+def golden_of(
+    bundle: Bundle,
+    hu: NDArray[np.int16],
+    spacing_mm: tuple[float, float],
+    positions_mm: Sequence[float] | None = None,
+) -> bytes:
+    """Return the golden file of slices with what the bundle's model answers now, on the CPU.
+
+    Parameters as for :func:`write_bundle_with_golden`.
+    """
     by_model = bundle.manifest.sequence is not None
     if by_model and (positions_mm is None or len(positions_mm) != len(hu)):
         raise ValueError("the golden slices of a sequence bundle need one position (mm) each")
     steps = np.diff(positions_mm) if positions_mm is not None else np.zeros(max(len(hu) - 1, 0))
     scores = Predictor(bundle, "cpu").analyse(hu, [spacing_mm] * len(hu), [float(step) for step in steps])
     of_series = scores.series if by_model else None
-    content = golden_bytes(hu, np.array(spacing_mm), scores.slices, of_series, positions_mm)
-    return write_bundle(folder, fields, {golden.file: content})
-
-
-__all__ = ["GoldenSlices", "SelfTest", "golden_bytes", "read_golden", "selftest", "write_bundle_with_golden"]
+    return golden_bytes(hu, np.array(spacing_mm), scores.slices, of_series, positions_mm)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield.storage import schema
+from hounsfield.storage.analysis_facts import AnalysisFactStore
+from hounsfield.storage.analysis_facts_store import SqlAnalysisFactStore
 from hounsfield.storage.bundle_choice import BundleChoiceStore
 from hounsfield.storage.bundle_choice_store import SqlBundleChoiceStore
 from hounsfield.storage.commitment_store import SqlCommitmentStore
@@ -40,6 +42,7 @@ class Database:
     control: ControlStore
     recalls: RecallStore
     feedback: FeedbackStore
+    facts: AnalysisFactStore
     bundle_choices: BundleChoiceStore
     transactions: Transactions
     file: Path | None
@@ -96,6 +99,7 @@ def stores_over(transactions: Transactions, file: Path | None) -> Database:
         control=SqlControlStore(transactions),
         recalls=SqlRecallStore(transactions),
         feedback=SqlFeedbackStore(transactions),
+        facts=SqlAnalysisFactStore(transactions),
         bundle_choices=SqlBundleChoiceStore(transactions),
         transactions=transactions,
         file=file,

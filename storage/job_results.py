@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from hounsfield.storage.analysis_facts import AnalysisFacts
+from hounsfield.storage.analysis_facts_store import keep_facts
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.events import STAGE_OF_KIND, NewEvent, append_events
 from hounsfield.storage.job_changes import NO_LEASE, JobChange, change_job, lock_claimed, lock_job, retry_later
@@ -27,6 +29,7 @@ def end_infer(
     result: ResultSet,
     deliveries: Sequence[DeliveryRequest],
     timings: dict[str, float],
+    facts: AnalysisFacts | None = None,
 ) -> bool:
     """RUNNING -> COMPLETED or DISCARDED with the result set and its DELIVER jobs; False when the claim is lost."""
     if claim.job.kind is not JobKind.INFER:
@@ -36,6 +39,7 @@ def end_infer(
     if row is None or series_row is None:
         return False
     result_set_id = insert_result(connection, row, result, change.now)
+    keep_facts(connection, row, result.outcome, facts, change.now)
     event = change_job(
         connection,
         row,

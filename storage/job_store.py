@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement
 
 from hounsfield.storage import events, job_changes, job_claims, job_queries, job_results
+from hounsfield.storage.analysis_facts import AnalysisFacts
 from hounsfield.storage.job_changes import JobChange
 from hounsfield.storage.records import (
     Claim,
@@ -67,11 +68,12 @@ class SqlJobStore:
         deliveries: Sequence[DeliveryRequest],
         now: datetime,
         timings: dict[str, float],
+        facts: AnalysisFacts | None = None,
     ) -> bool:
         """RUNNING -> COMPLETED with its result set and DELIVER jobs."""
         change = JobChange(JobAction.COMPLETE, now, result.reason, _summary(result, timings))
         with self._transactions.write() as connection:
-            return job_results.end_infer(connection, claim, change, result, deliveries, timings)
+            return job_results.end_infer(connection, claim, change, result, deliveries, timings, facts)
 
     def discard_infer(
         self,

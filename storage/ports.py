@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from hounsfield.storage.analysis_facts import AnalysisFacts
 from hounsfield.storage.peer_records import Sighting, SightingRecord
 from hounsfield.storage.records import (
     AssociationEnd,
@@ -229,10 +230,12 @@ class JobStore(Protocol):
         deliveries: Sequence[DeliveryRequest],
         now: datetime,
         timings: dict[str, float],
+        facts: AnalysisFacts | None = None,
     ) -> bool:
         """RUNNING -> COMPLETED with its result set and DELIVER jobs; False when the claim is lost.
 
-        A delivery that is withheld makes no job; an event of this job names destination and reason.
+        A delivery that is withheld makes no job; an event of this job names destination and reason. ``facts`` are kept
+        of what was analysed.
         """
 
     def discard_infer(

@@ -359,12 +359,29 @@ analysis_fact = Table(
     Column("bundle", String(255), nullable=False),
     Column("bundle_version", String(255), nullable=False),
     Column("bundle_sha256", Digest, nullable=False),
-    # Key of the scanner: AE title that sent it, and maker and model as the images say.
+    # Key of the scanner: AE title that sent it, and maker, model and station as the images say.
     Column("scanner", String(255), nullable=False),
     Column("outcome", Word, nullable=False),
+    # [label, score] pairs, the deciding label first.
     Column("scores", Json, nullable=False),
     Column("inputs", Json, nullable=False),
-    Index("ix_analysis_fact_scanner", "bundle", "scanner", "at"),
+    # With the job, so that bundles and scanners are counted from the index alone.
+    Index("ix_analysis_fact_pair", "bundle_sha256", "scanner", "at", "job_id"),
+)
+
+# What a bundle on a scanner is compared with, where a person has said so; the newest row of the two counts.
+drift_baseline = Table(
+    "drift_baseline",
+    metadata,
+    _id(),
+    Column("bundle_sha256", Digest, nullable=False),
+    Column("scanner", String(255), nullable=False),
+    # None: the first analyses count again.
+    Column("begins_at", UtcDateTime),
+    Column("ends_at", UtcDateTime),
+    Column("set_at", UtcDateTime, nullable=False),
+    Column("person", String(128), nullable=False, default=""),
+    sqlite_autoincrement=True,
 )
 
 event = Table(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.cli import bundle_changes
+from hounsfield.daemon.cli import bundle_author, bundle_changes
 from hounsfield.daemon.cli.bundles_in_use import InUse, chosen, in_use, manifests_of
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
@@ -28,6 +28,9 @@ app.command("activate")(bundle_changes.activate)
 app.command("rollback")(bundle_changes.rollback)
 app.command("deactivate")(bundle_changes.deactivate)
 app.command("remove")(bundle_changes.remove)
+
+app.command("example")(bundle_author.example)
+app.command("seal")(bundle_author.seal)
 
 Which = Annotated[
     str | None,
@@ -110,7 +113,7 @@ def show(which: Which = None, as_json: JsonOption = False, config: ConfigOption 
     """Show what a bundle says about itself: intended use, limits, scope, labels, origin."""
     from hounsfield.model.bundle import open_bundle
 
-    for folder in _folders(which, config):
+    for folder in folders_of(which, config):
         bundle = open_bundle(folder)
         if as_json:
             manifest = bundle.manifest.model_dump(mode="json", by_alias=True)
@@ -158,7 +161,7 @@ def lint(which: Which = None, as_json: JsonOption = False, config: ConfigOption 
     from hounsfield.model.lint import lint as find_problems
 
     errors = 0
-    for folder in _folders(which, config):
+    for folder in folders_of(which, config):
         problems = find_problems(folder)
         errors += sum(problem.severity is Severity.ERROR for problem in problems)
         for problem in problems:
@@ -179,7 +182,7 @@ def selftest(which: Which = None, as_json: JsonOption = False, config: ConfigOpt
     from hounsfield.daemon.cli.model_probe import ask
 
     failed = []
-    for folder in _folders(which, config):
+    for folder in folders_of(which, config):
         answer = ask("selftest", str(folder))
         passed = bool(answer["passed"])
         if as_json:
@@ -198,7 +201,7 @@ def selftest(which: Which = None, as_json: JsonOption = False, config: ConfigOpt
         )
 
 
-def _folders(which: str | None, config: Path | None) -> list[Path]:
+def folders_of(which: str | None, config: Path | None) -> list[Path]:
     """Return the folder meant by a name or a path, or all in use; raise :class:`NotFound`.
 
     Of a name that is not in use, all installed versions.

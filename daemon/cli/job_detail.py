@@ -10,6 +10,7 @@ from hounsfield.daemon.cli.delivery_views import DELIVERY_COLUMNS, Delivery, del
 from hounsfield.daemon.cli.job_views import job_json, job_more, subject
 from hounsfield.daemon.cli.output import console, local, show_table
 from hounsfield.daemon.cli.retraction_views import retracted_words, retraction_of
+from hounsfield.daemon.cli.score_views import score_lines
 from hounsfield.daemon.cli.tailing import step
 from hounsfield.daemon.cli.verdict_views import evidence_lines, verdict_text
 from hounsfield.daemon.cli.words import number, reason_words, verdict
@@ -138,6 +139,8 @@ def print_detail(detail: JobDetail) -> None:
     for label, value in (*_head(detail.job), *taken_back, *_origin(detail.job)):
         if value:
             screen.print(Text.assemble((f"{label:<{LABEL}}", "bold"), value))
+    for line in [] if detail.result is None else score_lines(detail.result.detail, LABEL):
+        screen.print(line)
     told = detail.result.detail.get("remarks") if detail.result is not None else None
     for remark in told if isinstance(told, list) else []:
         screen.print(Text.assemble((f"{'remark':<{LABEL}}", "bold"), str(remark)))

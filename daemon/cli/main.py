@@ -7,11 +7,14 @@ import typer
 from hounsfield.daemon.cli import (
     bundle,
     config,
+    data,
     database,
     demo,
     destinations,
     doctor,
+    drift,
     echo,
+    evaluate,
     feedback,
     jobs,
     notify,
@@ -24,6 +27,8 @@ from hounsfield.daemon.cli import (
     send,
     series,
     tls,
+    train,
+    tune,
 )
 from hounsfield.daemon.cli.exits import EXIT_CODES_HELP
 from hounsfield.daemon.cli.group import FriendlyGroup
@@ -52,7 +57,12 @@ app.add_typer(peers.app)
 app.add_typer(notify.app)
 app.add_typer(feedback.app)
 app.add_typer(bundle.app)
+app.add_typer(data.app)
+app.command("evaluate")(evaluate.evaluate)
+app.add_typer(drift.app)
 app.command("phantom")(phantom.phantom)
+app.command("train")(train.train)
+app.command("tune")(tune.tune)
 app.add_typer(config.app)
 app.add_typer(database.app)
 app.add_typer(tls.app)

@@ -42,8 +42,13 @@ def _answer(question: str, arguments: list[str]) -> dict[str, Any]:
     from hounsfield.model.bundle import open_bundle
     from hounsfield.model.selftest import selftest
 
-    result = selftest(open_bundle(Path(arguments[0])))
-    return asdict(result)
+    folder = Path(arguments[0])
+    if question == "seal":
+        from hounsfield.model.seal import seal
+
+        sealed = seal(folder, new_golden="--new-golden" in arguments[1:])
+        return asdict(selftest(sealed)) | {"label": sealed.label, "sha256": sealed.sha256}
+    return asdict(selftest(open_bundle(folder)))
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from rich.text import Text
 from hounsfield.daemon.cli.job_detail import LABEL
 from hounsfield.daemon.cli.output import console, local, show_table
 from hounsfield.daemon.cli.retraction_views import retracted_words, retraction_of
+from hounsfield.daemon.cli.score_views import score_lines
 from hounsfield.daemon.cli.words import number, reason_words, verdict
 from hounsfield.storage.recall import ResultFilter, ResultLine
 from hounsfield.storage.records import JobRecord, ObjectDelivery, StoredResultSet
@@ -144,6 +145,8 @@ def print_detail(detail: ResultDetail) -> None:
     for label, value in head:
         if value:
             screen.print(Text.assemble((f"{label:<{LABEL}}", "bold"), value))
+    for scores in score_lines(detail.result.detail, LABEL):
+        screen.print(scores)
     screen.print()
     objects = [(one.role.upper(), one.sop_instance_uid, str(one.size)) for one in detail.result.objects]
     show_table(("object", "SOP Instance UID", "bytes"), objects)

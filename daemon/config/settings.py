@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hounsfield.daemon.config.destinations import Destination, FeedbackSettings, Notifier
+from hounsfield.daemon.config.drift import DriftSettings
 from hounsfield.daemon.config.environment import environment_problems, keys_from_environment
 from hounsfield.daemon.config.origin import Origin
 from hounsfield.daemon.config.problems import explain
@@ -34,6 +35,7 @@ __all__ = [
     "BundleEntry",
     "Destination",
     "DicomSettings",
+    "DriftSettings",
     "FeedbackSettings",
     "LoggingSettings",
     "Notifier",
@@ -73,6 +75,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     bundle: tuple[BundleEntry, ...] = ()
     rule: tuple[Rule, ...] = ()
+    drift: DriftSettings = Field(default_factory=DriftSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     site: SiteSettings = Field(default_factory=SiteSettings)
 

@@ -1,14 +1,11 @@
 """How often readers agree, with how sure that is. Pure."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hounsfield.model.drift.rates import share
 from hounsfield.storage.feedback import Tally
 from hounsfield.storage.states import Outcome
-
-_Z = 1.959963984540054
-"""Quantile of the normal distribution for a two-sided 95 % interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +34,8 @@ class Agreement:
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
     """Return the Wilson score interval of a share (95 %), within 0 and 1; ``trials`` is at least 1."""
-    share = successes / trials
-    scale = 1 + _Z**2 / trials
-    middle = (share + _Z**2 / (2 * trials)) / scale
-    half = _Z / scale * math.sqrt(share * (1 - share) / trials + _Z**2 / (4 * trials**2))
-    # rounding must not keep the ends from 0 and 1
-    low = 0.0 if successes == 0 else max(0.0, middle - half)
-    high = 1.0 if successes == trials else min(1.0, middle + half)
-    return low, high
+    found = share(successes, trials)
+    return found.low, found.high
 
 
 def agreements(tallies: Sequence[Tally]) -> list[Agreement]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from hounsfield.daemon.results.codes import PRESENT
 from hounsfield.model.findings import CodedConcept
 from hounsfield.storage.states import Outcome, Reason, ResultKind
 
@@ -55,6 +56,23 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindingFacts:
+    """What the report says of the series for one label."""
+
+    concept: CodedConcept
+    site: CodedConcept | None
+    presence: CodedConcept | None
+    """CID 240; None where the report leaves it out."""
+    score_text: str
+    """The score as the report writes it, a decimal number; empty where there is none."""
+
+    @property
+    def is_present(self) -> bool:
+        """Whether the report says so: the finding is flagged."""
+        return self.presence is not None and self.presence.value == PRESENT.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFacts:
     """One result, ready to be told. The same facts always give the same message, byte for byte."""
 
@@ -67,8 +85,6 @@ class ResultFacts:
     reason: Reason | None
     reason_words: str
     score: float | None
-    score_text: str
-    """The score as the report writes it, a decimal number; empty where there is none."""
     bundle: str
     bundle_version: str
     study_uid: str
@@ -86,9 +102,8 @@ class ResultFacts:
     """Completeness, remarks and the disclaimer."""
     processing: CodedConcept | None
     """CID 6047."""
-    finding: CodedConcept | None
-    presence: CodedConcept | None
-    """CID 240; None where the report leaves it out."""
+    findings: tuple[FindingFacts, ...]
+    """In the order of the report."""
     patient: Patient
     order: Order
     test: bool = False

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hounsfield.daemon.notifications.facts import NameParts, Patient, ResultFacts
+from hounsfield.daemon.notifications.facts import FindingFacts, NameParts, Patient, ResultFacts
 from hounsfield.model.findings import CodedConcept
 from hounsfield.storage.states import Outcome, ResultKind
 
@@ -24,6 +24,7 @@ NOTICE = "Preliminary automatic result, not for diagnosis."
 _PROCESSING = CodedConcept("111017", "DCM", "CAD Processing and Findings Summary")
 _SUMMARY = CodedConcept("121111", "DCM", "Summary")
 _COMMENT = CodedConcept("121106", "DCM", "Comment")
+_SITE = CodedConcept("363698007", "SCT", "Finding Site")
 _STUDY = CodedConcept("110180", "DCM", "Study Instance UID")
 _SERIES = CodedConcept("112002", "DCM", "Series Instance UID")
 _REPORT = CodedConcept("REPORT", LOCAL_CODES, "SOP Instance UID of the structured report")
@@ -52,6 +53,8 @@ class _Observation:
     """Escaped."""
     flag: str = ""
     units: str = ""
+    group: str = ""
+    """OBX-4: what belongs together where several findings are told."""
 
 
 def oru_r01(facts: ResultFacts, addressing: Addressing) -> bytes:
@@ -149,6 +152,7 @@ def _obx(number: int, one: _Observation, facts: ResultFacts, status: str) -> str
         1: str(number),
         2: one.type,
         3: _coded(one.code),
+        4: one.group,
         5: one.value,
         6: one.units,
         8: one.flag,
@@ -163,19 +167,42 @@ def _observations(facts: ResultFacts) -> list[_Observation]:
     found: list[_Observation] = []
     if facts.processing is not None:
         found.append(_Observation("CWE", _PROCESSING, _coded(facts.processing), flag))
-    # a coded absence is for readers of reports that asked for it, not for a worklist
-    if facts.finding is not None and facts.presence is not None and facts.outcome is not Outcome.NEGATIVE:
-        found.append(_Observation("CWE", facts.finding, _coded(facts.presence), flag))
+    told = _told(facts)
+    for number, one in enumerate(told, start=1):
+        found += _about(one, flag, group=str(number) if len(told) > 1 else "")
     if facts.reason is not None:
         reason = CodedConcept(str(facts.reason), LOCAL_CODES, facts.reason_words)
         found.append(_Observation("CWE", _REASON, _coded(reason)))
-    if facts.score_text:
-        found.append(_Observation("NM", _SCORE, facts.score_text, flag, "1^no units^UCUM"))
+    if not told and facts.score is not None:
+        found += [_score(one, flag) for one in facts.findings[:1]]
     found.append(_Observation("TX", _SUMMARY, _lines(_summary(facts)), flag))
     found.append(_Observation("TX", _COMMENT, _lines(facts.comment or NOTICE)))
     found.append(_Observation("ST", _ALGORITHM, escape(f"{facts.bundle} {facts.bundle_version}")))
     uids = ((_STUDY, facts.study_uid), (_SERIES, facts.series_uid), (_REPORT, facts.report_uid))
     return [*found, *(_Observation("ST", code, uid) for code, uid in uids if uid)]
+
+
+def _told(facts: ResultFacts) -> list[FindingFacts]:
+    """What is flagged, or could not be determined, in the order of the report.
+
+    A coded absence is for readers of reports that asked for it, not for a worklist.
+    """
+    if facts.outcome is Outcome.NEGATIVE:
+        return []
+    return [one for one in facts.findings if one.presence is not None]
+
+
+def _about(one: FindingFacts, flag: str, group: str) -> list[_Observation]:
+    """The finding and its score; its site too among several, since two may have the same code."""
+    assert one.presence is not None
+    found = [_Observation("CWE", one.concept, _coded(one.presence), flag, group=group)]
+    if group and one.site is not None:
+        found.append(_Observation("CWE", _SITE, _coded(one.site), group=group))
+    return [*found, _score(one, flag, group)] if one.score_text else found
+
+
+def _score(one: FindingFacts, flag: str, group: str = "") -> _Observation:
+    return _Observation("NM", _SCORE, one.score_text, flag, "1^no units^UCUM", group)
 
 
 def _lines(text: str) -> str:

@@ -11,9 +11,10 @@ from pydicom.multival import MultiValue
 from pydicom.valuerep import PersonName
 
 from hounsfield.daemon.errors import ResultError
-from hounsfield.daemon.notifications.facts import NameParts, Order, Patient, ResultFacts
+from hounsfield.daemon.notifications.facts import FindingFacts, NameParts, Order, Patient, ResultFacts
 from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.source_attributes import has_value, items, text
+from hounsfield.daemon.results.sr.groups import is_of_series
 from hounsfield.daemon.results.times import parse_offset
 from hounsfield.model.findings import CodedConcept
 from hounsfield.storage.records import JobRecord, ResultObject, StoredResultSet
@@ -41,7 +42,6 @@ def read_facts(path: Path, job: JobRecord, result: StoredResultSet) -> ResultFac
     except (OSError, InvalidDicomError, EOFError) as error:
         raise ResultError("a report cannot be read back", "restore the results folder from a backup") from error
     found = _Tree(report)
-    finding = found.code(codes.FINDING)
     report_uid = text(report, "SOPInstanceUID")
     return ResultFacts(
         message_id=message_id(f"{job.id} {report_uid}"),
@@ -51,7 +51,6 @@ def read_facts(path: Path, job: JobRecord, result: StoredResultSet) -> ResultFac
         reason=result.reason,
         reason_words=REASON_WORDS.get(result.reason, str(result.reason)) if result.reason else "",
         score=result.score,
-        score_text="" if result.score is None else found.number(codes.PROBABILITY),
         bundle=job.bundle or "",
         bundle_version=job.bundle_version or "",
         study_uid=_uid(report, "StudyInstanceUID"),
@@ -63,8 +62,7 @@ def read_facts(path: Path, job: JobRecord, result: StoredResultSet) -> ResultFac
         summary=found.text(codes.SUMMARY),
         comment=found.text(codes.COMMENT),
         processing=found.code(codes.PROCESSING_SUMMARY),
-        finding=finding,
-        presence=None if finding is None else found.code(finding),
+        findings=tuple(_findings(found, with_scores=result.score is not None)),
         patient=_patient(report),
         order=_order(report),
     )
@@ -75,11 +73,28 @@ def message_id(seed: str) -> str:
     return hashlib.sha256(seed.encode()).hexdigest()[:20]
 
 
+def _findings(report: "_Tree", *, with_scores: bool) -> Iterator[FindingFacts]:
+    """Yield what the groups about the whole series say; those of single slices are left out."""
+    for group in report.below(codes.MEASUREMENT_GROUP):
+        concept = group.code(codes.FINDING)
+        if concept is not None and is_of_series(group.text(codes.TRACKING_IDENTIFIER)):
+            yield FindingFacts(
+                concept=concept,
+                site=group.code(codes.FINDING_SITE),
+                presence=group.code(concept),
+                score_text=group.number(codes.PROBABILITY) if with_scores else "",
+            )
+
+
 class _Tree:
-    """The content tree, flat; the first item of a name counts."""
+    """What stands below an item, flat; the first item of a name counts."""
 
     def __init__(self, report: Dataset) -> None:
         self._items = list(_flat(report))
+
+    def below(self, name: CodedConcept) -> Iterator["_Tree"]:
+        """Yield what stands below each container of this name."""
+        return (_Tree(item) for item in self._named(name, "CONTAINER"))
 
     def text(self, name: CodedConcept) -> str:
         for item in self._named(name, "TEXT"):

@@ -11,6 +11,9 @@ The document (fields are only ever added)::
     outcome        "positive", "negative" (not flagged: this excludes nothing) or "not_analysed"
     reason         code why not analysed, else null
     score          number, null where not analysed; no probability unless the bundle is calibrated
+    findings       what the report says of each label of the bundle, in its order: {"code", "scheme", "meaning", "site",
+                   "flagged", "score"}; "flagged" is false where the report does not call it present, which excludes
+                   nothing; "score" is null where not analysed; empty for a retraction
     summary        the result in words
     bundle         {"name", "version"}
     study_instance_uid, series_instance_uid (of the images), report_sop_instance_uid
@@ -32,9 +35,10 @@ from pathlib import Path
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.notifications.answers import Accepted, Answer, NoAnswer, Refused
-from hounsfield.daemon.notifications.facts import NameParts, ResultFacts
+from hounsfield.daemon.notifications.facts import FindingFacts, NameParts, ResultFacts
 from hounsfield.daemon.notifications.http_post import PostFailed, Response, post
 from hounsfield.daemon.results.languages import WORDS
+from hounsfield.storage.states import ResultKind
 
 SCHEMA = "hounsfield.notification/1"
 LONGEST_SECRET = 4096
@@ -87,6 +91,7 @@ def document(facts: ResultFacts, *, include_patient: bool) -> bytes:
         "outcome": str(facts.outcome),
         "reason": None if facts.reason is None else str(facts.reason),
         "score": facts.score,
+        "findings": [] if facts.kind is ResultKind.RETRACTION else [_finding(one) for one in facts.findings],
         "summary": facts.summary,
         "bundle": {"name": facts.bundle, "version": facts.bundle_version},
         "study_instance_uid": facts.study_uid,
@@ -105,6 +110,17 @@ def document(facts: ResultFacts, *, include_patient: bool) -> bytes:
             "accession_number": facts.order.accession_number,
         }
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def _finding(one: FindingFacts) -> dict[str, object]:
+    return {
+        "code": one.concept.value,
+        "scheme": one.concept.scheme,
+        "meaning": one.concept.meaning,
+        "site": None if one.site is None else one.site.meaning,
+        "flagged": one.is_present,
+        "score": float(one.score_text) if one.score_text else None,
+    }
 
 
 def signature(secret: bytes, timestamp: str, body: bytes) -> str:

@@ -4,6 +4,7 @@ A job is about one reconstruction of its series; the images of others are no evi
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,8 @@ class Snapshot:
     """The reconstruction that the job names is not found in the series: then all of the series is here."""
     geometry: SeriesGeometry
     verdict: Verdict
+    calling_ae: str = ""
+    """AE title that sent most of the images."""
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -68,9 +71,11 @@ def open_snapshot(series: SeriesStore, spool: Spool, job: JobRecord) -> Snapshot
     digests: dict[Path, str] = {}
     headers: list[SliceHeader] = []
     unreadable: list[Path] = []
+    senders: Counter[str] = Counter()
     for instance in series.instances(job.series_id, job.revision):
         path = spool.path(instance.digest)
         digests[path] = instance.digest
+        senders[instance.calling_ae] += 1
         try:
             headers.extend(read_slices(path))
         except UnreadableInstance:
@@ -87,6 +92,7 @@ def open_snapshot(series: SeriesStore, spool: Spool, job: JobRecord) -> Snapshot
         ambiguous=part is None and bool(headers),
         geometry=measure(own),
         verdict=verdict or Verdict(completeness=Completeness.SUSPECT),
+        calling_ae=max(sorted(senders), key=lambda name: senders[name], default=""),
     )
 
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.drift.facts import analysis_facts
 from hounsfield.daemon.pipeline.destinations import requests_of
 from hounsfield.daemon.pipeline.evidence import Snapshot, evidence, open_snapshot
 from hounsfield.daemon.pipeline.heatmaps import Seen, explained
@@ -142,7 +143,8 @@ class InferStage:
             result = replace(result, detail={**result.detail, "runtime": served.predictor.runtime_facts()})
         now = self._clock.now()
         requests = requests_of(self._settings, served.bundle.manifest, claim.job, result.outcome, now)
-        return self._jobs.complete_infer(claim, result, requests, now, watch.seconds)
+        facts = analysis_facts(analysis, snapshot, volume)
+        return self._jobs.complete_infer(claim, result, requests, now, watch.seconds, facts)
 
     def _tell(self, claim: Claim, stage: str, seconds: float) -> None:
         self._jobs.record_progress(claim, stage, seconds, self._clock.now())

@@ -94,7 +94,7 @@ class Reporter:
             identity=evidence.identity,
             outcome=outcome,
             reason=reason,
-            score=analysis.finding.score if analysis.finding else None,
+            score=analysis.leading.score if analysis.leading else None,
             device=analysis.device,
             objects=tuple(objects),
             detail=_detail(analysis),
@@ -157,7 +157,7 @@ class _Pages:
 
     def marks(self, profile: Profile) -> tuple[Mark, ...]:
         """Return where the heatmaps of the slices shown are hottest."""
-        return marks_of(self._content(profile.language).slices, self._analysis.finding)
+        return marks_of(self._content(profile.language).slices, self._analysis.leading)
 
     def _content(self, language: Language) -> PageContent:
         words = WORDS[language]
@@ -167,14 +167,18 @@ class _Pages:
 
 
 def _outcome(analysis: Analysis, reason: Reason | None) -> tuple[Outcome, Reason | None]:
-    if analysis.finding is not None:
+    if analysis.findings:
         return (Outcome.POSITIVE if analysis.flagged else Outcome.NEGATIVE), None
     return Outcome.NOT_ANALYSED, reason or Reason(str(analysis.rejection))
 
 
 def _detail(analysis: Analysis) -> dict[str, object]:
+    """What the job log keeps of an analysis; the scores of the slices are those of the first label."""
     detail: dict[str, object] = {"remarks": list(analysis.remarks)}
-    if analysis.finding is not None:
-        detail["threshold"] = analysis.finding.threshold
+    if analysis.finding is not None and analysis.leading is not None:
+        detail["threshold"] = analysis.leading.threshold
+        detail["scores"] = {one.label: round(one.score, 6) for one in analysis.findings}
+        detail["thresholds"] = {one.label: one.threshold for one in analysis.findings}
         detail["slice_scores"] = [round(s.score, 6) for s in analysis.finding.slices]
+        detail["slice_thresholds"] = {one.label: one.slice_threshold for one in analysis.findings}
     return detail

@@ -19,7 +19,7 @@ from hounsfield.daemon.pipeline.bundles import BundleShelf
 from hounsfield.daemon.pipeline.infer_stage import Served
 from hounsfield.daemon.pipeline.serving_notes import ServingNote, ServingNotes, ServingState
 from hounsfield.model.bundle import Bundle
-from hounsfield.model.engines.engine import Execution, Precision
+from hounsfield.model.engines import ways
 from hounsfield.model.errors import DeviceError, DeviceLost, ExplanationError, ModelError, OutOfModelMemory
 from hounsfield.model.explain import Explainer, explainer_for
 from hounsfield.model.predictor import Predictor
@@ -65,8 +65,8 @@ class Loader:
     """Loads, warms and tests one bundle on the worker's device."""
 
     settings: WorkerSettings
-    tuning: Path
-    """Where it is remembered which way a network runs fastest here."""
+    choices: Path
+    """Where it is remembered which way of running a model is the fastest here."""
 
     def __call__(self, bundle: Bundle, batch: int) -> Served:
         """Raises NotServed for a bundle that does not load or drifts, ModelError for a device in trouble."""
@@ -96,18 +96,15 @@ class Loader:
         return Served(bundle, predictor, explainer)
 
     def _predictor(self, bundle: Bundle, batch: int) -> Predictor:
-        measured = (self.settings.precision, self.settings.xla) == ("auto", "auto") and batch == self.settings.batch
+        settings = self.settings
         return Predictor(
             bundle,
-            device=self.settings.device,
+            device=settings.device,
             batch=batch,
-            execution=Execution(
-                precision=Precision.MIXED_FLOAT16 if self.settings.precision == "mixed" else Precision.FLOAT32,
-                xla=self.settings.xla == "on",
-            ),
+            ways=ways(settings.precision, settings.xla),
             # A smaller batch follows on a failure: that is no time to measure, nor memory for it.
-            choices=self.tuning if measured else None,
-            gpu_memory_bytes=self.settings.gpu_memory_bytes or None,
+            choices=self.choices if batch == settings.batch else None,
+            gpu_memory_bytes=settings.gpu_memory_bytes or None,
         )
 
 

@@ -82,10 +82,3 @@ PROCESSING_SUMMARIES: dict[Outcome, CodedConcept] = {
     Outcome.NOT_ANALYSED: _dcm("111245", "No algorithms succeeded; without findings"),
 }
 """CID 6047."""
-
-PRESENCE: dict[Outcome, CodedConcept | None] = {
-    Outcome.POSITIVE: PRESENT,
-    Outcome.NEGATIVE: None,
-    Outcome.NOT_ANALYSED: UNDETERMINED,
-}
-"""CID 240. A negative result says nothing here: 111241 has said it, and no words of ours say "absent"."""

@@ -1,6 +1,6 @@
 """Which images a result names: all of them as evidence, a few of them as key images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pydicom import Dataset
@@ -8,12 +8,12 @@ from pydicom import Dataset
 from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.results.request import ReportRequest
 from hounsfield.daemon.results.source_attributes import text
-from hounsfield.model.findings import SliceScore
+from hounsfield.model.findings import Finding, SliceScore
 
 MOST_SLICES = 10
 """Flagged slices with a measurement group of their own."""
 KEY_IMAGES = 3
-"""Key images where no slice is flagged."""
+"""Key images where no slice is flagged, and images of a finding that does not stand for the result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +48,42 @@ def evidence_of(request: ReportRequest) -> Iterator[tuple[str, str, str, str]]:
 def flagged_images(request: ReportRequest) -> list[KeyImage]:
     """Return the flagged slices of a flagged series, highest score first, at most ten.
 
-    A slice over its threshold in a series that is not flagged gets no group: the report would contradict itself.
+    They are those of the finding that stands for the result. A slice over its threshold in a series that is not
+    flagged gets no group: the report would contradict itself.
     """
-    finding = request.finding
+    finding = request.leading
     if finding is None or not finding.flagged:
         return []
     flagged = [entry for entry in finding.slices if entry.score >= finding.slice_threshold]
-    return _images(request, flagged)[:MOST_SLICES]
+    return _images(request, flagged, MOST_SLICES)
 
 
 def key_images(request: ReportRequest) -> list[KeyImage]:
     """Return the images the report shows: the flagged ones, else those with the highest scores, else the middle one."""
-    finding = request.finding
+    finding = request.leading
     if finding is None:
         return [KeyImage(request.sources[len(request.sources) // 2], None)]
-    return flagged_images(request) or _images(request, finding.slices)[:KEY_IMAGES]
+    return flagged_images(request) or images_of(request, finding)
 
 
-def _images(request: ReportRequest, scores: tuple[SliceScore, ...] | list[SliceScore]) -> list[KeyImage]:
-    by_uid = {text(source, "SOPInstanceUID"): source for source in request.sources}
-    ranked = sorted(scores, key=lambda entry: -entry.score)
+def images_of(request: ReportRequest, finding: Finding) -> list[KeyImage]:
+    """Return the images with the highest scores of one finding."""
+    return _images(request, finding.slices, KEY_IMAGES)
+
+
+def shown_images(request: ReportRequest) -> list[KeyImage]:
+    """Return the key images, then those that the other findings name beside them, each once."""
+    found = key_images(request)
+    for finding in request.analysis.findings:
+        if finding is not request.leading:
+            found += images_of(request, finding)
+    return list({(one.uid, one.frame): one for one in reversed(found)}.values())[::-1]
+
+
+def _images(request: ReportRequest, scores: Sequence[SliceScore], most: int) -> list[KeyImage]:
+    ranked = sorted(scores, key=lambda entry: -entry.score)[:most]
+    wanted = {entry.sop_instance_uid for entry in ranked}
+    by_uid = {uid: source for source in request.sources if (uid := text(source, "SOPInstanceUID")) in wanted}
     try:
         return [KeyImage(by_uid[entry.sop_instance_uid], entry.score, entry.frame) for entry in ranked]
     except KeyError:

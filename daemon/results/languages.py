@@ -36,6 +36,8 @@ class Words:
     """``{value}``."""
     excludes_nothing_sentence: str
     """``{finding}``."""
+    kinds: str
+    """``{kinds}``: labels at or above their thresholds that say more about what is flagged. They deny no other."""
     not_analysed_sentence: str
     """``{finding}``."""
     completeness: str
@@ -68,6 +70,7 @@ _ENGLISH = Words(
     excludes_nothing="does not exclude {finding}",
     threshold="threshold {value}",
     excludes_nothing_sentence="This does not exclude {finding}.",
+    kinds="Pattern like: {kinds}; this excludes no other kind.",
     not_analysed_sentence="The images were not analysed for {finding}.",
     completeness="Series completeness",
     disclaimer=(
@@ -93,6 +96,7 @@ _GERMAN = Words(
     excludes_nothing="schliesst {finding} nicht aus",
     threshold="Schwelle {value}",
     excludes_nothing_sentence="Dies schliesst {finding} nicht aus.",
+    kinds="Muster wie: {kinds}; dies schliesst keine andere Art aus.",
     not_analysed_sentence="Die Bilder wurden nicht auf {finding} analysiert.",
     completeness="Vollstaendigkeit der Serie",
     disclaimer=(

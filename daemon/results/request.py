@@ -36,6 +36,20 @@ class Site(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelFacts:
+    """What a report says about one label of a bundle."""
+
+    name: str
+    """The finding in words: "does not exclude ..."."""
+    short: str
+    """Two or three letters for the Series Description: ``ICH``."""
+    concept: CodedConcept
+    site: CodedConcept
+    decides: bool = True
+    """Whether it alone makes a series FLAGGED."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BundleFacts:
     """What a report says about the model bundle."""
 
@@ -44,20 +58,15 @@ class BundleFacts:
     title: str
     sha256: str
     """Over the manifest, which names the hashes of all its files."""
-    short: str
-    """Two or three letters for the Series Description: ``ICH``."""
     banner: str
     """What must stand wherever a bundle that is not clinical speaks; may be empty for a clinical one."""
     clinical: bool
     calibrated: bool
     """Only then the score may be called a probability."""
-    concept: CodedConcept
-    site: CodedConcept
-    threshold: float
+    labels: tuple[LabelFacts, ...]
+    """In the order of the bundle; at least one."""
     parameters: str
-    """Threshold, hash, aggregation and preprocessing as one line (TID 4019, 111002)."""
-    label: str = "haemorrhage"
-    """The finding in words: "does not exclude ..."."""
+    """Thresholds, hash, aggregation and preprocessing as one line (TID 4019, 111002)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,11 +150,25 @@ class ReportRequest:
             raise ValueError(f"outcome '{self.outcome}' contradicts the analysis")
         if (self.reason is None) == (self.outcome is Outcome.NOT_ANALYSED):
             raise ValueError("a series that was not analysed has a reason, any other has none")
+        if self.analysis.findings and len(self.analysis.findings) != len(self.bundle.labels):
+            raise ValueError("an analysis has a finding for each label of its bundle")
 
     @property
-    def finding(self) -> Finding | None:
-        """The finding, None where the series was not analysed."""
-        return self.analysis.finding
+    def labelled(self) -> tuple[tuple[LabelFacts, Finding], ...]:
+        """Each label with its finding, in the order of the bundle; none where the series was not analysed."""
+        return tuple(zip(self.bundle.labels, self.analysis.findings, strict=False))
+
+    @property
+    def leads(self) -> tuple[LabelFacts, ...]:
+        """The labels the result is named after (``Analysis.leads``); the first where the series was not analysed."""
+        leads = self.analysis.leads
+        named = tuple(label for label, finding in self.labelled if any(finding is one for one in leads))
+        return named or self.bundle.labels[:1]
+
+    @property
+    def leading(self) -> Finding | None:
+        """The finding that stands for the result, None where the series was not analysed."""
+        return self.analysis.leading
 
     def _implied_outcome(self) -> Outcome:
         if self.analysis.finding is None:

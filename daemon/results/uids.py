@@ -19,12 +19,12 @@ def derived_uid(*parts: object) -> str:
     return f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"
 
 
-_LAYOUT: Final = 2
+_LAYOUT: Final = 3
 """Raised with every change of what is written for the same analysis: an older version may have sent the former."""
 
 
 def _result_key(request: ReportRequest) -> list[object]:
-    finding = request.finding
+    findings = request.analysis.findings
     return [
         ["layout", _LAYOUT],
         text(request.sources[0], "SeriesInstanceUID"),
@@ -34,7 +34,7 @@ def _result_key(request: ReportRequest) -> list[object]:
         request.bundle.parameters,
         str(request.outcome),
         None if request.reason is None else str(request.reason),
-        None if finding is None else [finding.threshold, finding.slice_threshold],
+        [[one.threshold, one.slice_threshold] for one in findings],
         str(request.verdict.completeness),
         [reference.sop_instance_uid for reference in request.predecessors],
         *([request.part] if request.part else []),  # two parts may be frames of one instance

@@ -5,10 +5,12 @@ No sentence says absent, negative, normal or clear: a result that is not flagged
 
 import math
 import unicodedata
+from collections.abc import Iterable, Sequence
 
 from hounsfield.daemon.config.descriptions import fill_in
 from hounsfield.daemon.results.languages import WORDS, Words
-from hounsfield.daemon.results.request import BundleFacts, ReportRequest
+from hounsfield.daemon.results.request import BundleFacts, LabelFacts, ReportRequest
+from hounsfield.model.findings import Finding
 from hounsfield.storage.states import Outcome
 
 LONGEST_LO = 64
@@ -52,16 +54,10 @@ def series_description(request: ReportRequest) -> str:
 
 
 def summary(request: ReportRequest) -> str:
-    """Return the result in two or three sentences (121111)."""
-    words, bundle = words_of(request), request.bundle
-    head = _head(request, _score(request, words.probability))
-    if request.finding is None:
-        head = f"{head} - {request.words}. {words.not_analysed_sentence.format(finding=_finding(request))}"
-    else:
-        head = f"{head} ({words.threshold.format(value=f'{request.finding.threshold:g}')})."
-        if request.outcome is Outcome.NEGATIVE:
-            head = f"{head} {words.excludes_nothing_sentence.format(finding=_finding(request))}"
-    parts = (head, _sentence(words.labels.not_for_diagnosis), banner_sentence(bundle, words))
+    """Return the result in a few sentences (121111): every finding that decides, the flagged ones first."""
+    words = words_of(request)
+    said = _not_analysed(request) if request.leading is None else (*_verdicts(request), _kinds(request))
+    parts = (*said, _sentence(words.labels.not_for_diagnosis), banner_sentence(request.bundle, words))
     return plain(" ".join(part for part in parts if part))
 
 
@@ -102,11 +98,11 @@ def _patterned(request: ReportRequest) -> str:
     if not pattern:
         return ""
     words, bundle = words_of(request), request.bundle
-    verdict = _verdict(request)
+    verdict = _verdict(words, request.outcome)
     values = {
-        "finding": bundle.short,
+        "finding": together([label.short for label in request.leads], LONGEST_LO),
         "verdict": verdict,
-        "score": _score(request, words.short_probability),
+        "score": _leading_score(request),
         "reason": request.words,
         "bundle": f"{bundle.name} {bundle.version}",
     }
@@ -116,41 +112,89 @@ def _patterned(request: ReportRequest) -> str:
 
 def _described(request: ReportRequest) -> str:
     words = words_of(request)
-    head = _head(request, _score(request, words.short_probability))
-    tail = {
-        Outcome.POSITIVE: words.not_for_diagnosis,
-        Outcome.NEGATIVE: words.excludes_nothing.format(finding=_finding(request)),
-        Outcome.NOT_ANALYSED: request.words,
+    tails = {
+        Outcome.POSITIVE: (words.not_for_diagnosis,),
+        Outcome.NEGATIVE: (
+            words.excludes_nothing.format(finding=_named(request.leads, words)),
+            words.not_for_diagnosis,
+        ),
+        Outcome.NOT_ANALYSED: (request.words,),
     }[request.outcome]
-    text = plain(f"{head} - {tail}")
-    if len(text) > LONGEST_LO and request.outcome is Outcome.NEGATIVE:
-        text = plain(f"{head} - {words.not_for_diagnosis}")
-    return plain(text, LONGEST_LO)
+    texts = [_whole(request, tail) for tail in tails]
+    return plain(next((text for text in texts if len(text) <= LONGEST_LO), texts[-1]), LONGEST_LO)
 
 
-def _verdict(request: ReportRequest) -> str:
-    labels = words_of(request).labels
-    return {Outcome.POSITIVE: labels.flagged, Outcome.NEGATIVE: labels.not_flagged}.get(
-        request.outcome, labels.not_analysed
-    )
+def _whole(request: ReportRequest, tail: str) -> str:
+    """ "AI ICH: FLAGGED score 0.93 - not for diagnosis"; as many findings are named as there is room for."""
+    words = words_of(request)
+    rest = plain(f"{_verdict(words, request.outcome)} {_leading_score(request)}".rstrip() + f" - {tail}")
+    room = LONGEST_LO - len(f"{words.labels.assistant} : {rest}")
+    return plain(f"{words.labels.assistant} {together([label.short for label in request.leads], room)}: {rest}")
 
 
-def _head(request: ReportRequest, score: str) -> str:
-    """ "AI ICH: FLAGGED score 0.93", or "AI ICH: NOT ANALYSED"."""
-    return f"{words_of(request).labels.assistant} {request.bundle.short}: {_verdict(request)} {score}".rstrip()
+def together(names: Sequence[str], longest: int) -> str:
+    """Return "ICH+FX", or "ICH+1" where that has more than ``longest`` characters."""
+    joined = "+".join(names)
+    return joined if len(joined) <= longest or len(names) < 2 else f"{names[0]}+{len(names) - 1}"
 
 
-def _score(request: ReportRequest, probability: str) -> str:
-    """ "score 0.93"; "probability" only for a calibrated bundle; empty where there is none."""
-    if request.finding is None:
+def _not_analysed(request: ReportRequest) -> tuple[str, ...]:
+    words, labels = words_of(request), request.bundle.labels
+    verdict = _verdict(words, request.outcome)
+    head = f"{words.labels.assistant} {labels[0].short}: {verdict} - {request.words}."
+    asked = [label for label in labels if label.decides]
+    return head, words.not_analysed_sentence.format(finding=_named(asked, words))
+
+
+def _verdicts(request: ReportRequest) -> list[str]:
+    deciding = [(label, finding) for label, finding in request.labelled if finding.decides]
+    return [_verdict_on(request, *one) for one in sorted(deciding, key=lambda one: not one[1].flagged)]
+
+
+def _verdict_on(request: ReportRequest, label: LabelFacts, finding: Finding) -> str:
+    """ "AI ICH: FLAGGED score 0.93 (threshold 0.5)."; below the threshold also that this excludes nothing."""
+    words = words_of(request)
+    verdict = _verdict(words, Outcome.POSITIVE if finding.flagged else Outcome.NEGATIVE)
+    score = _score(request, finding, words.probability)
+    threshold = words.threshold.format(value=f"{finding.threshold:g}")
+    head = f"{words.labels.assistant} {label.short}: {verdict} {score} ({threshold})."
+    if finding.flagged:
+        return head
+    return f"{head} {words.excludes_nothing_sentence.format(finding=_named([label], words))}"
+
+
+def _kinds(request: ReportRequest) -> str:
+    """What the findings that decide nothing say of a flagged series, as far as they reach their thresholds."""
+    if request.outcome is not Outcome.POSITIVE:
         return ""
+    words = words_of(request)
+    kinds = [
+        f"{_named([label], words)} {shown(finding.score, finding.threshold)} (>= {finding.threshold:g})"
+        for label, finding in request.labelled
+        if finding.flagged and not finding.decides
+    ]
+    return words.kinds.format(kinds=", ".join(kinds)) if kinds else ""
+
+
+def _verdict(words: Words, outcome: Outcome) -> str:
+    labels = words.labels
+    return {Outcome.POSITIVE: labels.flagged, Outcome.NEGATIVE: labels.not_flagged}.get(outcome, labels.not_analysed)
+
+
+def _leading_score(request: ReportRequest) -> str:
+    """The score in few letters; empty where there is none."""
+    finding = request.leading
+    return "" if finding is None else _score(request, finding, words_of(request).short_probability)
+
+
+def _score(request: ReportRequest, finding: Finding, probability: str) -> str:
+    """ "score 0.93"; "probability" only for a calibrated bundle."""
     word = probability if request.bundle.calibrated else words_of(request).score
-    return f"{word} {shown(request.finding.score, request.finding.threshold)}"
+    return f"{word} {shown(finding.score, finding.threshold)}"
 
 
-def _finding(request: ReportRequest) -> str:
-    bundle = request.bundle
-    return bundle.label if words_of(request).names_finding_by_label else bundle.short
+def _named(labels: Iterable[LabelFacts], words: Words) -> str:
+    return ", ".join(label.name if words.names_finding_by_label else label.short for label in labels)
 
 
 def _remarks(request: ReportRequest) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,13 @@ class Execution:
 
 
 PLAIN = Execution()
+
+
+def ways(precision: Literal["auto", "float32", "mixed"], xla: Literal["auto", "on", "off"]) -> tuple[Execution, ...]:
+    """Return the ways to run that a configuration leaves open, the one to begin with first."""
+    precisions = {"float32": (Precision.FLOAT32,), "mixed": (Precision.MIXED_FLOAT16,), "auto": tuple(Precision)}
+    compiled = {"off": (False,), "on": (True,), "auto": (False, True)}
+    return tuple(Execution(precision=one, xla=other) for one in precisions[precision] for other in compiled[xla])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,10 @@ import re
 
 _FULL = re.compile(r"CUDA_ERROR_OUT_OF_MEMORY|CUDNN_STATUS_ALLOC_FAILED|CUBLAS_STATUS_ALLOC_FAILED|out of memory", re.I)
 _GONE = re.compile(r"cuda|cudnn|cublas|\bgpu\b|\bdriver\b|device (?:lost|unavailable)", re.I)
-_GONE_CLASSES = frozenset({"InternalError", "UnavailableError", "AbortedError", "UnknownError", "RuntimeException"})
+_GONE_CLASSES = frozenset(
+    {"InternalError", "UnavailableError", "AbortedError", "UnknownError"}  # TensorFlow
+    | {"Fail", "EPFail", "RuntimeException", "DeviceReset"}  # ONNX Runtime
+)
 
 
 def gpu_is_full(message: str) -> bool:

@@ -18,7 +18,7 @@ def in_mixed_precision(model: Any) -> Any:
     copy = type(model).from_config(config)
     copy.set_weights(model.get_weights())
     outputs = [keras.ops.cast(one, "float32") for one in copy.outputs]
-    return keras.Model(copy.inputs, outputs[0] if len(outputs) == 1 else outputs)
+    return keras.Model(copy.input, outputs[0] if len(outputs) == 1 else outputs)
 
 
 def _with_policy(node: Any, kept: set[str]) -> Any:

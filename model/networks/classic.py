@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from hounsfield.model.networks.layers import FEATURES, score_layer
+
 if TYPE_CHECKING:
     from hounsfield.model.networks.registry import NetworkSpec
 
@@ -16,5 +18,5 @@ def build_classic(spec: "NetworkSpec") -> Any:
     image = x = keras.Input(spec.shape, name="image")
     for filters in FILTERS:
         x = layers.MaxPooling2D()(layers.Conv2D(filters, 3, activation="relu", padding="same")(x))
-    x = layers.Dropout(0.5)(layers.Dense(128, activation="relu", name="features")(layers.Flatten()(x)))
-    return keras.Model(image, layers.Dense(spec.labels, activation="sigmoid", name="score")(x), name="classic")
+    features = layers.Dense(128, activation="relu", name=FEATURES)(layers.Flatten()(x))
+    return keras.Model(image, score_layer(spec)(layers.Dropout(spec.dropout)(features)), name="classic")

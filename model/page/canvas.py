@@ -23,6 +23,7 @@ class Written:
     x: int
     baseline: int
     size: int
+    weight: int
 
 
 class Canvas:
@@ -59,7 +60,7 @@ class Canvas:
         if align != "left":
             width = self.measure(shown, size, weight)
             x -= width if align == "right" else width // 2
-        self.written.append(Written(shown, x, baseline, size))
+        self.written.append(Written(shown, x, baseline, size, weight))
         if halo:
             for across, down in ((-1, -1), (-1, 1), (1, -1), (1, 1), (-2, 0), (2, 0), (0, -2), (0, 2)):
                 cv2.putText(self.pixels, shown, (x + across, baseline + down), (0, 0, 0), self._font, size, weight)

@@ -26,6 +26,16 @@ class PageSlice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FurtherScore:
+    """The series score of another label, such as a kind of the finding."""
+
+    name: str
+    """As the bundle calls it."""
+    score: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageContent:
     """One analysis as it is shown to a reader."""
 
@@ -46,6 +56,8 @@ class PageContent:
     """One per slice, in volume order (feet to head)."""
     slices: tuple[PageSlice, ...]
     """At most four."""
+    further: tuple[FurtherScore, ...] = ()
+    """Of a flagged series, in the order of the bundle; empty: there are no other labels."""
     bundle: str
     """Name and version."""
     completeness: str

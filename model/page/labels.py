@@ -46,6 +46,11 @@ class PageLabels:
     last_slice: str
     """``{count}``."""
     strip_legend: str
+    further_scores: str
+    """Heading over the scores of other labels."""
+    further_excludes_nothing: str
+    """Beside it: what a score below its threshold, which is a tick, does not mean."""
+    more_scores: str
     about_input: str
     series_completeness: str
     """``{completeness}``, a coded word of the job log."""
@@ -88,6 +93,9 @@ ENGLISH = PageLabels(
     first_slice="1, feet",
     last_slice="head, {count}",
     strip_legend="dots: slices shown above, dashes: slice threshold",
+    further_scores="Further scores",
+    further_excludes_nothing="below a tick excludes nothing",
+    more_scores="More scores stand in the structured report.",
     about_input="About the input",
     series_completeness="Series {completeness}",
     no_remarks="No remarks.",
@@ -119,10 +127,13 @@ GERMAN = PageLabels(
     legend_low="wenig",
     legend_high="viel",
     score_of_every_slice="{score_word} jeder Schicht",
-    slices_at_or_above="{flagged} von {count} Schichten bei oder ueber {limit}",
+    slices_at_or_above="{flagged} von {count} Schichten ab {limit}",
     first_slice="1, Fuesse",
     last_slice="Kopf, {count}",
     strip_legend="Punkte: oben gezeigte Schichten, Striche: Schwelle der Schichten",
+    further_scores="Weitere Werte",
+    further_excludes_nothing="unter dem Strich schliesst nichts aus",
+    more_scores="Weitere Werte stehen im strukturierten Bericht.",
     about_input="Zur Eingabe",
     series_completeness="Serie {completeness}",
     no_remarks="Keine Bemerkungen.",

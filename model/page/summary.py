@@ -8,16 +8,16 @@ from typing import Final
 from hounsfield.model.page.canvas import BOLD, SEMIBOLD, Canvas
 from hounsfield.model.page.choice import SHOWN
 from hounsfield.model.page.content import PageContent
+from hounsfield.model.page.scores import HEIGHT as PANEL_HEIGHT
+from hounsfield.model.page.scores import draw_further, draw_strip
 from hounsfield.model.page.sheet import Sheet
 from hounsfield.model.page.slices import BETWEEN, Tile, common_box, draw_legend, draw_pair, draw_plain
 from hounsfield.model.page.style import (
     AMBER,
     BACKGROUND,
-    BAR,
     BLUE_GREY,
     MUTED,
     ON_AMBER,
-    PANEL,
     RULE,
     TEXT,
     VIOLET,
@@ -34,6 +34,8 @@ _MARGIN: Final = 28
 _INNER: Final = WIDTH - 2 * _MARGIN
 _BETWEEN_PAIRS: Final = 16
 _TILE: Final = (_INNER - _BETWEEN_PAIRS - 2 * BETWEEN) // 4
+_STRIP: Final = 560
+"""Width of the scores of all slices where others stand beside them."""
 _FOOTER: Final = 46
 _LINE: Final = 21
 """Of a remark."""
@@ -84,9 +86,9 @@ def _verdict(canvas: Canvas, content: PageContent, y: int) -> int:
     return y + height
 
 
-def _heading(canvas: Canvas, left: str, right: str, y: int) -> int:
-    canvas.text(left, _MARGIN, y + 16, 18, TEXT, weight=SEMIBOLD)
-    canvas.text(right, WIDTH - _MARGIN, y + 16, 15, MUTED, align="right")
+def _heading(canvas: Canvas, left: str, right: str, y: int, x: int = _MARGIN, width: int = _INNER) -> int:
+    canvas.text(left, x, y + 16, 18, TEXT, weight=SEMIBOLD)
+    canvas.text(right, x + width, y + 16, 15, MUTED, align="right")
     return y + 27
 
 
@@ -109,35 +111,23 @@ def _slices(canvas: Canvas, content: PageContent, y: int, tiles: list[Tile]) -> 
 
 
 def _scores(canvas: Canvas, content: PageContent, y: int) -> int:
-    scores, limit, labels = content.slice_scores, content.slice_threshold, content.labels
-    over = sum(is_flagged(content, score) for score in scores)
+    """Draw the scores of all slices; those of the other labels stand beside them where there are any."""
+    limit, labels = content.slice_threshold, content.labels
+    over = sum(is_flagged(content, score) for score in content.slice_scores)
     reached = ""
     if limit is not None:
-        reached = labels.slices_at_or_above.format(flagged=over, count=len(scores), limit=f"{limit:.2f}")
-    y = _heading(canvas, labels.score_of_every_slice.format(score_word=content.score_word), reached, y)
-    height, left, width = 90, _MARGIN + 42, _INNER - 42 - 14
-    canvas.box(_MARGIN, y, _INNER, height + 42, PANEL, 8)
-    top = y + 12
-    for value in (0.0, 0.5, 1.0):
-        level = top + round((1 - value) * height)
-        canvas.line(left, level, left + width, level, RULE)
-        canvas.text(f"{value:g}", left - 10, level + 5, 14, MUTED, align="right")
-    shown = {one.number for one in content.slices[:SHOWN] if one.score is not None}
-    for k, score in enumerate(scores):
-        start, end = left + k * width // len(scores), left + (k + 1) * width // len(scores)
-        inset = 2 if end - start > 7 else 0
-        tall = max(round(min(max(score, 0.0), 1.0) * height), 2)
-        colour = AMBER if is_flagged(content, score) else BAR
-        canvas.box(start + inset, top + height - tall, max(end - start - 2 * inset, 1), tall, colour)
-        if k + 1 in shown:
-            canvas.dot((start + end) // 2, top + height + 6, 3, TEXT)
-    if limit is not None:
-        canvas.dashes(left, left + width, top + round((1 - limit) * height), TEXT)
-    base = top + height + 23
-    canvas.text(labels.first_slice, left, base, 14, MUTED)
-    canvas.text(labels.strip_legend, left + width // 2, base, 14, MUTED, align="centre")
-    canvas.text(labels.last_slice.format(count=len(scores)), left + width, base, 14, MUTED, align="right")
-    return y + height + 42
+        reached = labels.slices_at_or_above.format(flagged=over, count=len(content.slice_scores), limit=f"{limit:.2f}")
+    heading = labels.score_of_every_slice.format(score_word=content.score_word)
+    if not content.further:
+        below = _heading(canvas, heading, reached, y)
+        draw_strip(canvas, content, _MARGIN, below, _INNER)
+        return below + PANEL_HEIGHT
+    x, width = _MARGIN + _STRIP + _BETWEEN_PAIRS, _INNER - _STRIP - _BETWEEN_PAIRS
+    below = _heading(canvas, heading, reached, y, width=_STRIP)
+    draw_strip(canvas, content, _MARGIN, below, _STRIP)
+    _heading(canvas, labels.further_scores, labels.further_excludes_nothing, y, x, width)
+    draw_further(canvas, content, x, below, width)
+    return below + PANEL_HEIGHT
 
 
 def _remarks(canvas: Canvas, content: PageContent, y: int, bottom: int) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from hounsfield.model.phantom.cranium import Space
 from hounsfield.model.phantom.field import Region, Volume, ellipsoid, grow_in_plane, tube
+from hounsfield.model.phantom.gyri import folded
 from hounsfield.model.phantom.head import Grid
 
 DEEP_GREY = (  # caudate head, lentiform nucleus, thalamus: centre, radii, HU below the cortex
@@ -43,7 +44,8 @@ def draw_brain(
     finding is drawn."""
     atrophy = float(rng.beta(1.3, 1.6))
     pit = rng.uniform(3.2, 4.6)
-    fold = grid.noise(rng, 5, pit, pit)
+    more = rng.spawn(1)[0]
+    fold = folded(more, space, grid.noise(rng, 5, pit, pit), pit)
     grey = rng.uniform(35, 41)
     tight = np.where(space.x < 0, np.float32(1 - 0.9 * swelling[0]), np.float32(1 - 0.9 * swelling[1]))
     below = (space.ridge > -4) & (space.z < -8 + 10 * np.exp(-((space.ax / 28) ** 2))) & (space.y > 8)
@@ -101,7 +103,7 @@ def _ventricles(rng: np.random.Generator, space: Space, atrophy: float) -> Regio
     """Return the ventricles, of one size per head, or a little different on each side."""
     ax, y, z = space.ax, space.y, space.z
     big = float(np.exp(rng.normal(-0.05, 0.32))) + 0.55 * atrophy
-    sides = ax if rng.random() < 0.4 else np.where(space.x < 0, ax * np.float32(rng.uniform(0.88, 1.12)), ax)
+    sides = ax if rng.random() < 0.4 else np.where(space.x < 0, ax * np.float32(rng.uniform(0.8, 1.25)), ax)
     point = (sides, y, z)
     inside = tube(point, (6.5, -24, 8), (5.5, -4, 17), 3.4 * big, 3.2 * big)  # frontal horn
     inside |= tube(point, (6, -6, 18), (13, 18, 21), 3.2 * big, 3.8 * big)  # body

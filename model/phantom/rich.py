@@ -2,12 +2,17 @@
 
 import numpy as np
 
+from hounsfield.model.phantom.artefacts import moved
 from hounsfield.model.phantom.brain import draw_brain
 from hounsfield.model.phantom.cranium import Build, draw_outside, enclose
+from hounsfield.model.phantom.face import draw_face
 from hounsfield.model.phantom.head import Difficulty, Grid, Phantom, Scan, Subtype
 from hounsfield.model.phantom.lesions import Lesion, paint, plan, push
+from hounsfield.model.phantom.mimics import draw_mimics
 from hounsfield.model.phantom.scanner import acquire
 
+MOVES = 0.3
+"""Of all heads, times the difficulty's artefacts."""
 MIDDLE_MM = 22.0
 """A short stack lies around this height, where the brain is widest; a long one starts at the vertex."""
 
@@ -29,12 +34,16 @@ def draw_rich(
     lesions = _plans(rng, build, lesion, chosen)
     space, swelling = push(space, build, lesions)
     brain = draw_brain(rng, grid, space, swelling, chosen.mimics)
+    finer, damage = rng.spawn(2)
+    draw_mimics(finer, grid, space, brain, chosen.mimics)
     label = np.zeros(grid.shape, np.uint8)
     for one in lesions:
         label[paint(rng, grid, space, brain, one, chosen)] = one.kind.code
     hu = draw_outside(rng, grid, build, space, brain.hu)
-    picture = acquire(rng, grid, space, hu, chosen.mimics)
-    return Phantom(hu=picture, label=label, brain=space.brain, spacing_mm=grid.spacing_mm)
+    draw_face(finer, grid, space, hu)
+    picture = acquire(rng, grid, space, hu, chosen)
+    phantom = Phantom(hu=picture, label=label, brain=space.brain, spacing_mm=grid.spacing_mm)
+    return moved(damage, phantom) if damage.random() < MOVES * chosen.artefacts else phantom
 
 
 def _plans(rng: np.random.Generator, build: Build, kind: Subtype | None, difficulty: Difficulty) -> list[Lesion]:

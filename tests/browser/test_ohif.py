@@ -10,9 +10,11 @@ from pydicom import dcmread
 from support.bench import LOOPBACK_PACS, Bench
 from support.ohif import Viewer, viewing
 from support.peers import orthanc
+from support.reports import six_labels
 from support.waiting import wait_until
 
 from hounsfield.daemon.results.profile import profile_of
+from hounsfield.daemon.results.registry import build
 from hounsfield.model.page.style import AMBER, VIOLET
 from hounsfield.model.phantom.series import PhantomSpec, write_series
 
@@ -22,7 +24,7 @@ SPECS = {
     "not analysed": PhantomSpec(seed=103, drop=(9, 10, 11)),
 }
 CT, REPORT, CAPTURE = 2, 9001, 9002
-COLOURS = {"flagged": AMBER, "not analysed": VIOLET}
+COLOURS = {"flagged": AMBER, "six labels": AMBER, "not analysed": VIOLET}
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,19 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Study]:
         bench.settle()
         assert worker.work_one()
         found[name] = Study(str(dcmread(images[0]).StudyInstanceUID), images, _results(bench))
+    found["six labels"] = _six_labels(folder, found["flagged"])
     return found
+
+
+def _six_labels(folder: Path, study: Study) -> Study:
+    """The same images with what a bundle of six labels says of them."""
+    sources = tuple(dcmread(path, stop_before_pixels=True) for path in study.images)
+    page = np.full((400, 400, 3), AMBER, np.uint8)
+    files = []
+    for built in build(six_labels(sources=sources, pages=(page,)), ("sr", "sc")):
+        files.append(folder / f"six-labels-{built.role}.dcm")
+        files[-1].write_bytes(built.content)
+    return Study(study.uid, study.images, {"measurement-report": files})
 
 
 def _results(bench: Bench) -> dict[str, list[Path]]:
@@ -66,11 +80,12 @@ def _results(bench: Bench) -> dict[str, list[Path]]:
     [
         # images with what was measured on them
         ("flagged", "measurement-report", "Probability: "),
+        ("six labels", "measurement-report", "Probability: "),
         ("not analysed", "measurement-report", ": Brain"),
         # the whole report as text
         ("flagged", "ct-report", "CAD Processing and Findings Summary"),
     ],
-    ids=["flagged", "not analysed", "flagged, other title"],
+    ids=["flagged", "six labels", "not analysed", "flagged, other title"],
 )
 def test_the_viewer_opens_the_study_with_its_results_and_none_of_them_breaks_it(
     studies: dict[str, Study], verdict: str, title: str, shown: str, tmp_path: Path
@@ -86,7 +101,7 @@ def test_the_viewer_opens_the_study_with_its_results_and_none_of_them_breaks_it(
             viewer.keep(pictures / f"{name}-ct.png")
             wait_until(lambda: len(viewer.listed()) == 3, 60)
             listed = {entry.split()[0]: entry for entry in viewer.listed()}
-            said = "AI ICH: FLAGGED score" if verdict == "flagged" else "AI ICH: NOT ANALYSED"
+            said = "AI ICH: NOT ANALYSED" if verdict == "not analysed" else "AI ICH: FLAGGED score"
             assert set(listed) == {"CT", "OT", "SR"}
             assert said in listed["OT"]
             assert said in listed["SR"]

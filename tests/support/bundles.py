@@ -77,3 +77,14 @@ def keras_archive(*layers: dict[str, Any], **members: bytes) -> bytes:
 def layer(class_name: str, module: str | None = "keras.layers", **more: Any) -> dict[str, Any]:
     """Return one layer as Keras serialises it."""
     return {"module": module, "class_name": class_name, "config": {}, "registered_name": None, **more}
+
+
+def sequence_fields(labels: int = 1, step_mm: tuple[float, float] = (4.0, 6.0)) -> dict[str, Any]:
+    """Return the manifest of a bundle whose second network reads the series; without ``files`` as well."""
+    fields = manifest_fields()
+    (label,) = fields["output"]["labels"]
+    more = [{**label, "name": f"kind-{k}", "index": k, "decides": False} for k in range(1, labels)]
+    fields["input"]["context"] = "series"
+    fields["sequence"] = {"step_mm": list(step_mm)}
+    fields["output"] = {"aggregation": "model", "labels": [label, *more]}
+    return fields

@@ -137,7 +137,12 @@ def _flagged(database: Database) -> tuple[int, int, str]:
         score=0.93,
         device="/device:CPU:0",
         objects=(ResultObject(role="sr", sop_class_uid=SR, sop_instance_uid=report_uid, sha256="c" * 64, size=5000),),
-        detail={"threshold": 0.5, "runtime": {"tensorflow": "2.21.0", "precision": "float32"}},
+        detail={
+            "threshold": 0.5,
+            "scores": {"haemorrhage": 0.93, "subdural": 0.2},
+            "thresholds": {"haemorrhage": 0.5, "subdural": 0.61},
+            "runtime": {"tensorflow": "2.21.0", "precision": "float32"},
+        },
     )
     request = DeliveryRequest(destination="pacs", give_up_at=at(7 * 86400))
     timings = {"preprocess": 0.25, "infer": 0.5, "report": 0.1}

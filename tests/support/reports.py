@@ -1,7 +1,7 @@
 """Requests for reports: a small valid CT series in memory and what an analysis could have said about it."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from support.ct_factory import enhanced
 
-from hounsfield.daemon.results.request import BundleFacts, ReportRequest
+from hounsfield.daemon.results.request import BundleFacts, LabelFacts, ReportRequest
 from hounsfield.model.findings import Analysis, CodedConcept, Finding, Rejection, SliceScore
 from hounsfield.storage.records import Verdict
 from hounsfield.storage.states import REASON_WORDS, Completeness, Outcome, Reason
@@ -32,19 +32,45 @@ class Site:
     timezone: str = "Europe/Berlin"
 
 
+HAEMORRHAGE = LabelFacts(
+    name="haemorrhage",
+    short="ICH",
+    concept=CodedConcept("1386000", "SCT", "Intracranial hemorrhage"),
+    site=CodedConcept("12738006", "SCT", "Brain"),
+)
+SUBTYPES = tuple(
+    LabelFacts(name=name, short=short, concept=concept, site=site, decides=False)
+    for name, short, concept, site in (
+        ("epidural", "EDH", CodedConcept("82999001", "SCT", "Epidural hemorrhage"), HAEMORRHAGE.site),
+        ("intraparenchymal", "IPH", CodedConcept("274100004", "SCT", "Cerebral hemorrhage"), HAEMORRHAGE.site),
+        (
+            "intraventricular",
+            "IVH",
+            CodedConcept("50960005", "SCT", "Hemorrhage"),
+            CodedConcept("35764002", "SCT", "Brain ventricle"),
+        ),
+        ("subarachnoid", "SAH", CodedConcept("21454007", "SCT", "Subarachnoid hemorrhage"), HAEMORRHAGE.site),
+        ("subdural", "SDH", CodedConcept("35486000", "SCT", "Subdural hemorrhage"), HAEMORRHAGE.site),
+    )
+)
+FRACTURE = LabelFacts(
+    name="fracture",
+    short="FX",
+    concept=CodedConcept("71642004", "SCT", "Fracture of skull"),
+    site=CodedConcept("89546000", "SCT", "Skull"),
+)
+
+
 def facts(**changes: Any) -> BundleFacts:
     values: dict[str, Any] = {
         "name": "ich-demo",
         "version": "1.0.0",
         "title": "Synthetic-trained haemorrhage demonstration",
         "sha256": "ab" * 32,
-        "short": "ICH",
         "banner": BANNER,
         "clinical": False,
         "calibrated": False,
-        "concept": CodedConcept("1386000", "SCT", "Intracranial hemorrhage"),
-        "site": CodedConcept("12738006", "SCT", "Brain"),
-        "threshold": 0.5,
+        "labels": (HAEMORRHAGE,),
         "parameters": f"threshold 0.5; model sha256 {'ab' * 32}; aggregation top-3-mean; preprocessing strip-1",
     }
     return BundleFacts(**{**values, **changes})
@@ -117,10 +143,16 @@ def of_frames(scores: Sequence[float], source: Dataset, score: float) -> Analysi
     return Analysis(findings=(replace(found, slices=slices),), device="/CPU:0")
 
 
-def finding(scores: Sequence[float], sources: Sequence[Dataset], score: float, threshold: float = 0.5) -> Finding:
+def finding(
+    scores: Sequence[float],
+    sources: Sequence[Dataset],
+    score: float,
+    threshold: float = 0.5,
+    label: LabelFacts = HAEMORRHAGE,
+) -> Finding:
     return Finding(
-        label="haemorrhage",
-        concept=CodedConcept("1386000", "SCT", "Intracranial hemorrhage"),
+        label=label.name,
+        concept=label.concept,
         score=score,
         threshold=threshold,
         slices=tuple(
@@ -128,7 +160,30 @@ def finding(scores: Sequence[float], sources: Sequence[Dataset], score: float, t
             for source, value in zip(sources, scores, strict=True)
         ),
         slice_threshold=threshold,
+        decides=label.decides,
     )
+
+
+def of_labels(answers: Mapping[LabelFacts, tuple[float, float]], **changes: Any) -> ReportRequest:
+    """Return a request of a bundle with these labels, each with its series score and its threshold.
+
+    The slices of each label have their highest score in another place.
+    """
+    images = changes.setdefault("sources", series(8))
+    findings = []
+    for place, (label, (score, threshold)) in enumerate(answers.items()):
+        scores = [score * max(0.0, 1 - abs(k - 2 - place) / 10) for k in range(len(images))]
+        findings.append(finding(scores, images, score, threshold, label))
+    analysis = Analysis(findings=tuple(findings), device="/CPU:0")
+    values = {"bundle": facts(labels=tuple(answers)), "analysis": analysis} | changes
+    return request(Outcome.POSITIVE if analysis.flagged else Outcome.NEGATIVE, **values)
+
+
+def six_labels(score: float = 0.93, **changes: Any) -> ReportRequest:
+    """Return a request like those of the demonstration bundle: subdural and subarachnoid reach their thresholds."""
+    kinds = {"epidural": 0.05, "intraparenchymal": 0.31, "subarachnoid": 0.64, "subdural": 0.88}
+    answers = {HAEMORRHAGE: (score, 0.5)} | {label: (kinds.get(label.name, 0.1), 0.61) for label in SUBTYPES}
+    return of_labels(answers, **changes)
 
 
 def page() -> np.ndarray:

@@ -3,7 +3,7 @@
 from pydicom import Dataset
 
 from hounsfield.daemon.results import codes
-from hounsfield.daemon.results.evidence import key_images
+from hounsfield.daemon.results.evidence import shown_images
 from hounsfield.daemon.results.ko import KEY_OBJECT_SELECTION
 from hounsfield.daemon.results.pr import PRESENTATION_STATE
 from hounsfield.daemon.results.request import ObjectReference, ReportRequest
@@ -58,7 +58,7 @@ def source_procedure(request: ReportRequest) -> Dataset | None:
 
 
 def _image_library(request: ReportRequest, companions: tuple[ObjectReference, ...]) -> list[Dataset]:
-    """TID 1600: the key images, and our own companions in a group of their own."""
+    """TID 1600: the images that groups name, and our own companions in a group of their own."""
     first = request.sources[0]
     group = [code(HAS_ACQ_CONTEXT, codes.MODALITY, codes.COMPUTED_TOMOGRAPHY)]
     if frame := text(first, "FrameOfReferenceUID"):
@@ -67,7 +67,7 @@ def _image_library(request: ReportRequest, companions: tuple[ObjectReference, ..
         size = number(first, keyword)
         if size is not None:
             group.append(num(HAS_ACQ_CONTEXT, name, str(size), codes.PIXELS))
-    for key in key_images(request):
+    for key in shown_images(request):
         group.append(image(CONTAINS, codes.SOURCE, text(key.source, "SOPClassUID"), key.uid, key.frame))
     groups = [container(CONTAINS, codes.IMAGE_LIBRARY_GROUP, group)]
     if companions:

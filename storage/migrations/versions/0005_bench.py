@@ -41,9 +41,21 @@ def upgrade() -> None:
         sa.Column("scores", Json, nullable=False),
         sa.Column("inputs", Json, nullable=False),
     )
-    op.create_index("ix_analysis_fact_scanner", "analysis_fact", ["bundle", "scanner", "at"])
+    op.create_index("ix_analysis_fact_pair", "analysis_fact", ["bundle_sha256", "scanner", "at", "job_id"])
+    op.create_table(
+        "drift_baseline",
+        sa.Column("id", Id, primary_key=True),
+        sa.Column("bundle_sha256", sa.String(64), nullable=False),
+        sa.Column("scanner", sa.String(255), nullable=False),
+        sa.Column("begins_at", _moment()),
+        sa.Column("ends_at", _moment()),
+        sa.Column("set_at", _moment(), nullable=False),
+        sa.Column("person", sa.String(128), nullable=False),
+        sqlite_autoincrement=True,
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("drift_baseline")
     op.drop_table("analysis_fact")
     op.drop_table("bundle_choice")

@@ -10,7 +10,21 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from support.peers import dciodvfy, run_tool
-from support.reports import ct_slice, encoded, enhanced_instance, facts, of_frames, page, received, request, series
+from support.reports import (
+    FRACTURE,
+    HAEMORRHAGE,
+    ct_slice,
+    encoded,
+    enhanced_instance,
+    facts,
+    of_frames,
+    of_labels,
+    page,
+    received,
+    request,
+    series,
+    six_labels,
+)
 
 from hounsfield.daemon.config.destinations import Language, ReportTitle
 from hounsfield.daemon.results.profile import Profile
@@ -77,6 +91,10 @@ CASES: dict[str, Callable[[], ReportRequest]] = {
     "no order, no body part": lambda: request(sources=series(AccessionNumber="", BodyPartExamined=None)),
     "frames of an enhanced image": lambda: _frames(Outcome.POSITIVE),
     "an enhanced image not analysed": lambda: request(Outcome.NOT_ANALYSED, sources=enhanced_instance()),
+    "six labels": lambda: six_labels(sources=series(12)),
+    "six labels, not flagged, German": lambda: six_labels(0.2, profile=Profile(language="de", code_absence=True)),
+    "six labels, as text": lambda: six_labels(profile=Profile(sr_title="ct-report")),
+    "a second finding decides": lambda: of_labels({HAEMORRHAGE: (0.3, 0.5), FRACTURE: (0.7, 0.6)}),
     "page of odd size": lambda: request(pages=(np.zeros((17, 19, 3), np.uint8),)),
 }
 
@@ -125,7 +143,9 @@ def test_highdicom_reads_the_report(objects: list[Path]) -> None:
         assert isinstance(report.content, highdicom.sr.MeasurementReport)
         groups = report.content.get_image_measurement_groups()
         assert len(groups) >= 1
-        assert {group.finding_type.value for group in groups} == {"1386000"}
+        found = [(group.finding_type.value, group.finding_sites[0].value.value) for group in groups]
+        assert found[0] == ("1386000", "12738006")
+        assert all(group.get_measurements() or group.get_qualitative_evaluations() for group in groups)
 
 
 def test_inputs_and_results_are_one_consistent_study(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hounsfield.daemon.cli import model_probe
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.main import app
 from hounsfield.model.bundle import write_bundle
-from hounsfield.model.selftest import golden_bytes
+from hounsfield.model.golden import golden_bytes
 
 
 @pytest.fixture

@@ -111,7 +111,16 @@ def test_jobs_show_tells_timeline_objects_and_where_they_went(log: Log) -> None:
 
 def test_jobs_show_is_readable(log: Log) -> None:
     output = log.run("jobs", "show", str(log.seen.infer)).output
-    for words in ("FLAGGED", "0.930", "preprocess 0.25", "RUNNING>COMPLETED", log.seen.report_uid, "0000", "worker-1"):
+    for words in (
+        "FLAGGED",
+        "0.930",
+        "subdural 0.200  below 0.61",
+        "preprocess 0.25",
+        "RUNNING>COMPLETED",
+        log.seen.report_uid,
+        "0000",
+        "worker-1",
+    ):
         assert words in output
     assert "tensorflow 2.21.0, precision float32" in output
 

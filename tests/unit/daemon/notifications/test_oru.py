@@ -9,7 +9,7 @@ from hl7apy.parser import parse_message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset
-from support.reports import SERIES, STUDY, facts, series
+from support.reports import FRACTURE, HAEMORRHAGE, SERIES, STUDY, facts, of_labels, series, six_labels
 from support.told import facts_of, notify_job
 
 from hounsfield.daemon.notifications.facts import ResultFacts
@@ -100,6 +100,43 @@ def test_an_unflagged_result_names_no_finding_that_could_be_taken_for_one(tmp_pa
     message = message_of(facts_of(tmp_path, Outcome.NEGATIVE, profile=profile))
     assert "1386000" not in observations(message)
     assert not any(str(row[8]) for row in message.segments("OBX"))
+
+
+def rows_of(message: hl7.Message) -> list[tuple[str, str, str]]:
+    """Return OBX-3, OBX-4 and OBX-5 of what is told about findings."""
+    rows = [
+        (str(row[3]).partition("^")[0], str(row[4]), str(row[5]).partition("^")[0]) for row in message.segments("OBX")
+    ]
+    others = ("111017", "121111", "121106", "111001", "110180", "112002", "REPORT")
+    return [row for row in rows if row[0] not in others]
+
+
+def test_each_flagged_finding_is_told_with_its_site_and_its_score_under_a_sub_id(tmp_path: Path) -> None:
+    told = facts_of(tmp_path, asked=six_labels())
+    assert rows_of(message_of(told)) == [
+        ("1386000", "1", "52101004"),
+        ("363698007", "1", "12738006"),
+        ("SCORE", "1", "0.930000"),
+        ("21454007", "2", "52101004"),
+        ("363698007", "2", "12738006"),
+        ("SCORE", "2", "0.640000"),
+        ("35486000", "3", "52101004"),
+        ("363698007", "3", "12738006"),
+        ("SCORE", "3", "0.880000"),
+    ]
+    parsed = parse_message(text_of(told), validation_level=VALIDATION_LEVEL.STRICT, find_groups=True)
+    assert parsed.validate()
+
+
+def test_a_second_finding_that_is_flagged_alone_is_the_one_that_is_told(tmp_path: Path) -> None:
+    told = facts_of(tmp_path, asked=of_labels({HAEMORRHAGE: (0.3, 0.5), FRACTURE: (0.7, 0.6)}))
+    assert told.score == 0.7
+    assert rows_of(message_of(told)) == [("71642004", "", "52101004"), ("SCORE", "", "0.700000")]
+
+
+def test_a_bundle_of_several_labels_names_no_finding_of_a_series_that_is_not_flagged(tmp_path: Path) -> None:
+    told = facts_of(tmp_path, asked=six_labels(0.2, profile=Profile(code_absence=True)))
+    assert rows_of(message_of(told)) == [("SCORE", "", "0.200000")]
 
 
 def test_a_result_that_was_taken_back_is_marked_as_wrong_in_every_row(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from hounsfield.daemon.pipeline.attempts import Leaving
 from hounsfield.daemon.pipeline.serving import LoadedModels, Loader, NotServed
 from hounsfield.daemon.pipeline.serving_notes import FILE, LOST_FOR, ServingNote, ServingNotes, ServingState
 from hounsfield.model.bundle import Bundle, bundled, open_bundle
-from hounsfield.model.engines.engine import Execution, Precision
+from hounsfield.model.engines import ways
 from hounsfield.model.errors import BundleError, DeviceError, DeviceLost, ExplanationError, OutOfModelMemory
 from hounsfield.model.selftest import SelfTest
 from hounsfield.storage.states import Reason
@@ -45,13 +45,11 @@ def demo() -> Bundle:
     return open_bundle(bundled())
 
 
-def loader(
-    monkeypatch: pytest.MonkeyPatch, predictor: Any = Loaded, *, passed: bool = True, tuning: Path = Path("unused")
-) -> Loader:
+def loader(monkeypatch: pytest.MonkeyPatch, predictor: Any = Loaded, *, passed: bool = True) -> Loader:
     monkeypatch.setattr(serving, "Predictor", predictor)
     monkeypatch.setattr(serving, "selftest", lambda *_: outcome_of_test(passed=passed))
     monkeypatch.setattr(serving, "explainer_for", lambda _: SimpleNamespace(method="none of note"))
-    return Loader(WorkerSettings(), tuning)
+    return Loader(WorkerSettings(), Path("tuning.json"))
 
 
 def raising(trouble: Exception) -> Callable[..., None]:
@@ -96,33 +94,23 @@ class Recorded(Loaded):
         type(self).asked = how
 
 
-@pytest.mark.parametrize(
-    ("changes", "batch", "measured", "execution"),
-    [
-        ({}, 16, True, Execution()),
-        ({}, 8, False, Execution()),
-        ({"xla": "off"}, 16, False, Execution()),
-        ({"xla": "on"}, 16, False, Execution(xla=True)),
-        ({"precision": "mixed"}, 16, False, Execution(precision=Precision.MIXED_FLOAT16)),
-    ],
-)
-def test_the_way_to_run_is_measured_only_where_nobody_says_it_and_nothing_has_failed(
-    demo: Bundle,
-    monkeypatch: pytest.MonkeyPatch,
-    changes: dict[str, str],
-    batch: int,
-    measured: bool,
-    execution: Execution,
-) -> None:
-    load = replace(loader(monkeypatch, Recorded), settings=WorkerSettings.model_validate(changes))
-    load(demo, batch)
+def test_a_model_is_loaded_as_the_configuration_says(demo: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = WorkerSettings(device="cpu", precision="mixed", xla="on", gpu_memory_bytes=5)
+    replace(loader(monkeypatch, Recorded), settings=settings)(demo, 16)
     assert Recorded.asked == {
-        "device": "auto",
-        "batch": batch,
-        "execution": execution,
-        "choices": Path("unused") if measured else None,
-        "gpu_memory_bytes": None,
+        "device": "cpu",
+        "batch": 16,
+        "ways": ways("mixed", "on"),
+        "choices": Path("tuning.json"),
+        "gpu_memory_bytes": 5,
     }
+
+
+def test_nothing_is_measured_for_a_smaller_batch_that_follows_on_a_failure(
+    demo: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader(monkeypatch, Recorded)(demo, 8)
+    assert (Recorded.asked["batch"], Recorded.asked["choices"], Recorded.asked["gpu_memory_bytes"]) == (8, None, None)
 
 
 class Shelf:

@@ -6,7 +6,19 @@ from copy import deepcopy
 
 import pytest
 from pydicom import Dataset, dcmread
-from support.reports import enhanced_instance, facts, finding, of_frames, request, series
+from support.reports import (
+    FRACTURE,
+    HAEMORRHAGE,
+    SUBTYPES,
+    enhanced_instance,
+    facts,
+    finding,
+    of_frames,
+    of_labels,
+    request,
+    series,
+    six_labels,
+)
 from support.templates.checker import check
 from support.templates.tables import TID_1500
 
@@ -43,6 +55,10 @@ CASES: dict[str, Callable[[], ReportRequest]] = {
     "calibrated": lambda: request(bundle=facts(clinical=True, banner="", calibrated=True)),
     "frames": _of_frames,
     "ten flagged slices": _ten_flagged,
+    "six labels": six_labels,
+    "six labels, not flagged": lambda: six_labels(0.2, profile=Profile(code_absence=True)),
+    "six labels, not analysed": lambda: request(Outcome.NOT_ANALYSED, bundle=facts(labels=(HAEMORRHAGE, *SUBTYPES))),
+    "a second finding decides": lambda: of_labels({HAEMORRHAGE: (0.3, 0.5), FRACTURE: (0.7, 0.6)}),
     "no frame of reference, no size": lambda: request(sources=series(FrameOfReferenceUID=None, Rows=None)),
 }
 

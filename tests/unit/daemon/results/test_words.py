@@ -2,10 +2,11 @@
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from pydicom import dcmread
-from support.reports import BANNER, facts, finding, request, series, texts
+from support.reports import BANNER, HAEMORRHAGE, facts, finding, request, series, texts
 
 from hounsfield.daemon.results.registry import build
 from hounsfield.daemon.results.words import comment, plain, series_description, shown, summary
@@ -43,11 +44,12 @@ def test_every_reason_fits_into_a_series_description(reason: Reason) -> None:
 
 
 def test_a_series_description_that_is_too_long_keeps_its_result() -> None:
-    long = facts(calibrated=True, label="intracranial haemorrhage of any kind")
+    long = facts(calibrated=True, labels=(replace(HAEMORRHAGE, name="intracranial haemorrhage of any kind"),))
     assert series_description(request(Outcome.NEGATIVE, bundle=long)) == (
         "AI ICH: NOT FLAGGED probability 0.04 - not for diagnosis"
     )
-    assert len(series_description(request(bundle=facts(short="LONGNAME" * 6)))) <= 64
+    endless = facts(labels=(replace(HAEMORRHAGE, short="LONGNAME" * 6),))
+    assert len(series_description(request(bundle=endless))) <= 64
 
 
 @pytest.mark.parametrize(

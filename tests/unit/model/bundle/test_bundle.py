@@ -8,8 +8,8 @@ from support.bundles import golden_hu, keras_archive, layer, manifest_fields
 
 from hounsfield.model.bundle import ModelKind, open_bundle, write_bundle
 from hounsfield.model.errors import BundleError, ManifestError
+from hounsfield.model.golden import golden_bytes
 from hounsfield.model.lint import Problem, Severity, lint
-from hounsfield.model.selftest import golden_bytes
 
 
 def good_files() -> dict[str, bytes | Path]:

@@ -11,10 +11,11 @@ from support.bundles import SIDE, golden_hu, manifest_fields
 
 from hounsfield.model.bundle import Bundle, ModelKind, write_bundle
 from hounsfield.model.errors import BundleError, DeviceError, InferenceError
+from hounsfield.model.golden import golden_bytes, read_golden
 from hounsfield.model.lint import lint
 from hounsfield.model.predictor import Predictor
 from hounsfield.model.runtime import tensorflow
-from hounsfield.model.selftest import golden_bytes, read_golden, selftest, write_bundle_with_golden
+from hounsfield.model.selftest import selftest, write_bundle_with_golden
 from hounsfield.model.series_scores import SeriesScores, findings
 
 SPACING = (0.5, 0.5)

@@ -1,6 +1,7 @@
 """The pages of a result: their words, their colours, their size, the sides of the patient."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from support.ct_factory import head_hu
 
-from hounsfield.model.page import PageContent, PageSlice, render_pages, write_png
+from hounsfield.model.page import FurtherScore, PageContent, PageSlice, render_pages, write_png
 from hounsfield.model.page.canvas import Canvas, printable
 from hounsfield.model.page.choice import even_slices, top_slices
 from hounsfield.model.page.labels import ENGLISH, GERMAN, PageLabels
@@ -64,7 +65,15 @@ def summary_of(page: PageContent) -> np.ndarray:
     return render_pages(page)[0]
 
 
-ALL = [content(), content("NOT FLAGGED"), not_analysed()]
+def kinds(count: int = 5) -> tuple[FurtherScore, ...]:
+    names = ("epidural", "intraparenchymal", "intraventricular", "subarachnoid", "subdural", "x" * 63, "y" * 63)
+    scores = (0.05, 0.31, 0.6099, 0.64, 0.88, 0.999, 0.2)
+    limits = (0.61, 0.61, 0.61, 0.61, 0.61, 1.0, 0.1)
+    rows = list(zip(names, scores, limits, strict=True))[:count]
+    return tuple(FurtherScore(name=name, score=score, threshold=limit) for name, score, limit in rows)
+
+
+ALL = [content(), content("NOT FLAGGED"), not_analysed(), content(further=kinds())]
 
 
 @pytest.mark.parametrize("page", ALL, ids=lambda page: page.verdict)
@@ -90,6 +99,65 @@ def test_a_page_that_is_not_analysed_shows_the_reason_and_no_score() -> None:
     texts = texts_of(not_analysed())
     assert "Slices missing" in texts
     assert "core" not in texts
+
+
+def test_the_scores_of_other_labels_stand_beside_those_of_the_slices() -> None:
+    alone, beside = compose(content())[0], compose(content(further=kinds()))[0]
+    assert beside.picture.shape == alone.picture.shape, "a result may have no more pixels for it"
+    texts = beside.texts
+    at = texts.index("Further scores")
+    assert texts[at + 1] == "below a tick excludes nothing"
+    assert texts[at + 2 : at + 12] == (
+        "epidural",
+        "0.05",
+        "intraparenchymal",
+        "0.31",
+        "intraventricular",
+        "0.6099",
+        "subarachnoid",
+        "0.64",
+        "subdural",
+        "0.88",
+    )
+
+
+def test_a_score_of_another_label_is_amber_from_its_threshold_on() -> None:
+    sheet = compose(content(further=kinds()))[0]
+    amber = {}
+    for name in ("intraventricular", "subarachnoid"):
+        row = next(one for one in sheet.written if one.text == name)
+        beside = sheet.picture[row.baseline - 17 : row.baseline + 7, row.x + 150 : WIDTH - 28]
+        amber[name] = bool(np.all(beside == AMBER, axis=-1).any())
+    assert amber == {"intraventricular": False, "subarachnoid": True}
+
+
+def test_of_many_labels_those_over_their_thresholds_are_shown_and_the_report_is_named() -> None:
+    texts = compose(content(further=kinds(7)))[0].texts
+    at = texts.index("Further scores")
+    assert texts[at + 2] == "More scores stand in the structured report."
+    shown = texts[at + 3 : at + 11 : 2]
+    assert shown[:2] == ("subdural", "subarachnoid")
+    assert shown[2].startswith("yyy")
+    assert shown[2].endswith("...")
+    assert "epidural" not in texts
+
+
+@pytest.mark.parametrize("labels", [ENGLISH, GERMAN])
+@pytest.mark.parametrize("calibrated", [True, False])
+@pytest.mark.parametrize("further", [0, 5, 7])
+def test_no_text_runs_into_the_next(labels: PageLabels, calibrated: bool, further: int) -> None:
+    scores = (0.1, 0.9, 0.8) * 40
+    word = labels.probability if calibrated else labels.score
+    page = content(labels=labels, score_word=word, further=kinds(further), slice_scores=scores, banner="")
+    canvas = Canvas(8, 8, (0, 0, 0))
+    rows: dict[int, list[tuple[int, int, str]]] = {}
+    for one in compose(page)[0].written:
+        end = one.x + canvas.measure(one.text, one.size, one.weight)
+        rows.setdefault(one.baseline, []).append((one.x, end, one.text))
+    pairs = [pair for row in rows.values() for pair in pairwise(sorted(row))]
+    assert len(pairs) > 15
+    assert [(left[2], right[2]) for left, right in pairs if left[1] > right[0]] == []
+    assert max(end for row in rows.values() for _, end, _ in row) <= WIDTH
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Bundles on scanners, compared with themselves over time."""

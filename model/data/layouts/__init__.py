@@ -1,0 +1,5 @@
+"""The layouts of data sets: each turns a configuration into a listing of files and of what tables say about them."""
+
+from hounsfield.model.data.layouts.registry import list_files
+
+__all__ = ["list_files"]
