@@ -42,8 +42,8 @@ class Recipe:
     training_heads: int = 800
     sequence_heads: int = 300
     """That the first network never sees; the sequence network learns from them and from the others."""
-    validation_heads: int = 250
-    test_heads: int = 250
+    validation_heads: int = 400
+    test_heads: int = 400
     hard_heads: int = 150
     steps: int = 3500
     batch: int = 64

@@ -15,6 +15,9 @@ from hounsfield.model.train.fit import Progress, masked_crossentropy, one_cycle
 from hounsfield.model.train.recipe import STEP_MM, Recipe
 
 Floats = NDArray[np.float32]
+SHORT = 0.2
+"""Share of batches with parts of a few slices only."""
+LONGEST_SHORT = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +129,12 @@ def train_sequence(given: Sequence[Read], recipe: Recipe, progress: Progress | N
 def drawn(rng: np.random.Generator, given: Sequence[Read], batch: int) -> tuple[Floats, ...]:
     """Return parts of equal length of a few series: vectors, slice truth, where known, series truth, where known.
 
-    A part has the truth of its own slices: a series that is cut short may lose its haemorrhage.
+    A part has the truth of its own slices: a series that is cut short may lose its haemorrhage. Some parts are very
+    short, so that a slice on its own, or a few of them, are nothing strange.
     """
-    length = len(given[int(rng.integers(len(given)))].vectors)
-    usable = [one for one in given if length <= len(one.vectors) <= 1.6 * length]
+    short = rng.random() < SHORT
+    length = int(rng.integers(1, LONGEST_SHORT)) if short else len(given[int(rng.integers(len(given)))].vectors)
+    usable = [one for one in given if length <= len(one.vectors) and (short or len(one.vectors) <= 1.6 * length)]
     vectors, areas = [], []
     for index in rng.integers(len(usable), size=batch):
         one = usable[int(index)]
