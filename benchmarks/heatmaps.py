@@ -17,7 +17,7 @@ import numpy as np
 
 from hounsfield.model.bundle import bundled, open_bundle
 from hounsfield.model.errors import ExplanationError
-from hounsfield.model.explain import SliceExplainer, explainer_for, hottest
+from hounsfield.model.explain import Beside, SliceExplainer, explainer_for, hottest
 from hounsfield.model.explain.gradient import InputGradient
 from hounsfield.model.explain.hires_cam import HiResCam
 from hounsfield.model.explain.occlusion import Occlusion
@@ -45,13 +45,21 @@ def costs(predictor: Predictor, runs: int) -> None:
     """Print what one analysis of 40 slices of 512 x 512 pays for its pictures."""
     drawn = render(PhantomSpec(seed=3, lesion="intraparenchymal", slices=SERIES, matrix=512, step_mm=3.5))
     spacing = (float(drawn.spacing_mm[1]), float(drawn.spacing_mm[2]))
-    scores = predictor.score(drawn.hu, [spacing] * SERIES)[:, 0]
+    steps = [float(drawn.spacing_mm[0])] * (SERIES - 1)
+    answer = predictor.analyse(drawn.hu, [spacing] * SERIES, steps)
+    scores = answer.slices[:, 0]
     shown = top_slices(list(scores))
-    scoring = milliseconds(lambda: predictor.score(drawn.hu, [spacing] * SERIES), runs)
+    beside = [Beside(among=answer.in_sequence(k)) for k in range(SERIES)]
+    scoring = milliseconds(lambda: predictor.analyse(drawn.hu, [spacing] * SERIES, steps), runs)
     print(f"scoring {SERIES} slices: {scoring:.0f} ms")
     for way in (HiResCam.of, InputGradient.of, Occlusion.of):
         explainer = SliceExplainer(tuple(predictor.bundle.manifest.preprocessing.steps), way(predictor))
-        cost = milliseconds(lambda e=explainer: [e.explain(drawn.hu[k], spacing) for k in shown], runs)
+
+        def explain(way: SliceExplainer = explainer) -> None:
+            for k in shown:
+                way.explain(drawn.hu[k], spacing, beside=beside[k])
+
+        cost = milliseconds(explain, runs)
         print(f"{explainer.method}: {cost / SHOWN:.1f} ms a slice, {cost:.0f} ms for {SHOWN}, {cost / scoring:.2f} x")
     explainer = explainer_for(predictor)
     content = PageContent(
@@ -70,7 +78,7 @@ def costs(predictor: Predictor, runs: int) -> None:
                 score=float(scores[k]),
                 pixel_spacing=spacing,
                 orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
-                heatmap=explainer.explain(drawn.hu[k], spacing),
+                heatmap=explainer.explain(drawn.hu[k], spacing, beside=beside[k]),
             )
             for k in shown
         ),
@@ -91,19 +99,26 @@ def pointing(predictor: Predictor, heads: int) -> None:
         drawn = render(PhantomSpec(seed=1000 + seed, lesion=list(Subtype)[seed % len(Subtype)], slices=20))
         spacing = (float(drawn.spacing_mm[1]), float(drawn.spacing_mm[2]))
         areas = (drawn.label > 0).sum((1, 2)) * spacing[0] * spacing[1]
-        scores = predictor.score(drawn.hu, [spacing] * len(drawn.hu))[:, 0]
+        steps = [float(drawn.spacing_mm[0])] * (len(drawn.hu) - 1)
+        answer = predictor.analyse(drawn.hu, [spacing] * len(drawn.hu), steps)
+        scores = answer.slices[:, 0]
         limit = predictor.bundle.manifest.output.labels[0].slice_threshold
         cases += [
-            (drawn.hu[k], spacing, cv2.dilate((drawn.label[k] > 0).astype(np.uint8), NEAR) > 0)
+            (
+                drawn.hu[k],
+                spacing,
+                cv2.dilate((drawn.label[k] > 0).astype(np.uint8), NEAR) > 0,
+                Beside(among=answer.in_sequence(int(k))),
+            )
             for k in np.flatnonzero((areas >= 60) & (scores >= limit))
         ]
     print(f"{len(cases)} slices, of which blood and its surroundings are {np.mean([c[2].mean() for c in cases]):.1%}")
     for way in (HiResCam.of, InputGradient.of, Occlusion.of):
         explainer = SliceExplainer(tuple(predictor.bundle.manifest.preprocessing.steps), way(predictor))
         hits, shares = [], []
-        for hu, spacing, blood in cases:
+        for hu, spacing, blood, beside in cases:
             try:
-                heatmap = explainer.explain(hu, spacing)
+                heatmap = explainer.explain(hu, spacing, beside=beside)
             except ExplanationError:
                 hits.append(False)
                 continue

@@ -117,16 +117,17 @@ class Predictor:
         """
         started = time.perf_counter()
         self._check_preprocessing()
-        self._raw, self._width = self._started(self.execution)
+        run, width = self._started(self.execution)
         if self.bundle.manifest.sequence is not None:
-            self._sequence = self._sequence or self._second(self._width)
-        elif self._width <= max(self._columns):
+            self._sequence = self._sequence or self._second(width)
+        elif width <= max(self._columns):
             raise BundleError(
-                f"{self.bundle.label}: the model's output has shape {[self._batch, self._width]}, but output.labels "
-                f"needs (slices, at least {max(self._columns) + 1})"
+                f"{self.bundle.label}: the model's output has shape {[self._batch, width]}, but output.labels needs "
+                f"(slices, at least {max(self._columns) + 1})"
             )
+        self._raw, self._width = run, width
         if self._choices is not None and len(self._ways) > 1:
-            self._choose(self._choices, self._raw)
+            self._choose(self._choices, run)
         return time.perf_counter() - started
 
     def analyse(
@@ -204,8 +205,10 @@ class Predictor:
         """Return scores of slices, or their vectors where a second network makes scores of them."""
         if self._raw is None:
             raise AssertionError("not warm")
-        padded = np.zeros((self._batch, *self._shape), np.float32)
-        padded[: len(tensors)] = tensors
+        padded = np.empty((self._batch, *self._shape), np.float32)
+        for place, tensor in enumerate(tensors):
+            padded[place] = tensor
+        padded[len(tensors) :] = 0.0
         answers = self._raw(padded)[: len(tensors)]
         if self._sequence is None:
             return self._scores(answers[:, self._columns])

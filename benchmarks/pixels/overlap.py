@@ -23,7 +23,7 @@ from hounsfield.model.bundle import bundled, open_bundle
 from hounsfield.model.decoding.decoder import Decoder
 from hounsfield.model.headers import read_header
 from hounsfield.model.predictor import Predictor
-from hounsfield.model.volume import VolumeReader
+from hounsfield.model.volume import Volume, VolumeReader
 
 ROUNDS = 3
 BATCH = 16
@@ -45,17 +45,20 @@ def main() -> None:
             with reader.open(headers) as volume:
                 volume.load()
 
+        def infer(volume: Volume) -> None:
+            predictor.analyse(volume.stream(), spacing, [5.0] * (slices - 1))
+
         def both() -> None:
             with reader.open(headers) as volume:
-                predictor.score(volume.stream(), spacing)
+                infer(volume)
 
         with reader.open(headers) as ready:
             ready.load()
-            found = _walls({"decode": decode, "infer": lambda: predictor.score(ready.stream(), spacing), "both": both})
+            found = _walls({"decode": decode, "infer": lambda: infer(ready), "both": both})
             cores = len(os.sched_getaffinity(0))
             work = _processor_seconds(both, decoder)
-            predictor._raw = _waiting(found["decode"] / -(-slices // BATCH))
-            waiting = _walls({"infer": lambda: predictor.score(ready.stream(), spacing), "both": both})
+            predictor._raw = _waiting(found["decode"] / -(-slices // BATCH), predictor._width)
+            waiting = _walls({"infer": lambda: infer(ready), "both": both})
             work_waiting = _processor_seconds(both, decoder)
     print(
         json.dumps(
@@ -73,12 +76,12 @@ def main() -> None:
     )
 
 
-def _waiting(seconds: float) -> Callable[[np.ndarray], np.ndarray]:
+def _waiting(seconds: float, width: int) -> Callable[[np.ndarray], np.ndarray]:
     """A model that needs so long for a batch, and no core."""
 
     def answer(batch: np.ndarray) -> np.ndarray:
         time.sleep(seconds)
-        return np.zeros((len(batch), 1), np.float32)
+        return np.zeros((len(batch), width), np.float32)
 
     return answer
 

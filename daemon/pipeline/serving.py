@@ -65,8 +65,8 @@ class Loader:
     """Loads, warms and tests one bundle on the worker's device."""
 
     settings: WorkerSettings
-    tuning: Path
-    """Where it is remembered which way a network runs fastest here."""
+    choices: Path
+    """Where it is remembered which way of running a model is the fastest here."""
 
     def __call__(self, bundle: Bundle, batch: int) -> Served:
         """Raises NotServed for a bundle that does not load or drifts, ModelError for a device in trouble."""
@@ -103,7 +103,7 @@ class Loader:
             batch=batch,
             ways=ways(settings.precision, settings.xla),
             # A smaller batch follows on a failure: that is no time to measure, nor memory for it.
-            choices=self.tuning if batch == settings.batch else None,
+            choices=self.choices if batch == settings.batch else None,
             gpu_memory_bytes=settings.gpu_memory_bytes or None,
         )
 

@@ -20,7 +20,7 @@ from hounsfield.daemon.pipeline.attempts import Leaving
 from hounsfield.daemon.pipeline.serving import LoadedModels, Loader, NotServed
 from hounsfield.daemon.pipeline.serving_notes import FILE, LOST_FOR, ServingNote, ServingNotes, ServingState
 from hounsfield.model.bundle import Bundle, bundled, open_bundle
-from hounsfield.model.engines import PLAIN, Execution, Precision
+from hounsfield.model.engines import ways
 from hounsfield.model.errors import BundleError, DeviceError, DeviceLost, ExplanationError, OutOfModelMemory
 from hounsfield.model.selftest import SelfTest
 from hounsfield.storage.states import Reason
@@ -45,13 +45,11 @@ def demo() -> Bundle:
     return open_bundle(bundled())
 
 
-def loader(
-    monkeypatch: pytest.MonkeyPatch, predictor: Any = Loaded, *, passed: bool = True, tuning: Path = Path("unused")
-) -> Loader:
+def loader(monkeypatch: pytest.MonkeyPatch, predictor: Any = Loaded, *, passed: bool = True) -> Loader:
     monkeypatch.setattr(serving, "Predictor", predictor)
     monkeypatch.setattr(serving, "selftest", lambda *_: outcome_of_test(passed=passed))
     monkeypatch.setattr(serving, "explainer_for", lambda _: SimpleNamespace(method="none of note"))
-    return Loader(WorkerSettings(), tuning)
+    return Loader(WorkerSettings(), Path("tuning.json"))
 
 
 def raising(trouble: Exception) -> Callable[..., None]:
@@ -96,39 +94,23 @@ class Recorded(Loaded):
         type(self).asked = how
 
 
-MIXED = Execution(precision=Precision.MIXED_FLOAT16)
-
-
-@pytest.mark.parametrize(
-    ("changes", "batch", "measured", "first", "count"),
-    [
-        ({}, 16, True, PLAIN, 4),
-        ({}, 8, False, PLAIN, 4),
-        ({"xla": "off"}, 16, True, PLAIN, 2),
-        ({"xla": "on"}, 16, True, Execution(xla=True), 2),
-        ({"precision": "mixed"}, 16, True, MIXED, 2),
-        ({"precision": "float32", "xla": "off"}, 16, True, PLAIN, 1),
-    ],
-)
-def test_what_the_settings_leave_open_is_measured_unless_something_has_failed(
-    demo: Bundle,
-    monkeypatch: pytest.MonkeyPatch,
-    changes: dict[str, str],
-    batch: int,
-    measured: bool,
-    first: Execution,
-    count: int,
-) -> None:
-    load = replace(loader(monkeypatch, Recorded), settings=WorkerSettings.model_validate(changes))
-    load(demo, batch)
-    ways = Recorded.asked.pop("ways")
-    assert (ways[0], len(ways)) == (first, count)
+def test_a_model_is_loaded_as_the_configuration_says(demo: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = WorkerSettings(device="cpu", precision="mixed", xla="on", gpu_memory_bytes=5)
+    replace(loader(monkeypatch, Recorded), settings=settings)(demo, 16)
     assert Recorded.asked == {
-        "device": "auto",
-        "batch": batch,
-        "choices": Path("unused") if measured else None,
-        "gpu_memory_bytes": None,
+        "device": "cpu",
+        "batch": 16,
+        "ways": ways("mixed", "on"),
+        "choices": Path("tuning.json"),
+        "gpu_memory_bytes": 5,
     }
+
+
+def test_nothing_is_measured_for_a_smaller_batch_that_follows_on_a_failure(
+    demo: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader(monkeypatch, Recorded)(demo, 8)
+    assert (Recorded.asked["batch"], Recorded.asked["choices"], Recorded.asked["gpu_memory_bytes"]) == (8, None, None)
 
 
 class Shelf:

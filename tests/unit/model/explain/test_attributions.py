@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from support.bundles import SIDE, golden_hu, manifest_fields
+from support.networks import store
 
 from hounsfield.model.bundle import bundled, open_bundle, write_bundle
 from hounsfield.model.errors import ExplanationError
-from hounsfield.model.explain import explainer_for, hottest
+from hounsfield.model.explain import Beside, explainer_for, hottest
 from hounsfield.model.explain.gradient import InputGradient
 from hounsfield.model.explain.hires_cam import HiResCam, last_maps
 from hounsfield.model.explain.occlusion import Occlusion
@@ -200,6 +201,30 @@ def test_a_model_that_takes_too_long_to_explain_is_not_explained(tmp_path: Path,
             explainer_for(loaded, lambda: next(ticks))
 
 
+@pytest.mark.parametrize("stored", ["keras", "saved_model"])
+def test_slices_with_neighbours_in_their_channels_are_explained_in_their_own_pixels(
+    tmp_path: Path, stored: str
+) -> None:
+    import keras
+
+    image = keras.Input((SIDE, SIDE, 3))
+    mean = keras.initializers.Constant(1 / 27)
+    inner = layers().Conv2D(1, 3, padding="same", use_bias=False, kernel_initializer=mean, activation="relu")(image)
+    rise = layers().Dense(1, activation="sigmoid", kernel_initializer=keras.initializers.Constant(9.0))
+    model = keras.Model(image, rise(layers().GlobalMaxPooling2D()(inner)))
+    store(tmp_path / "b", stored, model)
+    fields = manifest_fields()
+    fields["input"] = {"shape": [SIDE, SIDE, 3], "neighbours": 1}
+    served = Predictor(write_bundle(tmp_path / "b", fields), "cpu", batch=8)
+    explainer = explainer_for(served)
+    dark = np.zeros((64, 64), np.int16)
+    heatmap = explainer.explain(one_spot(20, 44), SPACING, beside=Beside(below=(dark,), above=(one_spot(20, 44),)))
+    assert explainer.method == ("HiResCAM" if stored == "keras" else "gradient times input")
+    assert np.hypot(*(np.array(hottest(heatmap)) - (20, 44))) <= 4
+    with pytest.raises(ExplanationError):
+        explainer.explain(one_spot(20, 44), SPACING)
+
+
 def test_scores_are_the_same_whether_a_model_is_explained_or_not(tmp_path: Path) -> None:
     served = predictor(tmp_path, spot())
     before = served.score(golden_hu(), [SPACING] * 5)
@@ -214,8 +239,11 @@ def test_the_demonstration_model_is_hot_where_the_drawn_blood_is() -> None:
     for seed, kind in ((3, "intraparenchymal"), (5, "epidural")):
         drawn = render(PhantomSpec(seed=seed, lesion=kind, slices=12, matrix=192))
         spacing = (float(drawn.spacing_mm[1]), float(drawn.spacing_mm[2]))
+        steps = [float(drawn.spacing_mm[0])] * (len(drawn.hu) - 1)
+        answer = served.analyse(drawn.hu, [spacing] * len(drawn.hu), steps)
         for place in np.argsort(-(drawn.label > 0).sum((1, 2)))[:4]:
-            heatmap = explainer.explain(drawn.hu[place], spacing)
+            beside = Beside(among=answer.in_sequence(int(place)))
+            heatmap = explainer.explain(drawn.hu[place], spacing, beside=beside)
             blood = drawn.label[place] > 0
             share = float(heatmap[near(blood, 6)].sum() / heatmap.sum())
             hits.append((share, near(blood, 6)[hottest(heatmap)]))
