@@ -189,8 +189,9 @@ class BagBatches:
         order = np.random.default_rng((self._choice.seed, epoch)).permutation(self._series)
         series = order[(step * self._count + np.arange(self._count)) % len(order)]
         rows = np.concatenate([self._thinned(int(one), rng) for one in series])
-        truth = self._view.truth[rows]
-        told = np.isin(self._view.truth[rows], (0, 1)).reshape(self._count, self._bag, -1)
+        # As it was told: that a negative series has negative slices would count it once for each of them.
+        truth = self._view.prepared.index.truth[rows]
+        told = ~np.isnan(truth).reshape(self._count, self._bag, -1)
         bag_truth = self._view.series_truth[series]
         # Where slices have labels they say more than the series does.
         bag_weight = self._weights.weigh(bag_truth) * ~told.any(axis=1)

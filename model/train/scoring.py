@@ -84,11 +84,12 @@ def aggregated(view: View, series: Rows, slices: Scores, how: str) -> Scores:
 
 
 def figures_of(scored: Scored, *levels: Level) -> Figures:
-    """Return mean log loss and AUC of what is known: at these levels, or of slices, of series where no slice is known.
+    """Return mean log loss and AUC of what is known at these levels, or of slices; of series if no slice is positive.
 
+    A data set with labels of series has negative slices only: by them the best network would be one that says no.
     Each level counts alike, and each known label of a case.
     """
-    known = [one for one in levels or (Level.SLICE,) if np.isfinite(truth_and_scores(scored, one)[0]).any()]
+    known = [one for one in levels or (Level.SLICE,) if (truth_and_scores(scored, one)[0] == 1).any()]
     aucs, losses = {}, []
     for level in known or (Level.SERIES,):
         logs = []

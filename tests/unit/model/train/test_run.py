@@ -161,7 +161,7 @@ def test_a_sequence_network_learns_what_a_slice_alone_does_not_show(tmp_path: Pa
 )
 def test_half_precision_learns_too(blobs: Prepared, tmp_path: Path, training: dict[str, Any]) -> None:
     losses: list[float] = []
-    tables: dict[str, Any] = {"training": {"epochs": 2, "batch": 8, "device": "cpu", "steps": 12} | training}
+    tables: dict[str, Any] = {"training": {"epochs": 3, "batch": 8, "device": "cpu", "steps": 21} | training}
     result = train(
         config_of(blobs.folder, **tables),
         tmp_path / "run",
@@ -179,15 +179,15 @@ def test_softmax_and_series_labels_learn_too(tmp_path: Path) -> None:
         tensors, truth = blob(number, rng)
         return tensors, np.full_like(truth, np.nan)
 
-    told = iter([(float(number % 2),) for number in range(40)])
-    by_series = write_set(tmp_path / "series", unknown, 40, series_truth=lambda _: next(told))
-    by_slice = write_set(tmp_path / "slice", blob, 40)
-    training = {"epochs": 5, "batch": 24, "device": "cpu"}
+    told = iter([(float(number % 2),) for number in range(60)])
+    by_series = write_set(tmp_path / "series", unknown, 60, series_truth=lambda _: next(told))
+    by_slice = write_set(tmp_path / "slice", blob, 60)
+    training = {"epochs": 8, "batch": 24, "device": "cpu", "patience": 0}
     for prepared, network, level in (
         (by_series, {"name": "classic"}, "by_series"),
         (by_slice, {"name": "classic", "activation": "softmax"}, "by_slice"),
     ):
-        config = config_of(prepared.folder, training=training, network=network)
+        config = config_of(prepared.folder, training=training, network=network, optimiser={"rate": 0.003})
         result = train(config, tmp_path / f"run-{level}", Hooks(), TODAY)
         assert result.figures["metrics"]["validation"][level]["any"]["auroc"][0] > 0.9, level
 
