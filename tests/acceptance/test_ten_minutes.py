@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from pydicom import dcmread
 from support.daemon import Daemon
 from support.reports import texts
@@ -35,6 +36,7 @@ def follow(folder: Path, home: Path) -> str:
     return said
 
 
+@pytest.mark.timeout(400)
 def test_a_newcomer_who_follows_the_readme_gets_a_report_by_their_own_model(home: Path, tmp_path: Path) -> None:
     said = follow(tmp_path, home)
     sha256 = re.search(r"my-ich 1\.0\.0, sha256 ([0-9a-f]{64})", said)
