@@ -20,7 +20,7 @@ app = typer.Typer(
     name="data", help="Data sets to train and evaluate with: check and prepare them.", no_args_is_help=True
 )
 
-Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="TOML file with a [data] table: docs/data.md.")]
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="TOML file with a table \\[data]: docs/data.md.")]
 Processes = Annotated[int, typer.Option(min=0, max=256, help="Processes that read images; 0 reads in this one.")]
 
 
@@ -87,7 +87,7 @@ def prepare(
     config: Config,
     out: Annotated[Path, typer.Option(help="New folder for the prepared data set.")],
     preprocessing: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="TOML file with a [preprocessing] table, as in a manifest.")
+        Path | None, typer.Option(metavar="FILE", help="TOML file with a table \\[preprocessing], as in a manifest.")
     ] = None,
     bundle: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Preprocess as this bundle does.")] = None,
     size: Annotated[int | None, typer.Option(help="Without either: images become SIZE x SIZE pixels (128).")] = None,
