@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, JPEGLSLossless
-from support.bench import LOOPBACK_PACS, Bench, bundle_fields
+from support.bench import LOOPBACK_PACS, Bench, FixedPredictor, bundle_fields
 from support.bundles import keras_archive
 from support.ct_factory import ct_series, ct_slice, enhanced, head_hu, uid, write, write_series
 
@@ -244,7 +244,7 @@ def test_a_reconstruction_that_is_not_found_any_more_is_not_analysed(tmp_path: P
     assert snapshot.ambiguous
     worker = bench.worker(0.9)
     bundle = bench.app.shelf.bundles[0]
-    worker._stage.run(replace(claim, job=lost), Served(bundle, worker._served[bundle.sha256].predictor))
+    worker._stage.run(replace(claim, job=lost), Served(bundle, FixedPredictor(0.9)))
     job = jobs.get(claim.job.id)
     assert job is not None
     assert (job.outcome, job.reason) == (Outcome.NOT_ANALYSED, Reason.AMBIGUOUS_GEOMETRY)

@@ -31,6 +31,9 @@ class Recording:
         self.steps: Sequence[float] = ()
         self.answer: SeriesScores | None = None
 
+    def runtime_facts(self) -> dict[str, str]:
+        return self._predictor.runtime_facts()
+
     def analyse(self, slices: Iterable[Any], spacing: Sequence[Any], steps: Sequence[float]) -> SeriesScores:
         self.steps = steps
         self.answer = self._predictor.analyse(slices, spacing, steps)

@@ -92,7 +92,7 @@ def test_a_crashed_model_that_was_reported_is_a_result() -> None:
     )
     standing = stand(series_row(), [crashed, delivery_row()], ())
     assert standing.end is End.DELIVERED
-    assert answer(standing) == "NOT ANALYSED (the analysis crashed or did not end)"
+    assert answer(standing) == "NOT ANALYSED (the analysis crashed)"
 
 
 @pytest.mark.parametrize(

@@ -111,13 +111,13 @@ def test_a_warm_up_measures_once_and_then_remembers(
 
     monkeypatch.setattr("hounsfield.model.predictor.fastest", pretended)
     for _ in range(2):
-        predictor = Predictor(tiny, "cpu", 4, choices=tmp_path / "choices.json")
+        predictor = Predictor(tiny, "cpu", 4, ways=(PLAIN, XLA), choices=tmp_path / "choices.json")
         predictor.warm_up()
         assert predictor.execution == XLA
         assert predictor.runtime_facts()["xla"] == "yes"
         assert selftest(tiny, predictor).passed
     assert measured == [{PLAIN, XLA}]
-    Predictor(tiny, "cpu", 2, choices=tmp_path / "choices.json").warm_up()
+    Predictor(tiny, "cpu", 2, ways=(PLAIN, XLA), choices=tmp_path / "choices.json").warm_up()
     assert len(measured) == 2, "another batch is another measurement"
     assert predictor.with_batch(2).execution == XLA
 
@@ -139,7 +139,7 @@ def test_a_way_that_changes_golden_scores_is_not_taken(
         return run if execution == PLAIN else lambda batch: run(batch) * 0.9
 
     monkeypatch.setattr(TensorFlowEngine, "prepare", drifting)
-    predictor = Predictor(tiny, "cpu", 4, choices=tmp_path / "choices.json")
+    predictor = Predictor(tiny, "cpu", 4, ways=(PLAIN, XLA), choices=tmp_path / "choices.json")
     predictor.warm_up()
     assert predictor.execution == PLAIN
     assert selftest(tiny, predictor).passed
