@@ -3,6 +3,8 @@
 import os
 import platform
 import re
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,29 @@ def tensorflow() -> Any:
     if keras.backend.backend() != "tensorflow":
         raise ModelError("Keras runs on another backend; unset KERAS_BACKEND or set it to tensorflow")
     return tf
+
+
+def import_quietly() -> None:
+    """Import TensorFlow for a command that a person watches: what its libraries say of this machine is not shown.
+
+    They write to the process' standard error itself, before anything could tell them not to. Shown after all if the
+    import fails. For a process with one thread: nobody else may write there meanwhile.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            tensorflow().config.list_physical_devices()
+        except BaseException:
+            held.seek(0)
+            os.write(shown, held.read())
+            raise
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
 
 
 def gpu_number(name: str) -> int | None:

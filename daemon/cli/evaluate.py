@@ -106,6 +106,10 @@ def evaluate(
     how = _measurement(data, choose_threshold, sensitivity, named, device)
     sides = [_Side(which, config) for which in (bundle, against) if which is not None]
     _check_options(sides, how, choose_threshold, write_card)
+    if how is not None:
+        from hounsfield.model.runtime import import_quietly
+
+        import_quietly()
     subject = _subject(sides, how, rounds, seed, tuple(prevalence or ()))
     _report(subject, out, as_json)
     if write_card:

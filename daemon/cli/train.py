@@ -49,12 +49,14 @@ def train(
         return
     if config is None:
         raise UsageFault("--config is needed", "`hounsfield train --example > train.toml` gives one to begin with")
+    from hounsfield.model.runtime import import_quietly
     from hounsfield.model.train.config import read_config
     from hounsfield.model.train.loop import Hooks, TrainingStopped
     from hounsfield.model.train.run import train as run_training
 
     chosen = read_config(config)
     folder = out or config.with_name(f"{config.stem}-run")
+    import_quietly()
     with stop_on_signal() as stop, shown_training() as report:
         try:
             result = run_training(chosen, folder, Hooks(report=report, stop=stop), datetime.now(UTC).date())
