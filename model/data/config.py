@@ -1,17 +1,16 @@
 """The ``[data]`` table: where a data set lies, in which layout, and what its labels are called."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hounsfield.model.data.problems import NEVER_USABLE, Kind
 from hounsfield.model.errors import DataError
 from hounsfield.model.manifest import Preference, Regex
-from hounsfield.model.manifest_problems import problems_of
+from hounsfield.model.toml_file import read_toml, validated
 
 ANY: Final = "any"
 """The label that is the highest of all others where no table gives it."""
@@ -216,12 +215,7 @@ class DataSet:
 
 def read_data_config(path: Path) -> DataSet:
     """Read the ``[data]`` table of a TOML file. Raises DataError naming file, key and what is allowed."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"{path}: is not TOML ({error})") from error
+    document = read_toml(path, DataError)
     table = document.get("data")
     if not isinstance(table, dict):
         raise DataError(f"{path}: data: this table is required; its key layout is one of {', '.join(LAYOUTS)}")
@@ -234,12 +228,7 @@ def data_set(table: Mapping[str, Any], path: Path) -> DataSet:
     kind = LAYOUTS.get(layout) if isinstance(layout, str) else None
     if kind is None:
         raise DataError(f"{path}: data.layout: must be one of {', '.join(LAYOUTS)}")
-    try:
-        config = kind.model_validate(table)
-    except ValidationError as error:
-        problems = (f"data.{one.key}: {one.allowed}" if one.key else f"data: {one.allowed}" for one in
-                    problems_of(error, kind))  # fmt: skip
-        raise DataError("; ".join(f"{path}: {one}" for one in problems)) from error
+    config = validated(kind, table, path, DataError, "data")
     root = path.parent if isinstance(config, PhantomsConfig) else path.parent / config.root
     if not root.is_dir():
         raise DataError(f"{path}: data.root: {root} is no folder")

@@ -1,6 +1,5 @@
 """Which preprocessing a data set is prepared with: from a file, from a bundle, or windows and a size."""
 
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +8,10 @@ from pydantic import ValidationError
 from hounsfield.model.bundle import open_bundle
 from hounsfield.model.data.config import DataSet, ImagesConfig
 from hounsfield.model.errors import DataError
-from hounsfield.model.manifest_problems import problems_of
 from hounsfield.model.preprocess import PreprocessingSpec, Preprocessor
 from hounsfield.model.preprocess.steps import FieldOfView, Padding, Resize, Window, Windows
 from hounsfield.model.preprocess.strip import Strip
+from hounsfield.model.toml_file import read_toml, validated
 
 BRAIN = (40.0, 80.0)
 """Centre and width, HU."""
@@ -21,17 +20,8 @@ _PROBE_PIXELS = 64
 
 def read_preprocessing(path: Path) -> PreprocessingSpec:
     """Read a TOML file that is a ``[preprocessing]`` table, or has one. Raises DataError naming file and key."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"{path}: is not TOML ({error})") from error
-    try:
-        return PreprocessingSpec.model_validate(document.get("preprocessing", document))
-    except ValidationError as error:
-        problems = problems_of(error, PreprocessingSpec)
-        raise DataError("; ".join(f"{path}: preprocessing.{one.key}: {one.allowed}" for one in problems)) from error
+    document = read_toml(path, DataError)
+    return validated(PreprocessingSpec, document.get("preprocessing", document), path, DataError, "preprocessing")
 
 
 def preprocessing_of(bundle: Path) -> PreprocessingSpec:

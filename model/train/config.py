@@ -1,16 +1,15 @@
 """``train.toml``: what ``hounsfield train`` is told. Every key is validated; a wrong one is named with its file."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hounsfield.model.aggregation import aggregation
 from hounsfield.model.errors import TrainingError
 from hounsfield.model.manifest import Code, Preference, Scope, Slug, Words
-from hounsfield.model.manifest_problems import problems_of
 from hounsfield.model.networks.registry import SEQUENCE, NetworkChoice
+from hounsfield.model.toml_file import read_toml, validated
 
 OptimiserName = Literal["adam", "adamw", "adagrad", "adadelta", "adamax", "lion", "nadam", "rmsprop", "sgd"]
 ScheduleName = Literal["constant", "cosine", "step", "exponential"]
@@ -217,18 +216,7 @@ class TrainConfig(_Section):
 
 def read_config(path: Path) -> TrainConfig:
     """Read ``train.toml``; paths in it are made relative to its folder. Raises TrainingError naming file and key."""
-    try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TrainingError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise TrainingError(f"{path}: not TOML: {error}") from error
-    try:
-        config = TrainConfig.model_validate(fields)
-    except ValidationError as error:
-        found = problems_of(error, TrainConfig)
-        words = (f"{path}: {f'{one.key}: ' if one.key else ''}{one.allowed}" for one in found)
-        raise TrainingError("; ".join(words)) from error
+    config = validated(TrainConfig, read_toml(path, TrainingError), path, TrainingError)
     return _placed(config, path.resolve().parent)
 
 

@@ -51,12 +51,12 @@ def exported(material: Material, slices: SliceStage, series: SequenceStage | Non
 
     keras.config.set_dtype_policy("float32")
     whole = build_network(material.spec.model_copy(update={"weights": None}))
-    whole.set_weights(slices.weights())
+    whole.set_weights(slices.trainable.weights())
     if series is None:
         return Exported(network=export_scores(whole), sequence=None, steps=None)
     encoder = export_encoder(whole)
     sequence = built_sequence(material.config.sequence, encoder.output.shape[-1], material.view.truth.shape[1])
-    sequence.set_weights(series.weights())
+    sequence.set_weights(series.trainable.weights())
     return Exported(network=encoder, sequence=sequence, steps=steps)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hounsfield.model.errors import TrainingError
 from hounsfield.model.train.checkpoint import (
@@ -19,6 +18,7 @@ from hounsfield.model.train.checkpoint import (
     write_atomically,
     write_checkpoint,
 )
+from hounsfield.model.train.variables import Trainable
 
 REPORT_SECONDS = 0.5
 
@@ -64,6 +64,10 @@ class Stage(Protocol):
     steps: int
     """Of an epoch."""
 
+    @property
+    def trainable(self) -> Trainable:
+        """All that changes while it learns."""
+
     def batches(self, epoch: int, first: int) -> Iterable[Any]:
         """Yield the batches of an epoch from a step on."""
 
@@ -75,18 +79,6 @@ class Stage(Protocol):
 
     def validate(self) -> Figures:
         """Judge the network on the validation part."""
-
-    def variables(self) -> list[NDArray[Any]]:
-        """Return all that changes: network, random generators, optimiser."""
-
-    def restore(self, variables: list[NDArray[Any]]) -> None:
-        """Set them. Raises TrainingError if they are not those of this network."""
-
-    def weights(self) -> list[NDArray[Any]]:
-        """Return what makes the network."""
-
-    def set_weights(self, weights: list[NDArray[Any]]) -> None:
-        """Set it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,10 +124,10 @@ class _Loop:
         found = read_checkpoint(self._path)
         if found is not None:
             self._state = found[0]
-            self._stage.restore(found[1])
+            self._stage.trainable.restore(found[1])
         while not self._state.done:
             self._epoch()
-        self._stage.set_weights(read_arrays(self._best))
+        self._stage.trainable.set_weights(read_arrays(self._best))
         return self._state
 
     def _epoch(self) -> None:
@@ -177,7 +169,7 @@ class _Loop:
         state.epoch, state.step, state.loss_sum = state.epoch + 1, 0, 0.0
         if better:
             # Before the checkpoint that names it: after a kill between both the epoch is done again, to the same end.
-            write_atomically(self._best, numbered(self._stage.weights()))
+            write_atomically(self._best, numbered(self._stage.trainable.weights()))
             state.best, state.best_epoch = None if math.isnan(value) else value, state.epoch
         state.history.append(_row(loss, rate, figures))
         waited = state.epoch - state.best_epoch
@@ -190,7 +182,7 @@ class _Loop:
         self._state.loss_sum = loss_sum
         self._state.seconds += now - self._began
         self._began = self._saved = now
-        write_checkpoint(self._path, self._state, self._stage.variables())
+        write_checkpoint(self._path, self._state, self._stage.trainable.arrays())
 
     def _tell(self, loss: float, rate: float, figures: Figures | None = None, *, best: bool = False) -> None:
         state, stage = self._state, self._stage

@@ -84,7 +84,7 @@ class SequenceStage:
         with placement.scope():
             self.network = built_sequence(config.sequence, vectors.shape[1], len(labels))
             optimiser = build_optimiser(config.optimiser.model_copy(update={"rate": config.sequence.rate}))
-            self._trainable = Trainable(self.network, optimiser, placement)
+            self.trainable = Trainable(self.network, optimiser, placement)
         self._gradients, self._apply = self._compiled(placement)
         self._call = as_function(self.network, vectors.shape[1])
 
@@ -118,7 +118,7 @@ class SequenceStage:
 
     def learn(self, batch: list[Series], rate: float) -> Any:
         """Take a step; return its loss."""
-        self._trainable.set_rate(rate)
+        self.trainable.set_rate(rate)
         loss, total = self._gradients(*batch[0])
         for one in batch[1:]:
             value, gradients = self._gradients(*one)
@@ -138,22 +138,6 @@ class SequenceStage:
         own = np.asarray(self._vectors[view.prepared.index.rows_of(series)])
         return sequence_scores(self._call, own, view.steps_mm(series), self._range.smallest)
 
-    def variables(self) -> list[NDArray[Any]]:
-        """Return all that changes."""
-        return self._trainable.arrays()
-
-    def restore(self, variables: list[NDArray[Any]]) -> None:
-        """Set it."""
-        self._trainable.restore(variables)
-
-    def weights(self) -> list[NDArray[Any]]:
-        """Return what makes the network."""
-        return self._trainable.weights()
-
-    def set_weights(self, weights: list[NDArray[Any]]) -> None:
-        """Set it."""
-        self._trainable.set_weights(weights)
-
     def _compiled(self, placement: Placement) -> tuple[Any, Any]:
         import tensorflow as tf
 
@@ -166,7 +150,7 @@ class SequenceStage:
             return value, tape.gradient(value, variables)
 
         def apply(found: Iterable[Any]) -> None:
-            self._trainable.optimiser.apply_gradients(zip(found, variables, strict=True))
+            self.trainable.optimiser.apply_gradients(zip(found, variables, strict=True))
 
         shapes = ((1, None, self._vectors.shape[1] + 1), (None, labels), (None, labels), (labels,), (labels,))
         signature = [tf.TensorSpec(shape, tf.float32) for shape in shapes]

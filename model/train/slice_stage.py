@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from numpy.typing import NDArray
-
 from hounsfield.model.errors import TrainingError
 from hounsfield.model.networks import build_network
 from hounsfield.model.networks.layers import SCORE
@@ -55,7 +53,7 @@ class SliceStage:
         with placement.scope():
             self.network = _built(material.spec)
             self._optimiser = build_optimiser(config.optimiser)
-            self._trainable = Trainable(self.network, self._optimiser, placement, config.training.precision)
+            self.trainable = Trainable(self.network, self._optimiser, placement, config.training.precision)
         self._step = self._compiled()
         self._call = compiled_for(self._score, material.view)
 
@@ -72,7 +70,7 @@ class SliceStage:
         """Take a step; return its loss. Raises TrainingError for what the device cannot do."""
         import tensorflow as tf
 
-        self._trainable.set_rate(rate)
+        self.trainable.set_rate(rate)
         try:
             return self._step(batch)
         except tf.errors.ResourceExhaustedError as error:
@@ -98,22 +96,6 @@ class SliceStage:
         outputs = self.network(images, training=False)
         return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
 
-    def variables(self) -> list[NDArray[Any]]:
-        """Return all that changes."""
-        return self._trainable.arrays()
-
-    def restore(self, variables: list[NDArray[Any]]) -> None:
-        """Set it."""
-        self._trainable.restore(variables)
-
-    def weights(self) -> list[NDArray[Any]]:
-        """Return what makes the network."""
-        return self._trainable.weights()
-
-    def set_weights(self, weights: list[NDArray[Any]]) -> None:
-        """Set it."""
-        self._trainable.set_weights(weights)
-
     def _compiled(self) -> Any:
         """Return the step as a graph. XLA compiles network and gradients, not the exchange between devices."""
         import tensorflow as tf
@@ -126,14 +108,14 @@ class SliceStage:
         def gradients(images: Any, *others: Any) -> Any:
             with tf.GradientTape() as tape:
                 value = loss(self.network(images, training=True), *others, share)
-                scaled = self._trainable.scaled(value)
+                scaled = self.trainable.scaled(value)
             return value, tape.gradient(scaled, variables)
 
         inner = tf.function(gradients, autograph=False, jit_compile=training.xla or None)
 
         def step(arrays: Any) -> Any:
             value, found = inner(*arrays)
-            self._trainable.optimiser.apply_gradients(zip(found, variables, strict=True))
+            self.trainable.optimiser.apply_gradients(zip(found, variables, strict=True))
             return value
 
         return placement.compiled(step)

@@ -50,7 +50,7 @@ def on_one_and_two(folder: Path) -> dict[str, Any]:
         training = shared | {"devices": devices}
         stage, losses = trained(prepared, folder / f"on-{devices}", training=training, network=still)
         out[f"losses_{devices}"] = losses
-        weights.append(np.concatenate([one.ravel() for one in stage.weights()]))
+        weights.append(np.concatenate([one.ravel() for one in stage.trainable.weights()]))
     out["largest_difference"] = float(np.abs(weights[0] - weights[1]).max())
     out["largest_weight"] = float(np.abs(weights[0]).max())
     return out

@@ -215,5 +215,5 @@ def test_a_missing_column_is_told_with_those_that_are_there(tmp_path: Path) -> N
 
 def test_a_configuration_that_is_no_toml_is_told(tmp_path: Path) -> None:
     (tmp_path / "data.toml").write_text("[data", encoding="utf-8")
-    with pytest.raises(DataError, match=r"data.toml: is not TOML"):
+    with pytest.raises(DataError, match=r"data.toml: not TOML"):
         read_data_config(tmp_path / "data.toml")
