@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hounsfield.model.errors import TrainingError
 from hounsfield.model.train.checkpoint import (
@@ -18,7 +19,6 @@ from hounsfield.model.train.checkpoint import (
     write_atomically,
     write_checkpoint,
 )
-from hounsfield.model.train.variables import Trainable
 
 REPORT_SECONDS = 0.5
 
@@ -56,6 +56,22 @@ class Progress:
     best: bool = False
 
 
+class Learning(Protocol):
+    """All that changes while a network learns: its variables, its random generators, its optimiser."""
+
+    def arrays(self) -> list[NDArray[Any]]:
+        """Return all of it."""
+
+    def restore(self, arrays: list[NDArray[Any]]) -> None:
+        """Set all of it. Raises TrainingError if it is not that of this network."""
+
+    def weights(self) -> list[NDArray[Any]]:
+        """Return what makes the network."""
+
+    def set_weights(self, arrays: list[NDArray[Any]]) -> None:
+        """Set it."""
+
+
 class Stage(Protocol):
     """One network in training."""
 
@@ -65,8 +81,8 @@ class Stage(Protocol):
     """Of an epoch."""
 
     @property
-    def trainable(self) -> Trainable:
-        """All that changes while it learns."""
+    def trainable(self) -> Learning:
+        """What learns."""
 
     def batches(self, epoch: int, first: int) -> Iterable[Any]:
         """Yield the batches of an epoch from a step on."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -43,7 +43,11 @@ class Sums:
         self.validated = np.int64(self.validated + 1)
         return Figures(loss=value, auc=float("nan"))
 
-    def variables(self) -> list[Any]:
+    @property
+    def trainable(self) -> Self:
+        return self
+
+    def arrays(self) -> list[Any]:
         return [np.array(self.weight), np.array(self.validated)]
 
     def restore(self, variables: list[Any]) -> None:
