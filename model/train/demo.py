@@ -161,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 1 if the figures are not what the product asks for."""
     parser = argparse.ArgumentParser(prog="python -m hounsfield.model.train.demo", description=__doc__)
     parser.add_argument("--out", type=Path, help="folder of the bundle (written over); with --smoke a temporary one")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=Recipe().seed)
     parser.add_argument("--smoke", action="store_true", help="about a minute, for continuous integration")
     parser.add_argument("--created", type=date.fromisoformat, default=datetime.now(UTC).date(), metavar="YYYY-MM-DD")
     parser.add_argument("--threads", type=int, default=2, help="of TensorFlow, and processes that draw phantoms")
