@@ -51,7 +51,8 @@ def test_a_real_tilted_head_ct_becomes_a_report_that_says_what_was_done_about_it
     text = dump(report, tmp_path)
     assert "18.5 degrees" in text
     assert "ntercept 0" in text
-    assert len(companions_in(pacs, source.StudyInstanceUID)) == 1
+    captures = len(companions_in(pacs, source.StudyInstanceUID))
+    assert captures == 1 if job["outcome"] == "negative" else 1 <= captures <= 4
 
 
 @pytest.mark.parametrize(
