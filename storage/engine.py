@@ -4,12 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield.storage import schema
+from hounsfield.storage.account_store import SqlAccountStore
+from hounsfield.storage.accounts import AccountStore
+from hounsfield.storage.alarm_store import SqlAlarmStore
+from hounsfield.storage.alarms import AlarmStore
 from hounsfield.storage.analysis_facts import AnalysisFactStore
 from hounsfield.storage.analysis_facts_store import SqlAnalysisFactStore
 from hounsfield.storage.bundle_choice import BundleChoiceStore
 from hounsfield.storage.bundle_choice_store import SqlBundleChoiceStore
 from hounsfield.storage.commitment_store import SqlCommitmentStore
 from hounsfield.storage.commitments import CommitmentStore
+from hounsfield.storage.component_store import SqlComponentStore
+from hounsfield.storage.components import ComponentStore
 from hounsfield.storage.control import ControlStore
 from hounsfield.storage.control_store import SqlControlStore
 from hounsfield.storage.destination_state import DestinationStateStore
@@ -19,6 +25,8 @@ from hounsfield.storage.errors import StorageError
 from hounsfield.storage.feedback import FeedbackStore
 from hounsfield.storage.feedback_store import SqlFeedbackStore
 from hounsfield.storage.job_store import SqlJobStore
+from hounsfield.storage.operation_log import SqlOperationLog
+from hounsfield.storage.operations import OperationLog
 from hounsfield.storage.peer_store import SqlPeerStore
 from hounsfield.storage.ports import JobStore, PeerStore, SeriesStore
 from hounsfield.storage.recall import RecallStore
@@ -44,6 +52,10 @@ class Database:
     feedback: FeedbackStore
     facts: AnalysisFactStore
     bundle_choices: BundleChoiceStore
+    components: ComponentStore
+    alarms: AlarmStore
+    accounts: AccountStore
+    operations: OperationLog
     transactions: Transactions
     file: Path | None
     """Of an embedded database."""
@@ -101,6 +113,10 @@ def stores_over(transactions: Transactions, file: Path | None) -> Database:
         feedback=SqlFeedbackStore(transactions),
         facts=SqlAnalysisFactStore(transactions),
         bundle_choices=SqlBundleChoiceStore(transactions),
+        components=SqlComponentStore(transactions),
+        alarms=SqlAlarmStore(transactions),
+        accounts=SqlAccountStore(transactions),
+        operations=SqlOperationLog(transactions),
         transactions=transactions,
         file=file,
     )

@@ -21,7 +21,7 @@ class NewEvent:
     """An event to be written; fields as in :class:`~hounsfield.storage.records.EventRecord`."""
 
     at: datetime
-    series_id: int
+    series_id: int | None
     stage: Stage
     from_state: str | None
     to_state: str
@@ -54,7 +54,7 @@ def read_events(
     """Return events in the order of their ids, one page."""
     query: Select[tuple[object, ...]] = (
         select(event, series.c.series_uid)
-        .join(series, series.c.id == event.c.series_id)
+        .outerjoin(series, series.c.id == event.c.series_id)
         .where(event.c.id > after_id)
         .order_by(event.c.id)
         .limit(limit)

@@ -118,6 +118,7 @@ def insert_delivery(
         "available_at": now,
         "created_at": now,
         "updated_at": now,
+        "scanner": infer.scanner,
     }
     job_id = int(connection.execute(insert(job).values(values).returning(job.c.id)).scalar_one())
     made = NewEvent(

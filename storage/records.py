@@ -133,6 +133,8 @@ class SeriesRecord:
     """Name of the [[rule]] that decided on it last."""
     waived: tuple[Reason, ...] = ()
     """Holds that a person released; a new image brings them back."""
+    scanner: str = ""
+    """AE title that sent its first image, as it came: escape it at output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +262,7 @@ class JobRecord:
     worker: str | None
     created_at: datetime
     updated_at: datetime
+    """When it came to the state it is in."""
     timings: dict[str, float]
     """Seconds per stage, of the last attempt."""
     part: str = ""
@@ -269,6 +272,8 @@ class JobRecord:
     destinations: tuple[str, ...] | None = None
     verdict: Verdict | None = None
     """Completeness of what an INFER job analyses."""
+    scanner: str = ""
+    """AE title that sent the first image of its series, as it came: escape it at output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,12 +286,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRecord:
-    """One line of the job log. ``job_id`` is None for events of the series itself."""
+    """One line of the job log.
+
+    ``job_id`` is None for events of the series itself; series and job are None for what somebody did to the service.
+    """
 
     id: int
     at: datetime
-    series_id: int
-    series_uid: str
+    series_id: int | None
+    series_uid: str | None
     job_id: int | None
     kind: JobKind | None
     stage: Stage

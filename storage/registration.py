@@ -257,6 +257,7 @@ def _new_series(receipt: InstanceReceipt) -> dict[str, Any]:
         "last_received_at": receipt.received_at,
         "touched_at": receipt.received_at,
         "receiving_since": receipt.received_at,
+        "scanner": receipt.calling_ae,
     }
 
 

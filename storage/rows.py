@@ -78,6 +78,7 @@ def series_record(row: AnyRow) -> SeriesRecord:
         version=row.version,
         rule=row.rule,
         waived=tuple(Reason(reason) for reason in row.waived),
+        scanner=row.scanner,
     )
 
 
@@ -171,6 +172,7 @@ def job_record(row: AnyRow) -> JobRecord:
         shadow=row.shadow,
         destinations=None if row.destinations is None else tuple(row.destinations),
         verdict=_verdict_of_part(row.verdict),
+        scanner=row.scanner,
     )
 
 

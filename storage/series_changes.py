@@ -122,6 +122,7 @@ def _insert_infer(connection: Connection, row: AnyRow, number: int, request: Inf
         "available_at": now,
         "created_at": now,
         "updated_at": now,
+        "scanner": row.scanner,
     }
     key = connection.execute(insert(job).values(values)).inserted_primary_key
     return NewEvent(

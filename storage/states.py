@@ -151,6 +151,8 @@ class Stage(StrEnum):
     REPORT = "report"
     DELIVER = "deliver"
     NOTIFY = "notify"
+    OPERATE = "operate"
+    """What people, or housekeeping, did to the service itself; no stage of a job."""
 
 
 class Reason(StrEnum):

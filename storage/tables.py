@@ -65,6 +65,7 @@ Uid = String(64)
 Word = String(32)
 Digest = String(64)
 RuleName = String(64)
+Handle = String(14)
 
 
 def _id() -> Column[int]:
@@ -90,7 +91,7 @@ series = Table(
     _id(),
     Column("series_uid", Uid, nullable=False, unique=True),
     Column("study_uid", Uid, nullable=False, index=True),
-    Column("state", Word, nullable=False, index=True),
+    Column("state", Word, nullable=False),
     Column("revision", Integer, nullable=False, default=0),
     Column("completeness", Word),
     Column("reason", Word),
@@ -107,6 +108,12 @@ series = Table(
     Column("version", Integer, nullable=False, default=1),
     Column("rule", RuleName),
     Column("waived", Json, nullable=False, default=list),
+    # AE title that sent its first image.
+    Column("scanner", String(64), nullable=False, default="", index=True),
+    # Keyed hashes of its UID and of its accession number, to be found by; none until the assembler has seen it.
+    Column("handle", Handle, index=True),
+    Column("accession", Handle, index=True),
+    Index("ix_series_state_id", "state", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -201,7 +208,17 @@ job = Table(
     Column("shadow", Boolean, nullable=False, default=False),
     Column("destinations", JsonOrNull),
     Column("verdict", JsonOrNull),
+    # AE title that sent the first image of its series.
+    Column("scanner", String(64), nullable=False, default=""),
     Index("ix_job_due", "state", "kind", "available_at"),
+    # The lists of people: newest first, whatever is chosen, without reading what is not shown.
+    Index("ix_job_state_id", "state", "id"),
+    Index("ix_job_kind_id", "kind", "id"),
+    Index("ix_job_outcome_id", "outcome", "id"),
+    Index("ix_job_scanner_id", "scanner", "id"),
+    Index("ix_job_bundle_id", "bundle", "id"),
+    Index("ix_job_created_at", "created_at"),
+    Index("ix_job_updated_at", "updated_at"),
     Index("ix_job_subject", "subject", "bundle", "id"),
     Index("ix_job_destination", "destination", "state"),
     sqlite_autoincrement=True,
@@ -388,8 +405,9 @@ event = Table(
     "event",
     metadata,
     _id(),
-    Column("at", UtcDateTime, nullable=False),
-    Column("series_id", Id, ForeignKey("series.id"), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    # None: what somebody did to the service itself (stage operate).
+    Column("series_id", Id, ForeignKey("series.id"), index=True),
     Column("job_id", Id, ForeignKey("job.id"), index=True),
     Column("kind", Word),
     Column("stage", Word, nullable=False),
@@ -416,4 +434,69 @@ sighting = Table(
     Column("last_seen_at", UtcDateTime, nullable=False),
     Column("count", BigInteger, nullable=False),
     UniqueConstraint("calling_ae", "called_ae", "address", "reason", "admitted"),
+)
+
+# The processes of the service, as each says of itself every few seconds; those that ended stay for a while.
+component = Table(
+    "component",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("role", Word, nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    # How often it was started under this name.
+    Column("starts", Integer, nullable=False),
+    # Numbers and words for the metrics: counters since its start, and how things stand.
+    Column("facts", Json, nullable=False),
+)
+
+# What is wrong, each with a beginning and an end; open ones are those without an end.
+alarm = Table(
+    "alarm",
+    metadata,
+    _id(),
+    Column("kind", Word, nullable=False),
+    # What it is about: name of a scanner, destination, bundle, certificate; empty where there is only one.
+    Column("subject", String(255), nullable=False),
+    Column("detail", Json, nullable=False),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    # What the webhook was told of: nothing yet, the beginning, the end.
+    Column("told", Word, nullable=False),
+    Index("ix_alarm_ended_at", "ended_at"),
+    sqlite_autoincrement=True,
+)
+Index(
+    "uq_alarm_open",
+    alarm.c.kind,
+    alarm.c.subject,
+    unique=True,
+    sqlite_where=alarm.c.ended_at.is_(None),
+    postgresql_where=alarm.c.ended_at.is_(None),
+)
+
+# Who may sign in to the console.
+account = Table(
+    "account",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    # argon2id, with its parameters and salt.
+    Column("password", String(255), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+
+# Who is signed in. The token itself is only in the browser.
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("token_sha256", Digest, primary_key=True),
+    Column("person", String(128), nullable=False),
+    Column("csrf", String(64), nullable=False),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
 )

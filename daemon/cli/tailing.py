@@ -57,7 +57,7 @@ class EventLines:
         if self._as_json:
             json_line(event_json(event))
         else:
-            typer.echo(event_line(event, self._hash(event.series_uid)))
+            typer.echo(event_line(event, "-" if event.series_uid is None else self._hash(event.series_uid)))
 
 
 def event_line(event: EventRecord, series: str) -> str:

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from hounsfield.daemon.config.destinations import Destination, FeedbackSettings, Notifier
 from hounsfield.daemon.config.drift import DriftSettings
 from hounsfield.daemon.config.environment import environment_problems, keys_from_environment
+from hounsfield.daemon.config.operation import AlarmSettings, ConsoleSettings, RetentionSettings
 from hounsfield.daemon.config.origin import Origin
 from hounsfield.daemon.config.problems import explain
 from hounsfield.daemon.config.rules import Rule, broken_rules
@@ -31,8 +32,10 @@ from hounsfield.daemon.config.values import is_loopback
 from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
 
 __all__ = [
+    "AlarmSettings",
     "AssemblySettings",
     "BundleEntry",
+    "ConsoleSettings",
     "Destination",
     "DicomSettings",
     "DriftSettings",
@@ -41,6 +44,7 @@ __all__ = [
     "Notifier",
     "Peer",
     "QuerySettings",
+    "RetentionSettings",
     "Rule",
     "Settings",
     "SiteSettings",
@@ -76,6 +80,9 @@ class Settings(BaseSettings):
     bundle: tuple[BundleEntry, ...] = ()
     rule: tuple[Rule, ...] = ()
     drift: DriftSettings = Field(default_factory=DriftSettings)
+    console: ConsoleSettings = Field(default_factory=ConsoleSettings)
+    alarms: AlarmSettings = Field(default_factory=AlarmSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     site: SiteSettings = Field(default_factory=SiteSettings)
 

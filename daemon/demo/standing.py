@@ -8,7 +8,7 @@ from enum import StrEnum
 from hounsfield.storage.records import EventRecord, JobRecord, SeriesRecord
 from hounsfield.storage.states import JobKind, JobState, Outcome, Reason, SeriesState, Stage
 
-STAGES = tuple(stage for stage in Stage if stage is not Stage.NOTIFY)
+STAGES = tuple(stage for stage in Stage if stage not in (Stage.NOTIFY, Stage.OPERATE))
 """Receive, assemble, infer, report, deliver: the columns of the demonstration."""
 
 

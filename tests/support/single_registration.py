@@ -61,6 +61,7 @@ def _new_series(receipt: InstanceReceipt) -> dict[str, Any]:
     return {
         "series_uid": receipt.series_uid,
         "study_uid": receipt.study_uid,
+        "scanner": receipt.calling_ae,
         "state": SeriesState.RECEIVING,
         "remarks": [],
         **dict.fromkeys(times, receipt.received_at),

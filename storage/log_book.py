@@ -1,0 +1,153 @@
+"""Reading the job log as people do: newest first, filtered, counted. Nothing here changes anything.
+
+Every list is paged by id, and every count is bounded by what it looks at (open jobs, or a stretch of time), so that a
+million finished jobs cost no more than a thousand. All times are timezone-aware UTC.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from hounsfield.storage.records import EventRecord, JobRecord, SeriesRecord
+from hounsfield.storage.states import JobKind, JobState, Outcome, Reason, SeriesState, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQuery:
+    """Which jobs; None means any."""
+
+    kind: JobKind | None = None
+    state: JobState | None = None
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+    scanner: str | None = None
+    """AE title, exactly."""
+    bundle: str | None = None
+    destination: str | None = None
+    since: datetime | None = None
+    """Created at or after."""
+    until: datetime | None = None
+    """Created before."""
+    series_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventQuery:
+    """Which events; None means any."""
+
+    state: str | None = None
+    """That they lead to."""
+    stage: Stage | None = None
+    kind: JobKind | None = None
+    scanner: str | None = None
+    bundle: str | None = None
+    since: datetime | None = None
+    job_id: int | None = None
+    series_uid: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """Jobs of one kind that have not ended."""
+
+    kind: JobKind
+    waiting: int = 0
+    """AVAILABLE or RETRYABLE and due."""
+    later: int = 0
+    """RETRYABLE, not due yet."""
+    running: int = 0
+    held: int = 0
+    oldest_waiting_since: datetime | None = None
+    """When the oldest of those that wait was created."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """One group of jobs that ended in a stretch of time."""
+
+    group: str
+    """Scanner, bundle, destination or reason, as asked for."""
+    jobs: int = 0
+    positive: int = 0
+    negative: int = 0
+    not_analysed: int = 0
+    discarded: int = 0
+    cancelled: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latencies:
+    """Seconds of jobs that were COMPLETED in a stretch of time."""
+
+    kind: JobKind
+    count: int
+    percentiles: dict[int, float] = field(default_factory=dict)
+    """50, 90, 95, 99 -> seconds from creation to end."""
+    stages: dict[str, dict[int, float]] = field(default_factory=dict)
+    """The same of each stage of their ``timings``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastResult:
+    """The newest analysis of what a scanner sent."""
+
+    scanner: str
+    job: JobRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What came in in a stretch of time."""
+
+    scanner: str
+    series: int
+    instances: int
+    last_at: datetime | None
+
+
+class LogBook(Protocol):
+    """Every method is one transaction, and only reads."""
+
+    def newest(self, query: JobQuery, *, before_id: int | None = None, limit: int = 50) -> list[JobRecord]:
+        """Return jobs, the newest first, those with a smaller id than ``before_id``."""
+
+    def newest_series(
+        self, state: SeriesState | None = None, *, before_id: int | None = None, limit: int = 50
+    ) -> list[SeriesRecord]:
+        """Return series, the newest first."""
+
+    def events(self, query: EventQuery, *, after_id: int = 0, limit: int = 1000) -> list[EventRecord]:
+        """Return events in the order of their ids, one page."""
+
+    def last_events(self, query: EventQuery, limit: int) -> list[EventRecord]:
+        """Return the newest events that fit, in the order of their ids."""
+
+    def by_handle(self, handle: str) -> SeriesRecord | None:
+        """Return the series with this keyed hash of its UID."""
+
+    def by_accession(self, accession: str) -> list[SeriesRecord]:
+        """Return the series with this keyed hash of their accession number, the newest first."""
+
+    def undescribed(self, limit: int = 100) -> list[SeriesRecord]:
+        """Return series that have no handle yet."""
+
+    def describe(self, series_id: int, handle: str, accession: str | None) -> None:
+        """Write the keyed hashes that a series is found by. The one thing written here."""
+
+    def queues(self, now: datetime) -> list[Queue]:
+        """Return what waits, runs and is held, one for each kind."""
+
+    def tallies(self, by: str, since: datetime, until: datetime) -> list[Tally]:
+        """Count INFER jobs that ended in that time by ``scanner``, ``bundle`` or ``reason``, the largest first."""
+
+    def latencies(self, kind: JobKind, since: datetime, until: datetime) -> Latencies:
+        """Return how long jobs that were COMPLETED in that time took."""
+
+    def last_results(self, since: datetime) -> list[LastResult]:
+        """Return the newest INFER job with an outcome of each scanner that sent since, by scanner."""
+
+    def intake(self, since: datetime) -> list[Intake]:
+        """Return what each scanner sent since, by scanner."""
+
+    def counts(self) -> dict[str, int]:
+        """Return ``held_series``, ``receiving_series``, ``discarded_jobs``, ``held_deliveries``."""

@@ -1,0 +1,29 @@
+"""Operations on SQL."""
+
+from hounsfield.storage.control import LONGEST_PERSON
+from hounsfield.storage.events import NewEvent, append_events
+from hounsfield.storage.operations import Operation
+from hounsfield.storage.states import Stage
+from hounsfield.storage.transactions import Transactions
+
+
+class SqlOperationLog:
+    """See :class:`~hounsfield.storage.operations.OperationLog`. May raise DatabaseUnavailable."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def note(self, operation: Operation) -> None:
+        """Append the event."""
+        by = "".join(letter for letter in operation.person if letter.isprintable())[:LONGEST_PERSON]
+        told = {key: value for key, value in (("by", by), ("origin", operation.origin)) if value}
+        event = NewEvent(
+            at=operation.at,
+            series_id=None,
+            stage=Stage.OPERATE,
+            from_state=None,
+            to_state=operation.action,
+            detail={**operation.detail, **told},
+        )
+        with self._transactions.write() as connection:
+            append_events(connection, [event])
