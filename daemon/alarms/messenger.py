@@ -93,7 +93,7 @@ class AlarmMessenger:
 
     def _oldest(self) -> News | None:
         now = self._clock.now()
-        news = []
+        news: list[News] = []
         for alarm in self._alarms.untold():
             if alarm.told is Told.NOTHING and alarm.ended_at is not None and now - alarm.ended_at > OLD:
                 self._alarms.mark_told(alarm.id, Told.END)

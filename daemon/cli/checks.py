@@ -15,7 +15,7 @@ from hounsfield.daemon.cli.context import database_file
 from hounsfield.daemon.cli.echo import peer_of
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.model_probe import ask
-from hounsfield.daemon.cli.notify_checks import check_notifiers
+from hounsfield.daemon.cli.notify_checks import check_alarm_webhook, check_notifiers
 from hounsfield.daemon.cli.query_check import check_query
 from hounsfield.daemon.cli.tls_checks import check_tls
 from hounsfield.daemon.cli.waiting_checks import check_alarms, check_pauses, check_waiting
@@ -49,6 +49,7 @@ def all_checks(settings: Settings) -> Iterator[Check]:
     yield check_device(settings)
     yield from check_destinations(settings)
     yield from check_notifiers(settings, CONNECT_SECONDS)
+    yield from check_alarm_webhook(settings, CONNECT_SECONDS)
     yield from check_query(settings, ECHO_SECONDS)
 
 

@@ -1,11 +1,14 @@
-"""What the doctor says of those who are notified: whether they listen. Nothing is sent to them."""
+"""What the doctor says of those who are told of results and alarms: whether they listen. Nothing is sent to them."""
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.notifications.http_post import target_of
 from hounsfield.daemon.notifications.senders import address_of
+from hounsfield.daemon.notifications.webhook import read_secret
 
 
 def check_notifiers(settings: Settings, timeout_seconds: float) -> Iterator[Check]:
@@ -21,3 +24,34 @@ def check_notifiers(settings: Settings, timeout_seconds: float) -> Iterator[Chec
         else:
             mend = f"`hounsfield notify test {notifier.name}` sends it a message"
             yield Check("notify", Level.OK, f"{label} listens", mend)
+
+
+def check_alarm_webhook(settings: Settings, timeout_seconds: float) -> Iterator[Check]:
+    """Tell whether who is told of alarms can be connected to, and the secret be read."""
+    alarms = settings.alarms
+    if alarms.webhook is None:
+        return
+    if alarms.webhook_secret_file is not None and (problem := _secret_problem(alarms.webhook_secret_file)):
+        yield Check("alarms", Level.PROBLEM, problem, "give the service's user a file that it may read")
+    try:
+        host, port = target_of(alarms.webhook)
+        socket.create_connection((host, port), timeout=timeout_seconds).close()
+    except ValueError:
+        mend = 'give a URL as "https://alarms.example.org/hounsfield"'
+        yield Check("alarms", Level.PROBLEM, "alarms.webhook names no host, or a port that is none", mend)
+    except OSError as error:
+        mend = "beginnings and ends of alarms wait and are told when it answers; check address and firewall"
+        message = f"alarms.webhook at {host}:{port}: {error.strerror or 'no answer in time'}"
+        yield Check("alarms", Level.PROBLEM, message, mend)
+    else:
+        yield Check("alarms", Level.OK, f"alarms.webhook at {host}:{port} listens")
+
+
+def _secret_problem(file: Path) -> str:
+    try:
+        read_secret(file)
+    except OSError as error:
+        return f"alarms.webhook_secret_file cannot be read ({error.strerror}): nobody is told of alarms"
+    except ValueError:
+        return "alarms.webhook_secret_file is empty: nobody is told of alarms"
+    return ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from enum import StrEnum
 from itertools import islice
 
 import structlog
@@ -61,13 +62,17 @@ class JobLines:
             **_stages(job.timings),
             "total_seconds": _seconds(job.updated_at.timestamp() - job.created_at.timestamp()),
         }
-        return {key: value for key, value in facts.items() if value not in (None, "")}
+        return {key: _plain(value) for key, value in facts.items() if value not in (None, "")}
 
     def _associations(self, series_id: int) -> Mapping[str, object]:
         """The same ids as in the receiver's lines."""
         ids = [one.id for one in self._series.associations(series_id)]
         named: dict[str, object] = {"association": ", ".join(islice(ids, MOST_ASSOCIATIONS))}
         return {**named, "associations": len(ids)} if len(ids) > MOST_ASSOCIATIONS else named
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, StrEnum) else value
 
 
 def _stages(timings: Mapping[str, float]) -> dict[str, object]:

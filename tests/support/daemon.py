@@ -37,7 +37,7 @@ class Daemon:
             command,
             env=self._environment(),
             stdout=subprocess.PIPE,
-            stderr=(self.home.parent / f"{self.home.name}.log").open("a"),
+            stderr=self.log_file.open("a"),
             text=True,
             start_new_session=True,
         )
@@ -60,8 +60,13 @@ class Daemon:
     def _dead(self) -> bool:
         return self.process is not None and self.process.poll() is not None
 
+    @property
+    def log_file(self) -> Path:
+        """What all its starts wrote to standard error."""
+        return self.home.parent / f"{self.home.name}.log"
+
     def log(self) -> str:
-        return (self.home.parent / f"{self.home.name}.log").read_text()[-3000:]
+        return self.log_file.read_text()[-3000:]
 
     def children(self, role: str) -> list[int]:
         """The process ids of one role, as the kernel shows them."""

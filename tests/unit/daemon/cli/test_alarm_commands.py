@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 from support.joblog import Log
+from support.peers import free_port
+from support.webhook_server import webhook_server
 
 from hounsfield.daemon.cli.check import Level
+from hounsfield.daemon.cli.notify_checks import check_alarm_webhook
 from hounsfield.daemon.cli.waiting_checks import check_alarms
+from hounsfield.daemon.config.settings import Settings
 from hounsfield.storage.alarms import AlarmKind, Condition
 from hounsfield.storage.engine import open_database
 from hounsfield.storage.states import Stage
@@ -63,3 +67,24 @@ def test_the_doctor_tells_of_open_alarms(log: Log) -> None:
     database.close()
     assert (check.level, check.mend) == (Level.WARNING, "make room")
     assert check.message.startswith("disk: spool, since 2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, [Level.OK]),
+        ({"webhook": None}, []),
+        ({"webhook_secret_file": "/nowhere/alarm.secret"}, [Level.PROBLEM, Level.OK]),
+        ({"webhook": "http://127.0.0.1:99999/"}, [Level.PROBLEM]),
+    ],
+)
+def test_the_doctor_tells_whether_the_webhook_listens(changes: dict[str, object], expected: list[Level]) -> None:
+    with webhook_server() as webhook:
+        settings = Settings(alarms={"webhook": webhook.url, **changes})
+        assert [check.level for check in check_alarm_webhook(settings, 5.0)] == expected
+
+
+def test_the_doctor_tells_of_a_webhook_that_is_away() -> None:
+    settings = Settings(alarms={"webhook": f"http://127.0.0.1:{free_port()}/"})
+    (check,) = check_alarm_webhook(settings, 5.0)
+    assert (check.level, "refused" in check.message) == (Level.PROBLEM, True)
