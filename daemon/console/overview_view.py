@@ -10,7 +10,6 @@ from hounsfield.daemon.config.operation import AlarmSettings
 from hounsfield.daemon.console.overview_facts import INTAKE_STRETCH, CertificateDate, Disk, Facts
 from hounsfield.daemon.console.rendering import size, span
 from hounsfield.storage.alarms import Alarm, AlarmKind
-from hounsfield.storage.components import Component
 from hounsfield.storage.control import Pause
 from hounsfield.storage.log_book import LastResult, Queue
 from hounsfield.storage.states import JobKind
@@ -187,14 +186,14 @@ def _components(facts: Facts, limits: AlarmSettings) -> Iterator[ComponentLine]:
         if silence <= GONE_AFTER:
             yield ComponentLine(
                 name=one.name,
-                state=_life(one, silence.total_seconds(), limits),
+                state=_life(silence.total_seconds(), limits),
                 started_at=one.started_at,
                 starts=one.starts,
                 version=one.version,
             )
 
 
-def _life(component: Component, silence: float, limits: AlarmSettings) -> State:
+def _life(silence: float, limits: AlarmSettings) -> State:
     if silence > limits.component_seconds:
         return State(level=Level.PROBLEM, words=f"not heard of for {span(silence)}")
     return State(level=Level.OK, words="alive")
@@ -251,9 +250,7 @@ def _disk(disk: Disk, limits: AlarmSettings) -> PlainLine:
 
 def _certificate(date: CertificateDate, now: datetime, limits: AlarmSettings) -> PlainLine:
     if date.ends_at is None:
-        return PlainLine(
-            name=date.setting, state=State(level=Level.PROBLEM, words="cannot be used"), more=date.problem
-        )
+        return PlainLine(name=date.setting, state=State(level=Level.PROBLEM, words="cannot be used"), more=date.problem)
     days = (date.ends_at - now) / timedelta(days=1)
     level = Level.PROBLEM if days < 0 else Level.WARNING if days < limits.certificate_days else Level.OK
     words = "has run out" if days < 0 else f"{days:.0f} days left"
