@@ -85,12 +85,12 @@ class QueueLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeLine:
-    """What a scanner sent in the last minute."""
+    """Series of a scanner that were received in the last minute, with all their images so far."""
 
     scanner: str
     series: int
     instances: int
-    last_at: datetime | None
+    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
