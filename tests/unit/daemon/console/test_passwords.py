@@ -22,18 +22,18 @@ def test_damaged_hashes_and_missing_accounts_fit_nothing() -> None:
 
 
 def test_a_name_that_nobody_has_takes_the_same_work_as_a_wrong_password() -> None:
-    class Counting(PasswordHasher):
-        checked: list[str] = []
+    checked: list[str] = []
 
+    class Counting(PasswordHasher):
         def verify(self, hash, password):
-            self.checked.append(hash)
+            checked.append(hash)
             return super().verify(hash, password)
 
     passwords = Passwords(Counting(time_cost=1, memory_cost=8, parallelism=1))
     known = passwords.hash("correct horse battery")
     passwords.fits("wrong", known)
     passwords.fits("wrong", None)
-    first, second = Counting.checked
+    first, second = checked
     assert first.rsplit("$", 2)[0] == second.rsplit("$", 2)[0], "the same parameters"
 
 

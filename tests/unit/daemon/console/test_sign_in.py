@@ -193,7 +193,7 @@ def test_who_guesses_one_password_from_many_addresses_has_to_wait_as_well(stand:
 def test_a_hash_of_weaker_parameters_is_renewed_at_sign_in(
     database: Database, tmp_path: Path, clock: ManualClock
 ) -> None:
-    stand = Stand(database, tmp_path, clock)
+    Stand(database, tmp_path, clock)
     before = database.accounts.account("anna")
     stronger = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1)
     app = console_app(console_parts(database, tmp_path, clock=clock), stronger)
