@@ -11,6 +11,7 @@ from support.console import console_app, console_parts, console_settings
 from support.fakes import ManualClock
 from support.rows import at, job_row
 
+from hounsfield.daemon.alarms.words import BEGINS
 from hounsfield.daemon.config.operation import AlarmSettings
 from hounsfield.daemon.config.sections import TlsSettings
 from hounsfield.daemon.console.overview_facts import CertificateDate, Disk, Facts, certificates, disks
@@ -61,24 +62,23 @@ def test_a_service_without_alarms_says_so() -> None:
 
 def test_alarms_come_before_everything_else() -> None:
     alarm = Alarm(
-        id=1, kind=AlarmKind.DISK, subject="spool", detail={"do": "make room", "percent": 3}, began_at=at(-60)
+        id=1, kind=AlarmKind.DISK, subject="spool", detail={"do": "make room", "free_percent": 3}, began_at=at(-60)
     )
     view = seen(alarms=(alarm,), pauses=(Pause(part=Part.INTAKE, since=NOW),))
     assert view.summary.words == "1 alarm"
     (line,) = view.alarms
-    assert (line.words, line.subject, line.remedy) == ("disk nearly full", "spool", "make room")
-
-
-def test_every_kind_of_alarm_has_words_of_its_own() -> None:
-    alarms = [Alarm(id=1, kind=kind, began_at=NOW) for kind in AlarmKind]
-    words = [line.words for line in seen(alarms=alarms).alarms]
-    assert len(set(words)) == len(AlarmKind)
-    assert all("-" not in word or word == "model self-test" for word in words)
+    assert (line.words, line.subject) == (BEGINS[AlarmKind.DISK], "spool")
+    assert (line.facts, line.remedy) == ("free percent 3", "make room")
 
 
 def test_a_pause_by_a_person_is_no_alarm_but_is_seen() -> None:
     view = seen(pauses=(Pause(part=Part.INTAKE, since=NOW, person="anna"),))
     assert view.summary.level is Level.WARNING
+
+
+def test_a_process_that_ended_as_it_should_is_not_missed() -> None:
+    (line,) = seen(components=(replace(process(silent=3600), facts={"ended": True}),)).components
+    assert (line.state.level, line.state.words) == (Level.QUIET, "ended as it should")
 
 
 def test_a_process_that_is_not_heard_of_is_a_problem_and_after_a_day_history() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
 from hounsfield.daemon.console import rendering
-from hounsfield.daemon.console.rendering import Renderer, ago, safe_text, size, span, utc
+from hounsfield.daemon.console.rendering import Renderer, ago, commands, safe_text, size, span, utc
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,8 @@ def test_templates_escape_everything_and_miss_nothing(tmp_path, monkeypatch) -> 
     assert renderer.fill("page.html", {"value": '<b title="x">\''}) == "&lt;b title=&#34;x&#34;&gt;&#39;"
     with pytest.raises(UndefinedError):
         renderer.fill("page.html", {})
+
+
+def test_commands_in_a_text_are_shown_as_such_and_nothing_else_is_markup() -> None:
+    assert commands("`jobs list <x>`, then `retry`") == "<code>jobs list &lt;x&gt;</code>, then <code>retry</code>"
+    assert commands("one ` alone <b>") == "one ` alone &lt;b&gt;"
