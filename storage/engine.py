@@ -25,6 +25,8 @@ from hounsfield.storage.errors import StorageError
 from hounsfield.storage.feedback import FeedbackStore
 from hounsfield.storage.feedback_store import SqlFeedbackStore
 from hounsfield.storage.job_store import SqlJobStore
+from hounsfield.storage.log_book import LogBook
+from hounsfield.storage.log_book_store import SqlLogBook
 from hounsfield.storage.operation_log import SqlOperationLog
 from hounsfield.storage.operations import OperationLog
 from hounsfield.storage.peer_store import SqlPeerStore
@@ -56,6 +58,7 @@ class Database:
     alarms: AlarmStore
     accounts: AccountStore
     operations: OperationLog
+    log_book: LogBook
     transactions: Transactions
     file: Path | None
     """Of an embedded database."""
@@ -117,6 +120,7 @@ def stores_over(transactions: Transactions, file: Path | None) -> Database:
         alarms=SqlAlarmStore(transactions),
         accounts=SqlAccountStore(transactions),
         operations=SqlOperationLog(transactions),
+        log_book=SqlLogBook(transactions),
         transactions=transactions,
         file=file,
     )
