@@ -101,11 +101,6 @@ def _receive(settings: "Settings", around: Surroundings) -> "Application":
 
 
 def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Application":
-    if role is Role.CONSOLE:
-        raise DaemonError(
-            "this version has no console",
-            "leave out --role console; `hounsfield jobs tail -f` shows the job log",
-        )
     application = _build(settings)
     if role is Role.ASSEMBLER:
         assembler, rescuer, retention = application.assembler(), application.rescuer(), application.retention()
@@ -121,6 +116,8 @@ def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Applicati
     elif role is Role.WORKER:
         doorbell = application.database.doorbell()
         _work(application.worker(), application.gate(Part.INFERENCE), signals, doorbell)
+    elif role is Role.CONSOLE:
+        _show(application, signals.stop)
     else:
         _deliver(application, signals.stop)
     return application
@@ -182,6 +179,14 @@ def _deliver(application: "Application", stop: threading.Event) -> None:
     stop.wait()
     for thread in threads:
         thread.join()
+
+
+def _show(application: "Application", stop: threading.Event) -> None:
+    from hounsfield.daemon.console.serving import serve
+
+    console = application.settings.console
+    app, live = application.console()
+    serve(app, live, console.host, console.port, stop, lambda url: log.info("console ready", url=url))
 
 
 def repeat(

@@ -35,6 +35,7 @@ from hounsfield.storage.recall import RecallStore
 from hounsfield.storage.recall_store import SqlRecallStore
 from hounsfield.storage.schema import backup, check, upgrade
 from hounsfield.storage.series_store import SqlSeriesStore
+from hounsfield.storage.snapshot_doorbell import SnapshotDoorbell
 from hounsfield.storage.transactions import Transactions, make_engine, parse_url
 
 __all__ = ["Database", "backup", "check", "default_url", "has_database", "open_database", "upgrade"]
@@ -66,6 +67,10 @@ class Database:
     def doorbell(self) -> Doorbell:
         """Return what notices that others have written, for one thread."""
         return Unwired() if self.file is None else SqliteDoorbell(self.file)
+
+    def watcher(self) -> Doorbell:
+        """Return what notices commits of everybody, on a server too; for one thread that only tells others."""
+        return SnapshotDoorbell(self.transactions) if self.file is None else SqliteDoorbell(self.file)
 
     def close(self) -> None:
         """Close all connections."""
