@@ -11,8 +11,8 @@ from hounsfield.daemon.reason_texts import REASON_TEXTS
 from hounsfield.storage.records import JobRecord
 from hounsfield.storage.states import JobKind, JobState, Proof, Reason, SeriesState
 
-_UID = re.compile(r"(?<![0-9])[0-9]+(?:\.[0-9]+){4,}(?![0-9]|\.[0-9])")
-"""Five numbers and more with dots between them: an IPv4 address and a version have fewer."""
+_UID = re.compile(r"(?<![0-9])(?:2\.25\.[0-9]{10,}|[0-9]+(?:\.[0-9]+){4,})(?![0-9]|\.[0-9])")
+"""Five numbers and more with dots between them (an IPv4 address and a version have fewer), or a UUID as a number."""
 
 
 class Level(StrEnum):
