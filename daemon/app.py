@@ -27,6 +27,7 @@ from hounsfield.storage.spool import Spool
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
     from hounsfield.daemon.alarms.messenger import AlarmMessenger
     from hounsfield.daemon.alarms.probes import Probe
     from hounsfield.daemon.alarms.watch import AlarmWatch

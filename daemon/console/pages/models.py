@@ -1,6 +1,5 @@
 """/models: which bundles are used and installed, what they say of themselves, and whether they drift."""
 
-import threading
 from collections.abc import Sequence
 from hashlib import sha256
 from itertools import islice
@@ -19,6 +18,7 @@ from hounsfield.daemon.console.pages.models_view import (
     drift_line,
     history_line,
 )
+from hounsfield.daemon.console.pages.remembered import Remembered
 from hounsfield.daemon.console.parts import ConsoleParts
 from hounsfield.daemon.console.site import Site
 from hounsfield.daemon.drift.comparison import Drift
@@ -33,38 +33,22 @@ DRIFT_SECONDS = 60.0
 _MOST_CHOICES = 20
 
 
-class DriftMemory:
-    """The drift of all pairs, compared anew once a minute. May be asked from many threads."""
-
-    def __init__(self, parts: ConsoleParts) -> None:
-        self._parts = parts
-        self._lock = threading.Lock()
-        self._until = float("-inf")
-        self._known: Sequence[Drift] = ()
-
-    def now(self) -> Sequence[Drift]:
-        """Return it. Raises DatabaseUnavailable."""
-        parts = self._parts
-        with self._lock:
-            if parts.clock.monotonic() >= self._until:
-                self._known = current_drift(parts.database, parts.settings, parts.clock.now())
-                self._until = parts.clock.monotonic() + DRIFT_SECONDS
-            return self._known
-
-
 def router(site: Site) -> APIRouter:
     """Return the routes."""
     routes = APIRouter()
-    memory = DriftMemory(site.parts)
+    parts = site.parts
+    drifts = Remembered(
+        lambda: current_drift(parts.database, parts.settings, parts.clock.now()), DRIFT_SECONDS, parts.clock
+    )
 
     @routes.get("/models")
     def models(request: Request) -> Response:
-        return site.render(request, "models.html", page=_page(site.parts, memory))
+        return site.render(request, "models.html", page=_page(parts, drifts.now()))
 
     return routes
 
 
-def _page(parts: ConsoleParts, memory: DriftMemory) -> ModelsPage:
+def _page(parts: ConsoleParts, drifts: Sequence[Drift]) -> ModelsPage:
     choices = parts.database.bundle_choices.current()
     used = in_use(parts.settings, choices)
     folders = {one.folder for one in used}
@@ -80,7 +64,7 @@ def _page(parts: ConsoleParts, memory: DriftMemory) -> ModelsPage:
     return ModelsPage(
         bundles=tuple(boxes),
         broken=tuple(broken),
-        drifts=tuple(drift_line(drift) for drift in memory.now()),
+        drifts=tuple(drift_line(drift) for drift in drifts),
         history=_history(parts, [box.name for box in boxes]),
     )
 

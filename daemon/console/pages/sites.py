@@ -1,12 +1,14 @@
 """/sites: who sends, where results go, and how both are doing."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from hounsfield.daemon.console.pages.echoes import Answer, Asks, Echoes, over_the_network
+from hounsfield.daemon.console.pages.echoes import Asks, Echoes, over_the_network
+from hounsfield.daemon.console.pages.pauses import usual_pauses
+from hounsfield.daemon.console.pages.remembered import Remembered
 from hounsfield.daemon.console.pages.sites_view import (
     DestinationLine,
     ScannerFacts,
@@ -22,17 +24,20 @@ from hounsfield.storage.operations import Action
 from hounsfield.storage.records import JobFilter
 from hounsfield.storage.states import JobKind, JobState
 
+PAUSES_SECONDS = 60.0
 _WAITING_READ = 500
+"""Deliveries of each state among which the oldest of each destination is looked for."""
 
 
 def router(site: Site, asks: Asks | None = None) -> APIRouter:
     """Return the routes; ``asks`` is how a destination is asked, by C-ECHO as a rule."""
     routes = APIRouter()
     echoes = Echoes(asks or over_the_network(site.parts.settings))
+    pauses = Remembered(usual_pauses(site.parts.database.series, site.parts.clock), PAUSES_SECONDS, site.parts.clock)
 
     @routes.get("/sites")
     def sites(request: Request) -> Response:
-        return _render(site, request, None)
+        return site.render(request, "sites.html", page=_page(site, pauses.now()), answer=None)
 
     @routes.post("/sites/echo")
     def echo(request: Request, form: Form) -> Response:
@@ -43,16 +48,12 @@ def router(site: Site, asks: Asks | None = None) -> APIRouter:
             raise NoSuchThing("destination of this name that can be asked")
         answer = echoes.ask(found)
         site.note(request, Action.ECHOED, {"destination": found.name, "answered": answer.answered})
-        return _render(site, request, answer)
+        return site.render(request, "sites.html", page=_page(site, pauses.now()), answer=answer)
 
     return routes
 
 
-def _render(site: Site, request: Request, answer: Answer | None) -> Response:
-    return site.render(request, "sites.html", page=_page(site), answer=answer, quote=quote)
-
-
-def _page(site: Site) -> SitesPage:
+def _page(site: Site, pauses: Mapping[str, timedelta]) -> SitesPage:
     parts, now = site.parts, site.parts.clock.now()
     database, settings = parts.database, parts.settings
     facts = ScannerFacts(
@@ -61,6 +62,7 @@ def _page(site: Site) -> SitesPage:
         hour=database.log_book.intake(now - timedelta(hours=1)),
         day=database.log_book.intake(now - timedelta(days=1)),
         alarms=database.alarms.open(),
+        pauses=pauses,
     )
     scanners, strangers = scanner_lines(facts)
     backlogs = database.destination_states.backlogs()
