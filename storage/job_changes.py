@@ -16,6 +16,8 @@ from hounsfield.storage.states import TRANSITIONS, JobAction, JobKind, JobState,
 from hounsfield.storage.subjects import is_overtaken, lock_subjects
 from hounsfield.storage.tables import job
 
+_MOST_OF_A_NAME = 128
+"""Characters kept of who did it."""
 NO_LEASE: dict[str, Any] = {"lease_until": None, "claimed_at": None}
 
 
@@ -97,17 +99,17 @@ def requeue_held_jobs(connection: Connection, series_id: int, revision: int, now
     return [_requeued(connection, row, now) for row in rows if not is_overtaken(connection, row.id)]
 
 
-def cancel(connection: Connection, job_id: int, now: datetime) -> bool:
+def cancel(connection: Connection, job_id: int, now: datetime, by: str = "") -> bool:
     """Take a job out, by a person."""
     row = lock_job(connection, job_id)
     if row is None or (JobState(row.state), JobAction.CANCEL) not in TRANSITIONS:
         return False
-    change = JobChange(JobAction.CANCEL, now, Reason.OPERATOR)
+    change = JobChange(JobAction.CANCEL, now, Reason.OPERATOR, by_person(by))
     append_events(connection, [change_job(connection, row, change, **NO_LEASE)])
     return True
 
 
-def requeue(connection: Connection, job_id: int, now: datetime) -> bool:
+def requeue(connection: Connection, job_id: int, now: datetime, by: str = "") -> bool:
     """Give an ended job another try, by a person.
 
     Not while its series is HELD, unless it takes something back; no overtaken analysis, nothing that was taken back.
@@ -122,7 +124,7 @@ def requeue(connection: Connection, job_id: int, now: datetime) -> bool:
         return False
     if row is None or (JobState(row.state), JobAction.REQUEUE) not in TRANSITIONS or is_overtaken(connection, job_id):
         return False
-    append_events(connection, [_requeued(connection, row, now)])
+    append_events(connection, [_requeued(connection, row, now, by)])
     return True
 
 
@@ -130,14 +132,20 @@ def _rests() -> ColumnElement[bool]:
     return (job.c.kind != JobKind.INFER) & rests_for_good()
 
 
-def _requeued(connection: Connection, row: AnyRow, now: datetime) -> NewEvent:
+def by_person(by: str) -> dict[str, object]:
+    """Return how an event names who did it: printable, and not too long; nothing for nobody."""
+    name = "".join(letter for letter in by if letter.isprintable())[:_MOST_OF_A_NAME]
+    return {"by": name} if name else {}
+
+
+def _requeued(connection: Connection, row: AnyRow, now: datetime, by: str = "") -> NewEvent:
     values: dict[str, Any] = {"attempts": 0, "available_at": now, "worker": None, "timings": {}, **NO_LEASE}
     if row.kind == JobKind.INFER:
         values |= {"outcome": None, "score": None, "device": None, "result_set_id": None}
     if row.give_up_at is not None:
         # The old deadline may be over: the new try gets as long as the first one had.
         values["give_up_at"] = now + (row.give_up_at - row.created_at)
-    return change_job(connection, row, JobChange(JobAction.REQUEUE, now), **values)
+    return change_job(connection, row, JobChange(JobAction.REQUEUE, now, detail=by_person(by)), **values)
 
 
 def _hold_of(series_row: AnyRow | None) -> Reason | None:

@@ -156,15 +156,15 @@ class SqlJobStore:
         with self._transactions.write() as connection:
             return job_claims.expired(connection, now)
 
-    def cancel(self, job_id: int, now: datetime) -> bool:
+    def cancel(self, job_id: int, now: datetime, by: str = "") -> bool:
         """AVAILABLE, RETRYABLE or RUNNING -> CANCELLED, by a person."""
         with self._transactions.write() as connection:
-            return job_changes.cancel(connection, job_id, now)
+            return job_changes.cancel(connection, job_id, now, by)
 
-    def requeue(self, job_id: int, now: datetime) -> bool:
+    def requeue(self, job_id: int, now: datetime, by: str = "") -> bool:
         """DISCARDED or CANCELLED -> AVAILABLE with attempts 0, by a person."""
         with self._transactions.write() as connection:
-            return job_changes.requeue(connection, job_id, now)
+            return job_changes.requeue(connection, job_id, now, by)
 
     def get(self, job_id: int) -> JobRecord | None:
         """Return a job."""

@@ -303,15 +303,18 @@ class JobStore(Protocol):
     def expired(self, now: datetime) -> list[Claim]:
         """Return RUNNING jobs whose lease is over, each as a fresh claim of the caller (fence + 1, short lease)."""
 
-    def cancel(self, job_id: int, now: datetime) -> bool:
-        """AVAILABLE, RETRYABLE or RUNNING -> CANCELLED, by a person. False if there is no such job or it has ended."""
+    def cancel(self, job_id: int, now: datetime, by: str = "") -> bool:
+        """AVAILABLE, RETRYABLE or RUNNING -> CANCELLED, by a person. False if there is no such job or it has ended.
 
-    def requeue(self, job_id: int, now: datetime) -> bool:
+        ``by`` is who did it, and stands in the event's detail.
+        """
+
+    def requeue(self, job_id: int, now: datetime, by: str = "") -> bool:
         """DISCARDED or CANCELLED -> AVAILABLE with attempts 0, by a person; False while its series is HELD.
 
         False too for an INFER job that a later one with the same subject and bundle has overtaken: its report would
         come after the newer one. A later one that was cancelled before it left a result has overtaken nothing.
-        A DELIVER job gets as long until ``give_up_at`` as it had at first.
+        A DELIVER job gets as long until ``give_up_at`` as it had at first. ``by`` is who did it, as in :meth:`cancel`.
         """
 
     def get(self, job_id: int) -> JobRecord | None:

@@ -12,6 +12,7 @@ from hounsfield.storage.events import NewEvent, append_events
 from hounsfield.storage.job_changes import (
     NO_LEASE,
     JobChange,
+    by_person,
     cancel_jobs_of_series,
     change_job,
     lock_claimed,
@@ -34,8 +35,6 @@ from hounsfield.storage.subjects import lock_subjects, subject_of
 from hounsfield.storage.tables import instance, job, revision, series, snapshot
 
 _NOT_STARTED = (JobState.AVAILABLE, JobState.RETRYABLE)
-_MOST_OF_A_NAME = 128
-"""Characters kept of who did it."""
 
 
 def close(
@@ -216,7 +215,7 @@ def discard(connection: Connection, series_id: int, reason: Reason, now: datetim
     row = lock_series(connection, series_id)
     if row is None or row.state != SeriesState.HELD:
         return False
-    events = [change(row, SeriesState.SKIPPED, now, reason, _by_person(by))]
+    events = [change(row, SeriesState.SKIPPED, now, reason, by_person(by))]
     events += cancel_jobs_of_series(connection, row.id, (*_NOT_STARTED, JobState.RUNNING), reason, now)
     update_series(connection, row, state=SeriesState.SKIPPED, reason=reason)
     append_events(connection, events)
@@ -228,7 +227,7 @@ def release(connection: Connection, series_id: int, now: datetime, by: str = "")
     row = lock_series(connection, series_id)
     if row is None or row.state != SeriesState.HELD:
         return False
-    detail, waived = _by_person(by), row.waived
+    detail, waived = by_person(by), row.waived
     if row.reason not in NEVER_WAIVED:
         detail, waived = detail | {"waived": row.reason}, sorted({*row.waived, row.reason})
     update_series(connection, row, state=SeriesState.RECEIVING, reason=None, receiving_since=now, waived=waived)
@@ -242,16 +241,12 @@ def replay(connection: Connection, series_id: int, now: datetime, by: str = "") 
     if row is None or row.state != SeriesState.SKIPPED or row.instances == 0:
         return False
     update_series(connection, row, state=SeriesState.RECEIVING, reason=None, receiving_since=now)
-    append_events(connection, [change(row, SeriesState.RECEIVING, now, Reason.OPERATOR, _by_person(by))])
+    append_events(connection, [change(row, SeriesState.RECEIVING, now, Reason.OPERATOR, by_person(by))])
     return True
 
 
 def _by_rule(rule: str | None) -> dict[str, object]:
     return {} if rule is None else {"rule": rule}
-
-
-def _by_person(by: str) -> dict[str, object]:
-    return {"by": "".join(letter for letter in by if letter.isprintable())[:_MOST_OF_A_NAME]}
 
 
 def _unchanged(connection: Connection, record: SeriesRecord) -> AnyRow | None:

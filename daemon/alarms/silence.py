@@ -76,6 +76,11 @@ class SilenceProbe:
         self._senders = {name: one for name, one in self._senders.items() if one.last >= now - WINDOW}
         return [_condition(name, one) for name, one in sorted(self._senders.items()) if _is_silent(one, now)]
 
+    def usual_pauses(self, now: datetime) -> dict[str, timedelta]:
+        """Return for how long nothing may come from each scanner, where that has been learned."""
+        usual = {name: one.longest_usual(now) for name, one in self._senders.items()}
+        return {name: pause for name, pause in usual.items() if pause is not None}
+
     def _learn(self, news: Iterable[tuple[str, datetime]]) -> None:
         for name, at in news:
             self._senders.setdefault(name, _Sender(at, at)).saw(at)

@@ -92,7 +92,7 @@ def delivery_rows(deliveries: Sequence[Delivery]) -> list[tuple[str, ...]]:
             (
                 *head,
                 _proof(job, one),
-                _name(delivery.object_of(one)),
+                object_name(delivery.object_of(one)),
                 one.sop_instance_uid,
                 f"{one.status:04X} {status_words(one.status)}",
                 local(one.at),
@@ -105,7 +105,8 @@ def delivery_rows(deliveries: Sequence[Delivery]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _name(one: ResultObject | None) -> str:
+def object_name(one: ResultObject | None) -> str:
+    """Return the role of an object, and its class where that is another one than usual."""
     if one is None:
         return ""
     role = one.role.upper()

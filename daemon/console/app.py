@@ -13,12 +13,13 @@ from hounsfield.daemon.console.addresses import HostCheck
 from hounsfield.daemon.console.guard import Guard
 from hounsfield.daemon.console.live import Live
 from hounsfield.daemon.console.navigation import ENTRIES
+from hounsfield.daemon.console.pages.routes import PAGES as WORK_PAGES
 from hounsfield.daemon.console.parts import ConsoleParts
 from hounsfield.daemon.console.refusals import Refusals
 from hounsfield.daemon.console.rendering import STATIC
 from hounsfield.daemon.console.site import Site
 
-PAGES: Sequence[Callable[[Site], APIRouter]] = (overview.router,)
+PAGES: Sequence[Callable[[Site], APIRouter]] = (overview.router, *WORK_PAGES)
 """What there is beside sign-in, live events and files."""
 
 

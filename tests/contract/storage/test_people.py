@@ -147,3 +147,14 @@ def test_variants_are_counted_into_a_revision_without_being_part_of_it(database:
     assert {i.id: i.revision for i in database.series.instances(series.id)} == {1: 1, 2: 1, variant.id: 2, image.id: 2}
     assert {i.id for i in database.series.instances(series.id, 2)} == {1, 2, image.id}
     assert [replace(i, revision=0) == i for i in database.series.instances(stranger.id)] == [True]
+
+
+def test_who_cancels_a_job_and_who_has_it_tried_again_stands_in_its_log(database: Database) -> None:
+    series = closed(database)
+    (job,) = database.jobs.of_series(series.id)
+    assert database.jobs.cancel(job.id, at(30), "anna")
+    assert (last_event(database).to_state, last_event(database).detail) == ("CANCELLED", {"by": "anna"})
+    assert database.jobs.requeue(job.id, at(31), "ben")
+    assert (last_event(database).to_state, last_event(database).detail) == ("AVAILABLE", {"by": "ben"})
+    assert database.jobs.cancel(job.id, at(32))
+    assert last_event(database).detail == {}
