@@ -24,6 +24,10 @@ PATIENCE_SECONDS = 2.0
 """How long a beat waits for the database."""
 LEAVE_SECONDS = 1.0
 """How long a process that ends waits for its last beat."""
+START_SECONDS = 1.0
+"""How soon a first beat is tried again: the database may be in the making."""
+TOLD_AT = 5
+"""So many beats in a row that failed are told."""
 GONE_AFTER = timedelta(seconds=6 * BEAT_SECONDS)
 """Another process of the same name that was not heard of for so long is taken for dead."""
 ENDED = "ended"
@@ -55,7 +59,7 @@ class Beats:
         self._seconds = seconds
         self._began = clock.now()
         self._is_written = False
-        self._is_failing = False
+        self._failures = 0
         self._facts: Callable[[], Facts] = dict
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="beats", daemon=True)
@@ -107,7 +111,7 @@ class Beats:
     def _run(self) -> None:
         while not self._done.is_set():
             self._try()
-            self._done.wait(self._seconds)
+            self._done.wait(self._seconds if self._is_written else min(START_SECONDS, self._seconds))
         if self._is_written:
             self._try()
 
@@ -119,13 +123,13 @@ class Beats:
         except Exception as error:  # noqa: BLE001 - facts may come from anywhere; a beat must not end for them
             self._has_failed(type(error).__name__)
         else:
-            self._is_failing = False
+            self._failures = 0
 
     def _has_failed(self, why: str) -> None:
         """Tell once: the roles themselves say more of a database that is down."""
-        if not self._is_failing:
+        self._failures += 1
+        if self._failures == TOLD_AT:
             log.warning("signs of life are not written; trying again", component=self._name, error=why)
-        self._is_failing = True
 
 
 def process_facts() -> dict[str, object]:

@@ -73,6 +73,8 @@ class FinishedJobs:
             self._of(names.SERIES_RECEIVED, self._scanners(str(event.detail.get("calling_ae")))).inc()
 
     def _count_job(self, job: JobRecord) -> None:
+        if job.kind is JobKind.DELIVER and job.state is JobState.COMPLETED:
+            self._count_delivery(job)  # first: it asks the database, and what follows must not be counted twice
         self._of(names.JOBS, str(job.kind), str(job.state)).inc()
         if job.kind is JobKind.INFER:
             self._count_analysis(job)
@@ -81,8 +83,6 @@ class FinishedJobs:
         self._of(names.JOB_SECONDS, str(job.kind)).observe(max((job.updated_at - job.created_at).total_seconds(), 0.0))
         for stage, seconds in job.timings.items():
             self._of(names.STAGE_SECONDS, _known_stage(stage)).observe(seconds)
-        if job.kind is JobKind.DELIVER:
-            self._count_delivery(job)
 
     def _count_analysis(self, job: JobRecord) -> None:
         if job.outcome is None:
