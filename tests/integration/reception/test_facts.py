@@ -9,7 +9,7 @@ from support.waiting import wait_until
 
 from hounsfield.daemon.config.sections import Peer
 
-ME = (Peer(ae_title="CT1", host=("127.0.0.1",)),)
+ME = (Peer(ae_title="CT1", host="127.0.0.1"),)
 
 
 def test_a_receiver_counts_what_it_answered_to_whom(tmp_path: Path) -> None:
