@@ -18,7 +18,12 @@ from pathlib import Path
 
 def seconds_to_ready(home: Path) -> float:
     """Start the whole daemon on ``home``, wait for its ready line, end it."""
-    environment = {**os.environ, "HOUNSFIELD_STORAGE__HOME": str(home), "HOUNSFIELD_DICOM__PORT": "0"}
+    environment = {
+        **os.environ,
+        "HOUNSFIELD_STORAGE__HOME": str(home),
+        "HOUNSFIELD_DICOM__PORT": "0",
+        "HOUNSFIELD_CONSOLE__PORT": "0",
+    }
     started = time.monotonic()
     with subprocess.Popen(
         [sys.executable, "-m", "hounsfield.daemon.cli.main", "run"],

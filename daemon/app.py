@@ -28,6 +28,8 @@ from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.spool import Spool
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from hounsfield.daemon.assembly.assembler import Assembler
     from hounsfield.daemon.assembly.decider import Decider
     from hounsfield.daemon.assembly.images import SeriesReader
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
     from hounsfield.daemon.beats import Beats
     from hounsfield.daemon.config.destinations import Destination
+    from hounsfield.daemon.console.live import Live
     from hounsfield.daemon.delivery.breaker import Circuit
     from hounsfield.daemon.delivery.outfit import Outfitter
     from hounsfield.daemon.delivery.plugs import Transport
@@ -482,6 +485,26 @@ class Application:
         from hounsfield.daemon.delivery.proof.reports import ReportDesk
 
         return ReportDesk(self.database.commitments, self.clock)
+
+    def console(self) -> "tuple[FastAPI, Live]":
+        """Build the web pages, and what tells them of changes."""
+        from importlib.metadata import version
+
+        from hounsfield.daemon.console.app import make_app
+        from hounsfield.daemon.console.live import Live
+        from hounsfield.daemon.console.parts import ConsoleParts
+
+        live = Live(self.database.watcher())
+        parts = ConsoleParts(
+            settings=self.settings,
+            database=self.database,
+            files=self.files,
+            home=self.home,
+            hasher=self.hasher,
+            clock=self.clock,
+            version=version("hounsfield"),
+        )
+        return make_app(parts, live), live
 
     def messengers(self) -> list["Messenger"]:
         """Build one messenger per [[notify]]."""

@@ -4,8 +4,10 @@ import socket
 
 from hounsfield.daemon.errors import PortUnavailable
 
+CONSOLE_REMEDY = "stop the program that has the port, or set another console.host or console.port; 0 takes a free one"
 
-def refuse_taken_port(host: str, port: int) -> None:
+
+def refuse_taken_port(host: str, port: int, remedy: str | None = None) -> None:
     """Raise PortUnavailable if anyone listens on ``port`` of ``host``.
 
     Receivers that share a port (SO_REUSEPORT) would share it with another service of the same user too, unnoticed,
@@ -18,4 +20,4 @@ def refuse_taken_port(host: str, port: int) -> None:
             probe.bind(address)
             probe.listen(1)
     except OSError as error:
-        raise PortUnavailable(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        raise PortUnavailable(f"cannot listen on {host}:{port}: {error.strerror or error}", remedy) from error

@@ -107,11 +107,6 @@ def _receive(settings: "Settings", around: Surroundings) -> tuple["Application",
 
 def _serve(role: Role, settings: "Settings", around: Surroundings) -> tuple["Application", "Beats"]:
     signals = around.signals
-    if role is Role.CONSOLE:
-        raise DaemonError(
-            "this version has no console",
-            "leave out --role console; `hounsfield jobs tail -f` shows the job log",
-        )
     application, beats = _build(settings, ChildName(role, around.number))
     if role is Role.ASSEMBLER:
         assembler, rescuer, retention = application.assembler(), application.rescuer(), application.retention()
@@ -127,6 +122,8 @@ def _serve(role: Role, settings: "Settings", around: Surroundings) -> tuple["App
     elif role is Role.WORKER:
         doorbell = application.database.doorbell()
         _work(application.worker(beats.tell), application.gate(Part.INFERENCE), signals, doorbell)
+    elif role is Role.CONSOLE:
+        _show(application, signals.stop)
     else:
         _deliver(application, signals.stop)
     return application, beats
@@ -192,6 +189,14 @@ def _deliver(application: "Application", stop: threading.Event) -> None:
     stop.wait()
     for thread in threads:
         thread.join()
+
+
+def _show(application: "Application", stop: threading.Event) -> None:
+    from hounsfield.daemon.console.serving import serve
+
+    console = application.settings.console
+    app, live = application.console()
+    serve(app, live, console.host, console.port, stop, lambda url: log.info("console ready", url=url))
 
 
 def repeat(

@@ -13,5 +13,5 @@ class Role(StrEnum):
     CONSOLE = "console"
 
 
-DEFAULT_ROLES = (Role.RECEIVER, Role.ASSEMBLER, Role.WORKER, Role.COURIER)
-"""What ``hounsfield run`` starts. The console joins them when it exists."""
+DEFAULT_ROLES = (Role.RECEIVER, Role.ASSEMBLER, Role.WORKER, Role.COURIER, Role.CONSOLE)
+"""What ``hounsfield run`` starts, in this order."""

@@ -14,6 +14,7 @@ from hounsfield.daemon.heartbeat import Heartbeat
 from hounsfield.daemon.home import prepare_home
 from hounsfield.daemon.logs import configure
 from hounsfield.daemon.pipeline.bundles import open_configured
+from hounsfield.daemon.ports import CONSOLE_REMEDY, refuse_taken_port
 from hounsfield.daemon.ready import announce
 from hounsfield.daemon.roles import DEFAULT_ROLES, Role
 from hounsfield.daemon.stop_signals import StopSignals
@@ -23,7 +24,7 @@ from hounsfield.daemon.supervisor import Supervisor
 def run(settings: Settings, config: Path | None, roles: Sequence[Role] = ()) -> int:
     """Run the roles (all if none is named) until SIGTERM or SIGINT, a second one hurries; return the exit code."""
     wanted = list(dict.fromkeys(roles)) or list(DEFAULT_ROLES)
-    _refuse_what_cannot_work(settings)
+    _refuse_what_cannot_work(settings, wanted)
     configure(settings.logging)
     clock, receivers = SystemClock(), settings.dicom.receivers
     signals = StopSignals()
@@ -46,7 +47,12 @@ def _run_alone(role: Role, settings: Settings, signals: StopSignals, clock: Cloc
     return run_role(role, settings, Surroundings(signals, heartbeat, on_ready))
 
 
-def _refuse_what_cannot_work(settings: Settings) -> None:
-    """Raise :class:`ConfigurationError` now, rather than accept images that no role could go on with."""
+def _refuse_what_cannot_work(settings: Settings, roles: Sequence[Role]) -> None:
+    """Raise now, rather than accept images that no role could go on with, or start a console again and again.
+
+    ConfigurationError for a key that cannot be used, PortUnavailable where another program has the console's port.
+    """
     prepare_home(settings)
     open_configured(settings)
+    if Role.CONSOLE in roles:
+        refuse_taken_port(settings.console.host, settings.console.port, CONSOLE_REMEDY)

@@ -25,6 +25,8 @@ from hounsfield.storage.errors import StorageError
 from hounsfield.storage.feedback import FeedbackStore
 from hounsfield.storage.feedback_store import SqlFeedbackStore
 from hounsfield.storage.job_store import SqlJobStore
+from hounsfield.storage.log_book import LogBook
+from hounsfield.storage.log_book_store import SqlLogBook
 from hounsfield.storage.operation_log import SqlOperationLog
 from hounsfield.storage.operations import OperationLog
 from hounsfield.storage.peer_store import SqlPeerStore
@@ -33,6 +35,7 @@ from hounsfield.storage.recall import RecallStore
 from hounsfield.storage.recall_store import SqlRecallStore
 from hounsfield.storage.schema import backup, check, upgrade
 from hounsfield.storage.series_store import SqlSeriesStore
+from hounsfield.storage.snapshot_doorbell import SnapshotDoorbell
 from hounsfield.storage.transactions import Transactions, make_engine, parse_url
 
 __all__ = ["Database", "backup", "check", "default_url", "has_database", "open_database", "upgrade"]
@@ -56,6 +59,7 @@ class Database:
     alarms: AlarmStore
     accounts: AccountStore
     operations: OperationLog
+    log_book: LogBook
     transactions: Transactions
     file: Path | None
     """Of an embedded database."""
@@ -63,6 +67,10 @@ class Database:
     def doorbell(self) -> Doorbell:
         """Return what notices that others have written, for one thread."""
         return Unwired() if self.file is None else SqliteDoorbell(self.file)
+
+    def watcher(self) -> Doorbell:
+        """Return what notices commits of everybody, on a server too; for one thread that only tells others."""
+        return SnapshotDoorbell(self.transactions) if self.file is None else SqliteDoorbell(self.file)
 
     def close(self) -> None:
         """Close all connections."""
@@ -117,6 +125,7 @@ def stores_over(transactions: Transactions, file: Path | None) -> Database:
         alarms=SqlAlarmStore(transactions),
         accounts=SqlAccountStore(transactions),
         operations=SqlOperationLog(transactions),
+        log_book=SqlLogBook(transactions),
         transactions=transactions,
         file=file,
     )

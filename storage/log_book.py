@@ -52,9 +52,9 @@ class Queue:
 
     kind: JobKind
     waiting: int = 0
-    """AVAILABLE or RETRYABLE and due."""
+    """AVAILABLE or RETRYABLE, and due."""
     later: int = 0
-    """RETRYABLE, not due yet."""
+    """Not due yet: between two tries."""
     running: int = 0
     held: int = 0
     oldest_waiting_since: datetime | None = None
@@ -63,7 +63,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """One group of jobs that ended in a stretch of time."""
+    """One group of jobs that ended in a stretch of time. Those that were discarded may count as not analysed too."""
 
     group: str
     """Scanner, bundle, destination or reason, as asked for."""
@@ -97,12 +97,12 @@ class LastResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What came in in a stretch of time."""
+    """Series that began in a stretch of time, or went on receiving in it, with all their primary instances."""
 
     scanner: str
     series: int
     instances: int
-    last_at: datetime | None
+    last_at: datetime
 
 
 class LogBook(Protocol):
@@ -117,19 +117,27 @@ class LogBook(Protocol):
         """Return series, the newest first."""
 
     def events(self, query: EventQuery, *, after_id: int = 0, limit: int = 1000) -> list[EventRecord]:
-        """Return events in the order of their ids, one page."""
+        """Return events in the order of their ids, one page.
+
+        Who follows the log passes on the newest id there is (``JobStore.last_event_id``, asked before) once a page is
+        not full: from the last one that fitted, it would look through the same events again and again.
+        """
 
     def last_events(self, query: EventQuery, limit: int) -> list[EventRecord]:
-        """Return the newest events that fit, in the order of their ids."""
+        """Return the newest events that fit, in the order of their ids.
+
+        Where ``since`` is not given, kind, scanner and bundle are looked for among the newest 100,000 events of the
+        other conditions.
+        """
 
     def by_handle(self, handle: str) -> SeriesRecord | None:
         """Return the series with this keyed hash of its UID."""
 
-    def by_accession(self, accession: str) -> list[SeriesRecord]:
+    def by_accession(self, accession: str, limit: int = 100) -> list[SeriesRecord]:
         """Return the series with this keyed hash of their accession number, the newest first."""
 
     def undescribed(self, limit: int = 100) -> list[SeriesRecord]:
-        """Return series that have no handle yet."""
+        """Return series that have no handle yet, the oldest first."""
 
     def describe(self, series_id: int, handle: str, accession: str | None) -> None:
         """Write the keyed hashes that a series is found by. The one thing written here."""
@@ -137,8 +145,11 @@ class LogBook(Protocol):
     def queues(self, now: datetime) -> list[Queue]:
         """Return what waits, runs and is held, one for each kind."""
 
-    def tallies(self, by: str, since: datetime, until: datetime) -> list[Tally]:
-        """Count INFER jobs that ended in that time by ``scanner``, ``bundle`` or ``reason``, the largest first."""
+    def tallies(self, by: str, since: datetime, until: datetime, kind: JobKind = JobKind.INFER) -> list[Tally]:
+        """Count jobs that ended in that time by ``scanner``, ``bundle``, ``destination`` or ``reason``.
+
+        The largest group comes first; jobs without such a value are left out. Raise StorageError for another word.
+        """
 
     def latencies(self, kind: JobKind, since: datetime, until: datetime) -> Latencies:
         """Return how long jobs that were COMPLETED in that time took."""

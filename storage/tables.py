@@ -114,6 +114,7 @@ series = Table(
     Column("handle", Handle, index=True),
     Column("accession", Handle, index=True),
     Index("ix_series_state_id", "state", "id"),
+    Index("ix_series_first_received_at", "first_received_at"),
     sqlite_autoincrement=True,
 )
 
@@ -215,12 +216,16 @@ job = Table(
     Index("ix_job_state_id", "state", "id"),
     Index("ix_job_kind_id", "kind", "id"),
     Index("ix_job_outcome_id", "outcome", "id"),
+    Index("ix_job_reason_id", "reason", "id"),
     Index("ix_job_scanner_id", "scanner", "id"),
+    Index("ix_job_scanner_state_id", "scanner", "state", "id"),
+    Index("ix_job_scanner_outcome_id", "scanner", "outcome", "id"),
     Index("ix_job_bundle_id", "bundle", "id"),
+    Index("ix_job_destination_id", "destination", "id"),
     Index("ix_job_created_at", "created_at"),
     Index("ix_job_updated_at", "updated_at"),
     Index("ix_job_subject", "subject", "bundle", "id"),
-    Index("ix_job_destination", "destination", "state"),
+    Index("ix_job_destination_state_id", "destination", "state", "id"),
     sqlite_autoincrement=True,
 )
 _INFER = text("kind = 'INFER'")
@@ -418,6 +423,8 @@ event = Table(
     Column("reason", Word),
     Column("seconds", Double),
     Column("detail", Json, nullable=False),
+    Index("ix_event_to_state_id", "to_state", "id"),
+    Index("ix_event_stage_id", "stage", "id"),
     sqlite_autoincrement=True,
 )
 

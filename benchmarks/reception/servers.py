@@ -84,6 +84,7 @@ def _hounsfield(folder: Path, port: int) -> Sequence[str]:
     settings = {
         "HOUNSFIELD_STORAGE__HOME": str(folder / "home"),
         "HOUNSFIELD_DICOM__PORT": str(port),
+        "HOUNSFIELD_CONSOLE__PORT": "0",
         "HOUNSFIELD_DICOM__MAX_ASSOCIATIONS_PER_PEER": str(MOST_ASSOCIATIONS),
         "HOUNSFIELD_DICOM__MAX_WAITING_CONNECTIONS": "1000",
         "HOUNSFIELD_DICOM__MAX_ASSOCIATIONS": str(MOST_ASSOCIATIONS),

@@ -11,6 +11,7 @@ from hounsfield.daemon.cli import scu
 from hounsfield.daemon.cli.bundles_in_use import in_use_now, manifests_of
 from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.cli.config import warnings_of
+from hounsfield.daemon.cli.console_checks import check_accounts, check_console_port
 from hounsfield.daemon.cli.context import database_file
 from hounsfield.daemon.cli.echo import peer_of
 from hounsfield.daemon.cli.exits import CommandFailed
@@ -39,6 +40,7 @@ def all_checks(settings: Settings) -> Iterator[Check]:
     yield Check("configuration", Level.OK, "read and valid")
     yield check_port(settings)
     yield from check_tls(settings, datetime.now(UTC))
+    yield from check_console_port(settings.console)
     yield check_home(settings)
     yield from check_disk(settings)
     database = check_database(settings)
@@ -140,6 +142,7 @@ def _check_jobs(settings: Settings) -> Iterator[Check]:
     database = engine.open_database(settings.storage.resolved_database_url, settings.storage.home)
     try:
         yield from check_pauses(database.control)
+        yield from check_accounts(settings.console, database.accounts)
         yield from check_waiting(database.jobs, settings, datetime.now(UTC))
     finally:
         database.close()

@@ -7,6 +7,7 @@ import typer
 from hounsfield.daemon.cli import (
     bundle,
     config,
+    console,
     data,
     database,
     demo,
@@ -63,6 +64,7 @@ app.add_typer(drift.app)
 app.command("phantom")(phantom.phantom)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
+app.add_typer(console.app)
 app.add_typer(config.app)
 app.add_typer(database.app)
 app.add_typer(tls.app)

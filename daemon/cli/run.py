@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from hounsfield.daemon.cli.context import ConfigOption, read_settings
-from hounsfield.daemon.cli.exits import UsageFault
 from hounsfield.daemon.roles import Role
 
 
@@ -15,15 +14,11 @@ def run(
         list[Role] | None,
         typer.Option(
             "--role",
-            help="Run only this part; may be repeated. Without it all of them. The console is not in this version yet.",
+            help="Run only this part; may be repeated. Without it all of them.",
         ),
     ] = None,
 ) -> None:
     """Receive, analyse, deliver, until SIGTERM; prints `ready dicom=HOST:PORT ae=TITLE` when senders may come."""
-    if Role.CONSOLE in (role or []):
-        raise UsageFault(
-            "this version has no console: leave out --role console; `hounsfield jobs tail -f` shows the log"
-        )
     from hounsfield.daemon.service import run as serve
 
     settings = read_settings(config)

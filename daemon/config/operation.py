@@ -31,8 +31,15 @@ class ConsoleSettings(Section):
     )
     proxy_hosts: PeerHosts = setting(
         ("127.0.0.1", "::1"),
-        'With sign_in = "proxy": where the proxy connects from. The header counts from nowhere else.',
+        "Where a reverse proxy connects from. Its header that names the person, and X-Forwarded-For, count from "
+        "nowhere else; it has to remove what browsers send under these names.",
         allowed='an address or a network such as "10.1.0.0/16", or a list of them',
+    )
+    hosts: tuple[Host, ...] = setting(
+        (),
+        "Names by which browsers and proxies reach the console, beside its address, localhost and this machine's own "
+        "name. Requests for other names are refused: somebody may have pointed a name here (DNS rebinding).",
+        allowed='a list of host names such as ["ai-console.example.org"]',
     )
     secure_cookies: bool = setting(
         False, "Browsers send the sign-in over HTTPS only. Set it where a proxy with TLS stands before the console."

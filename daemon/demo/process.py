@@ -38,6 +38,7 @@ def environment(workspace: Workspace, pacs_port: int, bundle: Path, inherited: d
         "HOUNSFIELD_DICOM__AE_TITLE": AE_TITLE,
         "HOUNSFIELD_DICOM__HOST": "127.0.0.1",
         "HOUNSFIELD_DICOM__PORT": "0",
+        "HOUNSFIELD_CONSOLE__PORT": "0",
         "HOUNSFIELD_STORAGE__HOME": str(workspace.home),
         "HOUNSFIELD_ASSEMBLY__QUIET_SECONDS": str(QUIET_SECONDS),
         "HOUNSFIELD_ASSEMBLY__INCOMPLETE_WAIT_SECONDS": str(INCOMPLETE_WAIT_SECONDS),

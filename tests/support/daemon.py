@@ -105,6 +105,7 @@ class Daemon:
             **os.environ,
             "HOUNSFIELD_STORAGE__HOME": str(self.home),
             "HOUNSFIELD_DICOM__PORT": str(self.port),
+            "HOUNSFIELD_CONSOLE__PORT": "0",
             "HOUNSFIELD_ASSEMBLY__QUIET_SECONDS": "1",
             "HOUNSFIELD_ASSEMBLY__INCOMPLETE_WAIT_SECONDS": "1",
             "HOUNSFIELD_WORKER__LEASE_SECONDS": "3",

@@ -16,10 +16,20 @@ _JOB_INDEXES = {
     "ix_job_state_id": ["state", "id"],
     "ix_job_kind_id": ["kind", "id"],
     "ix_job_outcome_id": ["outcome", "id"],
+    "ix_job_reason_id": ["reason", "id"],
     "ix_job_scanner_id": ["scanner", "id"],
+    "ix_job_scanner_state_id": ["scanner", "state", "id"],
+    "ix_job_scanner_outcome_id": ["scanner", "outcome", "id"],
     "ix_job_bundle_id": ["bundle", "id"],
+    "ix_job_destination_id": ["destination", "id"],
+    "ix_job_destination_state_id": ["destination", "state", "id"],
     "ix_job_created_at": ["created_at"],
     "ix_job_updated_at": ["updated_at"],
+}
+_EVENT_INDEXES = {
+    "ix_event_at": ["at"],
+    "ix_event_to_state_id": ["to_state", "id"],
+    "ix_event_stage_id": ["stage", "id"],
 }
 _FIRST_SENDER = (
     "COALESCE((SELECT i.calling_ae FROM instance i WHERE i.series_id = series.id ORDER BY i.id LIMIT 1), '')"
@@ -34,10 +44,13 @@ def upgrade() -> None:
     _name_scanners()
     for name, columns in _JOB_INDEXES.items():
         op.create_index(name, "job", columns)
+    op.drop_index("ix_job_destination", "job")
     op.drop_index("ix_series_state", "series")
     op.create_index("ix_series_state_id", "series", ["state", "id"])
+    op.create_index("ix_series_first_received_at", "series", ["first_received_at"])
     _change_events(nullable=True)
-    op.create_index("ix_event_at", "event", ["at"])
+    for name, columns in _EVENT_INDEXES.items():
+        op.create_index(name, "event", columns)
     _create_tables()
 
 
@@ -107,12 +120,15 @@ def downgrade() -> None:
     for name in ("sign_in", "account", "alarm", "component"):
         op.drop_table(name)
     op.execute("DELETE FROM event WHERE series_id IS NULL")
-    op.drop_index("ix_event_at", "event")
+    for name in _EVENT_INDEXES:
+        op.drop_index(name, "event")
     _change_events(nullable=False)
+    op.drop_index("ix_series_first_received_at", "series")
     op.drop_index("ix_series_state_id", "series")
     op.create_index("ix_series_state", "series", ["state"])
     for name in _JOB_INDEXES:
         op.drop_index(name, "job")
+    op.create_index("ix_job_destination", "job", ["destination", "state"])
     op.drop_column("job", "scanner")
     for column in ("scanner", "handle", "accession"):
         op.drop_index(f"ix_series_{column}", "series")

@@ -1,0 +1,310 @@
+"""Fills an embedded job database with a long past, for the console and the lists of the command line.
+
+    python benchmarks/console/fill.py --home FOLDER --jobs 1000000 [--per-day 1000] [--until 2026-11-26T08:00:00+00:00]
+
+Two jobs for a series (analysis and delivery), five events for a job, twelve scanners, three bundles. The last series
+are under way or wait for a person, however many jobs there are; one scanner sends one series in ten thousand. Result
+sets with their objects are written for the newest series only: pages show one job at a time. No files are made.
+The same numbers give the same database; ``--per-day`` is how busy the site is, so more jobs are a longer past.
+"""
+
+import argparse
+import hashlib
+import json
+import random
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hounsfield.daemon.logs import UidHasher
+from hounsfield.storage.engine import open_database
+
+SCANNERS = tuple(f"CT{number:02d}" for number in range(1, 12))
+RARE_SCANNER, RARE_EVERY = "CT_RARE", 10_000
+BUNDLES = ("ich-demo", "pe-demo", "fracture-demo")
+DESTINATIONS = ("pacs", "archive")
+NOT_ANALYSED = ("incomplete", "scope", "lossy")
+OPEN_SERIES = 20
+"""The last ones have not ended."""
+WITH_RESULTS = 2_000
+"""So many of the newest series have result sets."""
+CHUNK = 50_000
+"""Rows in a transaction."""
+_SR, _SC = "1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.5.1.4.1.1.7"
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows by table, written when there are enough of them."""
+
+    connection: sqlite3.Connection
+    waiting: dict[str, list[Row]] = field(default_factory=dict)
+
+    def add(self, table: str, row: Row) -> None:
+        """Take a row; all of a table have the same columns."""
+        rows = self.waiting.setdefault(table, [])
+        rows.append(row)
+        if len(rows) >= CHUNK:
+            self.flush(table)
+
+    def flush(self, table: str) -> None:
+        """Write the rows of a table in one transaction."""
+        rows = self.waiting.pop(table, [])
+        if rows:
+            names = ", ".join(rows[0])
+            marks = ", ".join(f":{name}" for name in rows[0])
+            with self.connection:
+                self.connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+
+    def end(self) -> None:
+        """Write what is left, what others refer to first."""
+        for table in list(self.waiting):
+            self.flush(table)
+
+
+class Filler:
+    """Makes one series after the other."""
+
+    def __init__(self, rows: Rows, hasher: UidHasher, series: int, spacing: timedelta, until: datetime) -> None:
+        self._rows = rows
+        self._hasher = hasher
+        self._count = series
+        self._spacing = spacing
+        self._begin = until - spacing * series
+        self._random = random.Random(7)
+        self._event = 0
+
+    def series(self, number: int) -> None:
+        """Write series ``number`` (from 1 on), its jobs and its events."""
+        chance = self._random
+        came = self._begin + self._spacing * (number - 1)
+        closed = came + timedelta(seconds=25 + 10 * chance.random())
+        scanner = RARE_SCANNER if number % RARE_EVERY == 1 else chance.choice(SCANNERS)
+        last = self._count - number < OPEN_SERIES
+        state = "HELD" if last and number % 7 == 0 else "RECEIVING" if last and number % 7 == 1 else "CLOSED"
+        self._add_series(number, scanner, state, came, closed)
+        self._add_event(came, number, "receive", None, "RECEIVING", detail={"calling_ae": scanner})
+        if state != "CLOSED":
+            return
+        self._add_event(closed, number, "assemble", "RECEIVING", "CLOSED", seconds=30.0)
+        self._jobs(number, scanner, closed, is_open=last)
+
+    def _jobs(self, number: int, scanner: str, closed: datetime, *, is_open: bool) -> None:
+        chance = self._random
+        bundle = BUNDLES[hash_of(scanner) % 2] if chance.random() < 0.9 else BUNDLES[2]
+        began = closed + timedelta(seconds=chance.random())
+        ended = began + timedelta(seconds=3 + 6 * chance.random())
+        outcome, reason = self._outcome()
+        state = _state(chance, is_open=is_open, delivers=False)
+        if state not in ("COMPLETED", "DISCARDED"):
+            outcome = reason = None
+        if state == "DISCARDED":
+            outcome, reason = "not_analysed", "model-crashed"
+        infer = {"kind": "INFER", "bundle": bundle, "state": state, "outcome": outcome, "reason": reason}
+        timings = {"decode": 0.4, "preprocess": 0.6, "infer": round(1 + chance.random(), 3), "report": 0.5}
+        common = {"series_id": number, "scanner": scanner}
+        self._add_job(2 * number - 1, common | infer, closed, ended, timings, score=chance.random())
+        self._follow(2 * number - 1, infer, common, closed, began, ended)
+        if state in ("COMPLETED", "DISCARDED"):
+            self._delivery(number, common | {"bundle": bundle}, ended, is_open=is_open, outcome=str(outcome))
+
+    def _delivery(self, number: int, common: Row, ready: datetime, *, is_open: bool, outcome: str) -> None:
+        chance = self._random
+        began = ready + timedelta(seconds=chance.random() / 2)
+        ended = began + timedelta(seconds=0.2 + chance.random())
+        state = _state(chance, is_open=is_open, delivers=True)
+        reason = {"DISCARDED": "deadline", "HELD": "patient-changed"}.get(state)
+        destination = DESTINATIONS[chance.random() < 0.2]
+        job = {"kind": "DELIVER", "state": state, "outcome": None, "reason": reason, "destination": destination}
+        self._add_job(2 * number, common | job, ready, ended, {"send": 0.3}, result_set_id=number)
+        self._follow(2 * number, job, common, ready, began, ended)
+        if self._count - number < WITH_RESULTS:
+            self._results(number, common, ready, outcome, sent_at=ended if state == "COMPLETED" else None)
+
+    def _results(self, number: int, common: Row, at: datetime, outcome: str, sent_at: datetime | None) -> None:
+        self._rows.add(
+            "result_set",
+            {
+                "id": number,
+                "job_id": 2 * number - 1,
+                "series_id": number,
+                "revision": 1,
+                "bundle": common["bundle"],
+                "identity": hashlib.sha256(b"%d" % number).hexdigest(),
+                "outcome": outcome,
+                "reason": None,
+                "score": 0.5,
+                "device": "/device:CPU:0",
+                "detail": json.dumps({"threshold": 0.5, "slice_scores": [round(0.03 * k % 1, 2) for k in range(32)]}),
+                "created_at": text_of(at),
+                "kind": "analysis",
+            },
+        )
+        for role, sop_class in (("sr", _SR), ("sc", _SC)):
+            uid = f"2.25.{number}{len(role + sop_class)}"
+            made = {"role": role, "sop_class_uid": sop_class, "sop_instance_uid": uid, "size": 10_000, "profile": ""}
+            digest = hashlib.sha256(uid.encode()).hexdigest()
+            self._rows.add("result_object", made | {"result_set_id": number, "sha256": digest})
+            if sent_at is not None:
+                sent = {"job_id": 2 * number, "sop_instance_uid": uid, "status": 0, "at": text_of(sent_at)}
+                self._rows.add("delivered_object", sent | {"proven_at": text_of(sent_at)})
+
+    def _outcome(self) -> tuple[str | None, str | None]:
+        drawn = self._random.random()
+        if drawn < 0.03:
+            return "not_analysed", self._random.choice(NOT_ANALYSED)
+        return ("positive" if drawn < 0.15 else "negative"), None
+
+    def _add_series(self, number: int, scanner: str, state: str, came: datetime, closed: datetime) -> None:
+        uid = f"2.25.{10**20 + number}"
+        is_closed = state == "CLOSED"
+        row: Row = {
+            "id": number,
+            "series_uid": uid,
+            "study_uid": f"2.25.{10**21 + number // 2}",
+            "state": state,
+            "revision": int(is_closed),
+            "completeness": "COMPLETE" if is_closed else None,
+            "reason": "two-patients" if state == "HELD" else None,
+            "remarks": "[]",
+            "instances": 32,
+            "duplicates": 0,
+            "variants": 0,
+            "closed_at": text_of(closed) if is_closed else None,
+            "version": 33,
+            "rule": "head" if is_closed else None,
+            "waived": "[]",
+            "scanner": scanner,
+            "handle": self._hasher(uid),
+            "accession": self._hasher(f"A{number // 2:08d}"),
+        }
+        times = {"first_received_at": came, "last_received_at": came + timedelta(seconds=15)}
+        times |= {"touched_at": times["last_received_at"], "receiving_since": came}
+        self._rows.add("series", row | {name: text_of(moment) for name, moment in times.items()})
+
+    def _add_job(
+        self, key: int, facts: Row, created: datetime, ended: datetime, timings: dict[str, float], **more: Any
+    ) -> None:
+        is_over = facts["state"] in ("COMPLETED", "DISCARDED", "CANCELLED")
+        row: Row = {
+            "id": key,
+            "revision": 1,
+            "bundle_version": "1.0.0",
+            "bundle_sha256": hashlib.sha256(facts["bundle"].encode()).hexdigest(),
+            "destination": None,
+            "result_set_id": None,
+            "score": None,
+            "device": "/device:CPU:0" if facts["kind"] == "INFER" and is_over else None,
+            "attempts": 1,
+            "max_attempts": 3,
+            "priority": 0,
+            "proof": "proven" if facts["kind"] == "DELIVER" and facts["state"] == "COMPLETED" else "none",
+            "available_at": text_of(created if facts["state"] != "RETRYABLE" else created + timedelta(days=1)),
+            "worker": "host-1" if is_over else None,
+            "fence": 1,
+            "created_at": text_of(created),
+            "updated_at": text_of(ended if is_over else created),
+            "timings": json.dumps(timings if is_over else {}),
+            "part": "",
+            "subject": "",
+            "shadow": 0,
+        }
+        self._rows.add("job", row | facts | more)
+
+    def _follow(self, key: int, job: Row, common: Row, made: datetime, began: datetime, ended: datetime) -> None:
+        number, kind = common["series_id"], job["kind"]
+        stage = "infer" if kind == "INFER" else "deliver"
+        of_job: Row = {"job_id": key, "kind": kind}
+        self._add_event(made, number, stage, None, "AVAILABLE", **of_job)
+        if job["state"] in ("AVAILABLE", "CANCELLED", "RETRYABLE"):
+            return
+        of_job |= {"attempt": 1, "worker": "host-1"}
+        self._add_event(began, number, stage, "AVAILABLE", "RUNNING", **of_job)
+        if job["state"] != "RUNNING":
+            step = {"step": "report" if kind == "INFER" else "send"}
+            self._add_event(ended, number, stage, "RUNNING", "RUNNING", seconds=0.5, detail=step, **of_job)
+            facts = {"seconds": (ended - began).total_seconds(), "reason": job["reason"], "detail": {"score": 0.5}}
+            self._add_event(ended, number, stage, "RUNNING", job["state"], **of_job, **facts)
+
+    def _add_event(self, at: datetime, number: int, stage: str, before: str | None, after: str, **facts: Any) -> None:
+        self._event += 1
+        row: Row = {"id": self._event, "at": text_of(at), "series_id": number, "stage": stage}
+        row |= {"from_state": before, "to_state": after, "job_id": None, "kind": None, "attempt": None}
+        row |= {"worker": None, "reason": None, "seconds": None} | facts
+        self._rows.add("event", row | {"detail": json.dumps(facts.get("detail", {}))})
+
+
+def _state(chance: random.Random, *, is_open: bool, delivers: bool) -> str:
+    if is_open:
+        held = ("HELD",) if delivers else ()
+        return chance.choice(("AVAILABLE", "RUNNING", "RETRYABLE", "COMPLETED", *held))
+    drawn = chance.random()
+    return "DISCARDED" if drawn < 0.002 else "CANCELLED" if drawn < 0.004 else "COMPLETED"
+
+
+def hash_of(word: str) -> int:
+    """Return a number that is the same in every process."""
+    return hashlib.sha256(word.encode()).digest()[0]
+
+
+def text_of(moment: datetime) -> str:
+    """Return a time as the database holds it."""
+    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def without_indexes(connection: sqlite3.Connection) -> Iterator[None]:
+    """Drop the indexes of what is filled, and make them again: sorting once is faster than looking up each row."""
+    kept = "sql IS NOT NULL AND type = 'index' AND tbl_name IN ('series', 'job', 'event')"
+    indexes = connection.execute(f"SELECT name, sql FROM sqlite_master WHERE {kept}").fetchall()
+    for name, _ in indexes:
+        connection.execute(f'DROP INDEX "{name}"')
+    yield
+    for _, statement in indexes:
+        connection.execute(statement)
+
+
+def fill(home: Path, jobs: int, per_day: int, until: datetime) -> None:
+    """Fill the database of ``home``, which must be empty."""
+    home.mkdir(parents=True, exist_ok=True)
+    open_database(None, home).close()
+    connection = sqlite3.connect(home / "hounsfield.db", isolation_level="DEFERRED")
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("PRAGMA cache_size = -200000")
+    if connection.execute("SELECT 1 FROM series LIMIT 1").fetchone():
+        raise SystemExit(f"{home}: there are series already")
+    count = max(1, jobs // 2)
+    rows = Rows(connection)
+    filler = Filler(rows, UidHasher.of_home(home), count, timedelta(days=2 / per_day), until)
+    dropped = without_indexes(connection)
+    next(dropped)
+    for number in range(1, count + 1):
+        filler.series(number)
+    rows.end()
+    next(dropped, None)
+    connection.commit()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+
+
+def main() -> None:
+    """Fill and say how long it took."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path, required=True, help="storage.home; its database must be empty")
+    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--per-day", type=int, default=1000, help="jobs that the site makes in a day")
+    parser.add_argument("--until", type=datetime.fromisoformat, default=None, help="when the last series came; now")
+    arguments = parser.parse_args()
+    began = time.perf_counter()
+    fill(arguments.home, arguments.jobs, arguments.per_day, (arguments.until or datetime.now(UTC)).astimezone(UTC))
+    size = (arguments.home / "hounsfield.db").stat().st_size / 2**20
+    print(f"{arguments.jobs} jobs in {time.perf_counter() - began:.0f} s, {size:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
