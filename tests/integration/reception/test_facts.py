@@ -13,7 +13,7 @@ ME = (Peer(ae_title="CT1", host="127.0.0.1"),)
 
 
 def test_a_receiver_counts_what_it_answered_to_whom(tmp_path: Path) -> None:
-    with receiving(tmp_path, peers=ME, max_instance_bytes=1_000_000) as reception:
+    with receiving(tmp_path, peers=ME) as reception:
         with associated(reception.port, calling="CT1") as sender:
             assert store(sender, tiny()) == 0x0000
             assert reception.receiver.facts()["associations_open"] == 1
