@@ -56,7 +56,7 @@ check: dev ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-peers: ## install the peers of the tests: DCMTK, dicom3tools, Orthanc, PostgreSQL, Chromium, OHIF
+peers: ## install the peers of the tests: DCMTK, dicom3tools, Orthanc, PostgreSQL, Chromium, Prometheus, OHIF
 	@deploy/tools/install-peers.sh
 
 test: ## set up what is missing, check, run the whole suite

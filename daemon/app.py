@@ -10,9 +10,11 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hounsfield.daemon.children import ChildName
 from hounsfield.daemon.clock import Clock, SystemClock
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
@@ -20,6 +22,7 @@ from hounsfield.daemon.home import prepare_home
 from hounsfield.daemon.kept import kept
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.roles import Role
+from hounsfield.storage.components import Facts
 from hounsfield.storage.control import Part
 from hounsfield.storage.engine import Database, has_database, open_database
 from hounsfield.storage.results import ResultFiles
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.assembly.retention import Retention
     from hounsfield.daemon.assembly.rules import RuleBook
     from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
+    from hounsfield.daemon.beats import Beats
     from hounsfield.daemon.config.destinations import Destination
     from hounsfield.daemon.console.live import Live
     from hounsfield.daemon.delivery.breaker import Circuit
@@ -61,6 +65,9 @@ if TYPE_CHECKING:
     from hounsfield.daemon.query.series_counts import SeriesCounts
     from hounsfield.daemon.reception.scp import Receiver, TlsPort
     from hounsfield.storage.records import Claim
+
+Tell = Callable[[Callable[[], Facts]], object]
+"""Takes what is asked for facts about a part, again and again, from another thread."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +136,20 @@ class Application:
         if has_database(self.settings.storage.resolved_database_url):
             return self.shelf
         return BundleShelf(self.settings, NothingChosen(), self.clock)
+
+    def beats(self, name: ChildName) -> "Beats":
+        """Build what says that this process lives; its connection is its own, and waits for nobody."""
+        from hounsfield.daemon.beats import PATIENCE_SECONDS, Beats
+        from hounsfield.storage.component_store import SqlComponentStore
+
+        return Beats(
+            store=SqlComponentStore.open(self.settings.storage.resolved_database_url, PATIENCE_SECONDS),
+            name=str(name),
+            role=str(name.role),
+            host=socket.gethostname(),
+            version=version("hounsfield"),
+            clock=self.clock,
+        )
 
     def gate(self, part: Part) -> "Gate":
         """Build what holds back the work of a part that a person paused; one for each thread."""
@@ -381,10 +402,10 @@ class Application:
             overdue=overdue,
         )
 
-    def worker(self) -> "Worker":
+    def worker(self, tell: Tell = lambda _: None) -> "Worker":
         """Build the worker: loads, self-tests and warms the bundles of new jobs (takes seconds).
 
-        Raises ConfigurationError for a device that is not there.
+        ``tell`` is given what says how they fare. Raises ConfigurationError for a device that is not there.
         """
         from hounsfield.daemon.pipeline.infer_stage import InferStage
         from hounsfield.daemon.pipeline.serving_notes import ServingNotes
@@ -407,12 +428,12 @@ class Application:
             rescuer=rescuer,
             keeper=self._keeper(self.settings.worker.job_timeout_seconds, HungJobs(rescuer).end),
             clock=self.clock,
-            models=self._models(notes),
+            models=self._models(notes, tell),
             notes=notes,
             lines=self.job_lines,
         )
 
-    def _models(self, notes: "ServingNotes") -> "LoadedModels":
+    def _models(self, notes: "ServingNotes", tell: Tell) -> "LoadedModels":
         from hounsfield.daemon.pipeline.serving import LoadedModels, Loader, usable_device
         from hounsfield.model.errors import DeviceError
         from hounsfield.model.runtime import import_quietly
@@ -429,6 +450,7 @@ class Application:
             clock=self.clock,
             patience_seconds=worker.job_timeout_seconds,
         )
+        tell(models.facts)
         try:
             models.prepare()
         except DeviceError as error:

@@ -34,6 +34,7 @@ from hounsfield.storage.errors import StorageError
 if TYPE_CHECKING:
     from hounsfield.daemon.app import Application
     from hounsfield.daemon.assembly.assembler import Assembler
+    from hounsfield.daemon.beats import Beats
     from hounsfield.daemon.config.settings import Settings
     from hounsfield.daemon.gates import Gate
     from hounsfield.daemon.pipeline.bundles import BundleShelf
@@ -60,6 +61,8 @@ class Surroundings:
     """Called with the port when a receiver accepts associations."""
     port: int = 0
     """Where the receivers of this service listen already; 0 for the first one, which takes the configured port."""
+    number: int = 1
+    """Which of the processes of its role it is."""
 
 
 def run_role(role: Role, settings: "Settings", around: Surroundings) -> int:
@@ -67,10 +70,11 @@ def run_role(role: Role, settings: "Settings", around: Surroundings) -> int:
     raise_descriptor_limit()
     around.signals.on_hurry(partial(_leave_after, HURRY_SECONDS))
     if role is Role.RECEIVER:
-        application = _receive(settings, around)
+        application, beats = _receive(settings, around)
     else:
         with around.heartbeat.in_background():  # a job that hangs is ended by the keeper of its lease
-            application = _serve(role, settings, around.signals)
+            application, beats = _serve(role, settings, around)
+    beats.stop()
     application.database.close()
     return 0
 
@@ -82,14 +86,15 @@ def _leave_after(seconds: float) -> None:
     timer.start()
 
 
-def _receive(settings: "Settings", around: Surroundings) -> "Application":
+def _receive(settings: "Settings", around: Surroundings) -> tuple["Application", "Beats"]:
     with around.heartbeat.in_background():
         if settings.dicom.receivers > 1 and not around.port:
             refuse_taken_port(settings.dicom.host, settings.dicom.port)
             if settings.tls.port is not None:
                 refuse_taken_port(settings.tls_host, settings.tls.port)
-        application = _build(settings)
+        application, beats = _build(settings, ChildName(Role.RECEIVER, around.number))
         receiver = application.receiver(around.heartbeat.beat, around.port)
+        beats.tell(receiver.facts)
         receiver.start()
     # From here on the receiver itself beats: a thread of ours would go on when it hangs.
     gc.freeze()  # what was made by now lives as long as the process: the collector need not look at it again
@@ -97,11 +102,12 @@ def _receive(settings: "Settings", around: Surroundings) -> "Application":
     around.signals.on_hurry(lambda: receiver.stop(0.0))
     around.signals.stop.wait()
     receiver.stop(STOP_SECONDS - 2)
-    return application
+    return application, beats
 
 
-def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Application":
-    application = _build(settings)
+def _serve(role: Role, settings: "Settings", around: Surroundings) -> tuple["Application", "Beats"]:
+    signals = around.signals
+    application, beats = _build(settings, ChildName(role, around.number))
     if role is Role.ASSEMBLER:
         assembler, rescuer, retention = application.assembler(), application.rescuer(), application.retention()
         alarms, shelf = application.alarm_watch(), application.shelf
@@ -115,12 +121,12 @@ def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Applicati
         repeat(tick, signals.stop, application.database.doorbell(), IDLE_SECONDS)
     elif role is Role.WORKER:
         doorbell = application.database.doorbell()
-        _work(application.worker(), application.gate(Part.INFERENCE), signals, doorbell)
+        _work(application.worker(beats.tell), application.gate(Part.INFERENCE), signals, doorbell)
     elif role is Role.CONSOLE:
         _show(application, signals.stop)
     else:
         _deliver(application, signals.stop)
-    return application
+    return application, beats
 
 
 def decide(shelf: "BundleShelf", assembler: "Assembler") -> int:
@@ -132,10 +138,14 @@ def decide(shelf: "BundleShelf", assembler: "Assembler") -> int:
     return 0 if shelf.missing else assembler.tick()
 
 
-def _build(settings: "Settings") -> "Application":
+def _build(settings: "Settings", name: ChildName) -> tuple["Application", "Beats"]:
+    """Return the parts of this process, which says from now on that it lives."""
     from hounsfield.daemon.app import build
 
-    return build(settings)
+    application = build(settings)
+    beats = application.beats(name)
+    beats.start()
+    return application, beats
 
 
 def _work(worker: "Worker", gate: "Gate", signals: StopSignals, doorbell: Doorbell) -> None:
@@ -247,7 +257,8 @@ def main() -> int:
 
             settings = load_settings(options.config)
             configure(settings.logging, context={"role": str(ChildName(options.role, options.number))})
-        return run_role(options.role, settings, Surroundings(signals, heartbeat, heartbeat.ready, options.port))
+        around = Surroundings(signals, heartbeat, heartbeat.ready, options.port, options.number)
+        return run_role(options.role, settings, around)
     except (DaemonError, StorageError, ModelError) as error:
         sys.stderr.write(f"hounsfield {options.role}: {error}\n")
         return 1

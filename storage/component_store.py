@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from hounsfield.storage.components import Component, Facts
 from hounsfield.storage.tables import component as table
-from hounsfield.storage.transactions import Transactions
+from hounsfield.storage.transactions import Transactions, make_engine, parse_url
 
 _FIELDS = tuple(field.name for field in fields(Component))
 
@@ -18,6 +18,18 @@ class SqlComponentStore:
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
+
+    @classmethod
+    def open(cls, url: str, patience_seconds: float) -> "SqlComponentStore":
+        """Return the store over connections of its own, which wait no longer than that; none is opened yet.
+
+        It makes no database: until there is one every method raises DatabaseUnavailable.
+        """
+        return cls(Transactions(make_engine(parse_url(url), may_create=False, patience_seconds=patience_seconds)))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transactions.close()
 
     def started(self, component: Component) -> int:
         """Write a process that begins."""

@@ -33,15 +33,16 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def make_engine(url: URL, *, may_create: bool = True) -> Engine:
+def make_engine(url: URL, *, may_create: bool = True, patience_seconds: float = _LOCK_WAIT_SECONDS) -> Engine:
     """Return an engine with our pragmas, transaction control and JSON rules. Opens no connection.
 
     ``may_create``: whether a SQLite file that is not there is made; if not, the database is unavailable.
+    ``patience_seconds``: how long a transaction waits for another process before it is refused.
     """
     if url.get_backend_name() == "sqlite":
         engine = create_engine(
             url,
-            connect_args={"timeout": _LOCK_WAIT_SECONDS},
+            connect_args={"timeout": patience_seconds},
             pool_size=8,
             max_overflow=-1,
             hide_parameters=True,
@@ -55,7 +56,7 @@ def make_engine(url: URL, *, may_create: bool = True) -> Engine:
     try:
         return create_engine(
             url,
-            connect_args={"connect_timeout": 10},
+            connect_args={"connect_timeout": min(max(round(patience_seconds), 2), 10)},
             pool_pre_ping=True,
             pool_size=8,
             max_overflow=16,

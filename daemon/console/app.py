@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.staticfiles import StaticFiles
 
-from hounsfield.daemon.console import live, overview, sign_in
+from hounsfield.daemon.console import health, live, metrics, overview, sign_in
 from hounsfield.daemon.console.addresses import HostCheck
 from hounsfield.daemon.console.guard import Guard
 from hounsfield.daemon.console.live import Live
@@ -19,7 +19,7 @@ from hounsfield.daemon.console.refusals import Refusals
 from hounsfield.daemon.console.rendering import STATIC
 from hounsfield.daemon.console.site import Site
 
-PAGES: Sequence[Callable[[Site], APIRouter]] = (overview.router, *WORK_PAGES)
+PAGES: Sequence[Callable[[Site], APIRouter]] = (overview.router, *WORK_PAGES, metrics.router, health.router)
 """What there is beside sign-in, live events and files."""
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
@@ -23,3 +24,11 @@ class ConsoleParts:
     clock: Clock
     version: str
     """Of this program."""
+
+
+class HasParts(Protocol):
+    """What routers need of the site that show no pages."""
+
+    @property
+    def parts(self) -> ConsoleParts:
+        """What the console is made of."""

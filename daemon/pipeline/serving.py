@@ -24,6 +24,7 @@ from hounsfield.model.errors import DeviceError, DeviceLost, ExplanationError, M
 from hounsfield.model.explain import Explainer, explainer_for
 from hounsfield.model.predictor import Predictor
 from hounsfield.model.selftest import selftest
+from hounsfield.storage.components import Facts
 from hounsfield.storage.states import Reason
 
 log = structlog.get_logger("hounsfield.worker")
@@ -147,6 +148,13 @@ class LoadedModels:
         self._leave = leave
         self._held: OrderedDict[tuple[str, int], Served] = OrderedDict()
         self._refused: dict[str, NotServed] = {}
+        self._standing: dict[str, dict[str, object]] = {}
+        """By label of the bundle; replaced, never changed, for another thread reads it."""
+        self._loads = 0
+
+    def facts(self) -> Facts:
+        """Return how each bundle fared when it was loaded last, and how often any was; for any thread."""
+        return {"loads": self._loads, "held": len(self._held), "bundles": self._standing}
 
     def get(self, sha256: str, attempt: int) -> Served:
         """Return a loaded bundle; load it if it is not."""
@@ -211,6 +219,7 @@ class LoadedModels:
 
     def _loaded(self, bundle: Bundle, batch: int) -> Served:
         self._note(bundle, ServingState.LOADING)
+        self._loads += 1
         try:
             served = self._load(bundle, batch)
         except NotServed as error:
@@ -226,6 +235,8 @@ class LoadedModels:
         return served
 
     def _note(self, bundle: Bundle, state: ServingState, words: str = "") -> None:
+        device = words if state is ServingState.SERVED else None
+        self._standing = {**self._standing, bundle.label: {"state": str(state), "device": device}}
         try:
             self._notes.put(bundle.sha256, ServingNote(state=state, at=self._clock.now(), words=words))
         except OSError as error:  # a note for people; the disk has its own alarm

@@ -25,6 +25,7 @@ from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.sightings import SightingBook
 from hounsfield.daemon.reception.status import Status
 from hounsfield.daemon.reception.storage_handler import InstanceAcceptor, StoreRequest
+from hounsfield.daemon.reception.tally import ReceptionTally
 from hounsfield.daemon.reception.wire import Command
 from hounsfield.storage.states import AssociationEnding
 
@@ -49,6 +50,7 @@ class Desk:
         clock: Clock,
         receiver: str,
         gate: IntakeGate,
+        tally: ReceptionTally,
         take_report: TakeReport | None = None,
     ) -> None:
         """``take_report`` takes what destinations report of storage commitment; None: they are not listened to."""
@@ -61,6 +63,7 @@ class Desk:
         self._receiver = receiver
         self._take_report = take_report
         self._gate = gate
+        self._tally = tally
         self._open: dict[Association, OpenAssociation] = {}
         self._lock = threading.Lock()
         self._is_closing = False
@@ -127,6 +130,7 @@ class Desk:
                 # this thread is the association's own, and ends with it
                 structlog.contextvars.bind_contextvars(association=entry.id)
         self._sightings.note(applicant, decision.reason, decision.is_admitted)
+        self._tally.asked(decision.reason, decision.is_admitted)
         if decision.rejection is not None:
             self._log_decision("association refused", parties, decision.rejection)
             library.reject(association, decision.rejection)

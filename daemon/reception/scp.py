@@ -29,6 +29,8 @@ from hounsfield.daemon.reception.reconcile import Reconciliation, reconcile
 from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.sightings import SightingBook
 from hounsfield.daemon.reception.storage_handler import InstanceAcceptor, OwnResults
+from hounsfield.daemon.reception.tally import ReceptionTally
+from hounsfield.storage.components import Facts
 from hounsfield.storage.control import ControlStore
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import PeerStore, SeriesStore
@@ -98,6 +100,7 @@ class Receiver:
         self._beat = beat
         self._gate = IntakeGate(control, clock, notify)
         self._sightings = SightingBook(clock)
+        self._tally = ReceptionTally([peer.ae_title for peer in peers])
         self._servers: list[library.ReceivingServer] = []
         self._intake: Intake | None = None
         self._registrar: Registrar | None = None
@@ -125,6 +128,17 @@ class Receiver:
     def unregistered(self) -> int:
         """How much of what was acknowledged is not in the database yet."""
         return 0 if self._registrar is None else self._registrar.waiting
+
+    def facts(self) -> Facts:
+        """Return what was answered since the start, and how things stand, for metrics and pages."""
+        reason = None if self._readiness is None else self._readiness.reason
+        return {
+            **self._tally.facts(),
+            "associations_open": 0 if self._desk is None else len(self._desk.living()),
+            "unregistered": self.unregistered,
+            "listens": self._readiness is not None,
+            "refuses": reason is not None,
+        }
 
     def start(self) -> Reconciliation:
         """Bring spool and database to agree, then listen.
@@ -156,6 +170,7 @@ class Receiver:
             clock=clock,
             hasher=self._hasher,
             gate=self._gate,
+            tally=self._tally,
         )
         desk = Desk(
             admission=Admission(settings, self._peers, clock),
@@ -167,6 +182,7 @@ class Receiver:
             receiver=self._name,
             take_report=self._take_report,
             gate=self._gate,
+            tally=self._tally,
         )
         self._gate.look()  # before anybody can come
         doors = self._doors(desk)

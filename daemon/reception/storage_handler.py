@@ -15,6 +15,7 @@ from hounsfield.daemon.reception.dataset_check import DatasetIdentity, identify,
 from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.status import InstanceRefused, Status
+from hounsfield.daemon.reception.tally import ReceptionTally
 from hounsfield.storage.durable import Buffer
 from hounsfield.storage.errors import SpoolError, StorageError
 from hounsfield.storage.spool import Intake, Provenance, Slot, Spool
@@ -58,6 +59,7 @@ class InstanceAcceptor:
         clock: Clock,
         hasher: UidHasher,
         gate: IntakeGate,
+        tally: ReceptionTally,
     ) -> None:
         self._settings = settings
         self._spool = spool
@@ -67,6 +69,7 @@ class InstanceAcceptor:
         self._clock = clock
         self._hasher = hasher
         self._gate = gate
+        self._tally = tally
 
     def begin(self, request: StoreRequest) -> "InstanceArrival":
         """Begin to receive an instance; one that is refused already is read to its end all the same."""
@@ -148,6 +151,10 @@ class InstanceAcceptor:
             return InstanceRole.OWN_RESULT
         return role_of(identity.sop_class_uid)
 
+    def count(self, request: StoreRequest, status: Status, size: int) -> None:
+        """Count what a sender is told."""
+        self._tally.answered(status, request.association.parties.calling_ae, size)
+
     def report(self, request: StoreRequest, status: Status, why: str, size: int) -> None:
         """Log that an instance was refused."""
         log.warning(
@@ -199,6 +206,7 @@ class InstanceArrival:
                 self._acceptor.keep(self._request, self._slot)
                 self._slot = None
         association.is_storing = False
+        self._acceptor.count(self._request, self._refusal or Status.STORED, self._size)
         if self._refusal is None:
             return Status.STORED
         association.refused += 1

@@ -3,7 +3,7 @@
 # Does nothing where they are all there. Without root or sudo it prints the line to run and exits 1.
 set -eu
 
-packages="dcmtk dicom3tools orthanc orthanc-dicomweb postgresql chromium-headless-shell"
+packages="dcmtk dicom3tools orthanc orthanc-dicomweb postgresql chromium-headless-shell prometheus"
 PATH="$PATH:/usr/sbin:/sbin:/usr/local/sbin"
 
 # The built site of the viewer, unpacked; tests/support/ohif.py looks for it at the same place.
@@ -37,6 +37,7 @@ for package in $packages; do
         orthanc) ok=$(command -v Orthanc) || ok="" ;;
         orthanc-dicomweb) ok=$(ls /usr/share/orthanc/plugins/libOrthancDicomWeb.so 2>/dev/null) || ok="" ;;
         chromium-headless-shell) ok=$(command -v chromium-headless-shell) || ok="" ;;
+        prometheus) ok=$(command -v promtool) || ok="" ;;
         npm) ok="" ;;
         postgresql) ok=$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || command -v initdb) || ok="" ;;
     esac
@@ -76,7 +77,7 @@ fi
 rm -f "$log"
 # Nor at the next boot: only what was not here before.
 if [ -d /run/systemd/system ]; then
-    for service in orthanc postgresql; do
+    for service in orthanc postgresql prometheus; do
         case $missing in *$service*) $become systemctl disable --quiet $service 2>/dev/null || true ;; esac
     done
 fi

@@ -22,6 +22,8 @@ from support.sending import dcmsend
 from support.waiting import wait_until
 
 from hounsfield.daemon.delivery.reactor import requested
+from hounsfield.storage.components import Component
+from hounsfield.storage.engine import open_database
 
 SILENCE_SECONDS = 5
 ROLES = ("receiver", "courier")
@@ -182,3 +184,21 @@ def test_a_second_sigterm_does_not_wait_for_the_image_that_is_arriving(tmp_path:
         assert time.monotonic() - begun < 8, "alone it would wait 18 s for the rest of the image"
         association._reactor_checkpoint.set()
         wait_until(lambda: not association.is_established)
+
+
+def test_each_process_says_in_the_database_that_it_lives_how_often_it_began_and_that_it_ended(tmp_path: Path) -> None:
+    with service(tmp_path) as daemon:
+        database = open_database(None, daemon.home)
+
+        def said() -> dict[str, Component]:
+            return {one.role: one for one in database.components.all()}
+
+        wait_until(lambda: "receiver" in said() and said()["receiver"].facts.get("listens"), 20)
+        wait_until(lambda: "courier" in said(), 20)
+        assert {one.pid for one in said().values()} == {*daemon.children("receiver"), *daemon.children("courier")}
+        os.kill(said()["courier"].pid, signal.SIGKILL)
+        wait_until(lambda: said()["courier"].starts == 2, 20)
+        assert said()["receiver"].starts == 1
+        assert daemon.stop() == 0
+        assert [one.facts["ended"] for one in said().values()] == [True, True]
+        database.close()

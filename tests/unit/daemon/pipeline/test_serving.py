@@ -293,3 +293,18 @@ def test_a_full_disk_keeps_no_bundle_from_being_served(tmp_path: Path) -> None:
     case = Case(tmp_path / "not there")
     case.models.get("a", 1)
     assert case.loads == [("a", 16)]
+
+
+def test_other_threads_are_told_how_each_bundle_fared(tmp_path: Path) -> None:
+    case = Case(tmp_path, "bad", "good")
+    case.trouble["bad"] = NotServed(Reason.BUNDLE_DRIFTED, "bad: its golden scores differ")
+    assert case.models.facts() == {"loads": 0, "held": 0, "bundles": {}}
+    case.models.prepare()
+    assert case.models.facts() == {
+        "loads": 2,
+        "held": 1,
+        "bundles": {
+            "bad": {"state": "drifted", "device": None},
+            "good": {"state": "served", "device": str(Loaded.device)},
+        },
+    }

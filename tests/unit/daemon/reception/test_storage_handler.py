@@ -15,6 +15,7 @@ from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.status import Status
 from hounsfield.daemon.reception.storage_handler import InstanceAcceptor, StoreRequest
+from hounsfield.daemon.reception.tally import ReceptionTally
 from hounsfield.storage.spool import DiskSpace, Spool
 from hounsfield.storage.states import AssociationEnding, InstanceRole
 
@@ -43,6 +44,7 @@ class Bench:
         self.spool.prepare()
         self.intake = self.spool.open_intake("receiver-1")
         self.registrar = Registrar(self.store, self.intake, CLOCK)
+        self.tally = ReceptionTally(["CT1"])
         self.acceptor = InstanceAcceptor(
             settings=DicomSettings(**{"min_free_percent": 0} | settings),
             spool=self.spool,
@@ -52,6 +54,7 @@ class Bench:
             clock=CLOCK,
             hasher=UidHasher(b"key"),
             gate=IntakeGate(None, CLOCK, lambda _line: None),
+            tally=self.tally,
         )
         self.association = OpenAssociation(
             Parties(calling_ae="CT1", called_ae="HOUNSFIELD", peer_address="10.1.2.3"),
