@@ -27,9 +27,11 @@ from hounsfield.daemon.cli import (
     send,
     series,
     tls,
+    top,
     train,
     tune,
 )
+from hounsfield.daemon.cli.examples import finish_help
 from hounsfield.daemon.cli.exits import EXIT_CODES_HELP
 from hounsfield.daemon.cli.group import FriendlyGroup
 
@@ -49,6 +51,7 @@ app.command("echo")(echo.echo)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.add_typer(jobs.app)
+app.command("top")(top.top)
 app.command("destinations")(destinations.destinations)
 app.add_typer(series.app)
 app.add_typer(results.app)
@@ -67,6 +70,7 @@ app.add_typer(config.app)
 app.add_typer(database.app)
 app.add_typer(tls.app)
 app.command("doctor")(doctor.doctor)
+finish_help(app)
 
 
 def _version(wanted: bool) -> None:
