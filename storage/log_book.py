@@ -112,7 +112,12 @@ class LogBook(Protocol):
         """Return jobs, the newest first, those with a smaller id than ``before_id``."""
 
     def newest_series(
-        self, state: SeriesState | None = None, *, before_id: int | None = None, limit: int = 50
+        self,
+        state: SeriesState | None = None,
+        *,
+        reason: Reason | None = None,
+        before_id: int | None = None,
+        limit: int = 50,
     ) -> list[SeriesRecord]:
         """Return series, the newest first."""
 

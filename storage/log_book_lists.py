@@ -9,7 +9,7 @@ from hounsfield.storage.log_book import EventQuery, JobQuery
 from hounsfield.storage.narrowing import hidden, id_range, narrowed
 from hounsfield.storage.records import EventRecord, JobRecord, SeriesRecord
 from hounsfield.storage.rows import event_record, job_record, series_record
-from hounsfield.storage.states import SeriesState
+from hounsfield.storage.states import Reason, SeriesState
 from hounsfield.storage.tables import event, job, series
 
 JOB_WAYS = (
@@ -48,12 +48,14 @@ def newest_jobs(connection: Connection, query: JobQuery, before_id: int | None, 
 
 
 def newest_series(
-    connection: Connection, state: SeriesState | None, before_id: int | None, limit: int
+    connection: Connection, state: SeriesState | None, before_id: int | None, limit: int, reason: Reason | None = None
 ) -> list[SeriesRecord]:
     """Return series, the newest first."""
     found = select(series).order_by(series.c.id.desc()).limit(limit)
     if state is not None:
         found = found.where(series.c.state == state)
+    if reason is not None:
+        found = found.where(series.c.reason == reason)
     if before_id is not None:
         found = found.where(series.c.id < before_id)
     return [series_record(row) for row in connection.execute(found)]

@@ -7,7 +7,7 @@ from sqlalchemy import update
 from hounsfield.storage import log_book_counts, log_book_lists
 from hounsfield.storage.log_book import EventQuery, Intake, JobQuery, LastResult, Latencies, Queue, Tally
 from hounsfield.storage.records import EventRecord, JobRecord, SeriesRecord
-from hounsfield.storage.states import JobKind, SeriesState
+from hounsfield.storage.states import JobKind, Reason, SeriesState
 from hounsfield.storage.tables import series
 from hounsfield.storage.transactions import Transactions
 
@@ -24,11 +24,16 @@ class SqlLogBook:
             return log_book_lists.newest_jobs(connection, query, before_id, limit)
 
     def newest_series(
-        self, state: SeriesState | None = None, *, before_id: int | None = None, limit: int = 50
+        self,
+        state: SeriesState | None = None,
+        *,
+        reason: Reason | None = None,
+        before_id: int | None = None,
+        limit: int = 50,
     ) -> list[SeriesRecord]:
         """Return series, the newest first."""
         with self._transactions.read() as connection:
-            return log_book_lists.newest_series(connection, state, before_id, limit)
+            return log_book_lists.newest_series(connection, state, before_id, limit, reason)
 
     def events(self, query: EventQuery, *, after_id: int = 0, limit: int = 1000) -> list[EventRecord]:
         """Return events in the order of their ids, one page."""

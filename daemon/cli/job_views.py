@@ -3,9 +3,13 @@
 from hounsfield.daemon.cli.output import local
 from hounsfield.daemon.cli.verdict_views import verdict_json
 from hounsfield.daemon.cli.words import number, reason_words, verdict
+from hounsfield.daemon.logs import escape_controls
 from hounsfield.storage.records import JobRecord
 
-JOB_COLUMNS = ("job", "kind", "state", "series", "rev", "bundle / destination", "verdict", "score", "tries", "updated")
+JOB_COLUMNS = (
+    *("job", "kind", "state", "series", "rev", "scanner", "bundle / destination", "verdict", "score", "tries"),
+    "updated",
+)
 
 
 def job_json(job: JobRecord) -> dict[str, object]:
@@ -25,6 +29,7 @@ def job_json(job: JobRecord) -> dict[str, object]:
         "attempts": job.attempts,
         "created_at": job.created_at,
         "updated_at": job.updated_at,
+        "scanner": job.scanner,
     }
 
 
@@ -40,14 +45,15 @@ def job_more(job: JobRecord) -> dict[str, object]:
     }
 
 
-def job_row(job: JobRecord) -> tuple[str, ...]:
-    """Return the cells under :data:`JOB_COLUMNS`."""
+def job_row(job: JobRecord, series: str) -> tuple[str, ...]:
+    """Return the cells under :data:`JOB_COLUMNS`; ``series`` is the keyed hash of its UID."""
     return (
         str(job.id),
         job.kind.value,
         job.state.value,
-        job.series_uid,
+        series,
         str(job.revision),
+        escape_controls(job.scanner),
         subject(job),
         verdict(job.outcome, job.reason) or reason_words(job.reason),
         number(job.score),

@@ -29,9 +29,11 @@ from hounsfield.daemon.cli import (
     send,
     series,
     tls,
+    top,
     train,
     tune,
 )
+from hounsfield.daemon.cli.examples import finish_help
 from hounsfield.daemon.cli.exits import EXIT_CODES_HELP
 from hounsfield.daemon.cli.group import FriendlyGroup
 
@@ -52,6 +54,7 @@ app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.add_typer(jobs.app)
 app.add_typer(alarms.app)
+app.command("top")(top.top)
 app.command("destinations")(destinations.destinations)
 app.add_typer(series.app)
 app.add_typer(results.app)
@@ -71,6 +74,7 @@ app.add_typer(config.app)
 app.add_typer(database.app)
 app.add_typer(tls.app)
 app.command("doctor")(doctor.doctor)
+finish_help(app)
 
 
 def _version(wanted: bool) -> None:

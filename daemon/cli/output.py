@@ -1,6 +1,7 @@
 """How commands print: JSON lines for programs, tables for people."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,7 +10,10 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
+    from rich.text import Text
 
 FOLDING = frozenset(
     {
@@ -30,6 +34,7 @@ FOLDING = frozenset(
         "where",
         "status",
         "proof",
+        "stages",
     }
 )
 """Columns whose values may take several lines on a narrow terminal; all others are short."""
@@ -44,6 +49,18 @@ def console(*, stderr: bool = False) -> "Console":
     stream = sys.stderr if stderr else sys.stdout
     terminal = stream.isatty()
     return Console(stderr=stderr, highlight=False, soft_wrap=False, width=None if terminal else PIPE_WIDTH)
+
+
+def colour_wanted() -> bool:
+    """Whether lines that no rich console prints may have colour."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def file_link(path: "Path", shown: str | None = None) -> "Text":
+    """Return a path, or what is ``shown`` for it, that opens the file where a terminal knows links (OSC 8)."""
+    from rich.text import Text
+
+    return Text(shown or str(path), style=f"link {path.absolute().as_uri()}")
 
 
 def utc(moment: datetime | None) -> str | None:
@@ -75,7 +92,7 @@ def note(message: str) -> None:
     typer.echo(message, err=True)
 
 
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
+def show_table(columns: Sequence[str], rows: "Sequence[Sequence[str | Text]]", *, title: str | None = None) -> None:
     """Print rows under their column names; long values fold on a terminal and stay whole in a pipe."""
     from rich.table import Table
     from rich.text import Text
@@ -84,5 +101,5 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: 
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column not in FOLDING)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     console().print(table)

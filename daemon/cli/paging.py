@@ -7,7 +7,7 @@ PAGE = 500
 
 
 class Numbered(Protocol):
-    """A row with an ascending id."""
+    """A row with a number."""
 
     @property
     def id(self) -> int:
@@ -19,11 +19,24 @@ Row = TypeVar("Row", bound=Numbered)
 
 def pages(fetch: Callable[[int, int], list[Row]], after: int, limit: int | None) -> Iterator[list[Row]]:
     """Yield pages of what ``fetch(after_id, limit)`` returns, ``limit`` rows in all, every row if it is None."""
+    return _walk(lambda position, count: fetch(position or 0, count), after, limit)
+
+
+def pages_back(
+    fetch: Callable[[int | None, int], list[Row]], before: int | None, limit: int | None
+) -> Iterator[list[Row]]:
+    """The same for what is listed newest first: ``fetch(before_id, limit)``, from the newest on if that is None."""
+    return _walk(fetch, before, limit)
+
+
+def _walk(
+    fetch: Callable[[int | None, int], list[Row]], position: int | None, limit: int | None
+) -> Iterator[list[Row]]:
     left = limit
     while left is None or left > 0:
-        page = fetch(after, PAGE if left is None else min(PAGE, left))
+        page = fetch(position, PAGE if left is None else min(PAGE, left))
         if not page:
             return
         yield page
-        after = page[-1].id
+        position = page[-1].id
         left = None if left is None else left - len(page)

@@ -9,7 +9,7 @@ import typer
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores, read_settings
 from hounsfield.daemon.cli.exits import NotFound
 from hounsfield.daemon.cli.output import json_line, note, show_table
-from hounsfield.daemon.cli.series_actions import SeriesUid, find
+from hounsfield.daemon.cli.which_series import SeriesArgument, find
 
 if TYPE_CHECKING:
     from hounsfield.daemon.app import Application
@@ -86,12 +86,12 @@ def _files(folder: Path) -> list[Path]:
 
 
 @app.command("explain")
-def explain_series(uid: SeriesUid, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def explain_series(uid: SeriesArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show why a received series went where it went, and what would become of it if it were looked at now."""
     from hounsfield.daemon.cli.rules_views import Standing, show_explanation
 
     with open_stores(config) as (settings, database):
-        record = find(database.series, uid)
+        record = find(database, settings.storage.home, uid)
         study = [one for one in database.series.of_study(record.study_uid) if one.id != record.id]
         explanation, moment = _explained(settings, database, record)
     show_explanation(explanation, Standing(series=record, study=tuple(study), moment=moment), as_json=as_json)

@@ -1,6 +1,6 @@
 """What only a person decides about a series: release, discard, replay."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +12,7 @@ from hounsfield.daemon.cli.exits import CommandFailed, NotFound, UsageFault
 from hounsfield.daemon.cli.output import note
 from hounsfield.daemon.cli.paging import pages
 from hounsfield.daemon.cli.person import ByOption, person
+from hounsfield.daemon.cli.which_series import SeriesArgument, find, look_up
 from hounsfield.storage.states import Reason, SeriesState
 
 if TYPE_CHECKING:
@@ -29,10 +30,9 @@ SinceOption = Annotated[
         formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
     ),
 ]
-SeriesUid = Annotated[str, typer.Argument(metavar="UID", help="Series Instance UID, as `series list` shows it.")]
 
 
-def release(uid: SeriesUid, by: ByOption = None, config: ConfigOption = None) -> None:
+def release(uid: SeriesArgument, by: ByOption = None, config: ConfigOption = None) -> None:
     """Let a HELD series go on: it is assembled and judged again, and what held it counts no more.
 
     Until another image comes. A series of two patients or two studies is never released.
@@ -40,8 +40,8 @@ def release(uid: SeriesUid, by: ByOption = None, config: ConfigOption = None) ->
     from hounsfield.daemon.clock import SystemClock
 
     who = person(by)
-    with open_stores(config) as (_, database):
-        series = find(database.series, uid)
+    with open_stores(config) as (settings, database):
+        series = find(database, settings.storage.home, uid)
         if series.state is SeriesState.HELD and series.reason in NEVER_RELEASED:
             raise CommandFailed(
                 f"{NEVER_RELEASED[series.reason]} and is never analysed",
@@ -53,20 +53,20 @@ def release(uid: SeriesUid, by: ByOption = None, config: ConfigOption = None) ->
     typer.echo("released; the assembler looks at it again after the quiet period")
 
 
-def discard(uid: SeriesUid, by: ByOption = None, config: ConfigOption = None) -> None:
+def discard(uid: SeriesArgument, by: ByOption = None, config: ConfigOption = None) -> None:
     """Decide that a HELD series is not analysed: it becomes SKIPPED, what was received stays."""
     from hounsfield.daemon.clock import SystemClock
 
     who = person(by)
-    with open_stores(config) as (_, database):
-        series = find(database.series, uid)
+    with open_stores(config) as (settings, database):
+        series = find(database, settings.storage.home, uid)
         if not database.series.discard(series.id, Reason.OPERATOR, SystemClock().now(), who):
             raise CommandFailed(f"the series is {series.state}: only a HELD series can be discarded")
     typer.echo("skipped by operator; `hounsfield series replay UID` has it looked at anew")
 
 
 def replay(
-    uids: Annotated[list[str] | None, typer.Argument(metavar="[UID...]", help="Series Instance UIDs.")] = None,
+    uids: Annotated[list[str] | None, typer.Argument(metavar="[UID|HASH...]", help="Series.")] = None,
     reason: Annotated[
         Reason | None, typer.Option(help="All that were SKIPPED for this reason.", case_sensitive=False)
     ] = None,
@@ -83,10 +83,11 @@ def replay(
     if since is not None and uids:
         raise UsageFault("--since does not go with UIDs", "it goes with --reason and --all-unmatched")
     who = person(by)
-    with open_stores(config) as (_, database):
+    with open_stores(config) as (settings, database):
         round_ = _Replay(database.series, who)
         if uids:
-            round_.named(uids)
+            home = settings.storage.home
+            round_.named({uid: look_up(database, home, uid) for uid in uids})
         else:
             round_.matching(reason or Reason.NO_RULE, None if since is None else since.astimezone())
     round_.tell()
@@ -103,10 +104,9 @@ class _Replay:
     removed: int = 0
     refused: list[str] = field(default_factory=list)
 
-    def named(self, uids: list[str]) -> None:
-        """Replay these; whatever cannot be is told at the end."""
-        for uid in dict.fromkeys(uids):
-            series = self.store.find(uid)
+    def named(self, found: "Mapping[str, SeriesRecord | None]") -> None:
+        """Replay these, by what they were called; whatever cannot be is told at the end."""
+        for uid, series in found.items():
             if series is None:
                 self.missing += 1
             elif self._one(series):
@@ -148,11 +148,3 @@ class _Replay:
             raise NotFound(
                 f"{self.missing} of these series are not here", "`hounsfield series list` shows those there are"
             )
-
-
-def find(store: "SeriesStore", uid: str) -> "SeriesRecord":
-    """Return the series; raise :class:`NotFound`."""
-    series = store.find(uid)
-    if series is None:
-        raise NotFound("there is no series with this UID", "`hounsfield series list` shows those there are")
-    return series

@@ -9,7 +9,7 @@ from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_setting
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound, UsageFault
 from hounsfield.daemon.cli.output import json_line, note
 from hounsfield.daemon.cli.person import ByOption, person
-from hounsfield.daemon.cli.series_actions import SeriesUid, find
+from hounsfield.daemon.cli.which_series import SeriesArgument, find
 
 if TYPE_CHECKING:
     from hounsfield.daemon.pipeline.reissue import PatientChange, Reissuer
@@ -19,7 +19,7 @@ SHOWN = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")
 
 
 def reissue(
-    uid: SeriesUid,
+    uid: SeriesArgument,
     destination: Annotated[str | None, typer.Option(metavar="NAME", help="Only what waits for it.")] = None,
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Show old and new patient before asking; on a terminal only.")
@@ -44,7 +44,7 @@ def reissue(
     application = build(settings)
     try:
         reissuer = application.reissuer()
-        waiting = reissuer.held(find(application.database.series, uid).id, destination)
+        waiting = reissuer.held(find(application.database, settings.storage.home, uid).id, destination)
         if not waiting:
             raise NotFound("no delivery of this series is held for its patient", "`hounsfield series show` tells more")
         failed = []

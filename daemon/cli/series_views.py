@@ -1,5 +1,6 @@
 """How a series looks: its fixed JSON fields, its row in a table, and everything that is known of one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -9,14 +10,17 @@ from rich.text import Text
 from hounsfield.daemon.cli.job_detail import LABEL
 from hounsfield.daemon.cli.job_views import JOB_COLUMNS, job_json, job_more, job_row
 from hounsfield.daemon.cli.output import console, local, show_table
+from hounsfield.daemon.cli.patients import Revealed
 from hounsfield.daemon.cli.tailing import person_of
 from hounsfield.daemon.cli.verdict_views import evidence_lines, verdict_json, verdict_text
+from hounsfield.daemon.logs import escape_controls
+from hounsfield.daemon.reason_texts import REASON_TEXTS
 from hounsfield.storage.records import AssociationRecord, EventRecord, JobRecord, SeriesRecord, Verdict
 
 if TYPE_CHECKING:
     from hounsfield.storage.engine import Database
 
-COLUMNS = ("series", "rev", "state", "completeness", "reason", "instances", "last received")
+COLUMNS = ("id", "series", "rev", "state", "completeness", "reason", "images", "scanner", "last received")
 PAGE = 500
 
 
@@ -76,18 +80,22 @@ def series_json(series: SeriesRecord) -> dict[str, object]:
         "completeness": None if series.completeness is None else series.completeness.value,
         "reason": None if series.reason is None else series.reason.value,
         "instances": series.instances,
+        "id": series.id,
+        "scanner": series.scanner,
     }
 
 
-def series_row(series: SeriesRecord) -> tuple[str, ...]:
-    """Return the cells under :data:`COLUMNS`."""
+def series_row(series: SeriesRecord, shown: str) -> tuple[str, ...]:
+    """Return the cells under :data:`COLUMNS`; ``shown`` is the keyed hash of its UID."""
     return (
-        series.series_uid,
+        str(series.id),
+        shown,
         str(series.revision),
         series.state.value,
         "" if series.completeness is None else series.completeness.value,
         "" if series.reason is None else series.reason.value,
         str(series.instances),
+        escape_controls(series.scanner),
         local(series.last_received_at),
     )
 
@@ -124,9 +132,9 @@ def _decision_json(event: EventRecord) -> dict[str, object]:
     }
 
 
-def print_detail(detail: SeriesDetail) -> None:
-    """Print the detail for a person."""
-    for label, value in {**series_json(detail.series), **_more(detail.series)}.items():
+def print_detail(detail: SeriesDetail, hash_of: Callable[[str], str], revealed: Revealed | None = None) -> None:
+    """Print the detail for a person: UIDs as keyed hashes, unless they asked to see the patient."""
+    for label, value in _lines(detail, hash_of, revealed).items():
         if label == "completeness" and detail.verdict is not None:
             _line(label, verdict_text(detail.verdict))
             for name, text in evidence_lines(detail.verdict.evidence):
@@ -144,10 +152,20 @@ def print_detail(detail: SeriesDetail) -> None:
             ("decided", "state", "by"),
             [(local(event.at), f"{event.from_state}>{event.to_state}", person_of(event)) for event in detail.decisions],
         )
-    show_table(JOB_COLUMNS, [job_row(job) for job in detail.jobs])
+    show_table(JOB_COLUMNS, [job_row(job, hash_of(job.series_uid)) for job in detail.jobs])
     for job in detail.jobs:
         if job.verdict is not None:
             _line(f"job {job.id}", "; ".join([verdict_text(job.verdict), *_its_own(job.verdict, detail.verdict)]))
+
+
+def _lines(detail: SeriesDetail, hash_of: Callable[[str], str], revealed: Revealed | None) -> dict[str, object]:
+    series = detail.series
+    fields = {**series_json(series), **_more(series), "scanner": escape_controls(series.scanner)}
+    uids: dict[str, object] = {"series_uid": fields.pop("series_uid"), "study_uid": fields.pop("study_uid")}
+    shown: dict[str, object] = {"series": hash_of(series.series_uid), "study": hash_of(series.study_uid)}
+    text = None if series.reason is None else REASON_TEXTS[series.reason]
+    told = {} if text is None else {"means": text.meaning, "what to do": text.advice}
+    return {**shown, **({} if revealed is None else {"patient": revealed.words, **uids}), **fields, **told}
 
 
 def _its_own(verdict: Verdict, of_series: Verdict | None) -> list[str]:

@@ -1,63 +1,82 @@
 """``jobs tail``: events read from the log page by page, one line each, without patient data."""
 
-import signal
-import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import typer
 
-from hounsfield.daemon.cli.output import json_line
+from hounsfield.daemon.cli.output import colour_wanted, json_line
+from hounsfield.daemon.cli.patients import Patients
 from hounsfield.daemon.cli.words import reason_words
-from hounsfield.daemon.logs import UidHasher, escape_controls
+from hounsfield.daemon.logs import escape_controls
+from hounsfield.storage.log_book import EventQuery, LogBook
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.records import EventRecord
+from hounsfield.storage.states import JobState
 
 PAGE = 500
+_COLOURS = {
+    JobState.COMPLETED: "green",
+    JobState.RUNNING: "cyan",
+    JobState.RETRYABLE: "yellow",
+    JobState.HELD: "magenta",
+    JobState.DISCARDED: "red",
+    JobState.CANCELLED: "red",
+}
+"""Of lines on a terminal, by the state that an event leads to."""
 
 
 class Tail:
     """Reads the event log forward from where it stopped last."""
 
-    def __init__(self, jobs: JobStore, *, job_id: int | None = None, series_uid: str | None = None) -> None:
+    def __init__(self, log: LogBook, jobs: JobStore, query: EventQuery) -> None:
+        self._log = log
         self._jobs = jobs
-        self._job_id = job_id
-        self._series_uid = series_uid
+        self._query = query
         self._seen = 0
 
     def last(self, count: int) -> list[EventRecord]:
         """Return the newest ``count`` events and stand behind them."""
-        if self._job_id is None and self._series_uid is None:
-            # Ids grow by one per event, so the log need not be read from its beginning.
-            self._seen = max(0, self._jobs.last_event_id() - count)
-        newest = deque(self.fresh(), maxlen=count)
-        return list(newest)
+        self._seen = self._jobs.last_event_id()
+        newest = self._log.last_events(self._query, count) if count else []
+        if newest:
+            self._seen = max(self._seen, newest[-1].id)
+        return newest
 
     def fresh(self) -> Iterator[EventRecord]:
-        """Yield the events since the last call."""
-        while page := self._jobs.events(
-            after_id=self._seen, limit=PAGE, job_id=self._job_id, series_uid=self._series_uid
-        ):
+        """Yield the events since the last call; since the beginning, or ``query.since``, at the first."""
+        # What does not fit is passed over for good: otherwise a rare choice would read the same events again and again.
+        newest = self._jobs.last_event_id()
+        while page := self._log.events(self._query, after_id=self._seen, limit=PAGE):
             for event in page:
                 self._seen = event.id
                 yield event
+        self._seen = max(self._seen, newest)
 
 
 class EventLines:
     """Prints an event as one line for a person or as one JSON object."""
 
-    def __init__(self, *, as_json: bool, home: Path) -> None:
+    def __init__(self, *, as_json: bool, hash_of: Callable[[str], str], patients: Patients | None = None) -> None:
         self._as_json = as_json
-        self._hash = UidHasher.of_home(home)
+        self._hash = hash_of
+        self._patients = patients
 
     def show(self, event: EventRecord) -> None:
         """Print ``event``."""
+        patient = None if self._patients is None or event.series_id is None else self._patients.of(event.series_id)
         if self._as_json:
-            json_line(event_json(event))
-        else:
-            typer.echo(event_line(event, "-" if event.series_uid is None else self._hash(event.series_uid)))
+            told = {} if self._patients is None else {"patient": None if patient is None else patient.as_json()}
+            json_line(event_json(event) | told)
+            return
+        line = event_line(event, "-" if event.series_uid is None else self._hash(event.series_uid))
+        painted = typer.style(line, fg=_colour(event)) if colour_wanted() else line
+        typer.echo(painted if patient is None else f"{painted}  [{patient}]")
+
+
+def _colour(event: EventRecord) -> str | None:
+    if event.from_state == event.to_state or event.to_state not in _COLOURS:
+        return None
+    return _COLOURS[JobState(event.to_state)]
 
 
 def event_line(event: EventRecord, series: str) -> str:
@@ -103,36 +122,3 @@ def event_json(event: EventRecord) -> dict[str, object]:
         "seconds": event.seconds,
         "detail": event.detail,
     }
-
-
-@contextmanager
-def until_interrupted() -> Iterator[Callable[[float], object]]:
-    """Give a pause in seconds; SIGINT and SIGTERM end the block quietly, for that is how a tail ends.
-
-    They end it in a pause. Elsewhere a first one is only noted: raised within a clean-up of some library, it would be
-    lost.
-    """
-    asked, pausing = False, False
-
-    def ask(_number: int, _frame: object) -> None:
-        nonlocal asked
-        if asked or pausing:
-            raise KeyboardInterrupt
-        asked = True
-
-    def pause(seconds: float) -> None:
-        nonlocal pausing
-        pausing = True
-        try:
-            if asked:
-                raise KeyboardInterrupt
-            time.sleep(seconds)
-        finally:
-            pausing = False
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask)
-    try:
-        yield pause
-    except KeyboardInterrupt:
-        return

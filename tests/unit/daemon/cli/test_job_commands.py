@@ -1,20 +1,17 @@
 """`hounsfield jobs` and `series` over a job log that the stores wrote."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 from support.joblog import FLAGGED, UNANALYSED, Log
-from support.waiting import wait_until
 from typer.testing import CliRunner
 
 from hounsfield.daemon.cli.main import app
+from hounsfield.daemon.logs import UidHasher
+from hounsfield.daemon.reason_texts import REASON_TEXTS
+from hounsfield.storage.states import Reason
 
 JOB_FIELDS = [
     "id",
@@ -31,7 +28,12 @@ JOB_FIELDS = [
     "attempts",
     "created_at",
     "updated_at",
+    "scanner",
 ]
+
+
+def hash_of(log: Log, uid: str = FLAGGED) -> str:
+    return UidHasher.of_home(log.home)(uid)
 
 
 @pytest.fixture
@@ -67,6 +69,15 @@ def test_jobs_list_tells_what_the_log_holds(log: Log) -> None:
         (["--series", "1.2.3"], 0),
         (["--limit", "3"], 3),
         (["--after", "3"], 1),
+        (["--before", "3"], 2),
+        (["--outcome", "positive"], 1),
+        (["--reason", "incomplete"], 1),
+        (["--scanner", "CT1"], 4),
+        (["--scanner", "MR1"], 0),
+        (["--bundle", "ich-demo"], 4),
+        (["--destination", "pacs", "--state", "completed"], 1),
+        (["--since", "2026-11-22T08:00:20Z"], 2),
+        (["--since", "30s"], 0),
     ],
 )
 def test_jobs_list_selects(log: Log, options: list[str], count: int) -> None:
@@ -75,8 +86,35 @@ def test_jobs_list_selects(log: Log, options: list[str], count: int) -> None:
 
 def test_jobs_list_pages_without_losing_or_repeating(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hounsfield.daemon.cli.paging.PAGE", 1)
-    assert [row["id"] for row in log.json("jobs", "list")] == [1, 2, 3, 4]
-    assert [row["id"] for row in log.json("jobs", "list", "--limit", "2")] == [1, 2]
+    assert [row["id"] for row in log.json("jobs", "list")] == [4, 3, 2, 1]
+    assert [row["id"] for row in log.json("jobs", "list", "--limit", "2")] == [4, 3]
+    assert [row["id"] for row in log.json("jobs", "list", "--limit", "2", "--before", "3")] == [2, 1]
+
+
+def test_a_program_reads_on_from_the_last_job_it_has_seen(log: Log) -> None:
+    assert [row["id"] for row in log.json("jobs", "list", "--after", "0")] == [1, 2, 3, 4]
+    assert [row["id"] for row in log.json("jobs", "list", "--after", "2", "--kind", "deliver")] == [4]
+    assert log.run("jobs", "list", "--after", "2", "--scanner", "CT1").exit_code == 2
+
+
+def test_a_page_for_people_says_how_to_see_older_jobs(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hounsfield.daemon.cli.filters.TABLE_ROWS", 3)
+    assert log.run("jobs", "list").stderr == "older ones: --before 2\n"
+    assert log.run("jobs", "list", "--before", "2").stderr == ""
+    assert len(log.json("jobs", "list")) == 4, "a program gets all that it did not limit"
+
+
+def test_lists_for_people_name_series_by_a_hash_that_other_commands_take(log: Log) -> None:
+    jobs, series = log.run("jobs", "list").output, log.run("series", "list").output
+    assert FLAGGED not in jobs + series
+    handle = hash_of(log)
+    assert handle in jobs
+    assert handle in series
+    assert {row["series_uid"] for row in log.json("jobs", "list", "--series", handle)} == {FLAGGED}
+    assert log.json("series", "show", handle)[0]["series_uid"] == FLAGGED
+    assert {event["series_uid"] for event in log.json("jobs", "tail", "--series", handle)} == {FLAGGED}
+    unknown = log.run("series", "show", "h:000000000000")
+    assert (unknown.exit_code, "with this hash" in unknown.stderr) == (4, True)
 
 
 def test_people_read_the_words_of_the_report(log: Log) -> None:
@@ -125,10 +163,20 @@ def test_jobs_show_is_readable(log: Log) -> None:
     assert "tensorflow 2.21.0, precision float32" in output
 
 
-def test_a_delivery_shows_why_it_was_given_up(log: Log) -> None:
+def test_a_delivery_shows_why_it_was_given_up_and_what_to_do(log: Log) -> None:
     output = log.run("jobs", "show", str(log.seen.discarded)).output
-    assert "refused-status" in output
-    assert "not sent" in output
+    text = REASON_TEXTS[Reason.REFUSED_STATUS]
+    for words in ("refused-status", "not sent", text.meaning, "what to do", text.advice):
+        assert words in output
+    (detail,) = log.json("jobs", "show", str(log.seen.discarded))
+    assert {"reason": "refused-status", "meaning": text.meaning, "advice": text.advice} in detail["advice"]  # type: ignore[operator]
+
+
+def test_jobs_show_keeps_the_uid_of_the_series_to_itself(log: Log) -> None:
+    output = log.run("jobs", "show", str(log.seen.infer)).output
+    assert FLAGGED not in output
+    assert hash_of(log) in output
+    assert "CT1" in output
 
 
 @pytest.mark.parametrize(
@@ -159,54 +207,6 @@ def test_a_completed_job_is_neither_retried_nor_cancelled(log: Log) -> None:
         result = log.run("jobs", command, str(log.seen.infer))
         assert result.exit_code == 1
         assert "COMPLETED" in result.stderr
-
-
-def test_tail_prints_the_newest_events_without_uids(log: Log) -> None:
-    output = log.run("jobs", "tail", "-n", "1000").output
-    lines = output.splitlines()
-    assert len(lines) == len(log.json("jobs", "tail", "-n", "1000"))
-    assert FLAGGED not in output
-    assert any("infer" in line and "AVAILABLE>RUNNING" in line for line in lines)
-    assert any("preprocess" in line and "0.25 s" in line for line in lines)
-    assert "refused-status" in lines[-2] + lines[-1] + lines[-3]
-    assert len(log.run("jobs", "tail", "-n", "3").output.splitlines()) == 3
-
-
-def test_one_series_has_one_hash_in_the_tail(log: Log) -> None:
-    output = log.run("jobs", "tail", "-n", "1000", "--series", FLAGGED).output
-    hashes = {word for line in output.splitlines() for word in line.split() if word.startswith("h:")}
-    assert len(hashes) == 1
-
-
-def test_tail_selects_a_job(log: Log) -> None:
-    events = log.json("jobs", "tail", "-n", "1000", "--job", str(log.seen.deliver))
-    assert {event["job"] for event in events} == {log.seen.deliver}
-    assert events[-1]["to_state"] == "COMPLETED"
-
-
-def test_tail_follows_until_it_is_interrupted(log: Log) -> None:
-    command = [sys.executable, "-m", "hounsfield.daemon.cli.main", "jobs", "tail", "-f", "-n", "0", "--json"]
-    environment = {**os.environ, "HOUNSFIELD_STORAGE__HOME": str(log.home)}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    lines: list[str] = []
-    assert process.stdout is not None
-    reader = threading.Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True)
-    reader.start()
-
-    def retried_and_seen() -> bool:
-        log.run("jobs", "retry", str(log.seen.discarded))
-        log.run("jobs", "cancel", str(log.seen.discarded))
-        return bool(lines)
-
-    try:
-        wait_until(retried_and_seen, 20)
-        assert json.loads(lines[0])["job"] == log.seen.discarded
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
-        assert process.stderr is not None
-        assert process.stderr.read() == ""
-    finally:
-        process.kill()
 
 
 def test_a_home_without_a_database_is_named_and_not_made(tmp_path: Path) -> None:

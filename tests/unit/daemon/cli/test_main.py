@@ -1,5 +1,6 @@
 """The command line as a whole: help, exit codes, errors without tracebacks, and what it must not import."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from hounsfield.daemon.cli.examples import EXAMPLES
 from hounsfield.daemon.cli.exits import CommandFailed, ExitCode, NotFound
 from hounsfield.daemon.cli.group import DEBUG_VARIABLE, FriendlyGroup
 from hounsfield.daemon.cli.main import app
@@ -22,7 +24,7 @@ HEAVY = (
 COMMANDS = {
     *("run", "demo", "send", "echo", "jobs", "series", "rules", "peers", "bundle", "phantom", "config", "db", "tls"),
     *("doctor", "console", "drift", "destinations", "pause", "resume", "results", "notify", "feedback"),
-    *("data", "train", "tune", "evaluate"),
+    *("data", "train", "tune", "evaluate", "top", "alarms"),
 }
 
 
@@ -42,7 +44,7 @@ def test_all_promised_commands_are_there() -> None:
     assert set(root.commands) == COMMANDS  # type: ignore[attr-defined]
     paths = {" ".join(path) for path, _ in every_command(root)}
     for group, names in {
-        "jobs": "list show tail retry cancel",
+        "jobs": "list show tail stats retry cancel",
         "series": "list show release discard reissue",
         "results": "list show retract",
         "rules": "list test explain",
@@ -64,6 +66,38 @@ def test_every_command_and_every_option_has_help() -> None:
         if not getattr(parameter, "help", None)
     ]
     assert silent == []
+
+
+def test_every_group_has_an_example_and_every_example_is_of_a_command_that_is_there() -> None:
+    root = typer.main.get_command(app)
+    paths = {" ".join(path): command for path, command in every_command(root) if path}
+    groups = {path for path, command in paths.items() if hasattr(command, "commands")}
+    assert groups - EXAMPLES.keys() == set()
+    assert EXAMPLES.keys() - paths.keys() == set()
+
+
+@pytest.mark.parametrize("line", sorted({line for lines in EXAMPLES.values() for line in lines}))
+def test_an_example_is_understood(line: str) -> None:
+    words = shlex.split(line.split(" >", maxsplit=1)[0])
+    command = typer.main.get_command(app)
+    context = command.make_context("hounsfield", list(words))
+    while hasattr(command, "resolve_command"):
+        _, command, words = command.resolve_command(context, words)
+        assert command is not None
+        shared = {"parent": context, "resilient_parsing": hasattr(command, "commands")}
+        context = command.make_context(command.name, list(words), **shared)
+    assert context.params or not command.params
+
+
+def test_help_ends_with_the_examples(runner: CliRunner) -> None:
+    output = runner.invoke(app, ["jobs", "tail", "--help"]).output
+    assert "hounsfield jobs tail -f --scanner CT1 --stage infer" in output
+    assert "hounsfield jobs stats --since 7d" in runner.invoke(app, ["jobs", "--help"]).output
+
+
+def test_paragraphs_of_help_flow_over_the_line_ends_of_the_source(runner: CliRunner) -> None:
+    wide = runner.invoke(app, ["jobs", "tail", "--help"], env={"COLUMNS": "400", "TERMINAL_WIDTH": "400"}).output
+    assert "no line names a patient: it can run on a screen that everybody sees." in wide
 
 
 def test_help_swallows_no_name_in_brackets(runner: CliRunner) -> None:

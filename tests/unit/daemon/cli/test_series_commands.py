@@ -26,7 +26,7 @@ from hounsfield.daemon.cli.verdict_views import evidence_lines, evidence_text
 from hounsfield.storage.records import InferRequest, Verdict
 from hounsfield.storage.states import Completeness, Reason
 
-SERIES_FIELDS = ["series_uid", "study_uid", "revision", "state", "completeness", "reason", "instances"]
+SERIES_FIELDS = ["series_uid", "study_uid", "revision", "state", "completeness", "reason", "instances", "id", "scanner"]
 AMBIGUOUS = "1.2.826.0.1.3680043.8.498.911"
 UNMATCHED = "1.2.826.0.1.3680043.8.498.921"
 UNMATCHED_LATER = "1.2.826.0.1.3680043.8.498.922"
@@ -59,7 +59,7 @@ def states(log: Log) -> dict[str, str]:
 def test_series_list_has_exactly_the_fixed_fields_in_their_order(log: Log) -> None:
     rows = log.json("series", "list")
     assert all(list(row) == SERIES_FIELDS for row in rows)
-    assert rows[0] == {
+    assert rows[-1] == {
         "series_uid": FLAGGED,
         "study_uid": STUDY,
         "revision": 1,
@@ -67,6 +67,8 @@ def test_series_list_has_exactly_the_fixed_fields_in_their_order(log: Log) -> No
         "completeness": "COMPLETE",
         "reason": None,
         "instances": 3,
+        "id": 1,
+        "scanner": "CT1",
     }
     assert len(log.json("series", "list", "--limit", "2")) == 2
 
@@ -74,13 +76,16 @@ def test_series_list_has_exactly_the_fixed_fields_in_their_order(log: Log) -> No
 @pytest.mark.parametrize(
     ("options", "found"),
     [
-        (["--state", "held"], [HELD, AMBIGUOUS]),
-        (["--state", "SKIPPED", "--reason", "no-rule"], [UNMATCHED, UNMATCHED_LATER]),
+        (["--state", "held"], [AMBIGUOUS, HELD]),
+        (["--state", "SKIPPED", "--reason", "no-rule"], [UNMATCHED_LATER, UNMATCHED]),
         (["--reason", "gap"], [UNANALYSED]),
         (["--reason", "tilt"], []),
         (["--state", "skipped", "--after", "5"], [CHEST, UNMATCHED_LATER]),
         (["--study", "1.2.3"], []),
-        (["--study", STUDY, "--state", "held", "--limit", "1"], [HELD]),
+        (["--after", "0", "--state", "held"], [HELD, AMBIGUOUS]),
+        (["--state", "skipped", "--before", "7"], [CHEST, UNMATCHED]),
+        (["--study", STUDY, "--state", "held", "--limit", "1"], [AMBIGUOUS]),
+        (["--study", STUDY, "--state", "held", "--before", "4"], [HELD]),
     ],
 )
 def test_series_list_selects(log: Log, options: list[str], found: list[str]) -> None:

@@ -1,0 +1,49 @@
+"""``hounsfield jobs stats``: how much, how fast, and what went wrong."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
+from hounsfield.daemon.cli.output import json_line
+from hounsfield.daemon.cli.pause_notes import tell_pauses
+
+
+class By(StrEnum):
+    """What jobs are counted by."""
+
+    SCANNER = "scanner"
+    BUNDLE = "bundle"
+    REASON = "reason"
+    DESTINATION = "destination"
+
+
+def stats(
+    since: Annotated[
+        str, typer.Option("--since", metavar="WHEN", help="From then until now: 30m, 2h, 3d, 1w ago, or an ISO time.")
+    ] = "24h",
+    by: Annotated[
+        By | None, typer.Option("--by", help="Count by this only; without it by each.", case_sensitive=False)
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show throughput, latency percentiles, outcomes and failures of a stretch of time, and what waits now.
+
+    Latencies are seconds from the creation of a job to its end, and of each stage of its last attempt; 95 means that
+    95 of 100 were as fast. Jobs count by when they ended.
+    """
+    from hounsfield.daemon.cli.moments import moment
+    from hounsfield.daemon.cli.stats_views import collect, print_statistics
+    from hounsfield.daemon.clock import SystemClock
+
+    now = SystemClock().now()
+    begin = moment("--since", since, now) or now
+    with open_stores(config) as (_, database):
+        tell_pauses(database.control)
+        found = collect(database.log_book, begin, now, by)
+    if as_json:
+        json_line(found.as_json())
+    else:
+        print_statistics(found)
