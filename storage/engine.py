@@ -29,6 +29,8 @@ from hounsfield.storage.operation_log import SqlOperationLog
 from hounsfield.storage.operations import OperationLog
 from hounsfield.storage.peer_store import SqlPeerStore
 from hounsfield.storage.ports import JobStore, PeerStore, SeriesStore
+from hounsfield.storage.purge_store import SqlPurgeStore
+from hounsfield.storage.purging import PurgeStore
 from hounsfield.storage.recall import RecallStore
 from hounsfield.storage.recall_store import SqlRecallStore
 from hounsfield.storage.schema import backup, check, upgrade
@@ -56,6 +58,7 @@ class Database:
     alarms: AlarmStore
     accounts: AccountStore
     operations: OperationLog
+    purges: PurgeStore
     transactions: Transactions
     file: Path | None
     """Of an embedded database."""
@@ -117,6 +120,7 @@ def stores_over(transactions: Transactions, file: Path | None) -> Database:
         alarms=SqlAlarmStore(transactions),
         accounts=SqlAccountStore(transactions),
         operations=SqlOperationLog(transactions),
+        purges=SqlPurgeStore(transactions),
         transactions=transactions,
         file=file,
     )

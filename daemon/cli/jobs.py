@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hounsfield.daemon.cli.archive import archive
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
 from hounsfield.daemon.cli.output import json_line, note, show_table
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 FOLLOW_SECONDS = 0.3
 
 app = typer.Typer(name="jobs", help="The job log: what was analysed, delivered, retried and why.", no_args_is_help=True)
+
+app.command("archive")(archive)
 
 JobIds = Annotated[list[int], typer.Argument(metavar="ID...", help="Job numbers, as `jobs list` shows them.")]
 
@@ -114,7 +117,10 @@ def tail(
 def retry(job_ids: JobIds, config: ConfigOption = None) -> None:
     """Put discarded or cancelled jobs back: they start again with no attempts counted."""
     with open_stores(config) as (_, database):
-        rule = "only DISCARDED and CANCELLED jobs can, not of a HELD series, nor to analyse an overtaken revision"
+        rule = (
+            "only DISCARDED and CANCELLED jobs can, not of a HELD series, nor to analyse an overtaken revision, nor "
+            "those whose images or results were removed after their time"
+        )
         _each(database.jobs, job_ids, database.jobs.requeue, "queued again", rule)
 
 

@@ -21,6 +21,7 @@ from hounsfield.daemon.cli import (
     pause,
     peers,
     phantom,
+    purge,
     results,
     rules,
     run,
@@ -63,6 +64,7 @@ app.add_typer(drift.app)
 app.command("phantom")(phantom.phantom)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
+app.command("purge")(purge.purge)
 app.add_typer(config.app)
 app.add_typer(database.app)
 app.add_typer(tls.app)

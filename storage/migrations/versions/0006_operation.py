@@ -21,6 +21,11 @@ _JOB_INDEXES = {
     "ix_job_created_at": ["created_at"],
     "ix_job_updated_at": ["updated_at"],
 }
+_REMOVALS = (
+    ("series", "images_removed_at", "ix_series_with_images", "id"),
+    ("instance", "removed_at", None, None),
+    ("result_set", "removed_at", "ix_result_set_with_files", "created_at"),
+)
 _FIRST_SENDER = (
     "COALESCE((SELECT i.calling_ae FROM instance i WHERE i.series_id = series.id ORDER BY i.id LIMIT 1), '')"
 )
@@ -38,6 +43,7 @@ def upgrade() -> None:
     op.create_index("ix_series_state_id", "series", ["state", "id"])
     _change_events(nullable=True)
     op.create_index("ix_event_at", "event", ["at"])
+    _note_removals()
     _create_tables()
 
 
@@ -50,6 +56,14 @@ def _name_scanners() -> None:
     op.execute("UPDATE job SET scanner = (SELECT s.scanner FROM series s WHERE s.id = job.series_id)")
     for column in ("scanner", "handle", "accession"):
         op.create_index(f"ix_series_{column}", "series", [column])
+
+
+def _note_removals() -> None:
+    for table, column, index, indexed in _REMOVALS:
+        op.add_column(table, sa.Column(column, _moment()))
+        if index and indexed:
+            here = sa.text(f"{column} IS NULL")
+            op.create_index(index, table, [indexed], sqlite_where=here, postgresql_where=here)
 
 
 def _change_events(*, nullable: bool) -> None:
@@ -107,6 +121,10 @@ def downgrade() -> None:
     for name in ("sign_in", "account", "alarm", "component"):
         op.drop_table(name)
     op.execute("DELETE FROM event WHERE series_id IS NULL")
+    for table, column, index, _ in _REMOVALS:
+        if index:
+            op.drop_index(index, table)
+        op.drop_column(table, column)
     op.drop_index("ix_event_at", "event")
     _change_events(nullable=False)
     op.drop_index("ix_series_state_id", "series")

@@ -22,7 +22,7 @@ HEAVY = (
 COMMANDS = {
     *("run", "demo", "send", "echo", "jobs", "series", "rules", "peers", "bundle", "phantom", "config", "db", "tls"),
     *("doctor", "drift", "destinations", "pause", "resume", "results", "notify", "feedback"),
-    *("data", "train", "tune", "evaluate"),
+    *("data", "train", "tune", "evaluate", "purge"),
 }
 
 
@@ -42,7 +42,7 @@ def test_all_promised_commands_are_there() -> None:
     assert set(root.commands) == COMMANDS  # type: ignore[attr-defined]
     paths = {" ".join(path) for path, _ in every_command(root)}
     for group, names in {
-        "jobs": "list show tail retry cancel",
+        "jobs": "list show tail retry cancel archive",
         "series": "list show release discard reissue",
         "results": "list show retract",
         "rules": "list test explain",
@@ -50,7 +50,7 @@ def test_all_promised_commands_are_there() -> None:
         "bundle": "list show lint selftest",
         "data": "check prepare",
         "config": "init check show",
-        "db": "upgrade check backup",
+        "db": "upgrade check backup restore vacuum",
         "tls": "init show",
     }.items():
         assert {f"{group} {name}" for name in names.split()} <= paths
