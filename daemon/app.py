@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from hounsfield.daemon.assembly.decider import Decider
     from hounsfield.daemon.assembly.images import SeriesReader
     from hounsfield.daemon.assembly.on_disk import FilesOnDisk
-    from hounsfield.daemon.assembly.retention import Retention
     from hounsfield.daemon.assembly.rules import RuleBook
     from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
     from hounsfield.daemon.beats import Beats
@@ -64,6 +63,8 @@ if TYPE_CHECKING:
     from hounsfield.daemon.pipeline.worker import Worker
     from hounsfield.daemon.query.series_counts import SeriesCounts
     from hounsfield.daemon.reception.scp import Receiver, TlsPort
+    from hounsfield.daemon.retention.housekeeping import Housekeeping
+    from hounsfield.daemon.retention.purger import Purger
     from hounsfield.storage.records import Claim
 
 Tell = Callable[[Callable[[], Facts]], object]
@@ -276,16 +277,42 @@ class Application:
 
         return open_counts(self.settings, self.clock, self.hasher)
 
-    def retention(self) -> "Retention":
-        """Build what removes series that no rule takes."""
-        from hounsfield.daemon.assembly.retention import Retention
+    def retention(self) -> "Housekeeping":
+        """Build what removes series that no rule takes, and what has had its time."""
+        from hounsfield.daemon.retention.housekeeping import Housekeeping
+        from hounsfield.daemon.retention.unmatched import Unmatched
 
-        return Retention(
+        unmatched = Unmatched(
             series=self.database.series,
             spool=self.spool,
             keep_days=self.settings.assembly.keep_unmatched_days,
             clock=self.clock,
         )
+        return Housekeeping(
+            unmatched=unmatched,
+            purger=self.purger(),
+            files=self.files,
+            operations=self.database.operations,
+            enabled=self.settings.retention.enabled,
+            clock=self.clock,
+        )
+
+    def purger(self) -> "Purger":
+        """Build what removes images, results and rows of the job log that have had their time."""
+        from hounsfield.daemon.retention.archive import JobArchive
+        from hounsfield.daemon.retention.policy import Policy
+        from hounsfield.daemon.retention.purger import Purger, Stores
+
+        stores = Stores(
+            purges=self.database.purges,
+            series=self.database.series,
+            jobs=self.database.jobs,
+            spool=self.spool,
+            files=self.files,
+            previews=self.home / "previews",
+            archive=JobArchive(self.home / "archive", self.hasher),
+        )
+        return Purger(stores, Policy.of(self.settings), self.settings.retention.free_percent, self.clock)
 
     def alarm_watch(self) -> "AlarmWatch":
         """Build what looks for everything that can be wrong."""

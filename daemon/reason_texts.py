@@ -110,6 +110,13 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         "Another series of the same study suits the model better, and that one is analysed.",
         'Nothing; with `per_study = "all"` a rule has every series analysed.',
     ),
+    Reason.IMAGES_REMOVED: ReasonText(
+        _SKIPPED + _HELD,
+        "Images of this series were removed after their time, and some came again: copies of old images start no "
+        "analysis by themselves. The series is held where an image has come that was not there before.",
+        "To have it analysed send all of its images again, unchanged, then `hounsfield series release UID` or "
+        "`hounsfield series replay UID`; else `hounsfield series discard UID`.",
+    ),
     Reason.CONFLICT: ReasonText(
         _HELD,
         "An image came twice under one identifier with different content.",

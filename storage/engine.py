@@ -31,6 +31,8 @@ from hounsfield.storage.operation_log import SqlOperationLog
 from hounsfield.storage.operations import OperationLog
 from hounsfield.storage.peer_store import SqlPeerStore
 from hounsfield.storage.ports import JobStore, PeerStore, SeriesStore
+from hounsfield.storage.purge_store import SqlPurgeStore
+from hounsfield.storage.purging import PurgeStore
 from hounsfield.storage.recall import RecallStore
 from hounsfield.storage.recall_store import SqlRecallStore
 from hounsfield.storage.schema import backup, check, upgrade
@@ -60,6 +62,7 @@ class Database:
     accounts: AccountStore
     operations: OperationLog
     log_book: LogBook
+    purges: PurgeStore
     transactions: Transactions
     file: Path | None
     """Of an embedded database."""
@@ -126,6 +129,7 @@ def stores_over(transactions: Transactions, file: Path | None) -> Database:
         accounts=SqlAccountStore(transactions),
         operations=SqlOperationLog(transactions),
         log_book=SqlLogBook(transactions),
+        purges=SqlPurgeStore(transactions),
         transactions=transactions,
         file=file,
     )

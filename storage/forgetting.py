@@ -33,6 +33,6 @@ def forget(connection: Connection, series_id: int, before: datetime, now: dateti
     unused = and_(instance.c.series_id == row.id, instance.c.revision == 0, ~in_snapshot)
     digests = connection.scalars(delete(instance).where(unused).returning(instance.c.digest)).all()
     left = connection.scalar(select(func.count()).select_from(instance).where(instance.c.series_id == row.id))
-    update_series(connection, row, instances=left, variants=0)
+    update_series(connection, row, instances=left, variants=0, images_removed_at=None if left else now)
     append_events(connection, [change(row, SeriesState.SKIPPED, now, Reason.NO_RULE, {"removed": len(digests)})])
     return tuple(sorted(digests))

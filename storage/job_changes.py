@@ -14,7 +14,7 @@ from hounsfield.storage.retractions import rests_for_good, tells_of_retraction
 from hounsfield.storage.rows import AnyRow, reason_or_none, seconds_between
 from hounsfield.storage.states import TRANSITIONS, JobAction, JobKind, JobState, Reason, SeriesState, Stage, next_state
 from hounsfield.storage.subjects import is_overtaken, lock_subjects
-from hounsfield.storage.tables import job
+from hounsfield.storage.tables import instance, job, result_set, snapshot
 
 _MOST_OF_A_NAME = 128
 """Characters kept of who did it."""
@@ -96,7 +96,8 @@ def requeue_held_jobs(connection: Connection, series_id: int, revision: int, now
     )
     lock_subjects(connection, connection.scalars(select(job.c.subject).where(held)).all())
     rows = connection.execute(_locked().where(held).order_by(job.c.id)).all()
-    return [_requeued(connection, row, now) for row in rows if not is_overtaken(connection, row.id)]
+    going = [row for row in rows if not is_overtaken(connection, row.id) and not lacks_files(connection, row)]
+    return [_requeued(connection, row, now) for row in going]
 
 
 def cancel(connection: Connection, job_id: int, now: datetime, by: str = "") -> bool:
@@ -112,7 +113,8 @@ def cancel(connection: Connection, job_id: int, now: datetime, by: str = "") -> 
 def requeue(connection: Connection, job_id: int, now: datetime, by: str = "") -> bool:
     """Give an ended job another try, by a person.
 
-    Not while its series is HELD, unless it takes something back; no overtaken analysis, nothing that was taken back.
+    Not while its series is HELD, unless it takes something back; no overtaken analysis, nothing that was taken back,
+    nothing whose files were removed after their time.
     """
     query = select(job.c.series_id, job.c.subject, tells_of_retraction().label("takes_back"))
     known = connection.execute(query.where(job.c.id == job_id)).one_or_none()
@@ -124,8 +126,26 @@ def requeue(connection: Connection, job_id: int, now: datetime, by: str = "") ->
         return False
     if row is None or (JobState(row.state), JobAction.REQUEUE) not in TRANSITIONS or is_overtaken(connection, job_id):
         return False
+    if lacks_files(connection, row):
+        return False
     append_events(connection, [_requeued(connection, row, now, by)])
     return True
+
+
+def lacks_files(connection: Connection, row: AnyRow) -> bool:
+    """Whether what a job reads was removed after its time: images of its revision, or the objects it sends."""
+    if row.kind == JobKind.INFER:
+        query = (
+            select(instance.c.id)
+            .join(snapshot, snapshot.c.instance_id == instance.c.id)
+            .where(snapshot.c.series_id == row.series_id, snapshot.c.revision == row.revision)
+            .where(instance.c.removed_at.is_not(None))
+        )
+    else:
+        query = select(result_set.c.id).where(
+            result_set.c.id == row.result_set_id, result_set.c.removed_at.is_not(None)
+        )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _rests() -> ColumnElement[bool]:

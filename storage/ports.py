@@ -46,8 +46,8 @@ class SeriesStore(Protocol):
         nothing).
 
         A NEW instance or VARIANT puts a CLOSED or SKIPPED series back to RECEIVING; a HELD one stays held.
-        An exact DUPLICATE is counted and changes no state. An event is written when a series is first seen
-        or reopened (stage receive).
+        An exact DUPLICATE is counted and changes no state; if its file had been removed it counts as here again.
+        An event is written when a series is first seen or reopened (stage receive).
 
         Raise DatabaseUnavailable when the database took nothing: try the same again later. Any other StorageError
         means that a receipt contradicts what is registered (the same bytes as another instance) or cannot be stored:
@@ -61,10 +61,13 @@ class SeriesStore(Protocol):
         """
 
     def registered_digests(self, digests: Sequence[str]) -> set[str]:
-        """Return those of ``digests`` that have a row (for start-up reconciliation)."""
+        """Return those of ``digests`` that have a row (for start-up reconciliation), and were not removed since."""
 
     def digests(self, first: str) -> set[str]:
-        """Return the digests with a row that begin with these digits (rows without a file raise an alarm at start)."""
+        """Return the digests with a row that begin with these digits (rows without a file raise an alarm at start).
+
+        Not those whose files were removed after their time: a file that is still there is registered again.
+        """
 
     def receiving(self) -> list[SeriesRecord]:
         """Return the RECEIVING series in the order of their ids. Every news of one gives it another version."""
@@ -183,7 +186,7 @@ class SeriesStore(Protocol):
     def replay(self, series_id: int, now: datetime, by: str = "") -> bool:
         """SKIPPED -> RECEIVING, by a person: the rules are asked again.
 
-        False for a series in another state, or whose images have gone (:meth:`forget`).
+        False for a series in another state, or of whose images some have gone (:meth:`forget`, ``PurgeStore``).
         """
 
     def forgettable(self, before: datetime, limit: int = 1000) -> list[SeriesRecord]:
@@ -314,6 +317,7 @@ class JobStore(Protocol):
 
         False too for an INFER job that a later one with the same subject and bundle has overtaken: its report would
         come after the newer one. A later one that was cancelled before it left a result has overtaken nothing.
+        False where the files that the job reads were removed after their time.
         A DELIVER job gets as long until ``give_up_at`` as it had at first. ``by`` is who did it, as in :meth:`cancel`.
         """
 

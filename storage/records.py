@@ -51,6 +51,13 @@ class InstanceRecord(InstanceReceipt):
     """False for a later copy of a SOP instance that is already there with other bytes."""
     copies: int
     """How often exactly these bytes came."""
+    removed_at: datetime | None = None
+    """When its file was removed after its time; None: it is in the spool."""
+
+    @property
+    def is_first_image(self) -> bool:
+        """Whether it is the copy of an image that counts."""
+        return self.is_primary and self.role is InstanceRole.SOURCE
 
 
 class Registration:
@@ -135,6 +142,8 @@ class SeriesRecord:
     """Holds that a person released; a new image brings them back."""
     scanner: str = ""
     """AE title that sent its first image, as it came: escape it at output."""
+    images_removed_at: datetime | None = None
+    """When the last of its images were removed after their time; None while one of them is here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +213,8 @@ class StoredResultSet(ResultSet):
     series_id: int
     revision: int
     created_at: datetime
+    removed_at: datetime | None = None
+    """When the files of its objects were removed after their time; None: they are there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,6 +176,7 @@ class _Series:
             "receiving_since": self.receiving_since,
             "version": self.version,
             "waived": self.waived,
+            "images_removed_at": None,  # one of them is here, for the first time or again
         }
 
 
@@ -212,7 +213,8 @@ def _register(connection: Connection, receipts: Sequence[InstanceReceipt]) -> tu
     if added:
         connection.execute(insert(instance), added)
     if again:
-        connection.execute(_UPDATE_COPIES, [{"row_id": one["id"], "copies": one["copies"]} for one in again.values()])
+        seen = [{"row_id": one["id"], "copies": one["copies"], "removed_at": None} for one in again.values()]
+        connection.execute(_UPDATE_COPIES, seen)
     connection.execute(_UPDATE_SERIES, [one.values() for one in by_uid.values()])
     return registrations, events
 

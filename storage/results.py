@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from hounsfield.storage.durable import (
@@ -51,6 +52,24 @@ class ResultFiles:
         if len(uid) > _MAX_UID or not _UID.fullmatch(uid):
             raise ResultFileError("a result is named by its SOP Instance UID: digits and dots, 64 at most")
         return self.folder / f"{uid}.dcm"
+
+    def remove(self, uid: str) -> None:
+        """Delete a result whose time has come; harmless when it is gone. Raise ResultFileError."""
+        try:
+            self._operations.remove(self.path(uid))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise ResultFileError(f"a result could not be deleted ({error.strerror}): check storage.home") from error
+
+    def uids(self) -> Iterator[str]:
+        """Yield the SOP Instance UIDs of all files there are, in no order. Raise ResultFileError."""
+        try:
+            for path in self.folder.glob("*.dcm"):
+                if _UID.fullmatch(path.stem):
+                    yield path.stem
+        except OSError as error:
+            raise ResultFileError(f"the results folder cannot be read ({error.strerror})") from error
 
     def verify(self, uid: str, sha256: str) -> bool:
         """Whether the file is there and still has this SHA-256 (hex)."""

@@ -79,6 +79,7 @@ def series_record(row: AnyRow) -> SeriesRecord:
         rule=row.rule,
         waived=tuple(Reason(reason) for reason in row.waived),
         scanner=row.scanner,
+        images_removed_at=row.images_removed_at,
     )
 
 
@@ -103,6 +104,7 @@ def instance_record(row: AnyRow) -> InstanceRecord:
         revision=row.revision,
         is_primary=row.is_primary,
         copies=row.copies,
+        removed_at=row.removed_at,
     )
 
 
@@ -206,6 +208,7 @@ def result_set_record(row: AnyRow, objects: tuple[ResultObject, ...]) -> StoredR
         detail=dict(row.detail),
         kind=ResultKind(row.kind),
         replaces=row.replaces,
+        removed_at=row.removed_at,
     )
 
 

@@ -42,13 +42,13 @@ def upgrade(url: str) -> None:
     database that a newer program made.
     """
     path = sqlite_path(url)
-    with nullcontext() if path is None else _one_at_a_time(path):
+    with nullcontext() if path is None else one_at_a_time(path):
         _upgrade(url, path)
 
 
 def prepare_sqlite(url: str, path: Path) -> None:
     """Create or upgrade an embedded database if it needs it; raises as :func:`upgrade`."""
-    with _one_at_a_time(path):
+    with one_at_a_time(path):
         if check(url)[0] != HEAD:
             _upgrade(url, path)
 
@@ -62,7 +62,7 @@ def _upgrade(url: str, path: Path | None) -> None:
             return
         refuse_newer(revision)
         if path is not None and revision is not None:
-            _copy_sqlite(path, path.with_name(f"{path.name}.backup-{revision}"))
+            copy_sqlite(path, path.with_name(f"{path.name}.backup-{revision}"))
         _run_migrations(connection)
 
 
@@ -76,7 +76,7 @@ def backup(url: str, path: Path) -> None:
         raise StorageError("a PostgreSQL database is backed up with its own tool: pg_dump")
     if not source.exists():
         raise StorageError("there is no database to back up yet")
-    _copy_sqlite(source, path)
+    copy_sqlite(source, path)
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -126,7 +126,8 @@ def _run_migrations(connection: Connection) -> None:
         raise SchemaError("the database's schema version is none of ours: is it another program's database?") from None
 
 
-def _copy_sqlite(source: Path, target: Path) -> None:
+def copy_sqlite(source: Path, target: Path) -> None:
+    """Copy a SQLite database, also one in use, whole or not at all. Raise StorageError."""
     part = target.with_name(target.name + ".part")
     try:
         os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
@@ -151,7 +152,7 @@ def _engine(url: str) -> Iterator[Engine]:
 
 
 @contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
+def one_at_a_time(path: Path) -> Iterator[None]:
     """Let one process at a time create or upgrade a SQLite file: switching to WAL does not wait for locks."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.events import NewEvent, append_events
@@ -238,11 +238,16 @@ def release(connection: Connection, series_id: int, now: datetime, by: str = "")
 def replay(connection: Connection, series_id: int, now: datetime, by: str = "") -> bool:
     """SKIPPED -> RECEIVING, unless its images have gone."""
     row = lock_series(connection, series_id)
-    if row is None or row.state != SeriesState.SKIPPED or row.instances == 0:
+    if row is None or row.state != SeriesState.SKIPPED or row.instances == 0 or _has_lost_images(connection, row.id):
         return False
     update_series(connection, row, state=SeriesState.RECEIVING, reason=None, receiving_since=now)
     append_events(connection, [change(row, SeriesState.RECEIVING, now, Reason.OPERATOR, by_person(by))])
     return True
+
+
+def _has_lost_images(connection: Connection, series_id: int) -> bool:
+    gone = and_(instance.c.series_id == series_id, instance.c.is_primary, instance.c.removed_at.is_not(None))
+    return connection.execute(select(instance.c.id).where(gone).limit(1)).first() is not None
 
 
 def _by_rule(rule: str | None) -> dict[str, object]:

@@ -67,20 +67,20 @@ class SqlSeriesStore:
             return connection.execute(lost).rowcount
 
     def registered_digests(self, digests: Sequence[str]) -> set[str]:
-        """Return those of ``digests`` that have a row."""
+        """Return those of ``digests`` that have a row, and whose file was not removed."""
         found: set[str] = set()
+        here = select(tables.instance.c.digest).where(tables.instance.c.removed_at.is_(None))
         with self._transactions.read() as connection:
             for chunk in registration.chunks(digests):
-                found.update(
-                    connection.scalars(select(tables.instance.c.digest).where(tables.instance.c.digest.in_(chunk)))
-                )
+                found.update(connection.scalars(here.where(tables.instance.c.digest.in_(chunk))))
         return found
 
     def digests(self, first: str) -> set[str]:
-        """Return the digests with a row that begin with these digits."""
+        """Return the digests with a row and a file that begin with these digits."""
         digest = tables.instance.c.digest
+        here = select(digest).where(tables.instance.c.removed_at.is_(None))
         with self._transactions.read() as connection:
-            return set(connection.scalars(select(digest).where(digest >= first, digest < first + _AFTER_DIGITS)))
+            return set(connection.scalars(here.where(digest >= first, digest < first + _AFTER_DIGITS)))
 
     def receiving(self) -> list[SeriesRecord]:
         """Return the RECEIVING series in the order of their ids."""

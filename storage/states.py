@@ -177,6 +177,9 @@ class Reason(StrEnum):
     """The first [[rule]] that matches says skip, or hold."""
     ANOTHER_SERIES = "another-series-analysed"
     """The rule takes the best series of a study, and this is not it."""
+    IMAGES_REMOVED = "images-removed"
+    """Its images were removed after their time: of what comes again nothing is analysed by itself. SKIPPED where it
+    never was, HELD where an image has come that was not there before."""
     # why a series is HELD
     CONFLICT = "conflict"
     TWO_PATIENTS = "two-patients"
@@ -250,8 +253,9 @@ class Reason(StrEnum):
     INTERNAL = "internal-error"
 
 
-NEVER_WAIVED = frozenset({Reason.TWO_PATIENTS, Reason.TWO_STUDIES})
-"""Holds that no release lifts: a result would speak of the wrong person, whoever wishes for it."""
+NEVER_WAIVED = frozenset({Reason.TWO_PATIENTS, Reason.TWO_STUDIES, Reason.IMAGES_REMOVED})
+"""Holds that no release lifts: a result would speak of the wrong person, or of a part of the images, whoever wishes
+for it. Once all its images are here again, a series is no longer held for those that were removed."""
 
 
 REASON_WORDS: dict[Reason, str] = {

@@ -113,9 +113,17 @@ series = Table(
     # Keyed hashes of its UID and of its accession number, to be found by; none until the assembler has seen it.
     Column("handle", Handle, index=True),
     Column("accession", Handle, index=True),
+    # When the last of its images were removed after their time; none while one of them is here.
+    Column("images_removed_at", UtcDateTime),
     Index("ix_series_state_id", "state", "id"),
     Index("ix_series_first_received_at", "first_received_at"),
     sqlite_autoincrement=True,
+)
+Index(
+    "ix_series_with_images",
+    series.c.id,
+    sqlite_where=series.c.images_removed_at.is_(None),
+    postgresql_where=series.c.images_removed_at.is_(None),
 )
 
 instance = Table(
@@ -139,6 +147,8 @@ instance = Table(
     Column("revision", Integer, nullable=False, default=0),
     Column("is_primary", Boolean, nullable=False),
     Column("copies", Integer, nullable=False, default=1),
+    # When its file was removed after its time; the row stays, so that a copy that comes again is known.
+    Column("removed_at", UtcDateTime),
     Index("ix_instance_series_id", "series_id"),
     sqlite_autoincrement=True,
 )
@@ -268,7 +278,15 @@ result_set = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("kind", Word, nullable=False, default="analysis"),
     Column("replaces", Id, index=True),
+    # When the files of its objects were removed after their time.
+    Column("removed_at", UtcDateTime),
     sqlite_autoincrement=True,
+)
+Index(
+    "ix_result_set_with_files",
+    result_set.c.created_at,
+    sqlite_where=result_set.c.removed_at.is_(None),
+    postgresql_where=result_set.c.removed_at.is_(None),
 )
 
 result_object = Table(

@@ -81,7 +81,7 @@ class Decider:
         left = timing.until_quiet(standing, images.associations)
         if left > 0 and not timing.is_too_old(standing):
             return Wait(seconds=left, why="its quiet period")
-        return self._contradiction(images) or self._by_rule(images, rule, standings)
+        return _after_removal(images) or self._contradiction(images) or self._by_rule(images, rule, standings)
 
     def _rule(self, images: SeriesImages) -> Rule | None:
         """The first rule that matches; one that says hold is passed over once a person has released the series."""
@@ -248,6 +248,22 @@ class Decider:
             variants=(*(one.id for one in images.new_variants), *sorted(candidate.twins)),
             rule=rule.name,
         )
+
+
+def _after_removal(images: SeriesImages) -> Decision | None:
+    """What becomes of a series of whose images some were removed after their time; None where all are here.
+
+    A PACS that sends an old study again starts no analysis, whatever it has changed in its headers: copies are known
+    by their SOP Instance UIDs. An image that is new needs a person, since the others can no longer be analysed with it.
+    """
+    if not images.gone:
+        return None
+    if images.series.revision == 0:
+        return Skip(reason=Reason.IMAGES_REMOVED)
+    if any(one.is_primary and one.revision == 0 for one in images.sources):
+        words = f"{len(images.gone)} of its images were removed after their time, and an image that was not there came."
+        return Hold(reason=Reason.IMAGES_REMOVED, remarks=(words,))
+    return Unchanged(variants=tuple(one.id for one in images.instances if one.revision == 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class SeriesImages:
 
     series: SeriesRecord
     instances: tuple[InstanceRecord, ...]
-    """Every copy, whatever it is."""
+    """Every copy that is in the spool, whatever it is."""
     associations: tuple[AssociationRecord, ...]
     headers: tuple[SliceHeader, ...]
     """Of every slice of every primary source instance that can be read; several of a multi-frame instance."""
@@ -38,6 +38,8 @@ class SeriesImages:
     facts: SeriesFacts
     companions: tuple[Companion, ...] = ()
     """What was sent along and can be looked into, the newest ones; never a result of ours."""
+    gone: tuple[InstanceRecord, ...] = ()
+    """First copies of images whose files were removed after their time; not among ``instances``."""
 
     @cached_property
     def sources(self) -> tuple[InstanceRecord, ...]:
@@ -99,13 +101,16 @@ class SeriesReader:
         self._kept.pop(series_id, None)
 
     def _read(self, record: SeriesRecord) -> SeriesImages:
-        received, companions = self._own_results.sort_out(self._series.instances(record.id))
+        copies = self._series.instances(record.id)
+        here = [one for one in copies if one.removed_at is None]
+        received, companions = self._own_results.sort_out(here)
         found = self._slices([one for one in received if one.role is InstanceRole.SOURCE and one.is_primary])
         instances = relabelled(received, found.ours)
         return SeriesImages(
             series=record,
             instances=instances,
             companions=companions,
+            gone=tuple(one for one in copies if one.removed_at is not None and one.is_first_image),
             associations=tuple(self._series.associations(record.id)),
             headers=tuple(found.headers),
             owners=tuple(found.owners),

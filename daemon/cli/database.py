@@ -1,16 +1,23 @@
-"""``hounsfield db``: the schema of the job database."""
+"""``hounsfield db``: the job database as a whole: schema, backup and restore, room on the disk."""
 
+import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings, require_database
-from hounsfield.daemon.cli.exits import CommandFailed
+from hounsfield.daemon.cli.context import ConfigOption, JsonOption, database_file, read_settings, require_database
+from hounsfield.daemon.cli.exits import CommandFailed, UsageFault
 from hounsfield.daemon.cli.output import json_line
+from hounsfield.daemon.cli.person import ByOption, person
+from hounsfield.storage.operations import Action
 
-app = typer.Typer(name="db", help="The job database: schema and backup.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from hounsfield.daemon.config.settings import Settings
+    from hounsfield.storage.spool import Spool
+
+app = typer.Typer(name="db", help="The job database: schema, backup and restore, room.", no_args_is_help=True)
 
 
 @app.command()
@@ -46,6 +53,7 @@ def backup(
     file: Annotated[
         Path | None, typer.Argument(help="Where to write it; a name with the time below storage.home without.")
     ] = None,
+    by: ByOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Write a consistent copy of the embedded database, also while the service runs."""
@@ -58,5 +66,86 @@ def backup(
     if target.exists():
         raise CommandFailed(f"{target} is there already", "give another name")
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine.backup(settings.storage.resolved_database_url, target)
+    url = settings.storage.resolved_database_url
+    engine.backup(url, target)
+    if engine.check(url)[0] == engine.check(url)[1]:  # an older one is copied as it is, and stays as it is
+        _note(settings, Action.BACKED_UP, by, {"bytes": target.stat().st_size})
     typer.echo(f"{target} written")
+
+
+@app.command()
+def vacuum(by: ByOption = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Give room that removed rows have left back to the disk; also while the service runs, which waits meanwhile."""
+    from hounsfield.storage import upkeep
+
+    settings = read_settings(config)
+    require_database(settings)
+    file = database_file(settings)
+    if file is None:
+        raise CommandFailed(
+            "a PostgreSQL database gives room back by itself (autovacuum)",
+            "in a quiet hour, with the service stopped, `VACUUM FULL` in psql gives it back to the disk",
+        )
+    before = upkeep.room(file)
+    seconds = upkeep.vacuum(file)
+    after = upkeep.room(file)
+    _note(settings, Action.VACUUMED, by, {"before": before.size, "after": after.size, "seconds": round(seconds, 3)})
+    if as_json:
+        json_line({"before": before.size, "after": after.size, "seconds": round(seconds, 3)})
+    else:
+        typer.echo(f"{before.size / 1e6:.1f} MB before, {after.size / 1e6:.1f} MB now, in {seconds:.1f} s")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup that `hounsfield db backup` wrote.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Put a backup in the place of the embedded database, which is kept beside it. Stop the service first.
+
+    What was received after the backup is registered again from the spool at the next start, and analysed again.
+    """
+    from hounsfield.daemon.home import prepare_home
+    from hounsfield.storage import engine, upkeep
+    from hounsfield.storage.spool import Spool
+
+    settings = read_settings(config)
+    target = database_file(settings)
+    if target is None:
+        raise CommandFailed("a PostgreSQL database is restored with its own tool: pg_restore")
+    _refuse_beside_service(Spool(settings.storage.spool_folder))
+    if not yes and target.exists():
+        if not sys.stdin.isatty():
+            raise UsageFault("nobody can be asked here", "add --yes to put the backup in place")
+        typer.confirm(f"Replace {target} (it is kept beside it)?", abort=True, err=True)
+    prepare_home(settings)
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    done = upkeep.restore(file, target, f"before-restore-{stamp}")
+    engine.upgrade(settings.storage.resolved_database_url)
+    _note(settings, Action.RESTORED, by, {"series": done.series, "jobs": done.jobs, "schema": done.revision})
+    typer.echo(f"{target} restored: {done.series} series, {done.jobs} jobs")
+    if done.kept is not None:
+        typer.echo(f"the database that was there is {done.kept}")
+    typer.echo("start the service: what was received since the backup is registered again from the spool")
+
+
+def _refuse_beside_service(spool: "Spool") -> None:
+    if spool.folder.exists() and spool.writers():
+        raise CommandFailed("the service receives into this spool", "stop it first: `systemctl stop hounsfield`")
+
+
+def _note(settings: "Settings", action: Action, by: str | None, detail: dict[str, object]) -> None:
+    """Write what was done to the event log."""
+    from hounsfield.daemon.clock import SystemClock
+    from hounsfield.storage.engine import open_database
+    from hounsfield.storage.operations import Operation
+
+    database = open_database(settings.storage.resolved_database_url, settings.storage.home)
+    try:
+        database.operations.note(
+            Operation(at=SystemClock().now(), action=action, person=person(by), origin="command line", detail=detail)
+        )
+    finally:
+        database.close()

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hounsfield.daemon.cli.archive import archive
 from hounsfield.daemon.cli import completion, jobs_list, jobs_stats, jobs_tail
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
@@ -21,6 +22,8 @@ app = typer.Typer(name="jobs", help="The job log: what was analysed, delivered, 
 app.command("list")(jobs_list.list_jobs)
 app.command("tail")(jobs_tail.tail)
 app.command("stats")(jobs_stats.stats)
+
+app.command("archive")(archive)
 
 JobIds = Annotated[
     list[int],
@@ -69,7 +72,10 @@ def show(
 def retry(job_ids: JobIds, config: ConfigOption = None) -> None:
     """Put discarded or cancelled jobs back: they start again with no attempts counted."""
     with open_stores(config) as (_, database):
-        rule = "only DISCARDED and CANCELLED jobs can, not of a HELD series, nor to analyse an overtaken revision"
+        rule = (
+            "only DISCARDED and CANCELLED jobs can, not of a HELD series, nor to analyse an overtaken revision, nor "
+            "those whose images or results were removed after their time"
+        )
         _each(database.jobs, job_ids, database.jobs.requeue, "queued again", rule)
 
 

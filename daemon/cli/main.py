@@ -23,6 +23,7 @@ from hounsfield.daemon.cli import (
     pause,
     peers,
     phantom,
+    purge,
     results,
     rules,
     run,
@@ -70,6 +71,7 @@ app.command("phantom")(phantom.phantom)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
 app.add_typer(console.app)
+app.command("purge")(purge.purge)
 app.add_typer(config.app)
 app.add_typer(database.app)
 app.add_typer(tls.app)

@@ -130,10 +130,12 @@ class _Replay:
     def _one(self, series: "SeriesRecord") -> bool:
         from hounsfield.daemon.clock import SystemClock
 
-        if series.instances == 0:
+        if series.instances == 0 or series.images_removed_at is not None:
             self.removed += 1
             return False
         done = self.store.replay(series.id, SystemClock().now(), self.by)
+        if not done and series.state is SeriesState.SKIPPED:  # some of its images came again, not all
+            self.removed += 1
         self.replayed += done
         return done
 
@@ -141,7 +143,7 @@ class _Replay:
         """Print the sum; raise for what could not be done."""
         typer.echo(f"{self.replayed} series {'is' if self.replayed == 1 else 'are'} looked at again")
         if self.removed:
-            note(f"{self.removed} whose images were removed after assembly.keep_unmatched_days: send them again")
+            note(f"{self.removed} whose images were removed after their time: send all of them again, unchanged")
         if self.refused:
             raise CommandFailed(f"{', '.join(self.refused)}: not looked at again, only SKIPPED series can be")
         if self.missing:

@@ -110,6 +110,7 @@ def _more(series: SeriesRecord) -> dict[str, object]:
         "closed_at": series.closed_at,
         "rule": series.rule,
         "waived": [reason.value for reason in series.waived],
+        "images_removed_at": series.images_removed_at,
     }
 
 

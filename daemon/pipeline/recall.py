@@ -118,6 +118,11 @@ class Retractor:
                 raise ResultError(f"there is no result {result_set_id} to take back", "`hounsfield results list` shows")
             if self._recalls.is_retracted(result_set_id):
                 return Recalled(state=RecallState.ALREADY)
+            if taken.removed_at is not None:
+                raise ResultError(
+                    f"the files of result {result_set_id} were removed after their time, so that no note can name them",
+                    "take it back at the destination itself",
+                )
             withdrawal = self._recalls.withdraw(result_set_id, self._clock.now())
             if withdrawal is None or not withdrawal.planned:
                 return Recalled(state=RecallState.NEVER_SENT)

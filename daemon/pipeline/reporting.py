@@ -119,8 +119,10 @@ class Reporter:
         """Name the reports that this one follows: those of the same subject, or an earlier try of this very job.
 
         Of several, the one that was made for the same profile; a destination may have got another profile since.
+        None whose file was removed after its time.
         """
-        reports = [obj for result in earlier for obj in result.objects if obj.role == "sr" and obj.variant_of is None]
+        kept = [result for result in earlier if result.removed_at is None]
+        reports = [obj for result in kept for obj in result.objects if obj.role == "sr" and obj.variant_of is None]
         same = [obj for obj in reports if obj.profile == profile]
         try:
             return tuple(PredecessorRef.read(self._files.path(obj.sop_instance_uid)) for obj in same or reports)

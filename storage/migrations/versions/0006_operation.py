@@ -31,6 +31,11 @@ _EVENT_INDEXES = {
     "ix_event_to_state_id": ["to_state", "id"],
     "ix_event_stage_id": ["stage", "id"],
 }
+_REMOVALS = (
+    ("series", "images_removed_at", "ix_series_with_images", "id"),
+    ("instance", "removed_at", None, None),
+    ("result_set", "removed_at", "ix_result_set_with_files", "created_at"),
+)
 _FIRST_SENDER = (
     "COALESCE((SELECT i.calling_ae FROM instance i WHERE i.series_id = series.id ORDER BY i.id LIMIT 1), '')"
 )
@@ -51,6 +56,7 @@ def upgrade() -> None:
     _change_events(nullable=True)
     for name, columns in _EVENT_INDEXES.items():
         op.create_index(name, "event", columns)
+    _note_removals()
     _create_tables()
 
 
@@ -63,6 +69,14 @@ def _name_scanners() -> None:
     op.execute("UPDATE job SET scanner = (SELECT s.scanner FROM series s WHERE s.id = job.series_id)")
     for column in ("scanner", "handle", "accession"):
         op.create_index(f"ix_series_{column}", "series", [column])
+
+
+def _note_removals() -> None:
+    for table, column, index, indexed in _REMOVALS:
+        op.add_column(table, sa.Column(column, _moment()))
+        if index and indexed:
+            here = sa.text(f"{column} IS NULL")
+            op.create_index(index, table, [indexed], sqlite_where=here, postgresql_where=here)
 
 
 def _change_events(*, nullable: bool) -> None:
@@ -122,6 +136,10 @@ def downgrade() -> None:
     op.execute("DELETE FROM event WHERE series_id IS NULL")
     for name in _EVENT_INDEXES:
         op.drop_index(name, "event")
+    for table, column, index, _ in _REMOVALS:
+        if index:
+            op.drop_index(index, table)
+        op.drop_column(table, column)
     _change_events(nullable=False)
     op.drop_index("ix_series_first_received_at", "series")
     op.drop_index("ix_series_state_id", "series")

@@ -6,8 +6,8 @@ import pytest
 from support.bench import Bench
 from support.ct_factory import ct_series, write_series
 
-from hounsfield.daemon.assembly import retention
-from hounsfield.daemon.assembly.retention import PAUSE_SECONDS, Retention
+from hounsfield.daemon.retention import unmatched as retention
+from hounsfield.daemon.retention.unmatched import PAUSE_SECONDS, Unmatched
 from hounsfield.storage.records import SeriesRecord
 from hounsfield.storage.states import Reason, SeriesState
 
@@ -19,8 +19,8 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path / "home")
 
 
-def keeper(bench: Bench, days: float = 14.0) -> Retention:
-    return Retention(series=bench.app.database.series, spool=bench.app.spool, keep_days=days, clock=bench.clock)
+def keeper(bench: Bench, days: float = 14.0) -> Unmatched:
+    return Unmatched(series=bench.app.database.series, spool=bench.app.spool, keep_days=days, clock=bench.clock)
 
 
 def received(bench: Bench, folder: Path, salt: str, images: int = 3) -> tuple[SeriesRecord, list[Path]]:

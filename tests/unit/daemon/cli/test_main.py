@@ -24,7 +24,7 @@ HEAVY = (
 COMMANDS = {
     *("run", "demo", "send", "echo", "jobs", "series", "rules", "peers", "bundle", "phantom", "config", "db", "tls"),
     *("doctor", "console", "drift", "destinations", "pause", "resume", "results", "notify", "feedback"),
-    *("data", "train", "tune", "evaluate", "top", "alarms"),
+    *("data", "train", "tune", "evaluate", "top", "alarms", "purge"),
 }
 
 
@@ -44,7 +44,7 @@ def test_all_promised_commands_are_there() -> None:
     assert set(root.commands) == COMMANDS  # type: ignore[attr-defined]
     paths = {" ".join(path) for path, _ in every_command(root)}
     for group, names in {
-        "jobs": "list show tail stats retry cancel",
+        "jobs": "list show tail stats retry cancel archive",
         "series": "list show release discard reissue",
         "results": "list show retract",
         "rules": "list test explain",
@@ -52,7 +52,7 @@ def test_all_promised_commands_are_there() -> None:
         "bundle": "list show lint selftest",
         "data": "check prepare",
         "config": "init check show",
-        "db": "upgrade check backup",
+        "db": "upgrade check backup restore vacuum",
         "tls": "init show",
     }.items():
         assert {f"{group} {name}" for name in names.split()} <= paths

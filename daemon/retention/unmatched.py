@@ -18,7 +18,7 @@ LONGEST_SECONDS = 2.0
 """After so long no further series is begun: the assembler has more urgent things to do."""
 
 
-class Retention:
+class Unmatched:
     """``tick`` may run any number of times; it does something once a minute at most."""
 
     def __init__(self, *, series: SeriesStore, spool: Spool, keep_days: float, clock: Clock) -> None:
