@@ -7,6 +7,7 @@ import typer
 from hounsfield.daemon.cli import (
     bundle,
     config,
+    conformance,
     data,
     database,
     demo,
@@ -67,6 +68,7 @@ app.add_typer(config.app)
 app.add_typer(database.app)
 app.add_typer(tls.app)
 app.command("doctor")(doctor.doctor)
+app.command("conformance")(conformance.conformance)
 
 
 def _version(wanted: bool) -> None:
