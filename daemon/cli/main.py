@@ -8,6 +8,7 @@ from hounsfield.daemon.cli import (
     alarms,
     bundle,
     config,
+    conformance,
     console,
     data,
     database,
@@ -76,6 +77,7 @@ app.add_typer(config.app)
 app.add_typer(database.app)
 app.add_typer(tls.app)
 app.command("doctor")(doctor.doctor)
+app.command("conformance")(conformance.conformance)
 finish_help(app)
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from pydicom.dataset import FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
-from pynetdicom import AE, _config
+from pynetdicom import _config
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS, code_to_category
 
 from hounsfield.daemon.cli.exits import CommandFailed, UsageFault
+from hounsfield.daemon.delivery.entity import requesting_entity
 from hounsfield.daemon.delivery.reactor import requested
 
 MAX_CONTEXTS = 128
@@ -145,7 +146,7 @@ def associate(peer: Peer, contexts: list[PresentationContext], timeout: float) -
     """Open an association; raise :class:`CommandFailed` that says why there is none and what to look at."""
     # Without this pynetdicom decodes and encodes the data set anew; the file's own bytes are what we test with.
     _config.STORE_SEND_CHUNKED_DATASET = True
-    ae = AE(ae_title=peer.calling_ae)
+    ae = requesting_entity(peer.calling_ae)
     ae.connection_timeout = ae.acse_timeout = min(timeout, 10.0)
     ae.dimse_timeout = ae.network_timeout = timeout
     association = requested(ae, peer.host, peer.port, contexts=contexts, ae_title=peer.called_ae)

@@ -13,11 +13,12 @@ from contextlib import contextmanager, suppress
 from enum import StrEnum
 from typing import Any
 
-from pynetdicom import AE, _config, evt
+from pynetdicom import _config, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
 from hounsfield.daemon.delivery.address import Address
+from hounsfield.daemon.delivery.entity import requesting_entity
 from hounsfield.daemon.delivery.reactor import contain, requested
 
 MOST_BYTES = 256 * 1024
@@ -133,7 +134,7 @@ class Link:
     def open(self, contexts: Sequence[PresentationContext], items: Sequence[Any], handlers: Sequence[Any]) -> None:
         """Request the association; raise :class:`NoAssociation`."""
         address = self._address
-        ae = AE(ae_title=address.calling_ae)
+        ae = requesting_entity(address.calling_ae)
         ae.connection_timeout = address.connect_timeout_seconds
         ae.acse_timeout = address.acse_timeout_seconds
         ae.dimse_timeout = ae.network_timeout = address.dimse_timeout_seconds

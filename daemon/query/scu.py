@@ -11,10 +11,11 @@ from contextlib import suppress
 
 from pydicom import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
-from pynetdicom import AE, _config, build_context, evt
+from pynetdicom import _config, build_context, evt
 from pynetdicom.association import Association
 
 from hounsfield.daemon.delivery.association import LONGEST_PDU, STUMBLES, Line
+from hounsfield.daemon.delivery.entity import requesting_entity
 from hounsfield.daemon.delivery.reactor import steady
 from hounsfield.daemon.query.find import NoNumber, QueryPeer, Why
 
@@ -67,7 +68,7 @@ def _quiet_library() -> None:
 
 def _associate(peer: QueryPeer, exchange: "_Exchange") -> Association:
     """Return an association, established or not; propose what every peer takes (PS3.5 10.1)."""
-    ae = AE(ae_title=peer.calling_ae)
+    ae = requesting_entity(peer.calling_ae)
     ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = exchange.left()
     made = ae.associate(
         peer.host,

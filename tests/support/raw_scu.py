@@ -4,6 +4,7 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
@@ -40,6 +41,18 @@ def store(
     context_class: str = CT,
 ) -> int:
     """Send a C-STORE of these very bytes, its command saying anything; return the status, -1 without an answer."""
+    response = answer(association, data, instance, sop_class, context_class)
+    return -1 if response is None else int(response.Status)
+
+
+def answer(
+    association: Association,
+    data: bytes,
+    instance: str | None = "1.2.3.4",
+    sop_class: str | None = CT,
+    context_class: str = CT,
+) -> Any:
+    """Do the same and return the whole response, None without one."""
     context = next(cx for cx in association.accepted_contexts if cx.abstract_syntax == context_class)
     command = command_set(instance, sop_class)
     pdvs = [(context.context_id, 0x03, command)]
@@ -56,7 +69,7 @@ def store(
         wire.sendall(struct.pack(">BBI", 0x04, 0, len(pdv)) + pdv)
     _, response = association.dimse.get_msg(block=True)
     association._reactor_checkpoint.set()
-    return -1 if response is None else int(response.Status)
+    return response
 
 
 def command_set(instance: str | None, sop_class: str | None) -> bytes:

@@ -23,7 +23,7 @@ HEAVY = (
 )
 COMMANDS = {
     *("run", "demo", "send", "echo", "jobs", "series", "rules", "peers", "bundle", "phantom", "config", "db", "tls"),
-    *("doctor", "console", "drift", "destinations", "pause", "resume", "results", "notify", "feedback"),
+    *("conformance", "doctor", "console", "drift", "destinations", "pause", "resume", "results", "notify", "feedback"),
     *("data", "train", "tune", "evaluate", "top", "alarms", "purge"),
 }
 
