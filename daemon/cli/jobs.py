@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.cli.archive import archive
 from hounsfield.daemon.cli import completion, jobs_list, jobs_stats, jobs_tail
+from hounsfield.daemon.cli.archive import archive
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
 from hounsfield.daemon.cli.output import json_line
