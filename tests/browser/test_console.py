@@ -1,0 +1,253 @@
+"""What an admin sees in a browser: every page of a daemon that works, in both colour schemes, by keyboard, live.
+
+With HOUNSFIELD_SCREENSHOTS=folder the pictures of docs/console.md are written there.
+"""
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pydicom import dcmread
+from support.console import PASSWORD
+from support.daemon import Daemon
+from support.peers import require_binary
+from support.sending import dcmsend
+from support.waiting import wait_until
+
+from hounsfield.model.phantom.series import PhantomSpec, write_series
+from hounsfield.storage.control import Part, Pause
+from hounsfield.storage.engine import Database, open_database
+
+CONTRAST = (Path(__file__).parent.parent / "support" / "contrast.js").read_text()
+PAGES = {
+    "overview": "/",
+    "jobs": "/jobs",
+    "held": "/series?state=HELD",
+    "series": "/series",
+    "sites": "/sites",
+    "models": "/models",
+    "settings": "/settings",
+    "sign-in": "/sign-in",
+}
+WINDOW = {"width": 1280, "height": 900}
+READY = re.compile(r"console ready.*?(http://[\d.]+:\d+)")
+LIVE_MS = 500
+
+
+@dataclass(frozen=True)
+class Console:
+    """A daemon with its console, after a flagged series, one with a gap, and one that is held."""
+
+    daemon: Daemon
+    url: str
+    job: int
+    """Number of the INFER job of the flagged series."""
+    series: int
+    """Its number."""
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    folder = tmp_path_factory.mktemp("console")
+    daemon = Daemon(folder / "home", [{"name": "archive", "kind": "folder", "folder": str(folder / "archive")}]).start()
+    try:
+        url = wait_until(lambda: READY.search(daemon.log_file.read_text()), 30)[1]
+        (folder / "password").write_text(PASSWORD + "\n")
+        daemon.command("console", "account", "add", "anna", "--password-file", str(folder / "password"))
+        flagged = write_series(folder / "flagged", PhantomSpec(seed=101, lesion="intraparenchymal"))
+        for files in (
+            flagged,
+            write_series(folder / "gap", PhantomSpec(seed=103, drop=(9, 10, 11))),
+            _of_two_patients(write_series(folder / "held", PhantomSpec(seed=104))),
+        ):
+            dcmsend(daemon.port, files, calling="CT1")
+        uid = str(dcmread(flagged[0], stop_before_pixels=True).SeriesInstanceUID)
+        job = wait_until(lambda: _delivered(daemon, uid), 120, 0.5)
+        wait_until(lambda: daemon.hounsfield("series", "list", "--state", "HELD"), 60, 0.5)
+        with _stores(daemon) as database:
+            found = database.series.find(uid)
+        assert found is not None
+        yield Console(daemon, url, job, found.id)
+    finally:
+        daemon.kill()
+
+
+def _of_two_patients(files: list[Path]) -> list[Path]:
+    image = dcmread(files[0])
+    image.PatientID = "ANOTHER"
+    image.save_as(files[0])
+    return files
+
+
+def _delivered(daemon: Daemon, uid: str) -> int | None:
+    jobs = [job for job in daemon.hounsfield("jobs", "list") if job["series_uid"] == uid]
+    if not any(job["kind"] == "DELIVER" and job["state"] == "COMPLETED" for job in jobs):
+        return None
+    return next(int(job["id"]) for job in jobs if job["kind"] == "INFER")
+
+
+@contextmanager
+def _stores(daemon: Daemon) -> Iterator[Database]:
+    database = open_database(None, daemon.home)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=require_binary("chromium-headless-shell"))
+        yield started
+        started.close()
+
+
+@contextmanager
+def visiting(browser: Browser, console: Console, scheme: str = "light") -> Iterator[Page]:
+    """A fresh window. Whatever a page complains of, or asks of another server, fails the test."""
+    context = browser.new_context(viewport=WINDOW, color_scheme=scheme, base_url=console.url)  # type: ignore[arg-type]
+    page = context.new_page()
+    amiss: list[str] = []
+    page.on("console", lambda message: amiss.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: amiss.append(str(error)))
+    page.on("request", lambda asked: None if asked.url.startswith(console.url) else amiss.append(asked.url))
+    try:
+        yield page
+    finally:
+        context.close()
+    assert amiss == []
+
+
+def sign_in(page: Page) -> None:
+    page.goto("/sign-in")
+    page.get_by_label("Name").fill("anna")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def keep(page: Page, name: str) -> None:
+    """Write a picture for the documents, if asked for."""
+    if folder := os.environ.get("HOUNSFIELD_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"console-{name}.png", full_page=True)
+
+
+def paths(console: Console) -> dict[str, str]:
+    return {**PAGES, "job": f"/jobs/{console.job}", "one-series": f"/series/{console.series}"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_opens_without_complaint_and_can_be_read(browser: Browser, console: Console, scheme: str) -> None:
+    with visiting(browser, console, scheme) as page:
+        for name, path in paths(console).items():
+            answer = page.goto(path)
+            assert answer is not None and answer.status == 200, path
+            expect(page.locator("h1")).to_have_count(1)
+            assert page.evaluate(CONTRAST) == [], path
+            if scheme == "light":
+                keep(page, name)
+            elif name in ("overview", "job"):
+                keep(page, f"{name}-dark")
+
+
+def test_pages_fit_a_window_at_twice_the_zoom(browser: Browser, console: Console) -> None:
+    with visiting(browser, console) as page:
+        page.set_viewport_size({"width": 640, "height": 900})
+        for path in paths(console).values():
+            page.goto(path)
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, path
+
+
+def test_a_page_changes_within_half_a_second_of_the_database(browser: Browser, console: Console) -> None:
+    pause = Pause(part=Part.DELIVERY, since=datetime.now(UTC), note="the archive is being moved")
+    with visiting(browser, console) as page, _stores(console.daemon) as database:
+        page.goto("/")
+        page.wait_for_timeout(1000)  # the stream of events is open by then
+        assert database.control.pause(pause)
+        page.get_by_text("the archive is being moved").wait_for(timeout=LIVE_MS)
+        keep(page, "paused")
+        assert database.control.resume(Part.DELIVERY)
+        page.get_by_text("the archive is being moved").wait_for(state="detached", timeout=LIVE_MS)
+
+
+def test_the_keyboard_is_enough(browser: Browser, console: Console) -> None:
+    with visiting(browser, console) as page:
+        page.goto("/jobs")
+        page.keyboard.press("/")
+        expect(page.locator('input[type="search"]')).to_be_focused()
+        page.keyboard.type(str(console.job))
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**/jobs/{console.job}")
+        page.goto("/jobs")
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(r"/jobs/\d+$"))
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.keyboard.press("Escape")
+        page.keyboard.press("g")
+        page.keyboard.press("5")
+        page.wait_for_url("**/models")
+
+
+def test_a_job_shows_verdict_slices_heatmaps_and_where_its_objects_went(browser: Browser, console: Console) -> None:
+    with visiting(browser, console) as page:
+        page.goto(f"/jobs/{console.job}")
+        text = page.locator("main").inner_text()
+        for words in ("FLAGGED", "ich-demo 2.0.0", "archive", "CT1"):
+            assert words in text
+        pictures = page.locator("main img")
+        assert pictures.count() >= 1
+        loaded = "all => all.every(one => one.complete && one.naturalWidth > 0)"
+        assert pictures.evaluate_all(loaded)
+        assert page.locator("main svg").count() >= 1
+
+
+def test_a_held_series_is_discarded_by_who_has_signed_in_and_by_nobody_else(browser: Browser, console: Console) -> None:
+    with visiting(browser, console) as page:
+        page.goto("/series?state=HELD")
+        page.locator("main a.row").first.click()
+        expect(page.get_by_role("button", name="Discard")).to_have_count(0)
+        where = page.url
+        sign_in(page)
+        page.goto(where)
+        keep(page, "held-signed-in")
+        page.once("dialog", lambda dialog: dialog.accept())
+        page.get_by_role("button", name="Discard").click()
+        expect(page.locator("main")).to_contain_text("SKIPPED")
+    said = console.daemon.hounsfield("jobs", "tail")
+    assert any(event["to_state"] == "SKIPPED" and event["detail"].get("by") == "anna" for event in said)
+
+
+def test_pages_open_while_images_come_in(browser: Browser, console: Console, tmp_path: Path) -> None:
+    done = threading.Event()
+
+    def load() -> None:
+        number = 0
+        while not done.is_set():
+            number += 1
+            files = write_series(tmp_path / str(number), PhantomSpec(seed=200 + number, slices=30, matrix=256))
+            dcmsend(console.daemon.port, files, calling="CT2")
+
+    sender = threading.Thread(target=load)
+    sender.start()
+    try:
+        with visiting(browser, console) as page:
+            page.goto("/")
+            page.get_by_text("CT2").first.wait_for(timeout=30_000)
+            keep(page, "overview-busy")
+            for path in paths(console).values():
+                answer = page.goto(path, timeout=5000)
+                assert answer is not None and answer.status == 200, path
+    finally:
+        done.set()
+        sender.join()
