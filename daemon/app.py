@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.alarms.watch import AlarmWatch
     from hounsfield.daemon.assembly.assembler import Assembler
     from hounsfield.daemon.assembly.decider import Decider
+    from hounsfield.daemon.assembly.describing import Describer
     from hounsfield.daemon.assembly.images import SeriesReader
     from hounsfield.daemon.assembly.on_disk import FilesOnDisk
     from hounsfield.daemon.assembly.rules import RuleBook
@@ -296,6 +297,12 @@ class Application:
             enabled=self.settings.retention.enabled,
             clock=self.clock,
         )
+
+    def describer(self) -> "Describer":
+        """Build what gives series the keyed hashes that people find them by."""
+        from hounsfield.daemon.assembly.describing import Describer
+
+        return Describer(book=self.database.log_book, spool=self.spool, hasher=self.hasher, clock=self.clock)
 
     def purger(self) -> "Purger":
         """Build what removes images, results and rows of the job log that have had their time."""

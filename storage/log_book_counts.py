@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.log_book import Intake, LastResult, Latencies, Queue, Tally
 from hounsfield.storage.narrowing import hidden, id_range
-from hounsfield.storage.rows import AnyRow, job_record
+from hounsfield.storage.rows import job_record
 from hounsfield.storage.states import JobKind, JobState, Outcome, SeriesState
 from hounsfield.storage.tables import job, series
 
@@ -107,23 +107,21 @@ def _percentiles(values: list[float]) -> dict[int, float]:
 
 def last_results(connection: Connection, since: datetime) -> list[LastResult]:
     """Return the newest analysis of each scanner that sent."""
-    found = []
-    for scanner in (one.scanner for one in intake(connection, since)):
-        newest = [_newest_with(connection, scanner, outcome) for outcome in Outcome]
-        if job_id := max((one for one in newest if one is not None), default=None):
-            found.append(LastResult(scanner=scanner, job=job_record(_job_row(connection, job_id))))
-    return found
+    newest = [_newest_analysis(connection, one.scanner) for one in intake(connection, since)]
+    ids = [one for one in newest if one is not None]
+    query = select(job, series.c.series_uid).join(series, series.c.id == job.c.series_id).where(job.c.id.in_(ids))
+    found = [job_record(row) for row in connection.execute(query)]
+    return [LastResult(scanner=one.scanner, job=one) for one in sorted(found, key=lambda one: one.scanner)]
 
 
-def _newest_with(connection: Connection, scanner: str, outcome: Outcome) -> int | None:
-    query = select(func.max(job.c.id)).where(job.c.scanner == scanner, job.c.outcome == outcome)
-    found: int | None = connection.execute(query).scalar_one()
-    return found
-
-
-def _job_row(connection: Connection, job_id: int) -> AnyRow:
-    query = select(job, series.c.series_uid).join(series, series.c.id == job.c.series_id).where(job.c.id == job_id)
-    return connection.execute(query).one()
+def _newest_analysis(connection: Connection, scanner: str) -> int | None:
+    """Of each outcome the newest is the end of an index; so the scanner's other jobs are not looked at."""
+    newest = (
+        select(func.max(job.c.id)).where(job.c.scanner == scanner, job.c.outcome == outcome).scalar_subquery()
+        for outcome in Outcome
+    )
+    found = connection.execute(select(*newest)).one()
+    return max((one for one in found if one is not None), default=None)
 
 
 def intake(connection: Connection, since: datetime) -> list[Intake]:

@@ -116,6 +116,7 @@ series = Table(
     # When the last of its images were removed after their time; none while one of them is here.
     Column("images_removed_at", UtcDateTime),
     Index("ix_series_state_id", "state", "id"),
+    Index("ix_series_reason_id", "reason", "id"),
     Index("ix_series_first_received_at", "first_received_at"),
     sqlite_autoincrement=True,
 )
@@ -230,6 +231,7 @@ job = Table(
     Index("ix_job_scanner_id", "scanner", "id"),
     Index("ix_job_scanner_state_id", "scanner", "state", "id"),
     Index("ix_job_scanner_outcome_id", "scanner", "outcome", "id"),
+    Index("ix_job_scanner_bundle_id", "scanner", "bundle", "id"),
     Index("ix_job_bundle_id", "bundle", "id"),
     Index("ix_job_destination_id", "destination", "id"),
     Index("ix_job_created_at", "created_at"),

@@ -26,6 +26,7 @@ from hounsfield.storage.engine import open_database
 SCANNERS = tuple(f"CT{number:02d}" for number in range(1, 12))
 RARE_SCANNER, RARE_EVERY = "CT_RARE", 10_000
 BUNDLES = ("ich-demo", "pe-demo", "fracture-demo")
+DIGESTS = {bundle: hashlib.sha256(bundle.encode()).hexdigest() for bundle in BUNDLES}
 DESTINATIONS = ("pacs", "archive")
 NOT_ANALYSED = ("incomplete", "scope", "lossy")
 OPEN_SERIES = 20
@@ -34,6 +35,10 @@ WITH_RESULTS = 2_000
 """So many of the newest series have result sets."""
 CHUNK = 50_000
 """Rows in a transaction."""
+EVENT_COLUMNS = ("id", "at", "series_id", "stage", "from_state", "to_state", "job_id", "kind", "attempt", "worker")
+EVENT_COLUMNS += ("reason", "seconds", "detail")
+NO_JOB = (None, None, None, None)
+REPORTED, SENT = '{"step": "report"}', '{"step": "send"}'
 _SR, _SC = "1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.5.1.4.1.1.7"
 
 Row = dict[str, Any]
@@ -44,12 +49,18 @@ class Rows:
     """Rows by table, written when there are enough of them."""
 
     connection: sqlite3.Connection
-    waiting: dict[str, list[Row]] = field(default_factory=dict)
+    waiting: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def add(self, table: str, row: Row) -> None:
         """Take a row; all of a table have the same columns."""
+        columns = self.columns.setdefault(table, tuple(row))
+        self.add_values(table, tuple(map(row.__getitem__, columns)))
+
+    def add_values(self, table: str, values: tuple[Any, ...]) -> None:
+        """Take a row of a table whose columns are known."""
         rows = self.waiting.setdefault(table, [])
-        rows.append(row)
+        rows.append(values)
         if len(rows) >= CHUNK:
             self.flush(table)
 
@@ -57,8 +68,8 @@ class Rows:
         """Write the rows of a table in one transaction."""
         rows = self.waiting.pop(table, [])
         if rows:
-            names = ", ".join(rows[0])
-            marks = ", ".join(f":{name}" for name in rows[0])
+            names = ", ".join(self.columns[table])
+            marks = ", ".join("?" * len(rows[0]))
             with self.connection:
                 self.connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
 
@@ -89,15 +100,16 @@ class Filler:
         last = self._count - number < OPEN_SERIES
         state = "HELD" if last and number % 7 == 0 else "RECEIVING" if last and number % 7 == 1 else "CLOSED"
         self._add_series(number, scanner, state, came, closed)
-        self._add_event(came, number, "receive", None, "RECEIVING", detail={"calling_ae": scanner})
+        told = f'{{"calling_ae": "{scanner}"}}'
+        self._add_event(text_of(came), number, "receive", None, "RECEIVING", detail=told)
         if state != "CLOSED":
             return
-        self._add_event(closed, number, "assemble", "RECEIVING", "CLOSED", seconds=30.0)
+        self._add_event(text_of(closed), number, "assemble", "RECEIVING", "CLOSED", seconds=30.0)
         self._jobs(number, scanner, closed, is_open=last)
 
     def _jobs(self, number: int, scanner: str, closed: datetime, *, is_open: bool) -> None:
         chance = self._random
-        bundle = BUNDLES[hash_of(scanner) % 2] if chance.random() < 0.9 else BUNDLES[2]
+        bundle = BUNDLES[scanner[-1] in "02468"] if chance.random() < 0.9 else BUNDLES[2]
         began = closed + timedelta(seconds=chance.random())
         ended = began + timedelta(seconds=3 + 6 * chance.random())
         outcome, reason = self._outcome()
@@ -196,7 +208,7 @@ class Filler:
             "id": key,
             "revision": 1,
             "bundle_version": "1.0.0",
-            "bundle_sha256": hashlib.sha256(facts["bundle"].encode()).hexdigest(),
+            "bundle_sha256": DIGESTS[facts["bundle"]],
             "destination": None,
             "result_set_id": None,
             "score": None,
@@ -218,26 +230,33 @@ class Filler:
         self._rows.add("job", row | facts | more)
 
     def _follow(self, key: int, job: Row, common: Row, made: datetime, began: datetime, ended: datetime) -> None:
-        number, kind = common["series_id"], job["kind"]
-        stage = "infer" if kind == "INFER" else "deliver"
-        of_job: Row = {"job_id": key, "kind": kind}
-        self._add_event(made, number, stage, None, "AVAILABLE", **of_job)
-        if job["state"] in ("AVAILABLE", "CANCELLED", "RETRYABLE"):
+        number, kind, state = common["series_id"], job["kind"], job["state"]
+        stage, step = ("infer", REPORTED) if kind == "INFER" else ("deliver", SENT)
+        self._add_event(text_of(made), number, stage, None, "AVAILABLE", (key, kind, None, None))
+        if state in ("AVAILABLE", "CANCELLED", "RETRYABLE"):
             return
-        of_job |= {"attempt": 1, "worker": "host-1"}
-        self._add_event(began, number, stage, "AVAILABLE", "RUNNING", **of_job)
-        if job["state"] != "RUNNING":
-            step = {"step": "report" if kind == "INFER" else "send"}
-            self._add_event(ended, number, stage, "RUNNING", "RUNNING", seconds=0.5, detail=step, **of_job)
-            facts = {"seconds": (ended - began).total_seconds(), "reason": job["reason"], "detail": {"score": 0.5}}
-            self._add_event(ended, number, stage, "RUNNING", job["state"], **of_job, **facts)
+        of_job = (key, kind, 1, "host-1")
+        self._add_event(text_of(began), number, stage, "AVAILABLE", "RUNNING", of_job)
+        if state != "RUNNING":
+            end, seconds = text_of(ended), (ended - began).total_seconds()
+            self._add_event(end, number, stage, "RUNNING", "RUNNING", of_job, seconds=0.5, detail=step)
+            self._add_event(end, number, stage, "RUNNING", state, of_job, job["reason"], seconds, '{"score": 0.5}')
 
-    def _add_event(self, at: datetime, number: int, stage: str, before: str | None, after: str, **facts: Any) -> None:
+    def _add_event(
+        self,
+        at: str,
+        number: int,
+        stage: str,
+        before: str | None,
+        after: str,
+        of_job: tuple[Any, ...] = NO_JOB,
+        reason: str | None = None,
+        seconds: float | None = None,
+        detail: str = "{}",
+    ) -> None:
         self._event += 1
-        row: Row = {"id": self._event, "at": text_of(at), "series_id": number, "stage": stage}
-        row |= {"from_state": before, "to_state": after, "job_id": None, "kind": None, "attempt": None}
-        row |= {"worker": None, "reason": None, "seconds": None} | facts
-        self._rows.add("event", row | {"detail": json.dumps(facts.get("detail", {}))})
+        row = (self._event, at, number, stage, before, after, *of_job, reason, seconds, detail)
+        self._rows.add_values("event", row)
 
 
 def _state(chance: random.Random, *, is_open: bool, delivers: bool) -> str:
@@ -246,11 +265,6 @@ def _state(chance: random.Random, *, is_open: bool, delivers: bool) -> str:
         return chance.choice(("AVAILABLE", "RUNNING", "RETRYABLE", "COMPLETED", *held))
     drawn = chance.random()
     return "DISCARDED" if drawn < 0.002 else "CANCELLED" if drawn < 0.004 else "COMPLETED"
-
-
-def hash_of(word: str) -> int:
-    """Return a number that is the same in every process."""
-    return hashlib.sha256(word.encode()).digest()[0]
 
 
 def text_of(moment: datetime) -> str:
@@ -279,7 +293,7 @@ def fill(home: Path, jobs: int, per_day: int, until: datetime) -> None:
     if connection.execute("SELECT 1 FROM series LIMIT 1").fetchone():
         raise SystemExit(f"{home}: there are series already")
     count = max(1, jobs // 2)
-    rows = Rows(connection)
+    rows = Rows(connection, columns={"event": EVENT_COLUMNS})
     filler = Filler(rows, UidHasher.of_home(home), count, timedelta(days=2 / per_day), until)
     dropped = without_indexes(connection)
     next(dropped)
