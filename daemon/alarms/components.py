@@ -50,7 +50,7 @@ class ComponentProbe:
         for one in components:
             silent = now - one.seen_at
             if self._silence < silent < FORGOTTEN_AFTER and self._is_expected(one):
-                detail = {"role": one.role, "last_seen_at": moment(one.seen_at), "pid": one.pid}
+                detail = {"last_seen_at": moment(one.seen_at), "pid": one.pid}
                 yield Condition(kind=AlarmKind.COMPONENT_DOWN, subject=subject(one.name), detail=detail)
 
     def _is_expected(self, component: Component) -> bool:

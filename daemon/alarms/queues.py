@@ -107,9 +107,9 @@ class HeldProbe:
         counts = self._log_book.counts()
         found = []
         if series := counts["held_series"]:
-            found.append(Condition(kind=AlarmKind.SERIES_HELD, detail={"series": series}))
+            found.append(Condition(kind=AlarmKind.SERIES_HELD, detail={"held": series}))
         if deliveries := counts["held_deliveries"]:
             do = "`hounsfield jobs list --state HELD`; `series reissue`, or cancel them"
-            detail = {"deliveries": deliveries, "do": do}
+            detail = {"held": deliveries, "do": do}
             found.append(Condition(kind=AlarmKind.SERIES_HELD, subject="deliveries", detail=detail))
         return found

@@ -90,7 +90,7 @@ def _with_remedy(condition: Condition) -> Condition:
 
 
 def _line(alarm: Alarm) -> dict[str, object]:
-    """What log and event log say of it."""
+    """What log and event log say of it. Details have no key that means something else in other lines, as ``job``."""
     told: dict[str, object] = {"alarm": str(alarm.kind), "number": alarm.id}
     if alarm.subject:
         told["subject"] = alarm.subject

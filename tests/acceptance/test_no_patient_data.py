@@ -1,6 +1,7 @@
 """No patient in what operators read: unmistakable patients go through a whole daemon, and nobody else hears of them."""
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,11 +105,18 @@ def pages(port: int, jobs: int) -> dict[str, str]:
     if Role.CONSOLE not in DEFAULT_ROLES:
         return {}
     urls = [*URLS, *(f"/jobs/{number}" for number in range(1, jobs + 1))]
-    answers = {}
-    for url in urls:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{url}", timeout=30) as answer:
-            answers[url] = answer.read().decode()
-    return answers
+    return {url: answer(f"http://127.0.0.1:{port}{url}") for url in urls}
+
+
+def answer(url: str) -> str:
+    """Return the body of an answer: a page, or a refusal such as that of /readyz."""
+    try:
+        with urllib.request.urlopen(url, timeout=30) as response:
+            return str(response.read(), "utf-8")
+    except urllib.error.HTTPError as refusal:
+        if refusal.code == 404:
+            raise
+        return str(refusal.read(), "utf-8")
 
 
 def test_no_patient_is_seen_in_logs_job_log_metrics_and_pages(tmp_path: Path) -> None:

@@ -101,8 +101,8 @@ def test_more_than_are_read_are_said_to_be_more() -> None:
 def test_what_waits_for_a_person_is_counted_series_and_deliveries_apart() -> None:
     assert HeldProbe(Book()).conditions(NOW) == []
     series, deliveries = HeldProbe(Book(held={"held_series": 2, "held_deliveries": 1})).conditions(NOW)
-    assert (series.subject, series.detail["series"]) == ("", 2)
-    assert (deliveries.subject, deliveries.detail["deliveries"]) == ("deliveries", 1)
+    assert (series.subject, series.detail["held"]) == ("", 2)
+    assert (deliveries.subject, deliveries.detail["held"]) == ("deliveries", 1)
 
 
 def free(monkeypatch: pytest.MonkeyPatch, percent: float) -> None:
