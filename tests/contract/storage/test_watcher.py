@@ -36,10 +36,13 @@ def test_it_rings_at_our_own_commits_too(database: Database) -> None:
 def test_reading_is_no_change(database: Database, database_url: str, tmp_path) -> None:
     other = open_database(database_url, tmp_path)
     watcher = database.watcher()
-    mark = watcher.listen()
-    other.control.pauses()
-    watcher.wait(mark, NEVER, 0.3)
-    assert watcher.listen() == mark
+    rings = []
+    for _ in range(5):  # a server may vacuum, or serve somebody else, meanwhile
+        mark = watcher.listen()
+        other.control.pauses()
+        watcher.wait(mark, NEVER, 0.2)
+        rings.append(watcher.listen() != mark)
+    assert not all(rings)
     other.close()
 
 
