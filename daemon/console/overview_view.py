@@ -198,11 +198,11 @@ def _queue(queue: Queue, now: datetime, limits: AlarmSettings) -> QueueLine:
     oldest = queue.oldest_waiting_since
     waits = 0.0 if oldest is None else (now - oldest).total_seconds()
     if waits > limits.queue_seconds:
-        state = State(level=Level.PROBLEM, words=f"oldest waits for {span(waits)}")
+        state = State(level=Level.PROBLEM, words=f"oldest: {span(waits)}")
     elif queue.held:
         state = State(level=Level.WARNING, words="held for a person")
     elif queue.waiting:
-        state = State(level=Level.QUIET, words=f"oldest waits for {span(waits)}")
+        state = State(level=Level.QUIET, words=f"oldest: {span(waits)}")
     else:
         state = State(level=Level.OK, words="nothing waits")
     return QueueLine(

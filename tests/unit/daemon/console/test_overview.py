@@ -149,6 +149,12 @@ def test_home_and_spool_on_one_file_system_are_one_line(tmp_path: Path) -> None:
     assert disk.size >= disk.free > 0
 
 
+def test_a_spool_that_is_not_made_yet_is_judged_by_where_it_will_be(tmp_path: Path) -> None:
+    (disk,) = disks(console_settings(tmp_path / "home"))
+    assert disk.names == ("home", "spool")
+    assert disk.size > 0
+
+
 def test_a_certificate_that_cannot_be_read_is_a_line_too(tmp_path: Path) -> None:
     settings = TlsSettings.model_construct(port=2762, certificate=tmp_path / "nothing.pem", authority=None)
     (date,) = certificates(settings)
