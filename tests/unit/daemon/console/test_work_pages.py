@@ -125,6 +125,15 @@ def test_a_job_shows_its_stages_scores_delivery_and_events(console: Console) -> 
     assert f'src="/jobs/{console.seen.infer}/picture/sr"' in text
 
 
+def test_a_job_tells_how_whole_its_series_was(console: Console) -> None:
+    result = console.database.jobs.get(console.seen.discarded)
+    assert result is not None
+    analysis = next(job for job in console.database.jobs.of_series(result.series_id) if job.id != result.id)
+    text = console.guest.get(f"/jobs/{analysis.id}").text
+    assert "Was the series whole?" in text
+    assert "one gap of 20 mm" in text
+
+
 def test_a_delivery_that_was_given_up_says_what_to_do(console: Console) -> None:
     text = console.guest.get(f"/jobs/{console.seen.discarded}").text
     assert "The destination refused the result." in text
