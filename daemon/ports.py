@@ -4,7 +4,6 @@ import socket
 
 from hounsfield.daemon.errors import PortUnavailable
 
-
 CONSOLE_REMEDY = "stop the program that has the port, or set another console.host or console.port; 0 takes a free one"
 
 

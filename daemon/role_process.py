@@ -190,6 +190,7 @@ def _show(application: "Application", stop: threading.Event) -> None:
 
     console = application.settings.console
     app, live = application.console()
+    gc.freeze()
     serve(app, live, console.host, console.port, stop, lambda url: log.info("console ready", url=url))
 
 

@@ -63,5 +63,5 @@ def check_accounts(settings: ConsoleSettings, accounts: AccountStore) -> Iterato
     if count:
         yield Check("console", Level.OK, f"{count} account{'s' if count > 1 else ''} may sign in")
     else:
-        mend = "`hounsfield console account add NAME`, or console.sign_in = \"off\" where pages are only read"
+        mend = '`hounsfield console account add NAME`, or console.sign_in = "off" where pages are only read'
         yield Check("console", Level.WARNING, "nobody can sign in to the console", mend)

@@ -31,8 +31,8 @@ class ConsoleSettings(Section):
     )
     proxy_hosts: PeerHosts = setting(
         ("127.0.0.1", "::1"),
-        "Where a reverse proxy connects from. Its header that names the person, and X-Forwarded-For, count from nowhere "
-        "else.",
+        "Where a reverse proxy connects from. Its header that names the person, and X-Forwarded-For, count from "
+        "nowhere else; it has to remove what browsers send under these names.",
         allowed='an address or a network such as "10.1.0.0/16", or a list of them',
     )
     hosts: tuple[Host, ...] = setting(

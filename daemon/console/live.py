@@ -53,6 +53,7 @@ class Live:
         self._wanted = threading.Event()
         self._lock = threading.Lock()
         self._listeners: set[Listener] = set()
+        self._is_watching = False
         self._thread = threading.Thread(target=self._watch, name="live", daemon=True)
 
     def start(self) -> None:
@@ -76,13 +77,16 @@ class Live:
         listener = Listener()
         with self._lock:
             self._listeners.add(listener)
+            if self._is_watching:
+                listener.ring()
         self._wanted.set()
         count = 0
         try:
             while not self._stop.is_set():
-                count += 1
-                yield count
                 await listener.wait()
+                if not self._stop.is_set():
+                    count += 1
+                    yield count
         finally:
             with self._lock:
                 self._listeners.discard(listener)
@@ -95,6 +99,8 @@ class Live:
 
     def _watch_for_listeners(self) -> None:
         mark = self._doorbell.listen()
+        self._is_watching = True
+        self._ring()  # only now: what is written after the pages have answered is noticed
         while not self._stop.is_set() and self._listeners:
             self._doorbell.wait(mark, self._stop, _LOOK_SECONDS)
             now = self._doorbell.listen()
@@ -102,6 +108,7 @@ class Live:
                 mark = now
                 self._ring()
                 self._stop.wait(LEAST_SECONDS)
+        self._is_watching = False
 
     def _ring(self) -> None:
         with self._lock:

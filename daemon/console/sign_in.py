@@ -37,7 +37,7 @@ class SignInDesk:
         return self._by_address.wait_seconds(group_of(address)) or self._by_name.wait_seconds(name)
 
     def check(self, name: str, password: str) -> bool:
-        """Whether the password is right. Takes as long where there is no such account. May raise DatabaseUnavailable."""
+        """Whether the password is right, after the same work where there is no such account."""
         account = self._accounts.account(name)
         is_right = self._passwords.fits(password, None if account is None else account.password)
         if is_right and account is not None and self._passwords.is_outdated(account.password):

@@ -47,9 +47,7 @@ def console_app(parts: ConsoleParts, hasher: PasswordHasher = QUICK) -> FastAPI:
 
 def add_account(database: Database, clock: Clock, name: str = "anna", hasher: PasswordHasher = QUICK) -> None:
     now = clock.now()
-    database.accounts.put(
-        Account(name=name, password=hasher.hash(PASSWORD), created_at=now, changed_at=now)
-    )
+    database.accounts.put(Account(name=name, password=hasher.hash(PASSWORD), created_at=now, changed_at=now))
 
 
 def signed_in(app: FastAPI, name: str = "anna") -> Browser:
