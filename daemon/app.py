@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.alarms.watch import AlarmWatch
     from hounsfield.daemon.assembly.assembler import Assembler
     from hounsfield.daemon.assembly.decider import Decider
+    from hounsfield.daemon.assembly.describing import Describer
     from hounsfield.daemon.assembly.images import SeriesReader
     from hounsfield.daemon.assembly.on_disk import FilesOnDisk
     from hounsfield.daemon.assembly.retention import Retention
@@ -265,6 +266,12 @@ class Application:
             keep_days=self.settings.assembly.keep_unmatched_days,
             clock=self.clock,
         )
+
+    def describer(self) -> "Describer":
+        """Build what gives series the keyed hashes that people find them by."""
+        from hounsfield.daemon.assembly.describing import Describer
+
+        return Describer(book=self.database.log_book, spool=self.spool, hasher=self.hasher, clock=self.clock)
 
     def alarm_watch(self) -> "AlarmWatch":
         """Build what looks for everything that can be wrong."""

@@ -104,11 +104,13 @@ def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Applicati
     application = _build(settings)
     if role is Role.ASSEMBLER:
         assembler, rescuer, retention = application.assembler(), application.rescuer(), application.retention()
-        alarms, shelf = application.alarm_watch(), application.shelf
+        alarms, describer, shelf = application.alarm_watch(), application.describer(), application.shelf
 
         def tick() -> bool:
             try:
-                return decide(shelf, assembler) + rescuer.tick() + retention.tick() > 0
+                busy = decide(shelf, assembler) + rescuer.tick() + retention.tick() > 0
+                describer.tick()
+                return busy
             finally:
                 alarms.tick()  # the work comes before looks at how it goes, and trouble with it hides no alarm
 
