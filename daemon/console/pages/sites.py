@@ -1,6 +1,6 @@
 """/sites: who sends, where results go, and how both are doing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from fastapi import APIRouter, Request
@@ -20,11 +20,14 @@ from hounsfield.daemon.console.pages.sites_view import (
 from hounsfield.daemon.console.problems import NoSuchThing
 from hounsfield.daemon.console.site import Form, Site
 from hounsfield.storage.destination_state import Backlog
+from hounsfield.storage.log_book import Intake
 from hounsfield.storage.operations import Action
 from hounsfield.storage.records import JobFilter
 from hounsfield.storage.states import JobKind, JobState
 
 PAUSES_SECONDS = 60.0
+INTAKE_SECONDS = 5.0
+"""How old a count of what came in over a day may be."""
 _WAITING_READ = 500
 """Deliveries of each state among which the oldest of each destination is looked for."""
 
@@ -34,10 +37,14 @@ def router(site: Site, asks: Asks | None = None) -> APIRouter:
     routes = APIRouter()
     echoes = Echoes(asks or over_the_network(site.parts.settings))
     pauses = Remembered(usual_pauses(site.parts.database.series, site.parts.clock), PAUSES_SECONDS, site.parts.clock)
+    intake = Remembered(lambda: _intake(site), INTAKE_SECONDS, site.parts.clock)
+
+    def page() -> SitesPage:
+        return _page(site, pauses.now(), *intake.now())
 
     @routes.get("/sites")
     def sites(request: Request) -> Response:
-        return site.render(request, "sites.html", page=_page(site, pauses.now()), answer=None)
+        return site.render(request, "sites.html", page=page(), answer=None)
 
     @routes.post("/sites/echo")
     def echo(request: Request, form: Form) -> Response:
@@ -48,19 +55,24 @@ def router(site: Site, asks: Asks | None = None) -> APIRouter:
             raise NoSuchThing("destination of this name that can be asked")
         answer = echoes.ask(found)
         site.note(request, Action.ECHOED, {"destination": found.name, "answered": answer.answered})
-        return site.render(request, "sites.html", page=_page(site, pauses.now()), answer=answer)
+        return site.render(request, "sites.html", page=page(), answer=answer)
 
     return routes
 
 
-def _page(site: Site, pauses: Mapping[str, timedelta]) -> SitesPage:
-    parts, now = site.parts, site.parts.clock.now()
+def _intake(site: Site) -> tuple[list[Intake], list[Intake]]:
+    now, log_book = site.parts.clock.now(), site.parts.database.log_book
+    return log_book.intake(now - timedelta(hours=1)), log_book.intake(now - timedelta(days=1))
+
+
+def _page(site: Site, pauses: Mapping[str, timedelta], hour: Sequence[Intake], day: Sequence[Intake]) -> SitesPage:
+    parts = site.parts
     database, settings = parts.database, parts.settings
     facts = ScannerFacts(
         configured=settings.peer,
         sightings=database.peers.sightings(),
-        hour=database.log_book.intake(now - timedelta(hours=1)),
-        day=database.log_book.intake(now - timedelta(days=1)),
+        hour=hour,
+        day=day,
         alarms=database.alarms.open(),
         pauses=pauses,
     )

@@ -43,7 +43,8 @@ class Console:
     def act(self, path: str, **fields: str) -> int:
         """Send a form as the person who has signed in; return the status."""
         csrf = self.admin.get("/jobs").csrf
-        return self.admin.post(path, {"csrf": csrf, **fields}).status
+        status: int = self.admin.post(path, {"csrf": csrf, **fields}).status
+        return status
 
     def last_event(self) -> tuple[str, object]:
         (event,) = self.database.jobs.events(after_id=self.database.jobs.last_event_id() - 1)
