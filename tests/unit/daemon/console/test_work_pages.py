@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from support.browser import Browser
 from support.console import add_account, console_app, console_parts, signed_in
 from support.fakes import ManualClock
-from support.joblog import FLAGGED, HELD, STUDY, UNANALYSED, Seen, add_held, at, fill
+from support.joblog import FLAGGED, HELD, STUDY, UNANALYSED, Seen, add_delivery, add_held, at, fill
 
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.console.parts import ConsoleParts
@@ -264,6 +264,14 @@ def test_an_echo_tells_that_nobody_answers_and_is_noted(console: Console) -> Non
     (event,) = console.database.jobs.events(after_id=before)
     assert (event.to_state, event.detail["destination"], event.detail["answered"]) == ("ECHOED", "pacs", False)
     assert console.admin.post("/sites/echo", {"csrf": csrf, "destination": "nobody"}).status == 404
+
+
+def test_a_destination_tells_since_when_its_oldest_result_waits(console: Console) -> None:
+    job = console.database.jobs.get(add_delivery(console.parts.home, "pacs", 3000))
+    assert job is not None
+    console.parts.clock.advance(6)  # type: ignore[attr-defined]
+    text = console.guest.get("/sites").text
+    assert f'datetime="{job.created_at:%Y-%m-%dT%H:%M:%SZ}"' in text
 
 
 def test_models_show_what_is_in_use_with_its_card(console: Console) -> None:
