@@ -79,7 +79,8 @@ def _page(site: Site, job: JobRecord, *, reveal: bool = False) -> JobPage:
     database = site.parts.database
     detail = describe(job, database.jobs, site.parts.home)
     feedback = database.feedback.of_job(job.id if detail.result is None else detail.result.job_id)
-    return job_page(detail, feedback, Veil(site.parts.hasher), reveal=reveal)
+    verdict = database.series.verdict(job.series_id, job.revision)
+    return job_page(detail, feedback, Veil(site.parts.hasher), of_revision=verdict, reveal=reveal)
 
 
 def _why_not(job: JobRecord) -> str:

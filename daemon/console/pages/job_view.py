@@ -140,8 +140,15 @@ class JobPage:
     can_retract: bool
 
 
-def job_page(detail: JobDetail, feedback: Sequence[FeedbackRecord], veil: Veil, *, reveal: bool = False) -> JobPage:
-    """Return the page of a job."""
+def job_page(
+    detail: JobDetail,
+    feedback: Sequence[FeedbackRecord],
+    veil: Veil,
+    *,
+    of_revision: Verdict | None = None,
+    reveal: bool = False,
+) -> JobPage:
+    """Return the page of a job. ``of_revision`` says how whole its series was, where the job has no part of its own."""
     job, result = detail.job, detail.result
     told = {} if result is None else result.detail
     return JobPage(
@@ -158,7 +165,7 @@ def job_page(detail: JobDetail, feedback: Sequence[FeedbackRecord], veil: Veil, 
         only_to=_only_to(job),
         part=job.part[:8],
         advice=advice_of(job.reason),
-        completeness=completeness(job.verdict, veil),
+        completeness=completeness(job.verdict or of_revision, veil),
         labels=_labels(told),
         remarks=_remarks(told.get("remarks"), veil),
         runtime=_pairs(told.get("runtime")),
@@ -260,7 +267,7 @@ def _step(event: EventRecord, start: datetime, veil: Veil) -> Step:
         at=event.at,
         after=(event.at - start).total_seconds(),
         stage=escape_controls(stage),
-        states=escape_controls(states),
+        states=escape_controls(states).replace(">", " → ").strip(),
         attempt=event.attempt,
         seconds=event.seconds,
         why=reason_words(event.reason),

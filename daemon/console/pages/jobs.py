@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from hounsfield.daemon.assembly.describing import accession_handle
 from hounsfield.daemon.cli.words import VERDICT_WORDS
 from hounsfield.daemon.console.pages.asked import PAGE, AskedAmiss, Paging, address, given, job_query, links
 from hounsfield.daemon.console.pages.jobs_view import FILTERS, Choices, JobLine, JobsPage, job_line
@@ -38,7 +39,11 @@ def router(site: Site) -> APIRouter:
             site.admin(request)
         matches = found(asked, site.parts.database, site.parts.hasher)
         if asked.by_accession:
-            site.note(request, Action.SEARCHED, {"accession": site.parts.hasher(asked.text), "series": len(matches)})
+            site.note(
+                request,
+                Action.SEARCHED,
+                {"accession": accession_handle(site.parts.hasher, asked.text), "series": len(matches)},
+            )
         if len(matches) == 1:
             return RedirectResponse(matches[0].address, status_code=303)
         return site.render(request, "search.html", matches=matches, by_accession=asked.by_accession)

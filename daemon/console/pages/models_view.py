@@ -7,6 +7,7 @@ from datetime import datetime
 from hounsfield.daemon.cli.bundles_in_use import InUse
 from hounsfield.daemon.console.pages import shown
 from hounsfield.daemon.console.pages.card import Piece
+from hounsfield.daemon.console.pages.figures import Figures, figures
 from hounsfield.daemon.console.pages.shown import State
 from hounsfield.daemon.drift.comparison import Drift, Level
 from hounsfield.daemon.logs import escape_controls
@@ -77,7 +78,7 @@ class BundleBox:
     selftest_at: datetime | None
     selftest_words: str
     labels: tuple[LabelLine, ...]
-    metrics: tuple[tuple[str, str], ...]
+    figures: Figures
     training_data: str
     card: tuple[Piece, ...]
 
@@ -132,9 +133,7 @@ def bundle_box(
         selftest_at=None if note is None else note.at,
         selftest_words="" if note is None else escape_controls(note.words),
         labels=_labels(manifest),
-        metrics=tuple(
-            (escape_controls(name), escape_controls(str(value))) for name, value in manifest.provenance.metrics.items()
-        ),
+        figures=figures(manifest.provenance.metrics),
         training_data=_words(manifest.provenance.training_data),
         card=tuple(card),
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hounsfield.daemon.console.parts import ConsoleParts
 from hounsfield.daemon.console.problems import BadRequest
+from hounsfield.daemon.errors import ResultError
 from hounsfield.storage.records import JobRecord, ResultObject, StoredResultSet
 from hounsfield.storage.states import JobKind
 
@@ -25,7 +26,7 @@ class NoCorrections:
 def take_back(parts: ConsoleParts, job: JobRecord, person: str, words: str) -> None:
     """Take back the result of an INFER job.
 
-    Raises BadRequest where there is nothing to take back, ResultError where the rejection note cannot be written.
+    Raises BadRequest where there is nothing to take back, or the rejection note cannot be written.
     """
     # Both build DICOM objects: only who takes something back pays for the import.
     from hounsfield.daemon.pipeline.recall import RecallOrder, RecallState, Retractor
@@ -40,6 +41,9 @@ def take_back(parts: ConsoleParts, job: JobRecord, person: str, words: str) -> N
         corrections=NoCorrections(),
         clock=parts.clock,
     )
-    done = retractor.retract(job.result_set_id, RecallOrder(by=person, words=words))
+    try:
+        done = retractor.retract(job.result_set_id, RecallOrder(by=person, words=words))
+    except ResultError as error:
+        raise BadRequest(error.problem, error.remedy) from error
     if done.state is not RecallState.RETRACTED:
         raise BadRequest(f"the result of job {job.id} is not taken back", f"it is {done.state.value}")

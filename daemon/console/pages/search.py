@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from hounsfield.daemon.assembly.describing import accession_handle
 from hounsfield.daemon.console.pages.asked import HANDLE
+from hounsfield.daemon.logs import UidHasher
 from hounsfield.storage.log_book import LogBook
 from hounsfield.storage.ports import JobStore, SeriesStore
 from hounsfield.storage.records import SeriesRecord
@@ -48,13 +50,14 @@ class Stores(Protocol):
         """By keyed hash."""
 
 
-def found(search: Search, stores: Stores, hasher: Callable[[str], str]) -> list[Match]:
+def found(search: Search, stores: Stores, hasher: UidHasher) -> list[Match]:
     """Return every page that fits."""
     text = search.text
     if not text or len(text) > _LONGEST or "\0" in text:
         return []
     if search.by_accession:
-        return [_series(one, hasher) for one in stores.log_book.by_accession(hasher(text))]
+        handle = accession_handle(hasher, text)
+        return [] if handle is None else [_series(one, hasher) for one in stores.log_book.by_accession(handle)]
     return [*_jobs(text, stores), *(_series(one, hasher) for one in _of_hash_or_uid(text, stores, hasher))]
 
 

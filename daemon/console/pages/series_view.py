@@ -112,6 +112,7 @@ class SeriesPage:
     study: str
     """Keyed hash."""
     advice: Advice | None
+    """Of a series that is held or skipped, as ``remarks``; those of a revision stand with it."""
     remarks: tuple[str, ...]
     duplicates: int
     variants: int
@@ -163,13 +164,14 @@ def series_page(facts: SeriesFacts, veil: Veil, *, reveal: bool = False) -> Seri
     """Return the page of a series."""
     series = facts.series
     held = [event.at for event in facts.events if event.to_state == SeriesState.HELD]
+    is_stopped = series.state in (SeriesState.HELD, SeriesState.SKIPPED)
     return SeriesPage(
         line=series_line(series, held[-1] if held and series.state is SeriesState.HELD else None, veil),
         series_uid=series.series_uid if reveal else None,
         study_uid=series.study_uid if reveal else None,
         study=veil.uid(series.study_uid),
-        advice=advice_of(series.reason),
-        remarks=tuple(veil.text(remark) for remark in series.remarks),
+        advice=advice_of(series.reason) if is_stopped else None,
+        remarks=tuple(veil.text(remark) for remark in series.remarks) if is_stopped else (),
         duplicates=series.duplicates,
         variants=series.variants,
         closed_at=series.closed_at,
@@ -228,7 +230,7 @@ def _turn(event: EventRecord) -> Turn:
     stage, states = step(event)
     return Turn(
         at=event.at,
-        what=escape_controls(f"{stage}  {states}"),
+        what=escape_controls(f"{stage} {states}").replace(">", " → "),
         why=reason_words(event.reason),
         by=person_of(event),
     )

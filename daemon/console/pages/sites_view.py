@@ -12,7 +12,6 @@ from hounsfield.storage.alarms import Alarm, AlarmKind
 from hounsfield.storage.destination_state import Backlog, DestinationState
 from hounsfield.storage.log_book import Intake
 from hounsfield.storage.peer_records import SightingRecord
-from hounsfield.storage.records import JobRecord
 
 MOST_STRANGERS = 50
 """Senders that nobody knows; whoever scans the network leaves many."""
@@ -171,15 +170,6 @@ def destination_line(
         oldest_at=oldest_at,
         can_echo=destination.kind == "dicom",
     )
-
-
-def oldest_by_destination(waiting: Iterable[JobRecord]) -> dict[str, datetime]:
-    """Return when the oldest waiting delivery of each destination was created."""
-    oldest: dict[str, datetime] = {}
-    for job in waiting:
-        if job.destination is not None:
-            oldest[job.destination] = min(job.created_at, oldest.get(job.destination, job.created_at))
-    return oldest
 
 
 def _circuit(state: DestinationState | None) -> State:

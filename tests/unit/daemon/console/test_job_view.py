@@ -63,8 +63,8 @@ def page(**changes: Any) -> JobPage:
         "deliveries": (Delivery(job=delivery_row(proof=Proof.PROVEN), sent=(SENT,), objects=(OBJECT,)),),
         "result": result(),
     }
-    reveal = changes.pop("reveal", False)
-    return job_page(JobDetail(**fields | changes), (), VEIL, reveal=reveal)
+    how = {name: changes.pop(name) for name in ("reveal", "of_revision") if name in changes}
+    return job_page(JobDetail(**fields | changes), (), VEIL, **how)
 
 
 def test_a_job_tells_what_it_found_and_how_long_each_stage_took() -> None:
@@ -80,6 +80,7 @@ def test_a_job_tells_what_it_found_and_how_long_each_stage_took() -> None:
     assert found.strip.highest == 2
     assert found.preview == "sr"
     assert found.line.seconds == 3.0
+    assert [step.states for step in found.steps] == ["AVAILABLE → RUNNING", "RUNNING → COMPLETED"]
 
 
 def test_a_delivery_tells_the_status_in_hex_and_words_and_the_proof() -> None:
@@ -138,6 +139,17 @@ def test_completeness_tells_reasons_with_what_to_do_and_the_evidence() -> None:
     assert found.reasons[0].advice
     assert ("images", "received 28, announced 30") in found.evidence
     assert SERIES_UID not in repr(found.evidence)
+
+
+def test_the_verdict_of_the_revision_counts_where_the_job_has_none_of_its_own() -> None:
+    whole, part = Verdict(completeness=Completeness.COMPLETE), Verdict(completeness=Completeness.SUSPECT)
+    assert page().completeness is None
+    of_revision = page(of_revision=whole).completeness
+    assert of_revision is not None
+    assert of_revision.word == "COMPLETE"
+    own = page(job=replace(JOB, verdict=part), of_revision=whole).completeness
+    assert own is not None
+    assert own.word == "SUSPECT"
 
 
 def test_a_job_without_a_result_has_no_scores_and_no_pictures() -> None:

@@ -10,6 +10,7 @@ from support.joblog import FLAGGED, Seen, fill
 from hounsfield.daemon.console.pages.search import Search, found
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.storage.engine import Database, open_database
+from hounsfield.storage.log_book import Description
 
 HASHER = UidHasher(b"k" * 32)
 ACCESSION = "A-4711/2"
@@ -48,10 +49,12 @@ def test_a_series_is_found_by_its_uid_before_and_after_it_has_a_hash(database: D
     assert series is not None
     assert addresses(database, HASHER(FLAGGED)) == []
     assert addresses(database, FLAGGED) == [f"/series/{series.id}"]
-    database.log_book.describe(series.id, HASHER(FLAGGED), HASHER(ACCESSION))
+    known = Description(series_id=series.id, handle=HASHER(FLAGGED), accession=HASHER(ACCESSION))
+    database.log_book.describe([known])
     assert addresses(database, HASHER(FLAGGED)) == [f"/series/{series.id}"]
     assert addresses(database, FLAGGED) == [f"/series/{series.id}"]
     assert addresses(database, ACCESSION, by_accession=True) == [f"/series/{series.id}"]
+    assert addresses(database, f"{ACCESSION} ", by_accession=True) == [f"/series/{series.id}"], "padded (PS3.5 6.2)"
     assert addresses(database, ACCESSION) == [], "an accession number is looked for only where that is asked and noted"
 
 

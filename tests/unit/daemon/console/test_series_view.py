@@ -79,6 +79,14 @@ def test_the_page_of_a_series_holds_its_revisions_newest_first_and_its_turns() -
     assert (page.connections[0].sender, page.connections[0].ending) == ("CT\\x1b1", "aborted")
 
 
+def test_remarks_and_advice_stand_where_they_belong() -> None:
+    changes = {"reason": Reason.CONFLICT, "remarks": ("Two images differ.",)}
+    held = series_page(facts(series=series_row(state=SeriesState.HELD, **changes)), VEIL)
+    assert (held.remarks, held.advice is None) == (("Two images differ.",), False)
+    closed = series_page(facts(series=series_row(**changes)), VEIL)
+    assert (closed.remarks, closed.advice) == ((), None)
+
+
 def test_held_since_is_the_last_time_it_was_held() -> None:
     held = series_row(state=SeriesState.HELD, reason=Reason.CONFLICT)
     events = tuple(event_row(job_id=None, to_state="HELD", at=at(second)) for second in (6, 60))

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from support.rows import at, delivery_row
+from support.rows import at
 
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.config.sections import Peer
@@ -12,7 +12,6 @@ from hounsfield.daemon.console.pages.sites_view import (
     MOST_STRANGERS,
     ScannerFacts,
     destination_line,
-    oldest_by_destination,
     scanner_lines,
 )
 from hounsfield.storage.alarms import Alarm, AlarmKind
@@ -110,8 +109,3 @@ def test_a_folder_cannot_be_echoed() -> None:
     folder = Destination.model_validate({"name": "out", "kind": "folder", "folder": "/srv/out"})
     assert not destination_line(folder, None, Backlog(), None).can_echo
     assert destination_line(PACS, None, Backlog(), None).can_echo
-
-
-def test_the_oldest_waiting_result_of_each_destination_is_found() -> None:
-    jobs = [delivery_row(created_at=at(9)), delivery_row(created_at=at(3))]
-    assert oldest_by_destination(jobs) == {"pacs": at(3)}

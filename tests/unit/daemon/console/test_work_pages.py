@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from support.browser import Browser
 from support.console import add_account, console_app, console_parts, signed_in
 from support.fakes import ManualClock
-from support.joblog import FLAGGED, HELD, STUDY, UNANALYSED, Seen, add_held, at, fill
+from support.joblog import FLAGGED, HELD, STUDY, UNANALYSED, Seen, add_delivery, add_held, at, fill
 
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.console.parts import ConsoleParts
@@ -43,7 +43,8 @@ class Console:
     def act(self, path: str, **fields: str) -> int:
         """Send a form as the person who has signed in; return the status."""
         csrf = self.admin.get("/jobs").csrf
-        return self.admin.post(path, {"csrf": csrf, **fields}).status
+        status: int = self.admin.post(path, {"csrf": csrf, **fields}).status
+        return status
 
     def last_event(self) -> tuple[str, object]:
         (event,) = self.database.jobs.events(after_id=self.database.jobs.last_event_id() - 1)
@@ -123,6 +124,15 @@ def test_a_job_shows_its_stages_scores_delivery_and_events(console: Console) -> 
     ):
         assert shown in text, shown
     assert f'src="/jobs/{console.seen.infer}/picture/sr"' in text
+
+
+def test_a_job_tells_how_whole_its_series_was(console: Console) -> None:
+    result = console.database.jobs.get(console.seen.discarded)
+    assert result is not None
+    analysis = next(job for job in console.database.jobs.of_series(result.series_id) if job.id != result.id)
+    text = console.guest.get(f"/jobs/{analysis.id}").text
+    assert "Was the series whole?" in text
+    assert "one gap of 20 mm" in text
 
 
 def test_a_delivery_that_was_given_up_says_what_to_do(console: Console) -> None:
@@ -254,6 +264,14 @@ def test_an_echo_tells_that_nobody_answers_and_is_noted(console: Console) -> Non
     (event,) = console.database.jobs.events(after_id=before)
     assert (event.to_state, event.detail["destination"], event.detail["answered"]) == ("ECHOED", "pacs", False)
     assert console.admin.post("/sites/echo", {"csrf": csrf, "destination": "nobody"}).status == 404
+
+
+def test_a_destination_tells_since_when_its_oldest_result_waits(console: Console) -> None:
+    job = console.database.jobs.get(add_delivery(console.parts.home, "pacs", 3000))
+    assert job is not None
+    console.parts.clock.advance(6)  # type: ignore[attr-defined]
+    text = console.guest.get("/sites").text
+    assert f'datetime="{job.created_at:%Y-%m-%dT%H:%M:%SZ}"' in text
 
 
 def test_models_show_what_is_in_use_with_its_card(console: Console) -> None:

@@ -1,0 +1,43 @@
+"""The figures of a bundle's manifest as a table: one column for each set of cases that they were measured on. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hounsfield.daemon.cli.verdict_views import evidence_text
+from hounsfield.daemon.logs import escape_controls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Rows have a name and a cell for each of the ``sets``; empty where a set has no such figure."""
+
+    sets: tuple[str, ...]
+    """The empty name stands for figures that belong to no set."""
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def figures(metrics: Mapping[str, object]) -> Figures:
+    """Return ``provenance.metrics`` as a table. Authors may write there what they like."""
+    found: dict[str, dict[str, str]] = {}
+    for name, value in metrics.items():
+        members = value.items() if isinstance(value, Mapping) else [(name, value)]
+        group = found.setdefault(_label(name) if isinstance(value, Mapping) else "", {})
+        group.update({_label(str(key)): _text(one) for key, one in members})
+    names = dict.fromkeys(name for group in found.values() for name in group)
+    rows = ((name, tuple(group.get(name, "") for group in found.values())) for name in names)
+    return Figures(sets=tuple(found), rows=tuple(rows))
+
+
+def _text(value: object) -> str:
+    """Three numbers are a value with its interval."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    is_triple = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 3
+    if is_triple and all(isinstance(one, float | int) for one in value):  # type: ignore[attr-defined]
+        middle, low, high = (f"{one:.4g}" for one in value)  # type: ignore[attr-defined]
+        return f"{middle} ({low} to {high})"
+    return evidence_text(value)
+
+
+def _label(key: str) -> str:
+    return escape_controls(key.replace("_", " "))
