@@ -21,6 +21,7 @@ from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
 from hounsfield.daemon.home import prepare_home
 from hounsfield.daemon.kept import kept
 from hounsfield.daemon.logs import UidHasher
+from hounsfield.daemon.roles import Role
 from hounsfield.storage.components import Facts
 from hounsfield.storage.control import Part
 from hounsfield.storage.engine import Database, has_database, open_database
@@ -30,13 +31,15 @@ from hounsfield.storage.spool import Spool
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from hounsfield.daemon.alarms.messenger import AlarmMessenger
+    from hounsfield.daemon.alarms.probes import Probe
+    from hounsfield.daemon.alarms.watch import AlarmWatch
     from hounsfield.daemon.assembly.assembler import Assembler
     from hounsfield.daemon.assembly.decider import Decider
     from hounsfield.daemon.assembly.images import SeriesReader
     from hounsfield.daemon.assembly.on_disk import FilesOnDisk
     from hounsfield.daemon.assembly.retention import Retention
     from hounsfield.daemon.assembly.rules import RuleBook
-    from hounsfield.daemon.assembly.silence import SilenceWatch
     from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
     from hounsfield.daemon.beats import Beats
     from hounsfield.daemon.config.destinations import Destination
@@ -46,10 +49,10 @@ if TYPE_CHECKING:
     from hounsfield.daemon.delivery.plugs import Transport
     from hounsfield.daemon.delivery.proof.reports import ReportDesk
     from hounsfield.daemon.delivery.senders import Senders
-    from hounsfield.daemon.drift.watch import DriftWatch
     from hounsfield.daemon.gates import Gate
     from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.courier import Courier
+    from hounsfield.daemon.pipeline.job_lines import JobLines
     from hounsfield.daemon.pipeline.leases import LeaseKeeper
     from hounsfield.daemon.pipeline.messenger import Messenger
     from hounsfield.daemon.pipeline.recall import Retractor
@@ -105,6 +108,13 @@ class Application:
     def hasher(self) -> UidHasher:
         """UIDs as keyed hashes, for logs."""
         return UidHasher.of_home(self.home)
+
+    @cached_property
+    def job_lines(self) -> "JobLines":
+        """What the log says of jobs."""
+        from hounsfield.daemon.pipeline.job_lines import JobLines
+
+        return JobLines(self.database.jobs, self.database.series, self.hasher)
 
     @cached_property
     def device_uid(self) -> str:
@@ -277,17 +287,49 @@ class Application:
             clock=self.clock,
         )
 
-    def silence_watch(self) -> "SilenceWatch":
-        """Build what notices scanners that have fallen silent."""
-        from hounsfield.daemon.assembly.silence import SilenceWatch
+    def alarm_watch(self) -> "AlarmWatch":
+        """Build what looks for everything that can be wrong."""
+        from hounsfield.daemon.alarms.watch import AlarmWatch
 
-        return SilenceWatch(self.database.series, self.clock)
+        database = self.database
+        return AlarmWatch(self._probes(), database.alarms, database.operations, self.clock, self.process_name)
 
-    def drift_watch(self) -> "DriftWatch":
-        """Build what notices bundles that no longer see what they used to."""
-        from hounsfield.daemon.drift.watch import DriftWatch
+    def _probes(self) -> "list[Probe]":
+        from hounsfield.daemon.alarms.certificates import CertificateProbe
+        from hounsfield.daemon.alarms.components import ComponentProbe
+        from hounsfield.daemon.alarms.destinations import DestinationProbe
+        from hounsfield.daemon.alarms.disk import DiskProbe
+        from hounsfield.daemon.alarms.drifting import DriftProbe
+        from hounsfield.daemon.alarms.models import ModelProbe
+        from hounsfield.daemon.alarms.queues import DeadLetterProbe, HeldProbe, QueueProbe
+        from hounsfield.daemon.alarms.silence import SilenceProbe
+        from hounsfield.daemon.pipeline.serving_notes import ServingNotes
 
-        return DriftWatch(self.database.facts, self.settings.drift, self.clock)
+        database, settings, wanted = self.database, self.settings, self.settings.alarms
+        folders = {"spool": settings.storage.spool_folder, "home": self.home}
+        numbers = {str(Role.RECEIVER): settings.dicom.receivers}
+        return [
+            ComponentProbe(database.components, wanted.component_seconds, numbers),
+            DestinationProbe(database.destination_states, [one.name for one in settings.destination]),
+            QueueProbe(database.log_book, wanted.queue_seconds),
+            HeldProbe(database.log_book),
+            DeadLetterProbe(database.log_book, database.alarms),
+            ModelProbe(self.shelf, ServingNotes(self.home), database.log_book),
+            DiskProbe(folders, wanted.disk_percent),
+            CertificateProbe(settings.tls, wanted.certificate_days),
+            SilenceProbe(database.series),
+            DriftProbe(database.facts, settings.drift, database.alarms),
+        ]
+
+    def alarm_messenger(self) -> "AlarmMessenger | None":
+        """Build what tells of alarms; None where nobody is to be told."""
+        from hounsfield.daemon.alarms.messenger import AlarmMessenger
+
+        settings = self.settings.alarms
+        if settings.webhook is None:
+            return None
+        jitter = random.Random()  # noqa: S311 - not a secret
+        return AlarmMessenger(settings, self.database.alarms, self.settings.site.name, self.clock, jitter)
 
     def reporter(self) -> "Reporter":
         """Build what writes result objects."""
@@ -314,6 +356,7 @@ class Application:
             reporter=self.reporter(),
             shelf=self.shelf,
             clock=self.clock,
+            lines=self.job_lines,
         )
 
     def retractor(self) -> "Retractor":
@@ -387,12 +430,15 @@ class Application:
             clock=self.clock,
             models=self._models(notes, tell),
             notes=notes,
+            lines=self.job_lines,
         )
 
     def _models(self, notes: "ServingNotes", tell: Tell) -> "LoadedModels":
         from hounsfield.daemon.pipeline.serving import LoadedModels, Loader, usable_device
         from hounsfield.model.errors import DeviceError
+        from hounsfield.model.runtime import import_quietly
 
+        import_quietly()  # our own log has another descriptor: `hounsfield.daemon.logs`
         worker = self.settings.worker
         device = usable_device(worker.device, is_lost=notes.is_device_lost(self.clock.now()))
         models = LoadedModels(
@@ -439,6 +485,7 @@ class Application:
             keeper=self._keeper(self.settings.worker.job_timeout_seconds, lambda _: None),
             clock=self.clock,
             random_source=jitter,
+            lines=self.job_lines,
         )
 
     def _circuit(self, destination: "Destination", transport: "Transport", jitter: random.Random) -> "Circuit":
@@ -521,6 +568,7 @@ class Application:
                 keeper=self._keeper(self.settings.worker.job_timeout_seconds, lambda _: None),
                 clock=self.clock,
                 random_source=random.Random(),  # noqa: S311 - jitter, not a secret
+                lines=self.job_lines,
             )
             for notifier in self.settings.notify
         ]

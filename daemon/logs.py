@@ -101,7 +101,7 @@ def configure(
     settings: LoggingSettings, stream: TextIO | None = None, context: Mapping[str, str] | None = None
 ) -> None:
     """Set up logging of this process: ``stream`` is standard error by default, ``context`` stands in every line."""
-    output = stream or sys.stderr
+    output = stream or _own_standard_error()
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     renderer: structlog.typing.Processor
     if settings.format == "json":
@@ -126,6 +126,15 @@ def configure(
     warnings.filterwarnings("ignore", module="pydicom")
     _route_standard_logging(output, [*shared], renderer, level)
     threading.excepthook = _log_failed_thread
+
+
+def _own_standard_error() -> TextIO:
+    """Standard error under a descriptor of its own: it is heard while descriptor 2 is turned away from a library."""
+    try:
+        own = os.dup(sys.stderr.fileno())
+    except (OSError, ValueError):  # it is closed, or no file
+        return sys.stderr
+    return os.fdopen(own, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
 
 
 def _log_failed_thread(failure: threading.ExceptHookArgs) -> None:

@@ -110,13 +110,13 @@ def _serve(role: Role, settings: "Settings", around: Surroundings) -> tuple["App
     application, beats = _build(settings, ChildName(role, around.number))
     if role is Role.ASSEMBLER:
         assembler, rescuer, retention = application.assembler(), application.rescuer(), application.retention()
-        silence, drift, shelf = application.silence_watch(), application.drift_watch(), application.shelf
+        alarms, shelf = application.alarm_watch(), application.shelf
 
         def tick() -> bool:
-            silence.tick()
-            busy = decide(shelf, assembler) + rescuer.tick() + retention.tick() > 0
-            drift.tick()  # last: the work comes before looks at how it goes
-            return busy
+            try:
+                return decide(shelf, assembler) + rescuer.tick() + retention.tick() > 0
+            finally:
+                alarms.tick()  # the work comes before looks at how it goes, and trouble with it hides no alarm
 
         repeat(tick, signals.stop, application.database.doorbell(), IDLE_SECONDS)
     elif role is Role.WORKER:
@@ -184,6 +184,10 @@ def _deliver(application: "Application", stop: threading.Event) -> None:
 
     threads = [serving("courier", courier.work_one) for courier in application.couriers()]
     threads += [serving("messenger", messenger.work_one) for messenger in application.messengers()]
+    alarms = application.alarm_messenger()
+    if alarms is not None:  # whoever pauses deliveries wants to hear of alarms all the same
+        arguments = (alarms.work_one, stop, application.database.doorbell())
+        threads.append(threading.Thread(target=repeat, args=arguments, name="alarms"))
     for thread in threads:
         thread.start()
     stop.wait()
@@ -196,6 +200,7 @@ def _show(application: "Application", stop: threading.Event) -> None:
 
     console = application.settings.console
     app, live = application.console()
+    gc.freeze()
     serve(app, live, console.host, console.port, stop, lambda url: log.info("console ready", url=url))
 
 

@@ -31,7 +31,7 @@ def tensorflow() -> Any:
 
 
 def import_quietly() -> None:
-    """Import TensorFlow for a command that a person watches: what its libraries say of this machine is not shown.
+    """Import TensorFlow where somebody reads standard error: what its libraries say of this machine is not shown.
 
     They write to the process' standard error itself, before anything could tell them not to. Shown after all if the
     import fails. For a process with one thread: nobody else may write there meanwhile.

@@ -52,6 +52,14 @@ class SqlAlarmStore:
         with self._transactions.read() as connection:
             return [_record(row) for row in connection.execute(query)]
 
+    def last_ended(self, kind: AlarmKind, subject: str = "") -> Alarm | None:
+        """Return the alarm of this kind about this that ended last."""
+        mine = table.c.kind == kind, table.c.subject == subject, table.c.ended_at.is_not(None)
+        query = select(table).where(*mine).order_by(table.c.ended_at.desc()).limit(1)
+        with self._transactions.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _record(row)
+
     def untold(self, limit: int = 100) -> list[Alarm]:
         """Return those whose beginning or end nobody was told of."""
         return self._read(

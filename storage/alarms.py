@@ -78,6 +78,9 @@ class AlarmStore(Protocol):
     def newest(self, limit: int = 100, before_id: int | None = None) -> list[Alarm]:
         """Return alarms, the newest first, one page."""
 
+    def last_ended(self, kind: AlarmKind, subject: str = "") -> Alarm | None:
+        """Return the alarm of this kind about this that ended last."""
+
     def untold(self, limit: int = 100) -> list[Alarm]:
         """Return those whose beginning or end nobody was told of, the oldest first."""
 

@@ -58,7 +58,7 @@ class Queue:
     running: int = 0
     held: int = 0
     oldest_waiting_since: datetime | None = None
-    """When the oldest of those that wait was created."""
+    """When the first of those that wait became due: at its creation, or for its next try."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

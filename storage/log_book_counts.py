@@ -26,7 +26,7 @@ _TALLIED = {one.name: one for one in (job.c.scanner, job.c.bundle, job.c.destina
 def queues(connection: Connection, now: datetime) -> list[Queue]:
     """Return what waits, runs and is held, by kind."""
     is_due = job.c.available_at <= now
-    oldest = func.min(case((is_due, job.c.created_at)))
+    oldest = func.min(case((is_due, job.c.available_at)))  # one that is tried again did not wait since it was made
     open_jobs = (
         select(job.c.kind, job.c.state, func.count(), func.sum(case((is_due, 1), else_=0)), oldest)
         .where(job.c.state.in_((*_WAITING, JobState.RUNNING, JobState.HELD)))

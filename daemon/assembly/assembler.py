@@ -71,7 +71,7 @@ class Assembler:
         receiving = self._series.receiving()
         standing = self._watch.look(receiving)
         due = [series for series in receiving if self._is_due(standing[series.id]) and not self._is_waiting(series)]
-        return sum(self._try(series, standing) for series in due)
+        return sum(self._decide(series, standing) for series in due)
 
     def _reopen(self) -> None:
         """Now and then, give another chance to series that were passed over for one that was not analysed."""
@@ -90,6 +90,10 @@ class Assembler:
         self._waiting.pop(series.id, None)
         return False
 
+    def _decide(self, series: SeriesRecord, standings: Mapping[int, Quiet]) -> bool:
+        with structlog.contextvars.bound_contextvars(series=self._hasher(series.series_uid)):
+            return self._try(series, standings)
+
     def _try(self, series: SeriesRecord, standings: Mapping[int, Quiet]) -> bool:
         now = self._clock.now()
         try:
@@ -101,7 +105,7 @@ class Assembler:
         except DatabaseUnavailable:
             raise  # nothing is wrong with the series
         except Exception as error:
-            log.exception("no decision on a series", series=self._hasher(series.series_uid), error=type(error).__name__)
+            log.exception("no decision on a series", error=type(error).__name__)
             return self._failed(series, now)
         self._failures.pop(series.id, None)
         if changed:
@@ -148,5 +152,5 @@ class Assembler:
     def _hold(self, series: SeriesRecord, decision: Hold, now: datetime) -> bool:
         held = self._series.hold(series, decision.reason, now, decision.remarks, rule=decision.rule)
         if held:
-            log.warning("series held", series=self._hasher(series.series_uid), reason=str(decision.reason))
+            log.warning("series held", reason=str(decision.reason))
         return held

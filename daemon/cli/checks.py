@@ -19,7 +19,7 @@ from hounsfield.daemon.cli.model_probe import ask
 from hounsfield.daemon.cli.notify_checks import check_notifiers
 from hounsfield.daemon.cli.query_check import check_query
 from hounsfield.daemon.cli.tls_checks import check_tls
-from hounsfield.daemon.cli.waiting_checks import check_pauses, check_waiting
+from hounsfield.daemon.cli.waiting_checks import check_alarms, check_pauses, check_waiting
 from hounsfield.daemon.config.rules import unknown_bundles
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.pipeline.serving_notes import ServingNotes, ServingState
@@ -143,6 +143,7 @@ def _check_jobs(settings: Settings) -> Iterator[Check]:
     try:
         yield from check_pauses(database.control)
         yield from check_accounts(settings.console, database.accounts)
+        yield from check_alarms(database.alarms)
         yield from check_waiting(database.jobs, settings, datetime.now(UTC))
     finally:
         database.close()

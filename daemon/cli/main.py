@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from hounsfield.daemon.cli import (
+    alarms,
     bundle,
     config,
     console,
@@ -50,6 +51,7 @@ app.command("echo")(echo.echo)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.add_typer(jobs.app)
+app.add_typer(alarms.app)
 app.command("destinations")(destinations.destinations)
 app.add_typer(series.app)
 app.add_typer(results.app)

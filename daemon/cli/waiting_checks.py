@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from hounsfield.daemon.alarms.words import BEGINS, remedy, title
 from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.cli.pause_notes import pause_line
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.storage.alarms import AlarmStore
 from hounsfield.storage.control import ControlStore
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.records import JobFilter, JobRecord
@@ -20,6 +22,13 @@ def check_pauses(control: ControlStore) -> Iterator[Check]:
     """Tell what a person paused."""
     for pause in control.pauses():
         yield Check("paused", Level.WARNING, pause_line(pause), f"`hounsfield resume {pause.part}` lets it go on")
+
+
+def check_alarms(alarms: AlarmStore) -> Iterator[Check]:
+    """Tell what the service itself found wrong. It may be over if the service does not run."""
+    for alarm in alarms.open():
+        message = f"{title(alarm)}, since {alarm.began_at:%F %H:%M} UTC: {BEGINS[alarm.kind]}"
+        yield Check("alarm", Level.WARNING, message, remedy(alarm))
 
 
 def check_waiting(jobs: JobStore, settings: Settings, now: datetime) -> Iterator[Check]:

@@ -78,12 +78,20 @@ def read_facts(parts: ConsoleParts) -> Facts:
 
 def disks(settings: Settings) -> Iterator[Disk]:
     """Yield the file systems of home and spool, one line for both where they are the same."""
-    home, spool = settings.storage.home, settings.storage.spool_folder
+    home, spool = (_nearest(folder) for folder in (settings.storage.home, settings.storage.spool_folder))
     if _device(home) == _device(spool):
         yield _disk(("home", "spool"), home)
         return
     yield _disk(("home",), home)
     yield _disk(("spool",), spool)
+
+
+def _nearest(folder: Path) -> Path:
+    """Return the folder, or where it will be made: the spool comes with the first receiver."""
+    try:
+        return next(path for path in (folder, *folder.parents) if path.exists())
+    except OSError:  # it may not even be looked at
+        return folder
 
 
 def _device(folder: Path) -> int | None:

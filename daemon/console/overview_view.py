@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from hounsfield.daemon.alarms import words as alarm_words
 from hounsfield.daemon.cli.words import verdict
 from hounsfield.daemon.config.operation import AlarmSettings
 from hounsfield.daemon.console.overview_facts import INTAKE_STRETCH, CertificateDate, Disk, Facts
 from hounsfield.daemon.console.rendering import size, span
-from hounsfield.storage.alarms import Alarm, AlarmKind
+from hounsfield.storage.alarms import Alarm
+from hounsfield.storage.components import Component
 from hounsfield.storage.control import Pause
 from hounsfield.storage.log_book import LastResult, Queue
 from hounsfield.storage.states import JobKind
@@ -17,18 +19,6 @@ from hounsfield.storage.states import JobKind
 GONE_AFTER = timedelta(days=1)
 """A process not heard of for longer belongs to another time, or to a machine that was given up."""
 _KINDS = {JobKind.INFER: "analysis", JobKind.DELIVER: "delivery", JobKind.NOTIFY: "notification"}
-_ALARMS = {
-    AlarmKind.SCANNER_SILENT: "scanner silent",
-    AlarmKind.QUEUE_OLD: "queue too old",
-    AlarmKind.DEAD_LETTERS: "jobs given up",
-    AlarmKind.SERIES_HELD: "series held",
-    AlarmKind.DISK: "disk nearly full",
-    AlarmKind.CERTIFICATE: "certificate",
-    AlarmKind.DRIFT: "model drifts",
-    AlarmKind.MODEL_SELFTEST: "model self-test",
-    AlarmKind.DESTINATION_DOWN: "destination down",
-    AlarmKind.COMPONENT_DOWN: "process down",
-}
 
 
 class Level(StrEnum):
@@ -54,6 +44,8 @@ class AlarmLine:
 
     words: str
     subject: str
+    facts: str
+    """How bad it is."""
     began_at: datetime
     remedy: str
 
@@ -85,12 +77,12 @@ class QueueLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeLine:
-    """What a scanner sent in the last minute."""
+    """Series of a scanner that were received in the last minute, with all their images so far."""
 
     scanner: str
     series: int
     instances: int
-    last_at: datetime | None
+    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,10 +165,11 @@ def _summary(alarms: int, pauses: int, components: Iterable[ComponentLine]) -> S
 
 def _alarm(alarm: Alarm) -> AlarmLine:
     return AlarmLine(
-        words=_ALARMS.get(alarm.kind, alarm.kind.value),
+        words=alarm_words.BEGINS[alarm.kind],
         subject=alarm.subject,
+        facts=", ".join(f"{key.replace('_', ' ')} {value}" for key, value in alarm_words.facts(alarm).items()),
         began_at=alarm.began_at,
-        remedy=str(alarm.detail.get("do", "")),
+        remedy=alarm_words.remedy(alarm),
     )
 
 
@@ -186,14 +179,16 @@ def _components(facts: Facts, limits: AlarmSettings) -> Iterator[ComponentLine]:
         if silence <= GONE_AFTER:
             yield ComponentLine(
                 name=one.name,
-                state=_life(silence.total_seconds(), limits),
+                state=_life(one, silence.total_seconds(), limits),
                 started_at=one.started_at,
                 starts=one.starts,
                 version=one.version,
             )
 
 
-def _life(silence: float, limits: AlarmSettings) -> State:
+def _life(component: Component, silence: float, limits: AlarmSettings) -> State:
+    if component.facts.get("ended"):
+        return State(level=Level.QUIET, words="ended as it should")
     if silence > limits.component_seconds:
         return State(level=Level.PROBLEM, words=f"not heard of for {span(silence)}")
     return State(level=Level.OK, words="alive")
@@ -203,11 +198,11 @@ def _queue(queue: Queue, now: datetime, limits: AlarmSettings) -> QueueLine:
     oldest = queue.oldest_waiting_since
     waits = 0.0 if oldest is None else (now - oldest).total_seconds()
     if waits > limits.queue_seconds:
-        state = State(level=Level.PROBLEM, words=f"oldest waits for {span(waits)}")
+        state = State(level=Level.PROBLEM, words=f"oldest: {span(waits)}")
     elif queue.held:
         state = State(level=Level.WARNING, words="held for a person")
     elif queue.waiting:
-        state = State(level=Level.QUIET, words=f"oldest waits for {span(waits)}")
+        state = State(level=Level.QUIET, words=f"oldest: {span(waits)}")
     else:
         state = State(level=Level.OK, words="nothing waits")
     return QueueLine(

@@ -1,16 +1,19 @@
 """Templates: Jinja2 with everything escaped, and the few filters that pages share."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from hounsfield.daemon.logs import escape_controls
 
 FOLDER = Path(__file__).parent
 TEMPLATES = FOLDER / "templates"
 STATIC = FOLDER / "static"
+_COMMAND = re.compile(r"`([^`]+)`")
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
@@ -29,7 +32,7 @@ class Renderer:
         )
         self._environment.globals.update(shared)
         self._environment.filters.update(
-            when=when, utc=utc, ago=ago, span=span, size=size, number=number, safe_text=safe_text
+            when=when, utc=utc, ago=ago, span=span, size=size, number=number, safe_text=safe_text, commands=commands
         )
 
     def fill(self, template: str, context: Mapping[str, object]) -> str:
@@ -87,6 +90,12 @@ def size(count: float | None) -> str:
 def number(value: float | None, digits: int = 2) -> str:
     """Return a number with so many digits after the point; a dash for None."""
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def commands(text: str) -> Markup:
+    """Return text in which what stands between backticks is shown as a command; all of it is escaped."""
+    escaped = str(escape(safe_text(text)))
+    return Markup(_COMMAND.sub(r"<code>\1</code>", escaped))  # noqa: S704 - what is put around it is ours
 
 
 def safe_text(value: object) -> str:

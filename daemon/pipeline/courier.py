@@ -37,6 +37,7 @@ from hounsfield.daemon.delivery.retry import (
 from hounsfield.daemon.delivery.scu import SendReport
 from hounsfield.daemon.delivery.shipment import Shipment, shipment_of
 from hounsfield.daemon.errors import DeliveryError
+from hounsfield.daemon.pipeline.job_lines import JobLines
 from hounsfield.daemon.pipeline.leases import LeaseKeeper
 from hounsfield.daemon.pipeline.refusals import refusal_detail, refusals_before
 from hounsfield.storage.errors import StorageError
@@ -67,6 +68,7 @@ class Courier:
         keeper: LeaseKeeper,
         clock: Clock,
         random_source: random.Random,
+        lines: JobLines,
     ) -> None:
         self._name = name
         self._destination = destination
@@ -79,6 +81,7 @@ class Courier:
         self._keeper = keeper
         self._clock = clock
         self._random = random_source
+        self._lines = lines
         self._look_for_overdue_at = clock.now()
 
     def work_one(self) -> bool:
@@ -94,6 +97,12 @@ class Courier:
         )
         if claim is None:
             return False
+        with self._lines.about(claim):
+            self._work(claim)
+            self._lines.ended(claim)
+        return True
+
+    def _work(self, claim: Claim) -> None:
         try:
             with self._keeper.keep(claim):
                 self._deliver(claim)
@@ -104,7 +113,6 @@ class Courier:
             log.exception("delivery failed", job=claim.job.id, error=type(error).__name__)
             now = self._clock.now()
             self._put_off(claim, decide_unknown(claim.job.attempts, now, claim.job.give_up_at, self._random), now)
-        return True
 
     def _give_up_one(self) -> bool:
         """End a job whose time is over though the destination never came back; False when there is none.
@@ -118,7 +126,9 @@ class Courier:
         if claim is None:
             self._look_for_overdue_at = now + OVERDUE_EVERY
             return False
-        self._put_off(claim, Discard(Reason.DEADLINE), now)
+        with self._lines.about(claim):
+            self._put_off(claim, Discard(Reason.DEADLINE), now)
+            self._lines.ended(claim)
         return True
 
     def _deliver(self, claim: Claim) -> None:

@@ -11,6 +11,7 @@ from hounsfield.daemon.delivery.retry import Complete, Discard, RetryLater, deci
 from hounsfield.daemon.notifications.answers import Refused, Sender, decide, detail_of
 from hounsfield.daemon.notifications.facts import ResultFacts
 from hounsfield.daemon.notifications.report_reader import read_facts, report_of
+from hounsfield.daemon.pipeline.job_lines import JobLines
 from hounsfield.daemon.pipeline.leases import LeaseKeeper
 from hounsfield.daemon.pipeline.refusals import FOR_GOOD, refusals_before
 from hounsfield.storage.errors import StorageError
@@ -36,6 +37,7 @@ class Messenger:
         keeper: LeaseKeeper,
         clock: Clock,
         random_source: random.Random,
+        lines: JobLines,
     ) -> None:
         self._name = name
         self._notifier = notifier
@@ -45,6 +47,7 @@ class Messenger:
         self._keeper = keeper
         self._clock = clock
         self._random = random_source
+        self._lines = lines
 
     def work_one(self) -> bool:
         """Tell of one result; False when none is due."""
@@ -53,6 +56,12 @@ class Messenger:
         )
         if claim is None:
             return False
+        with self._lines.about(claim):
+            self._work(claim)
+            self._lines.ended(claim)
+        return True
+
+    def _work(self, claim: Claim) -> None:
         try:
             with self._keeper.keep(claim):
                 self._tell(claim)
@@ -62,7 +71,6 @@ class Messenger:
             # One result must not stop the thread that tells of all others.
             log.exception("notification failed", job=claim.job.id, error=type(error).__name__)
             self._later(claim)
-        return True
 
     def _tell(self, claim: Claim) -> None:
         facts = self._facts(claim)

@@ -12,6 +12,7 @@ from hounsfield.daemon.pipeline.attempts import pause_before_next
 from hounsfield.daemon.pipeline.bundles import BundleShelf
 from hounsfield.daemon.pipeline.destinations import requests_of
 from hounsfield.daemon.pipeline.evidence import open_snapshot, undecoded_evidence
+from hounsfield.daemon.pipeline.job_lines import JobLines
 from hounsfield.daemon.pipeline.reporting import Reporter
 from hounsfield.model.findings import Analysis, Rejection
 from hounsfield.storage.errors import StorageError
@@ -36,6 +37,7 @@ class Rescuer:
         reporter: Reporter,
         shelf: BundleShelf,
         clock: Clock,
+        lines: JobLines,
     ) -> None:
         self._settings = settings
         self._series = series
@@ -44,18 +46,23 @@ class Rescuer:
         self._reporter = reporter
         self._shelf = shelf
         self._clock = clock
+        self._lines = lines
 
     def tick(self) -> int:
         """Deal with every job whose lease is over; return how many there were."""
         expired = self._jobs.expired(self._clock.now())
         for claim in expired:
-            log.warning("lease expired", job=claim.job.id, kind=str(claim.job.kind), attempt=claim.job.attempts)
-            try:
-                self.failed(claim, Reason.LEASE_EXPIRED, gave_up=Reason.MODEL_CRASHED)
-            except Exception as error:
-                # Its short lease runs out and it comes back; the other lost jobs do not wait for that.
-                log.exception("a lost job could not be brought back yet", job=claim.job.id, error=type(error).__name__)
+            with self._lines.about(claim):
+                self._bring_back(claim)
         return len(expired)
+
+    def _bring_back(self, claim: Claim) -> None:
+        log.warning("lease expired", kind=str(claim.job.kind), attempt=claim.job.attempts)
+        try:
+            self.failed(claim, Reason.LEASE_EXPIRED, gave_up=Reason.MODEL_CRASHED)
+        except Exception as error:
+            # Its short lease runs out and it comes back; the other lost jobs do not wait for that.
+            log.exception("a lost job could not be brought back yet", error=type(error).__name__)
 
     def failed(self, claim: Claim, reason: Reason, gave_up: Reason) -> None:
         """Give the job another attempt, or, after its last one, end it as not analysed because of ``gave_up``."""
@@ -94,6 +101,7 @@ class Rescuer:
         requests = requests_of(self._settings, bundle.manifest, job, Outcome.NOT_ANALYSED, now)
         self._jobs.discard_infer(claim, reason, result, requests, now)
         log.error("job given up; reported as not analysed", job=job.id, reason=str(reason))
+        self._lines.ended(claim)
 
     def _give_up_without_report(self, claim: Claim, reason: Reason, identity: str, hold: Reason) -> None:
         job, now = claim.job, self._clock.now()
@@ -113,3 +121,4 @@ class Rescuer:
         series = self._series.get(job.series_id)
         if series is not None and series.revision == job.revision:  # a later revision gets a report of its own
             self._series.hold(series, hold, now, (remark,))
+        self._lines.ended(claim)

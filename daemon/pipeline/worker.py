@@ -13,6 +13,7 @@ import structlog
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.pipeline.attempts import Leaving
 from hounsfield.daemon.pipeline.infer_stage import InferStage
+from hounsfield.daemon.pipeline.job_lines import JobLines
 from hounsfield.daemon.pipeline.leases import LeaseKeeper
 from hounsfield.daemon.pipeline.rescuer import Rescuer
 from hounsfield.daemon.pipeline.serving import Models, NotServed
@@ -59,6 +60,7 @@ class Worker:
         clock: Clock,
         models: Models,
         notes: ServingNotes,
+        lines: JobLines,
         leave: Leave = os._exit,
     ) -> None:
         """``leave`` ends the process with a status."""
@@ -70,6 +72,7 @@ class Worker:
         self._clock = clock
         self._models = models
         self._notes = notes
+        self._lines = lines
         self._leave = leave
         self._in_hand: Claim | None = None
 
@@ -81,7 +84,8 @@ class Worker:
             return False
         self._in_hand = claim
         try:
-            self._work(claim)
+            with self._lines.about(claim):
+                self._work(claim)
         finally:
             self._in_hand = None
         return True
@@ -99,7 +103,9 @@ class Worker:
         try:
             with self._keeper.keep(claim):
                 served = self._models.get(claim.job.bundle_sha256 or "", claim.job.attempts)
-                self._stage.run(claim, served)
+                is_ended = self._stage.run(claim, served)
+            if is_ended:
+                self._lines.ended(claim)
         except NotServed as error:
             log.error("no model for this job", job=claim.job.id, reason=str(error.reason))
             self._rescuer.give_up(claim, error.reason)

@@ -125,7 +125,10 @@ class Desk:
         with self._lock:
             decision = self._seat(decision, parties)
             if decision.is_admitted:
-                self._open[association] = OpenAssociation(parties, self._receiver, self._registrar, self._clock)
+                entry = OpenAssociation(parties, self._receiver, self._registrar, self._clock)
+                self._open[association] = entry
+                # this thread is the association's own, and ends with it
+                structlog.contextvars.bind_contextvars(association=entry.id)
         self._sightings.note(applicant, decision.reason, decision.is_admitted)
         self._tally.asked(decision.reason, decision.is_admitted)
         if decision.rejection is not None:
@@ -221,6 +224,7 @@ class Desk:
         if entry.stored or entry.refused or ending is not AssociationEnding.RELEASED:
             log.info(
                 "association ended",
+                association=entry.id,
                 calling_ae=entry.parties.calling_ae,
                 peer=entry.parties.peer_address,
                 ending=str(ending),

@@ -115,7 +115,8 @@ class InstanceAcceptor:
         sealed = slot.seal(provenance)
         request.association.has_stored(sealed)
         if identity.has_leading_zeros:
-            log.info("a UID has leading zeros; accepted", instance=self._hasher(identity.sop_instance_uid))
+            instance, association = self._hasher(identity.sop_instance_uid), request.association.id
+            log.info("a UID has leading zeros; accepted", instance=instance, association=association)
 
     def _identity(self, request: StoreRequest, data: memoryview) -> DatasetIdentity:
         identity = identify(data, request.transfer_syntax)
@@ -158,6 +159,7 @@ class InstanceAcceptor:
         """Log that an instance was refused."""
         log.warning(
             "instance refused",
+            association=request.association.id,
             status=f"{status.code:04X}",
             reason=why or status.comment,
             instance=self._hasher(request.sop_instance_uid),

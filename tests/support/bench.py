@@ -180,6 +180,7 @@ class Bench:
             clock=self.clock,
             models=models or FixedModels({bundle.sha256: Served(bundle, predictor, explainer)} if known else {}),  # type: ignore[arg-type]
             notes=ServingNotes(self.app.home),
+            lines=self.app.job_lines,
             leave=leave,
         )
 

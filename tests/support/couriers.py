@@ -85,6 +85,7 @@ def courier(bench: Bench, destination: Destination | None = None, **plugs: Any) 
         keeper=bench.keeper(),
         clock=bench.clock,
         random_source=random.Random(1),
+        lines=bench.app.job_lines,
     )
 
 

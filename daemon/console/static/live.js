@@ -48,9 +48,20 @@
   document.addEventListener("htmx:responseError", () => show(false));
   document.addEventListener("htmx:sendError", () => show(false));
 
-  // What a person has focused or unfolded stays so.
+  function isBeingFilled(region) {
+    return Array.from(region.querySelectorAll("input:not([type=hidden]), select, textarea")).some(
+      (field) => field === document.activeElement || ("defaultValue" in field && field.value !== field.defaultValue)
+    );
+  }
+
+  // What a person has focused or unfolded stays so, and nobody's half-written words are taken away.
   document.addEventListener("htmx:beforeSwap", function (event) {
     const region = event.detail.target;
+    const cause = event.detail.requestConfig.triggeringEvent;
+    if (cause && cause.type === "sse:changed" && isBeingFilled(region)) {
+      event.detail.shouldSwap = false;
+      return;
+    }
     const link = document.activeElement;
     focused = link !== null && region.contains(link) ? link.getAttribute("href") : null;
     opened = Array.from(region.querySelectorAll("details[open][id]"), (part) => part.id);

@@ -36,7 +36,7 @@ def test_a_queue_tells_what_waits_since_when_what_runs_and_what_is_for_later(dat
     assert database.jobs.retry_later(claimed(database, seconds=31), Reason.MODEL_CRASHED, at(60), at(32))
     soon, then = database.log_book.queues(at(40))[0], database.log_book.queues(at(60))[0]
     assert soon == Queue(kind=JobKind.INFER, waiting=1, later=1, running=1, oldest_waiting_since=at(22))
-    assert then == Queue(kind=JobKind.INFER, waiting=2, running=1, oldest_waiting_since=at(21))
+    assert then == Queue(kind=JobKind.INFER, waiting=2, running=1, oldest_waiting_since=at(22))
 
 
 def test_a_queue_holds_nothing_that_has_ended(database: Database) -> None:

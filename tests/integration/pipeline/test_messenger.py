@@ -92,6 +92,7 @@ def messenger(bench: Bench, sender: Scripted, keeper: LeaseKeeper | None = None)
         keeper=keeper or bench.keeper(),
         clock=bench.clock,
         random_source=random.Random(1),
+        lines=bench.app.job_lines,
     )
 
 

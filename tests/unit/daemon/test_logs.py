@@ -1,9 +1,11 @@
 import io
 import json
 import logging
+import os
 import stat
 import threading
 import warnings
+from pathlib import Path
 
 import pytest
 import structlog
@@ -111,3 +113,20 @@ def test_a_thread_that_fails_is_a_line_of_the_log_and_no_traceback(stream, capsy
     assert said["failed"].startswith("ValueError at ")
     assert said["failed"].endswith(" fail")
     assert "JANE" not in stream.getvalue() + capsys.readouterr().err
+
+
+def test_our_log_is_heard_while_a_library_is_turned_away_from_standard_error(stream, capfd):
+    assert stream.getvalue() == ""
+    configure(LoggingSettings(format="json"))
+    shown = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            os.write(2, b"chatter of a library\n")
+            structlog.get_logger().info("heard")
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
+    said = capfd.readouterr().err
+    assert "heard" in said
+    assert "chatter" not in said

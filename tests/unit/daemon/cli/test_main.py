@@ -21,7 +21,7 @@ HEAVY = (
 )
 COMMANDS = {
     *("run", "demo", "send", "echo", "jobs", "series", "rules", "peers", "bundle", "phantom", "config", "db", "tls"),
-    *("doctor", "drift", "destinations", "pause", "resume", "results", "notify", "feedback"),
+    *("doctor", "console", "drift", "destinations", "pause", "resume", "results", "notify", "feedback"),
     *("data", "train", "tune", "evaluate"),
 }
 

@@ -1,6 +1,7 @@
 """What cannot work is refused before any image is accepted, with the key named and the right exit code."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,16 @@ def test_a_bundle_that_cannot_be_opened_names_the_setting(monkeypatch: pytest.Mo
     assert "HOUNSFIELD_BUNDLE: bundle[0].path" in done.stderr
 
 
-def test_the_console_is_refused_also_beside_other_roles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    home = str(tmp_path / "home")
-    done = run(monkeypatch, "--role", "receiver", "--role", "console", HOUNSFIELD_STORAGE__HOME=home)
-    assert done.exit_code == 2
-    assert "no console" in done.stderr
+@pytest.mark.parametrize("roles", [(), ("--role", "receiver", "--role", "console"), ("--role", "console")])
+def test_a_port_of_the_console_that_somebody_has_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, roles: tuple[str, ...]
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen(1)
+        port = str(other.getsockname()[1])
+        home = str(tmp_path / "home")
+        done = run(monkeypatch, *roles, HOUNSFIELD_STORAGE__HOME=home, HOUNSFIELD_CONSOLE__PORT=port)
+    assert done.exit_code == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+    assert "console.port" in done.stderr

@@ -1,26 +1,24 @@
-"""Drift is told once when it begins and once when it is over."""
+"""What counts as drift, and until when."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-import structlog
-from support.facts import SCANNER, SHA, facts, store, when
-from support.fakes import ManualClock
+from support.facts import SCANNER, facts, store, when
 
+from hounsfield.daemon.alarms.drifting import DriftProbe
 from hounsfield.daemon.config.drift import DriftSettings
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.drift.baselines import choose_baselines
-from hounsfield.daemon.drift.comparison import Level
-from hounsfield.daemon.drift.current import current_drift
-from hounsfield.daemon.drift.watch import ROUND_SECONDS, DriftWatch
+from hounsfield.daemon.drift.comparison import Drift, Level
+from hounsfield.daemon.drift.current import DriftReader, current_drift
 from hounsfield.storage.analysis_facts import AnalysisFactStore, FactRecord, Pair
 from hounsfield.storage.analysis_facts_store import SqlAnalysisFactStore
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.errors import DatabaseUnavailable
 
+DRIFTING = f"ich-demo 1.0.0 on {SCANNER}"
 SMALL = DriftSettings(baseline_series=50, window_series=30)
 """Enough to compare, and little to write."""
 
@@ -46,54 +44,59 @@ def database(tmp_path: Path) -> Iterator[Database]:
     opened.close()
 
 
-def lines(watch: DriftWatch, clock: ManualClock, ticks: int = 4) -> list[dict[str, Any]]:
-    """Let the watch look at everything once."""
-    clock.advance(ROUND_SECONDS)
-    with structlog.testing.capture_logs() as found:
-        for _ in range(ticks):
-            watch.tick()
-    return list(found)
+def drifting(probe: DriftProbe, database: Database, now: datetime) -> list[str]:
+    """Let the probe look at everything once, and note what it found; return the subjects."""
+    for _ in range(10):
+        found = probe.conditions(now)
+        if found is not None:
+            database.alarms.set(probe.kinds, found, now)
+            return [one.subject for one in found]
+    raise AssertionError("the round has no end")
 
 
-def test_an_alarm_begins_once_and_ends_once(database: Database) -> None:
-    clock = ManualClock(when(90))
-    watch = DriftWatch(database.facts, SMALL, clock)
+def probe_of(database: Database) -> DriftProbe:
+    return DriftProbe(database.facts, SMALL, database.alarms)
+
+
+def test_a_bundle_drifts_until_it_is_as_it_used_to_be(database: Database) -> None:
+    probe = probe_of(database)
     store(database, facts(80))
-    assert lines(watch, clock) == []
+    assert drifting(probe, database, when(90)) == []
     store(database, facts(30, first=81, seed=1, kernel="J40S"))
-    (alarm,) = lines(watch, clock)
-    assert (alarm["event"][:5], alarm["scanner"], alarm["input"]) == ("ALARM", SCANNER, "kernel")
-    assert watch.in_alarm == {(SHA, SCANNER)}
-    assert lines(watch, clock) == []
+    assert drifting(probe, database, when(112)) == [DRIFTING]
+    (alarm,) = database.alarms.open()
+    assert (alarm.detail["scanner"], alarm.detail["input"]) == (SCANNER, "kernel")
     store(database, facts(30, first=111, seed=2))
-    (over,) = lines(watch, clock)
-    assert "over" in over["event"]
-    assert (watch.tick(), watch.in_alarm) == (0, frozenset())
+    assert drifting(probe, database, when(150)) == []
 
 
-def test_an_alarm_is_over_when_nothing_comes_from_there_any_more(database: Database) -> None:
-    clock = ManualClock(when(90))
-    watch = DriftWatch(database.facts, SMALL, clock)
+def test_nothing_drifts_where_nothing_comes_from_any_more(database: Database) -> None:
+    probe = probe_of(database)
     store(database, [*facts(50), *facts(30, first=51, seed=1, kernel="J40S")])
-    assert len(lines(watch, clock)) == 1
-    clock.advance(timedelta(days=31).total_seconds())
-    (over,) = lines(watch, clock)
-    assert "nothing comes" in over["why"]
-    assert watch.tick() == 0
+    assert drifting(probe, database, when(90)) == [DRIFTING]
+    assert drifting(probe, database, when(90) + timedelta(days=31)) == []
 
 
-def test_an_alarm_is_over_when_a_person_chooses_another_baseline(database: Database) -> None:
-    clock = ManualClock(when(200))
-    watch = DriftWatch(database.facts, SMALL, clock)
+def test_a_person_ends_it_by_choosing_another_baseline(database: Database) -> None:
+    probe, now = probe_of(database), when(200)
     store(database, [*facts(50), *facts(70, first=51, seed=1, kernel="J40S")])
-    assert len(lines(watch, clock)) == 1
+    assert drifting(probe, database, now) == [DRIFTING]
     span = when(51), when(91)
-    chosen = choose_baselines(database.facts, database.facts.pairs(), span, clock.now(), "anna")
+    chosen = choose_baselines(database.facts, database.facts.pairs(), span, now, "anna")
     assert [analyses for _, analyses in chosen.kept] == [40]
-    (over,) = lines(watch, clock)
-    assert "over" in over["event"]
-    choose_baselines(database.facts, database.facts.pairs(), None, clock.now(), "anna")
-    assert "ALARM" in lines(watch, clock)[0]["event"]
+    assert drifting(probe, database, now) == []
+    choose_baselines(database.facts, database.facts.pairs(), None, now, "anna")
+    assert drifting(probe, database, now) == [DRIFTING]
+
+
+@pytest.mark.parametrize(("level", "expected"), [(Level.WATCH, 1), (Level.STABLE, 0), (Level.LEARNING, 0)])
+def test_what_only_moves_a_little_ends_no_alarm_not_even_after_a_restart(
+    database: Database, monkeypatch: pytest.MonkeyPatch, level: Level, expected: int
+) -> None:
+    store(database, [*facts(50), *facts(30, first=51, seed=1, kernel="J40S")])
+    assert drifting(probe_of(database), database, when(90)) == [DRIFTING]
+    monkeypatch.setattr(DriftReader, "drift", lambda _, pair: Drift(pair=pair, level=level))
+    assert len(drifting(probe_of(database), database, when(91))) == expected
 
 
 def test_a_baseline_in_which_there_is_too_little_is_not_taken(database: Database) -> None:
@@ -103,30 +106,26 @@ def test_a_baseline_in_which_there_is_too_little_is_not_taken(database: Database
     assert database.facts.baselines() == {}
 
 
-def test_nobody_waits_while_everything_is_looked_at(database: Database) -> None:
-    clock = ManualClock(when(90))
+def test_one_pair_is_looked_at_at_a_time(database: Database) -> None:
     for number in range(3):
         scanner, sha = f"CT{number}", f"{number}" * 64
         window = facts(30, first=51, seed=1, kernel="J40S")
         store(database, [*facts(50), *window], scanner=scanner, sha256=sha, uid=lambda n, k=number: f"1.{k}.{n}")  # type: ignore[misc]
-    watch = DriftWatch(database.facts, SMALL, clock)
-    assert [watch.tick() for _ in range(5)] == [0, 1, 2, 3, 3]
+    probe = probe_of(database)
+    found = [probe.conditions(when(90)) for _ in range(3)]
+    assert found[:2] == [None, None]
+    assert len(found[2] or ()) == 3
 
 
-def test_a_pair_that_cannot_be_read_does_not_keep_the_others_waiting(database: Database) -> None:
-    clock = ManualClock(when(90))
-    store(database, facts(80), scanner="A")
-    store(
-        database,
-        [*facts(50), *facts(30, first=51, seed=1, kernel="J40S")],
-        scanner="B",
-        uid=lambda number: f"1.3.{number}",
-    )
-    watch = DriftWatch(Unreadable(database.facts, "A"), SMALL, clock)
-    assert watch.tick() == 0
+def test_a_pair_that_cannot_be_read_keeps_its_alarm_and_no_other_waiting(database: Database) -> None:
+    changed = facts(30, first=51, seed=1, kernel="J40S")
+    store(database, [*facts(50), *changed], scanner="A")
+    store(database, [*facts(50), *changed], scanner="B", uid=lambda number: f"1.3.{number}")
+    assert len(drifting(probe_of(database), database, when(90))) == 2
+    probe = DriftProbe(Unreadable(database.facts, "A"), SMALL, database.alarms)
     with pytest.raises(DatabaseUnavailable):
-        watch.tick()
-    assert [watch.tick(), watch.tick()] == [1, 1]
+        probe.conditions(when(91))
+    assert len(probe.conditions(when(91)) or ()) == 2
 
 
 def test_what_is_current_is_one_call_away_for_console_and_metrics(database: Database, tmp_path: Path) -> None:

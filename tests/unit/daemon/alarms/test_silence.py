@@ -1,12 +1,11 @@
-"""A scanner that normally sends and falls silent: one alarm, one end, no alarm for nights and weekends."""
+"""A scanner that normally sends and falls silent is missed; nights and weekends are not."""
 
 from datetime import datetime, timedelta
 
 import pytest
-import structlog
 from support.fakes import ManualClock
 
-from hounsfield.daemon.assembly.silence import SilenceWatch
+from hounsfield.daemon.alarms.silence import SilenceProbe
 
 HOUR = timedelta(hours=1)
 
@@ -37,81 +36,79 @@ def clock() -> ManualClock:
     return made
 
 
-def alarms(watch: SilenceWatch) -> list[str]:
-    with structlog.testing.capture_logs() as lines:
-        watch.tick()
-    return [f"{line['calling_ae']} {'silent' if 'ALARM' in line['event'] else 'back'}" for line in lines]
+def silent(probe: SilenceProbe, clock: ManualClock) -> list[str] | None:
+    found = probe.conditions(clock.now())
+    return None if found is None else [one.subject for one in found]
 
 
 def test_a_scanner_that_is_silent_over_the_weekend_as_always_raises_no_alarm(clock: ManualClock) -> None:
     sent = Sent()
     sent.working_hours("CT1", clock.now(), 21)
-    watch = SilenceWatch(sent, clock)
+    probe = SilenceProbe(sent)
     for _ in range(63):  # until Monday, 8 o'clock
-        assert alarms(watch) == []
+        assert silent(probe, clock) == []
         clock.advance(3600)
 
 
-def test_a_scanner_that_is_silent_for_longer_raises_one_alarm_and_its_end_is_told(clock: ManualClock) -> None:
+def test_a_scanner_that_is_silent_for_longer_is_missed_until_it_sends_again(clock: ManualClock) -> None:
     sent = Sent()
     sent.working_hours("CT1", clock.now(), 21)
-    watch = SilenceWatch(sent, clock)
+    probe = SilenceProbe(sent)
     clock.advance(94 * 3600)  # half as long again as a weekend
-    assert watch.tick() == 0
+    assert silent(probe, clock) == []
     clock.advance(3600)
-    assert alarms(watch) == ["CT1 silent"]
+    assert silent(probe, clock) == ["CT1"]
     clock.advance(3600)
-    assert (alarms(watch), watch.tick()) == ([], 1)
+    assert silent(probe, clock) == ["CT1"]
     sent.all.append(("CT1", clock.now()))
     clock.advance(61)
-    assert (alarms(watch), watch.tick()) == (["CT1 back"], 0)
+    assert silent(probe, clock) == []
 
 
 def test_a_scanner_that_sends_day_and_night_is_missed_within_hours(clock: ManualClock) -> None:
     sent = Sent()
     sent.all = [("CT2", clock.now() - number * 2 * HOUR) for number in range(200)]
-    watch = SilenceWatch(sent, clock)
+    probe = SilenceProbe(sent)
     clock.advance(3 * 3600 + 1)
-    assert alarms(watch) == ["CT2 silent"]
+    assert silent(probe, clock) == ["CT2"]
 
 
-@pytest.mark.parametrize(("days", "expected"), [(7, []), (9, ["CT2 silent"])])
+@pytest.mark.parametrize(("days", "expected"), [(7, []), (9, ["CT2"])])
 def test_a_scanner_is_judged_when_its_weekend_is_known(clock: ManualClock, days: int, expected: list[str]) -> None:
     sent = Sent()
     sent.all = [("CT2", clock.now() - number * 2 * HOUR) for number in range(12 * days)]
-    watch = SilenceWatch(sent, clock)
+    probe = SilenceProbe(sent)
     clock.advance(24 * 3600)
-    assert alarms(watch) == expected
+    assert silent(probe, clock) == expected
 
 
 def test_a_sender_of_single_studies_is_never_expected(clock: ManualClock) -> None:
     sent = Sent()
     sent.all = [("ONCE", clock.now() - timedelta(days=day)) for day in (20, 10, 0)]
-    watch = SilenceWatch(sent, clock)
+    probe = SilenceProbe(sent)
     clock.advance(20 * 24 * 3600)
-    assert alarms(watch) == []
+    assert silent(probe, clock) == []
 
 
 def test_a_router_that_never_pauses_is_missed_after_an_hour(clock: ManualClock) -> None:
     sent = Sent()
     start = clock.now() - timedelta(days=10)
     sent.all = [("ROUTER", start + timedelta(minutes=minute)) for minute in range(10 * 24 * 60 + 1)]
-    watch = SilenceWatch(sent, clock)
+    probe = SilenceProbe(sent)
     clock.advance(3600)
-    assert alarms(watch) == []
+    assert silent(probe, clock) == []
     clock.advance(61)
-    assert alarms(watch) == ["ROUTER silent"]
+    assert silent(probe, clock) == ["ROUTER"]
 
 
 def test_a_scanner_that_was_taken_away_is_forgotten_in_the_end(clock: ManualClock) -> None:
     sent = Sent()
     sent.all = [("CT2", clock.now() - number * 2 * HOUR) for number in range(200)]
-    watch = SilenceWatch(sent, clock)
+    probe = SilenceProbe(sent)
     clock.advance(86400)
-    assert alarms(watch) == ["CT2 silent"]
+    assert silent(probe, clock) == ["CT2"]
     clock.advance(28 * 86400)
-    assert alarms(watch) == ["CT2 back"]
-    assert watch.tick() == 0
+    assert silent(probe, clock) == []
 
 
 def test_a_long_history_is_learned_piece_by_piece_before_anything_is_judged(clock: ManualClock) -> None:
@@ -120,6 +117,15 @@ def test_a_long_history_is_learned_piece_by_piece_before_anything_is_judged(cloc
     burst = timedelta(seconds=90)
     sent.all = [("CT2", first + number * burst) for number in range(25_000)]
     sent.all += [("CT2", first + 25_000 * burst + number * HOUR) for number in range(8)]
-    watch = SilenceWatch(sent, clock)
-    assert alarms(watch) == []
-    assert alarms(watch) == ["CT2 silent"]
+    probe = SilenceProbe(sent)
+    assert silent(probe, clock) is None
+    assert silent(probe, clock) == ["CT2"]
+
+
+def test_a_title_from_the_network_is_printable_in_an_alarm(clock: ManualClock) -> None:
+    sent = Sent()
+    sent.all = [("CT\x1b[2J", clock.now() - number * 2 * HOUR) for number in range(200)]
+    clock.advance(24 * 3600)
+    (condition,) = SilenceProbe(sent).conditions(clock.now()) or ()
+    assert (condition.kind, condition.subject) == ("scanner-silent", "CT\\x1b[2J")
+    assert condition.detail == {"last_sent_at": "2026-03-06T17:00:00Z"}

@@ -1,4 +1,4 @@
-"""Notices a scanner that normally sends and has fallen silent: its images may go astray without anybody knowing.
+"""A scanner that normally sends and has fallen silent: its images may go astray without anybody knowing.
 
 How long a pause is usual is learned: nights and weekends are part of it, since at least eight days are looked at.
 """
@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-import structlog
-
-from hounsfield.daemon.clock import Clock
-
-log = structlog.get_logger("hounsfield.silence")
+from hounsfield.daemon.alarms.words import moment, subject
+from hounsfield.storage.alarms import AlarmKind, Condition
 
 WINDOW = timedelta(days=28)
 """What is learned from."""
@@ -25,7 +22,6 @@ PAUSE = timedelta(minutes=10)
 TOLERANCE = 1.5
 """So many times the longest pause is still usual."""
 LEAST_SILENCE = timedelta(hours=1)
-TICK_SECONDS = 60.0
 _MOST = 20_000
 """Associations learned from at a time."""
 
@@ -60,43 +56,34 @@ class _Sender:
         return max(longest * TOLERANCE, LEAST_SILENCE)
 
 
-class SilenceWatch:
-    """``tick`` may run any number of times; it looks once a minute. Each silence has one alarm and one end."""
+class SilenceProbe:
+    """Learns what is usual before it judges; a long history is learned piece by piece."""
 
-    def __init__(self, sendings: Sendings, clock: Clock) -> None:
+    kinds = (AlarmKind.SCANNER_SILENT,)
+    seconds = 60.0
+
+    def __init__(self, sendings: Sendings) -> None:
         self._sendings = sendings
-        self._clock = clock
-        self._next = clock.monotonic()
-        self._learned_until = clock.now() - WINDOW
+        self._learned_until: datetime | None = None
         self._senders: dict[str, _Sender] = {}
-        self._silent: frozenset[str] = frozenset()
 
-    def tick(self) -> int:
-        """Learn what is new and judge; return how many senders are silent. Raise StorageError."""
-        if self._clock.monotonic() < self._next:
-            return len(self._silent)
-        news = self._sendings.sendings(self._learned_until, _MOST)
+    def conditions(self, now: datetime) -> list[Condition] | None:
+        """Learn what is new and judge; None while there is more to learn. Raise StorageError."""
+        news = self._sendings.sendings(self._learned_until or now - WINDOW, _MOST)
         self._learn(news)
-        if len(news) == _MOST:  # a long history is learned piece by piece
-            return len(self._silent)
-        self._next = self._clock.monotonic() + TICK_SECONDS
-        self._judge(self._clock.now())
-        return len(self._silent)
+        if len(news) == _MOST:
+            return None
+        self._senders = {name: one for name, one in self._senders.items() if one.last >= now - WINDOW}
+        return [_condition(name, one) for name, one in sorted(self._senders.items()) if _is_silent(one, now)]
 
     def _learn(self, news: Iterable[tuple[str, datetime]]) -> None:
         for name, at in news:
             self._senders.setdefault(name, _Sender(at, at)).saw(at)
-            self._learned_until = max(self._learned_until, at)
+            self._learned_until = at if self._learned_until is None else max(self._learned_until, at)
 
-    def _judge(self, now: datetime) -> None:
-        self._senders = {name: one for name, one in self._senders.items() if one.last >= now - WINDOW}
-        silent = frozenset(name for name, one in self._senders.items() if _is_silent(one, now))
-        for name in sorted(silent - self._silent):
-            hours = round((now - self._senders[name].last).total_seconds() / 3600, 1)
-            log.warning("ALARM: a scanner that normally sends has fallen silent", calling_ae=name, hours=hours)
-        for name in sorted(self._silent - silent):
-            log.info("a scanner that was silent sends again, or is no longer expected to", calling_ae=name)
-        self._silent = silent
+
+def _condition(name: str, sender: _Sender) -> Condition:
+    return Condition(kind=AlarmKind.SCANNER_SILENT, subject=subject(name), detail={"last_sent_at": moment(sender.last)})
 
 
 def _is_silent(sender: _Sender, now: datetime) -> bool:

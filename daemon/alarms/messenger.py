@@ -1,0 +1,164 @@
+"""Tells whoever listens at ``alarms.webhook``: each beginning and each end once, in their order.
+
+The document (fields are only ever added)::
+
+    schema         "hounsfield.alarm/1"
+    message_id     the same at every try, also the header Idempotency-Key: who gets it twice can know it
+    event          "began" or "ended"
+    alarm          number of the alarm: beginning and end have the same
+    kind           one of `hounsfield alarms`, as "destination-down"
+    subject        what it is about, as the name of a destination; empty where there is only one
+    text           the same in words
+    do             what the operator can do
+    detail         numbers and words that say how bad it is
+    began_at       ISO 8601 UTC
+    ended_at       ISO 8601 UTC, null while it is open
+    site           name of the site, as configured
+
+Signed as other webhooks are (``hounsfield.daemon.notifications.webhook``) where there is a secret. No patient data.
+"""
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from hounsfield.daemon.alarms.words import BEGINS, ENDS, facts, remedy
+from hounsfield.daemon.clock import Clock
+from hounsfield.daemon.config.operation import AlarmSettings
+from hounsfield.daemon.delivery.retry import delay
+from hounsfield.daemon.notifications.answers import LONGEST_WISH, Accepted, Answer, NoAnswer, Refused
+from hounsfield.daemon.notifications.http_post import PostFailed, post
+from hounsfield.daemon.notifications.webhook import judge, read_secret, signature
+from hounsfield.storage.alarms import Alarm, AlarmStore, Told
+
+log = structlog.get_logger("hounsfield.alarms")
+
+SCHEMA = "hounsfield.alarm/1"
+LOOK_SECONDS = 1.0
+"""How often news are looked for."""
+TIMEOUT_SECONDS = 10.0
+OLD = timedelta(days=1)
+"""What began and ended unheard longer ago is not told any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A beginning or an end."""
+
+    alarm: Alarm
+    told: Told
+    """What is told with it."""
+
+    @property
+    def at(self) -> datetime:
+        """When it happened."""
+        ended = self.alarm.ended_at
+        return ended if self.told is Told.END and ended is not None else self.alarm.began_at
+
+
+class AlarmMessenger:
+    """Used by one thread; ``work_one`` may be called any number of times. Several may tell the same news twice."""
+
+    def __init__(
+        self, settings: AlarmSettings, alarms: AlarmStore, site: str, clock: Clock, random_source: random.Random
+    ) -> None:
+        self._settings = settings
+        self._alarms = alarms
+        self._site = site
+        self._clock = clock
+        self._random = random_source
+        self._look_at = clock.monotonic()
+        self._failures = 0
+
+    def work_one(self) -> bool:
+        """Tell the oldest news; False when there are none, or it is too early. Raise StorageError."""
+        if self._clock.monotonic() < self._look_at:
+            return False
+        self._look_at = self._clock.monotonic() + LOOK_SECONDS
+        news = self._oldest()
+        if news is None:
+            return False
+        answer = self._post(news)
+        if isinstance(answer, Accepted):
+            self._alarms.mark_told(news.alarm.id, news.told)
+            self._look_at = self._clock.monotonic()
+            self._failures = 0
+            return True
+        self._wait(answer)
+        return False
+
+    def _oldest(self) -> News | None:
+        now = self._clock.now()
+        news = []
+        for alarm in self._alarms.untold():
+            if alarm.told is Told.NOTHING and alarm.ended_at is not None and now - alarm.ended_at > OLD:
+                self._alarms.mark_told(alarm.id, Told.END)
+                continue
+            news += _news_of(alarm)
+        return min(news, key=lambda one: (one.at, one.alarm.id), default=None)
+
+    def _post(self, news: News) -> Answer:
+        now, body = self._clock.now(), document(news, self._site)
+        headers = {"Content-Type": "application/json", "Idempotency-Key": message_id(news)}
+        if self._settings.webhook_secret_file is not None:
+            try:
+                secret = read_secret(self._settings.webhook_secret_file)
+            except (OSError, ValueError):
+                return NoAnswer("alarms.webhook_secret_file cannot be read or is empty")
+            timestamp = str(int(now.timestamp()))
+            headers["X-Hounsfield-Timestamp"] = timestamp
+            headers["X-Hounsfield-Signature"] = signature(secret, timestamp, body)
+        try:
+            return judge(post(self._settings.webhook or "", body, headers, TIMEOUT_SECONDS), now)
+        except PostFailed as failure:
+            return NoAnswer(str(failure))
+
+    def _wait(self, answer: Answer) -> None:
+        """Nobody is given up: an administrator sets a refusal right, and the news must not be lost meanwhile."""
+        self._failures += 1
+        wish = answer.wait if isinstance(answer, NoAnswer) and answer.wait is not None else timedelta()
+        pause = max(delay(self._failures, self._random), min(wish, LONGEST_WISH))
+        self._look_at = self._clock.monotonic() + pause.total_seconds()
+        if self._failures == 1:
+            problem = answer.answer if isinstance(answer, Refused) else getattr(answer, "problem", "")
+            log.warning("alarms wait to be told to alarms.webhook", problem=problem)
+
+
+def _news_of(alarm: Alarm) -> Iterator[News]:
+    if alarm.told is Told.NOTHING:
+        yield News(alarm, Told.BEGINNING)
+    if alarm.ended_at is not None:
+        yield News(alarm, Told.END)
+
+
+def message_id(news: News) -> str:
+    """Return what is the same at every try; the time makes it another after the database was made anew."""
+    return f"alarm-{news.alarm.id}-{int(news.alarm.began_at.timestamp())}-{news.told}"
+
+
+def document(news: News, site: str) -> bytes:
+    """Return the body: JSON in ASCII, keys sorted."""
+    alarm, is_end = news.alarm, news.told is Told.END
+    content = {
+        "schema": SCHEMA,
+        "message_id": message_id(news),
+        "event": "ended" if is_end else "began",
+        "alarm": alarm.id,
+        "kind": str(alarm.kind),
+        "subject": alarm.subject,
+        "text": (ENDS if is_end else BEGINS)[alarm.kind],
+        "do": remedy(alarm),
+        "detail": facts(alarm),
+        "began_at": _iso(alarm.began_at),
+        "ended_at": _iso(alarm.ended_at) if is_end else None,
+        "site": site,
+    }
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str).encode("ascii")
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
