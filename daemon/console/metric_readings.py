@@ -1,10 +1,9 @@
 """What the metrics say just now, read from the database, the file systems and the certificates at each look."""
 
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from hounsfield.daemon.beats import ENDED
 from hounsfield.daemon.config.settings import Settings
@@ -28,7 +27,6 @@ MOST_COMPONENTS = 100
 """The newest are told: containers have another host name at each start."""
 FORGET_AFTER = timedelta(days=1)
 """A process that was not heard of for so long is no longer told."""
-_Key = TypeVar("_Key")
 
 
 def queue_readings(log_book: LogBook, now: datetime) -> Iterator[Reading]:
@@ -72,8 +70,8 @@ def drift_readings(
             if movement is not None:
                 key = (bundles(drift.pair.bundle), scanner, of)
                 highest[key] = max(highest.get(key, 0.0), movement.shift.psi)
-    for key, psi in highest.items():
-        yield names.DRIFT, key, psi
+    for labels, psi in highest.items():
+        yield names.DRIFT, labels, psi
 
 
 def component_readings(
@@ -84,21 +82,26 @@ def component_readings(
     lately = sorted(lately, key=lambda one: one.seen_at)[-MOST_COMPONENTS:]
     served: dict[str, float] = {}
     for one in lately:
-        yield names.COMPONENT_UP, (one.name,), float(is_alive(one, settings, now))
+        alive = is_alive(one, settings, now)
+        yield names.COMPONENT_UP, (one.name,), float(alive)
         yield names.STARTS, (one.name,), one.starts
-        for metric, fact in _PLAIN.items():
-            if (value := _number(one.facts.get(fact))) is not None:
-                yield metric, (one.name,), value
-        for metric, (fact, label) in _COUNTED.items():
-            by_label: Counter[str] = Counter()
-            for key, value in _numbers(one.facts.get(fact)):
-                by_label[scanners(key) if label is None else label(key)] += value
-            for key, value in by_label.items():
-                yield metric, (one.name, key), value
-        if is_alive(one, settings, now):
+        yield from _facts_of(one, scanners)
+        if alive:
             served |= _served(one, bundles)
     for bundle, value in served.items():
         yield names.SERVED, (bundle,), value
+
+
+def _facts_of(component: Component, scanners: ConfiguredNames) -> Iterator[Reading]:
+    for metric, fact in _PLAIN.items():
+        if (value := _number(component.facts.get(fact))) is not None:
+            yield metric, (component.name,), value
+    for metric, (fact, label) in _COUNTED.items():
+        by_label: defaultdict[str, float] = defaultdict(float)
+        for key, value in _numbers(component.facts.get(fact)):
+            by_label[scanners(key) if label is None else label(key)] += value
+        for name, value in by_label.items():
+            yield metric, (component.name, name), value
 
 
 def is_alive(component: Component, settings: Settings, now: datetime) -> bool:
