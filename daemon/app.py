@@ -27,6 +27,7 @@ from hounsfield.storage.spool import Spool
 if TYPE_CHECKING:
     from hounsfield.daemon.assembly.assembler import Assembler
     from hounsfield.daemon.assembly.decider import Decider
+    from hounsfield.daemon.assembly.describing import Describer
     from hounsfield.daemon.assembly.images import SeriesReader
     from hounsfield.daemon.assembly.on_disk import FilesOnDisk
     from hounsfield.daemon.assembly.retention import Retention
@@ -252,6 +253,12 @@ class Application:
             keep_days=self.settings.assembly.keep_unmatched_days,
             clock=self.clock,
         )
+
+    def describer(self) -> "Describer":
+        """Build what gives series the keyed hashes that people find them by."""
+        from hounsfield.daemon.assembly.describing import Describer
+
+        return Describer(book=self.database.log_book, spool=self.spool, hasher=self.hasher, clock=self.clock)
 
     def silence_watch(self) -> "SilenceWatch":
         """Build what notices scanners that have fallen silent."""

@@ -110,11 +110,13 @@ def _serve(role: Role, settings: "Settings", signals: StopSignals) -> "Applicati
     if role is Role.ASSEMBLER:
         assembler, rescuer, retention = application.assembler(), application.rescuer(), application.retention()
         silence, drift, shelf = application.silence_watch(), application.drift_watch(), application.shelf
+        describer = application.describer()
 
         def tick() -> bool:
             silence.tick()
             busy = decide(shelf, assembler) + rescuer.tick() + retention.tick() > 0
-            drift.tick()  # last: the work comes before looks at how it goes
+            drift.tick()  # the work comes before looks at how it goes
+            describer.tick()
             return busy
 
         repeat(tick, signals.stop, application.database.doorbell(), IDLE_SECONDS)

@@ -34,6 +34,7 @@ class Backlog:
     held: int = 0
     """For a person."""
     delivered: int = 0
+    """Since the time that was named: nobody counts all there ever were."""
     given_up: int = 0
     """Discarded or cancelled."""
 
@@ -53,5 +54,8 @@ class DestinationStateStore(Protocol):
     def take_probe(self, name: str, due: datetime, again_at: datetime) -> bool:
         """Move the test that is due at ``due`` to ``again_at``; False when somebody else has it, or it is closed."""
 
-    def backlogs(self) -> dict[str, Backlog]:
-        """Return how many jobs each destination has that ever had one."""
+    def backlogs(self, delivered_since: datetime | None = None) -> dict[str, Backlog]:
+        """Return how many jobs each destination has, of those that have one to be counted.
+
+        ``delivered_since``: what was delivered earlier is not counted; None: nothing that was delivered is.
+        """

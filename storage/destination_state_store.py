@@ -3,10 +3,11 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hounsfield.storage.destination_state import Backlog, DestinationState
+from hounsfield.storage.narrowing import hidden
 from hounsfield.storage.rows import AnyRow, reason_or_none
 from hounsfield.storage.states import JobKind, JobState
 from hounsfield.storage.tables import destination_state, job
@@ -21,6 +22,8 @@ _COUNTED_AS = {
     JobState.DISCARDED: "given_up",
     JobState.CANCELLED: "given_up",
 }
+
+_FEW = tuple(state for state in JobState if state is not JobState.COMPLETED)
 
 
 class SqlDestinationStateStore:
@@ -59,19 +62,24 @@ class SqlDestinationStateStore:
         with self._transactions.write() as connection:
             return connection.execute(update(destination_state).where(mine).values(probe_at=again_at)).rowcount == 1
 
-    def backlogs(self) -> dict[str, Backlog]:
+    def backlogs(self, delivered_since: datetime | None = None) -> dict[str, Backlog]:
         """Return how many jobs each destination has."""
-        query = (
-            select(job.c.destination, job.c.state, func.count())
-            .where(job.c.kind == JobKind.DELIVER)
-            .group_by(job.c.destination, job.c.state)
-        )
         counts: dict[str, dict[str, int]] = {}
         with self._transactions.read() as connection:
-            for destination, state, count in connection.execute(query):
-                of_one = counts.setdefault(destination, dict.fromkeys(_COUNTED_AS.values(), 0))
-                of_one[_COUNTED_AS[JobState(state)]] += count
+            rows = [*connection.execute(_by_destination(job.c.state.in_(_FEW)))]
+            if delivered_since is not None:
+                delivered = (job.c.updated_at >= delivered_since) & (hidden(job.c.state) == JobState.COMPLETED)
+                rows += connection.execute(_by_destination(delivered))
+        for destination, state, count in rows:
+            of_one = counts.setdefault(destination, dict.fromkeys(_COUNTED_AS.values(), 0))
+            of_one[_COUNTED_AS[JobState(state)]] += count
         return {destination: Backlog(**of_one) for destination, of_one in counts.items()}
+
+
+def _by_destination(condition: ColumnElement[bool]) -> Select[tuple[str, str, int]]:
+    # Hidden, so that the condition decides which rows are looked at.
+    groups = hidden(job.c.destination), hidden(job.c.state)
+    return select(*groups, func.count()).where(condition, hidden(job.c.kind) == JobKind.DELIVER).group_by(*groups)
 
 
 def _record(row: AnyRow) -> DestinationState:

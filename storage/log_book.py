@@ -1,9 +1,10 @@
-"""Reading the job log as people do: newest first, filtered, counted. Nothing here changes anything.
+"""Reading the job log as people do: newest first, filtered, counted. Nothing here changes a job.
 
 Every list is paged by id, and every count is bounded by what it looks at (open jobs, or a stretch of time), so that a
 million finished jobs cost no more than a thousand. All times are timezone-aware UTC.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -105,8 +106,19 @@ class Intake:
     last_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """The keyed hashes that a series is found by."""
+
+    series_id: int
+    handle: str
+    """Of its UID."""
+    accession: str | None
+    """Of its accession number (0008,0050); None where there is none."""
+
+
 class LogBook(Protocol):
-    """Every method is one transaction, and only reads."""
+    """Every method is one transaction, and but for ``describe`` only reads."""
 
     def newest(self, query: JobQuery, *, before_id: int | None = None, limit: int = 50) -> list[JobRecord]:
         """Return jobs, the newest first, those with a smaller id than ``before_id``."""
@@ -131,8 +143,8 @@ class LogBook(Protocol):
     def last_events(self, query: EventQuery, limit: int) -> list[EventRecord]:
         """Return the newest events that fit, in the order of their ids.
 
-        Where ``since`` is not given, kind, scanner and bundle are looked for among the newest 100,000 events of the
-        other conditions.
+        Where neither a time nor a job or series is given, a kind, scanner or bundle is looked for among the newest
+        100,000 events only.
         """
 
     def by_handle(self, handle: str) -> SeriesRecord | None:
@@ -144,8 +156,11 @@ class LogBook(Protocol):
     def undescribed(self, limit: int = 100) -> list[SeriesRecord]:
         """Return series that have no handle yet, the oldest first."""
 
-    def describe(self, series_id: int, handle: str, accession: str | None) -> None:
-        """Write the keyed hashes that a series is found by. The one thing written here."""
+    def first_image(self, series_id: int) -> str | None:
+        """Return the digest of the first image of a series, None where all are gone."""
+
+    def describe(self, descriptions: Sequence[Description]) -> None:
+        """Write the keyed hashes that series are found by."""
 
     def queues(self, now: datetime) -> list[Queue]:
         """Return what waits, runs and is held, one for each kind."""

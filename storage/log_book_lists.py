@@ -5,11 +5,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, select
 
+from hounsfield.storage.events import last_event_id
 from hounsfield.storage.log_book import EventQuery, JobQuery
 from hounsfield.storage.narrowing import hidden, id_range, narrowed
 from hounsfield.storage.records import EventRecord, JobRecord, SeriesRecord
 from hounsfield.storage.rows import event_record, job_record, series_record
-from hounsfield.storage.states import Reason, SeriesState
+from hounsfield.storage.states import JobKind, Reason, SeriesState
 from hounsfield.storage.tables import event, job, series
 
 JOB_WAYS = (
@@ -19,20 +20,24 @@ JOB_WAYS = (
     ("destination",),
     ("scanner", "state"),
     ("scanner", "outcome"),
+    ("scanner", "bundle"),
     ("scanner",),
     ("outcome",),
     ("bundle",),
     ("state",),
     ("kind",),
 )
+SERIES_WAYS = (("state",), ("reason",))
 EVENT_WAYS = (("job_id",), ("series_id",), ("to_state",), ("stage",))
 LOOKED_BACK = 100_000
-"""Events that are looked through for a kind, scanner or bundle where no time is named."""
+"""So many of the newest events are looked through for a kind, scanner or bundle where no time is named."""
 _OF_A_JOB = ("kind", "state", "outcome", "reason", "scanner", "bundle", "destination", "series_id")
 
 
 def newest_jobs(connection: Connection, query: JobQuery, before_id: int | None, limit: int) -> list[JobRecord]:
     """Return jobs, the newest first."""
+    if _contradicts_itself(query):
+        return []
     bounds = id_range(connection, job.c.created_at, query.since, query.until)
     if before_id is not None:
         bounds.append(job.c.id < before_id)
@@ -47,17 +52,24 @@ def newest_jobs(connection: Connection, query: JobQuery, before_id: int | None, 
     return [job_record(row) for row in connection.execute(found)]
 
 
+def _contradicts_itself(query: JobQuery) -> bool:
+    """Whether no job can be all of it: an outcome is that of an analysis, a destination that of a delivery.
+
+    Both are common, so that no index would tell before every job was looked at.
+    """
+    analyses = query.kind is JobKind.INFER or query.outcome is not None
+    delivers = query.kind in (JobKind.DELIVER, JobKind.NOTIFY) or query.destination is not None
+    return analyses and delivers
+
+
 def newest_series(
     connection: Connection, state: SeriesState | None, before_id: int | None, limit: int, reason: Reason | None = None
 ) -> list[SeriesRecord]:
     """Return series, the newest first."""
-    found = select(series).order_by(series.c.id.desc()).limit(limit)
-    if state is not None:
-        found = found.where(series.c.state == state)
-    if reason is not None:
-        found = found.where(series.c.reason == reason)
-    if before_id is not None:
-        found = found.where(series.c.id < before_id)
+    bounds = [] if before_id is None else [series.c.id < before_id]
+    wanted = {name: value for name, value in (("state", state), ("reason", reason)) if value is not None}
+    fitting = narrowed(connection, series, wanted, SERIES_WAYS, bounds)
+    found = select(series).where(*fitting, *bounds).order_by(series.c.id.desc()).limit(limit)
     return [series_record(row) for row in connection.execute(found)]
 
 
@@ -111,24 +123,13 @@ def _events(
             return None
     wanted = {name: value for name, value in wanted.items() if value is not None}
     conditions = [*narrowed(connection, event, wanted, EVENT_WAYS, bounds, newest_first=newest_first), *bounds]
-    beyond = [
-        hidden(column) == value
-        for column, value in (
-            (event.c.kind, query.kind),
-            (series.c.scanner, query.scanner),
-            (job.c.bundle, query.bundle),
-        )
-        if value is not None
-    ]
-    if newest_first and beyond and query.since is None:
-        conditions += _not_too_far_back(connection, conditions)
+    # Nothing holds these in the order of the log.
+    told = (event.c.kind, query.kind), (series.c.scanner, query.scanner), (job.c.bundle, query.bundle)
+    beyond = [hidden(column) == value for column, value in told if value is not None]
+    of_one = query.since or query.job_id or query.series_uid
+    if newest_first and beyond and not of_one:
+        conditions.append(event.c.id > last_event_id(connection) - LOOKED_BACK)
     found = select(event, series.c.series_uid).outerjoin(series, series.c.id == event.c.series_id)
     if query.bundle is not None:
         found = found.outerjoin(job, job.c.id == event.c.job_id)
     return found.where(*conditions, *beyond)
-
-
-def _not_too_far_back(connection: Connection, conditions: Sequence[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
-    farthest = select(event.c.id).where(*conditions).order_by(event.c.id.desc()).offset(LOOKED_BACK).limit(1)
-    found = connection.execute(farthest).scalar_one_or_none()
-    return [] if found is None else [event.c.id > found]

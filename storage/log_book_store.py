@@ -1,14 +1,24 @@
 """The log book on SQL: each method of the port as one transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from hounsfield.storage import log_book_counts, log_book_lists
-from hounsfield.storage.log_book import EventQuery, Intake, JobQuery, LastResult, Latencies, Queue, Tally
+from hounsfield.storage.log_book import (
+    Description,
+    EventQuery,
+    Intake,
+    JobQuery,
+    LastResult,
+    Latencies,
+    Queue,
+    Tally,
+)
 from hounsfield.storage.records import EventRecord, JobRecord, SeriesRecord
 from hounsfield.storage.states import JobKind, Reason, SeriesState
-from hounsfield.storage.tables import series
+from hounsfield.storage.tables import instance, series
 from hounsfield.storage.transactions import Transactions
 
 
@@ -56,15 +66,22 @@ class SqlLogBook:
             return log_book_lists.series_by_accession(connection, accession, limit)
 
     def undescribed(self, limit: int = 100) -> list[SeriesRecord]:
-        """Return series that have no handle yet."""
+        """Return series that have no handle yet, the oldest first."""
         with self._transactions.read() as connection:
             return log_book_lists.series_without_handle(connection, limit)
 
-    def describe(self, series_id: int, handle: str, accession: str | None) -> None:
-        """Write the keyed hashes that a series is found by."""
-        found_by = update(series).where(series.c.id == series_id).values(handle=handle, accession=accession)
+    def first_image(self, series_id: int) -> str | None:
+        """Return the digest of the first image of a series, None where all are gone."""
+        first = select(instance.c.digest).where(instance.c.series_id == series_id).order_by(instance.c.id).limit(1)
+        with self._transactions.read() as connection:
+            return connection.scalars(first).one_or_none()
+
+    def describe(self, descriptions: Sequence[Description]) -> None:
+        """Write the keyed hashes that series are found by."""
         with self._transactions.write() as connection:
-            connection.execute(found_by)
+            for one in descriptions:
+                found_by = {"handle": one.handle, "accession": one.accession}
+                connection.execute(update(series).where(series.c.id == one.series_id).values(found_by))
 
     def queues(self, now: datetime) -> list[Queue]:
         """Return what waits, runs and is held, one for each kind."""

@@ -16,7 +16,10 @@ TRIED = 1000
 """Entries of an index that tell how rare its condition is."""
 
 _SKEW = timedelta(hours=1)
-"""By how much ids and times may disagree: hosts with clocks of their own, and transactions that wait for each other."""
+"""By how much times may disagree with the order of ids: clocks of several hosts, transactions that wait for others."""
+
+_BEYOND = 2**63 - 1
+"""No row has this id."""
 
 Ways = Sequence[tuple[str, ...]]
 """Columns of the indexes that end in the id."""
@@ -34,24 +37,28 @@ def id_range(
 
     ``moment``: an indexed column of a table whose ids grow with it.
     """
-    key = moment.table.c.id
     conditions: list[ColumnElement[bool]] = []
     if since is not None:
-        first = select(key).where(moment >= since - _SKEW).order_by(moment, key).limit(1)
-        conditions += [key >= (_number(connection, first) or _newest(connection, key) + 1), hidden(moment) >= since]
+        conditions += [moment.table.c.id >= _first_id(connection, moment, since), hidden(moment) >= since]
     if until is not None:
-        last = select(key).where(moment < until + _SKEW).order_by(moment.desc(), key.desc()).limit(1)
-        conditions += [key <= (_number(connection, last) or 0), hidden(moment) < until]
+        conditions += [moment.table.c.id <= _last_id(connection, moment, until), hidden(moment) < until]
     return conditions
 
 
-def _number(connection: Connection, query: Any) -> int | None:
-    found: int | None = connection.execute(query).scalar_one_or_none()
-    return found
+def _first_id(connection: Connection, moment: Column[Any], since: datetime) -> int:
+    first = connection.execute(select(func.min(moment)).where(moment >= since)).scalar_one()
+    if first is None:
+        return _BEYOND
+    near = select(func.min(hidden(moment.table.c.id))).where(moment >= since, moment <= first + _SKEW)
+    return int(connection.execute(near).scalar_one())
 
 
-def _newest(connection: Connection, key: Column[Any]) -> int:
-    return _number(connection, select(func.max(key))) or 0
+def _last_id(connection: Connection, moment: Column[Any], until: datetime) -> int:
+    last = connection.execute(select(func.max(moment)).where(moment < until)).scalar_one()
+    if last is None:
+        return 0
+    near = select(func.max(hidden(moment.table.c.id))).where(moment < until, moment >= last - _SKEW)
+    return int(connection.execute(near).scalar_one())
 
 
 def narrowed(
@@ -65,8 +72,7 @@ def narrowed(
 ) -> list[ColumnElement[bool]]:
     """Return conditions for ``column = value`` of all ``wanted``, which an index narrows down as far as one can.
 
-    ``bounds``: conditions on the id. The first way wins where one column of it is a key to few rows by nature; what
-    no way holds is hidden.
+    ``bounds``: conditions on the id, for what is tried. ``newest_first``: from which end the rows are read.
     """
     way = _best(connection, table, wanted, ways, bounds, newest_first)
     return [(table.c[name] if name in way else hidden(table.c[name])) == value for name, value in wanted.items()]

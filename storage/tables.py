@@ -114,6 +114,7 @@ series = Table(
     Column("handle", Handle, index=True),
     Column("accession", Handle, index=True),
     Index("ix_series_state_id", "state", "id"),
+    Index("ix_series_reason_id", "reason", "id"),
     Index("ix_series_first_received_at", "first_received_at"),
     sqlite_autoincrement=True,
 )
@@ -220,6 +221,7 @@ job = Table(
     Index("ix_job_scanner_id", "scanner", "id"),
     Index("ix_job_scanner_state_id", "scanner", "state", "id"),
     Index("ix_job_scanner_outcome_id", "scanner", "outcome", "id"),
+    Index("ix_job_scanner_bundle_id", "scanner", "bundle", "id"),
     Index("ix_job_bundle_id", "bundle", "id"),
     Index("ix_job_destination_id", "destination", "id"),
     Index("ix_job_created_at", "created_at"),

@@ -1,5 +1,6 @@
 """``hounsfield destinations``: where results go, and how each destination is doing."""
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.config.destinations import Destination
     from hounsfield.storage.destination_state import Backlog, DestinationState
 
-COLUMNS = ("name", "kind", "where", "state", "waiting", "held", "delivered", "given up", "last answer")
+COLUMNS = ("name", "kind", "where", "state", "waiting", "held", "delivered in 24 h", "given up", "last answer")
 
 
 def destinations(as_json: JsonOption = False, config: ConfigOption = None) -> None:
@@ -20,7 +21,7 @@ def destinations(as_json: JsonOption = False, config: ConfigOption = None) -> No
     with open_stores(config) as (settings, database):
         tell_pauses(database.control)
         states = {state.name: state for state in database.destination_states.all()}
-        backlogs = database.destination_states.backlogs()
+        backlogs = database.destination_states.backlogs(datetime.now(UTC) - timedelta(days=1))
     found = [(one, states.get(one.name), backlogs.get(one.name, Backlog())) for one in settings.destination]
     if as_json:
         for row in found:
@@ -47,7 +48,7 @@ def _json(destination: "Destination", state: "DestinationState | None", backlog:
         "next_test": state.probe_at if state is not None and away else None,
         "waiting": backlog.waiting,
         "held": backlog.held,
-        "delivered": backlog.delivered,
+        "delivered_in_24_h": backlog.delivered,
         "given_up": backlog.given_up,
         "last_answer": None if state is None else state.answered_at,
     }

@@ -20,6 +20,7 @@ _JOB_INDEXES = {
     "ix_job_scanner_id": ["scanner", "id"],
     "ix_job_scanner_state_id": ["scanner", "state", "id"],
     "ix_job_scanner_outcome_id": ["scanner", "outcome", "id"],
+    "ix_job_scanner_bundle_id": ["scanner", "bundle", "id"],
     "ix_job_bundle_id": ["bundle", "id"],
     "ix_job_destination_id": ["destination", "id"],
     "ix_job_destination_state_id": ["destination", "state", "id"],
@@ -47,6 +48,7 @@ def upgrade() -> None:
     op.drop_index("ix_job_destination", "job")
     op.drop_index("ix_series_state", "series")
     op.create_index("ix_series_state_id", "series", ["state", "id"])
+    op.create_index("ix_series_reason_id", "series", ["reason", "id"])
     op.create_index("ix_series_first_received_at", "series", ["first_received_at"])
     _change_events(nullable=True)
     for name, columns in _EVENT_INDEXES.items():
@@ -124,6 +126,7 @@ def downgrade() -> None:
         op.drop_index(name, "event")
     _change_events(nullable=False)
     op.drop_index("ix_series_first_received_at", "series")
+    op.drop_index("ix_series_reason_id", "series")
     op.drop_index("ix_series_state_id", "series")
     op.create_index("ix_series_state", "series", ["state"])
     for name in _JOB_INDEXES:

@@ -56,8 +56,11 @@ def test_the_jobs_of_each_destination_are_counted(database: Database) -> None:
     assert database.jobs.hold_delivery(held, Reason.PATIENT_CHANGED, at(43))
     given_up = claimed(database, JobKind.DELIVER, 44)
     assert database.jobs.discard(given_up, Reason.DEADLINE, at(45))
-    counts = database.destination_states.backlogs()
+    counts = database.destination_states.backlogs(at(41))
     assert counts[delivered.job.destination or ""] == Backlog(delivered=1)
     assert counts[held.job.destination or ""] == Backlog(held=1)
     assert counts[given_up.job.destination or ""] == Backlog(given_up=1)
     assert list(counts.values()).count(Backlog(waiting=1)) == 1
+    lately, never = database.destination_states.backlogs(at(42)), database.destination_states.backlogs()
+    assert lately == never
+    assert lately == {name: one for name, one in counts.items() if not one.delivered}

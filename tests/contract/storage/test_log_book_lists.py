@@ -1,21 +1,23 @@
 """What people look at: jobs, series and events, newest first, by what they have in common."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, update
+from support.recording import register
 from support.stored import BUNDLE, SERIES, WHOLE, analysed, at, claimed, closed, present, receipt, received
 
 from hounsfield.storage import log_book_lists
 from hounsfield.storage.engine import Database
-from hounsfield.storage.log_book import EventQuery, JobQuery
+from hounsfield.storage.log_book import Description, EventQuery, JobQuery
 from hounsfield.storage.operations import Action, Operation
+from hounsfield.storage.records import JobFilter, JobRecord
 from hounsfield.storage.states import JobKind, JobState, Outcome, Proof, Reason, SeriesState, Stage
-from hounsfield.storage.tables import event, job
+from hounsfield.storage.tables import event, job, series
 
 FIRST, SECOND, THIRD = (f"{SERIES}.{number}" for number in range(1, 4))
 
@@ -36,7 +38,6 @@ def filled(database: Database) -> Database:
 
 
 def _sent_by(database: Database, series_id: int, scanner: str) -> None:
-    from hounsfield.storage.tables import series
 
     with database.transactions.write() as connection:
         connection.execute(update(series).where(series.c.id == series_id).values(scanner=scanner))
@@ -60,6 +61,9 @@ def _sent_by(database: Database, series_id: int, scanner: str) -> None:
         ({"bundle": "other"}, [4]),
         ({"destination": "archive"}, [3]),
         ({"destination": "pacs", "state": JobState.COMPLETED}, [2]),
+        ({"destination": "pacs", "outcome": Outcome.POSITIVE}, []),
+        ({"destination": "pacs", "kind": JobKind.INFER}, []),
+        ({"kind": JobKind.DELIVER, "outcome": Outcome.POSITIVE}, []),
         ({"series_id": 1}, [3, 2, 1]),
         ({"series_id": 1, "kind": JobKind.INFER}, [1]),
         ({"since": at(31)}, [4, 3, 2]),
@@ -68,6 +72,7 @@ def _sent_by(database: Database, series_id: int, scanner: str) -> None:
         ({"until": at(21), "scanner": "CT1"}, [1]),
         ({"since": at(3601)}, []),
         ({"since": at(9e6)}, []),
+        ({"since": datetime.min.replace(tzinfo=UTC), "until": datetime.max.replace(tzinfo=UTC)}, [4, 3, 2, 1]),
     ],
 )
 def test_jobs_are_found_by_what_they_have_in_common(filled: Database, query: dict[str, Any], found: list[int]) -> None:
@@ -96,7 +101,7 @@ _ROWS = st.lists(
         st.sampled_from((JobState.COMPLETED, JobState.DISCARDED, JobState.HELD)),
         st.sampled_from(_BUNDLES),
         st.sampled_from((None, *Outcome)),
-        st.integers(-300, 300),
+        st.integers(-1700, 1700),
     ),
     max_size=40,
 )
@@ -123,18 +128,12 @@ def test_whatever_index_is_taken_the_answer_is_that_of_looking_at_every_job(
     with database.transactions.write() as connection:
         connection.execute(job.delete())
         connection.execute(insert(job), [_row(number, *row) for number, row in enumerate(rows, 1)] or [_row(1, "X")])
-    every = database.jobs.page(_everything())
+    every = database.jobs.page(JobFilter())
     fitting = [one.id for one in reversed(every) if _fits(one, query)]
     assert [one.id for one in database.log_book.newest(JobQuery(**query), limit=limit)] == fitting[:limit]
 
 
-def _everything() -> Any:
-    from hounsfield.storage.records import JobFilter
-
-    return JobFilter()
-
-
-def _fits(one: Any, query: dict[str, Any]) -> bool:
+def _fits(one: JobRecord, query: dict[str, Any]) -> bool:
     rest = {name: value for name, value in query.items() if name not in ("since", "until")}
     in_time = query.get("since", at(-1e6)) <= one.created_at < query.get("until", at(1e6))
     return in_time and all(getattr(one, name) == value for name, value in rest.items())
@@ -177,16 +176,20 @@ def test_series_are_listed_by_state_the_newest_first(database: Database) -> None
     assert [one.series_uid for one in book.newest_series(SeriesState.CLOSED)] == [FIRST]
     assert book.newest_series(SeriesState.CLOSED, before_id=1) == []
     assert book.newest_series(SeriesState.HELD) == []
+    assert [one.series_uid for one in book.newest_series(reason=Reason.NO_RULE)] == [THIRD]
+    assert [one.series_uid for one in book.newest_series(SeriesState.SKIPPED, reason=Reason.NO_RULE)] == [THIRD]
+    assert book.newest_series(SeriesState.CLOSED, reason=Reason.NO_RULE) == []
 
 
 def test_a_series_is_found_by_the_keyed_hashes_that_it_was_given(database: Database) -> None:
     book = database.log_book
     ids = [received(database, 1, uid).id for uid in (FIRST, SECOND, THIRD)]
-    assert [one.id for one in book.undescribed()] == ids
+    assert {one.id: one.series_uid for one in book.undescribed()} == {ids[0]: FIRST, ids[1]: SECOND, ids[2]: THIRD}
+    assert book.first_image(ids[0]) == receipt(1, series=FIRST).digest
+    assert book.first_image(99) is None
     assert [one.id for one in book.undescribed(limit=2)] == ids[:2]
-    book.describe(ids[0], "h:000000000001", "h:00000000000a")
-    book.describe(ids[1], "h:000000000002", "h:00000000000a")
-    book.describe(ids[2], "h:000000000003", None)
+    book.describe([_described(ids[0], "1", "a"), _described(ids[1], "2", "a")])
+    book.describe([_described(ids[2], "3", None)])
     assert book.undescribed() == []
     assert present(book.by_handle("h:000000000002")).series_uid == SECOND
     assert book.by_handle("h:00000000000a") is None
@@ -195,11 +198,14 @@ def test_a_series_is_found_by_the_keyed_hashes_that_it_was_given(database: Datab
     assert book.by_accession("") == []
 
 
-def test_new_images_leave_the_keyed_hashes_of_a_series_alone(database: Database) -> None:
-    from support.recording import register
+def _described(series_id: int, handle: str, accession: str | None) -> Description:
+    number = None if accession is None else f"h:{accession:0>12}"
+    return Description(series_id=series_id, handle=f"h:{handle:0>12}", accession=number)
 
+
+def test_new_images_leave_the_keyed_hashes_of_a_series_alone(database: Database) -> None:
     described = received(database, 1, FIRST)
-    database.log_book.describe(described.id, "h:000000000001", None)
+    database.log_book.describe([_described(described.id, "1", None)])
     register(database.series, receipt(2, series=FIRST))
     assert present(database.log_book.by_handle("h:000000000001")).instances == 2
 
@@ -251,4 +257,5 @@ def test_a_scanner_without_events_for_long_is_not_looked_for_to_the_beginning(
     book = filled.log_book
     assert book.last_events(EventQuery(scanner="CT1"), 10) == []
     assert len(book.last_events(EventQuery(scanner="CT1", since=at(0) - timedelta(days=1)), 100)) > 5
-    assert len(book.last_events(EventQuery(scanner="CT1", state="DISCARDED"), 10)) == 1
+    assert len(book.last_events(EventQuery(scanner="CT1", job_id=3), 10)) == 3
+    assert len(book.last_events(EventQuery(state="DISCARDED"), 10)) == 1, "a state has an index"
