@@ -2,11 +2,12 @@
 
     PYTHONPATH=tests .venv/bin/python -m support.record_tail
 
-Paths of this machine are cut out; everything else stands there as it was printed.
+Paths and the name of this machine are cut out; everything else stands there as it was printed.
 """
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -44,7 +45,11 @@ def record(folder: Path) -> list[tuple[str, str]]:
     for words in AFTERWARDS:
         done = subprocess.run([*PROGRAM, *words], env=environment, capture_output=True, text=True, check=True)
         seen.append((" ".join(words), done.stdout))
-    return [(command, text.replace(str(folder), "~/hounsfield/demo-output")) for command, text in seen]
+    return [(command, _of_nowhere(text, folder)) for command, text in seen]
+
+
+def _of_nowhere(text: str, folder: Path) -> str:
+    return text.replace(str(folder), "~/hounsfield/demo-output").replace(socket.gethostname(), "gateway")
 
 
 def document(seen: list[tuple[str, str]]) -> str:
