@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -60,12 +61,12 @@ def _parts(board: Board, hash_of: Shown) -> Iterator[RenderableType]:
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> RenderableType:
     """Return a table with an empty line before it; the column names alone where there is no row."""
-    table = Table(box=None, pad_edge=False, header_style="bold", title="", title_justify="left")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="ellipsis", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
-    return table
+    return Padding(table, (1, 0, 0, 0))
 
 
 def _alarm(alarm: Alarm, board: Board) -> str:

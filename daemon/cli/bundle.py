@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.cli import bundle_author, bundle_changes
+from hounsfield.daemon.cli import bundle_author, bundle_changes, completion
 from hounsfield.daemon.cli.bundles_in_use import InUse, chosen, in_use, manifests_of
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
@@ -34,7 +34,11 @@ app.command("seal")(bundle_author.seal)
 
 Which = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME|FOLDER]", help="Name of a bundle, or a folder; all that are in use without."),
+    typer.Argument(
+        metavar="[NAME|FOLDER]",
+        help="Name of a bundle, or a folder; all that are in use without.",
+        autocompletion=completion.bundles,
+    ),
 ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hounsfield.daemon.cli import completion
 from hounsfield.daemon.cli.bundles_in_use import manifests_of
 from hounsfield.daemon.cli.context import ConfigOption, read_settings
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from hounsfield.model.bundle import Bundle
     from hounsfield.storage.bundle_choice import BundleChoiceStore, ChoiceKind
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of an installed bundle.")]
+NameArgument = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="Name of an installed bundle.", autocompletion=completion.bundles),
+]
 VersionArgument = Annotated[str, typer.Argument(metavar="VERSION", help="One of its installed versions.")]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hounsfield.daemon.cli import completion
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.exits import ExitCode, NotFound, UsageFault
 from hounsfield.daemon.cli.output import json_line, note, show_table
@@ -26,7 +27,9 @@ _ScannerOption = Annotated[
 
 @app.command()
 def report(
-    bundle: Annotated[str | None, typer.Option(metavar="NAME", help="Only this bundle.")] = None,
+    bundle: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this bundle.", autocompletion=completion.bundles)
+    ] = None,
     scanner: _ScannerOption = None,
     since: Annotated[
         datetime | None,
@@ -76,7 +79,7 @@ def _write_page(file: Path, reader: "DriftReader", drifts: "list[Drift]", now: d
 
 @app.command()
 def baseline(
-    bundle: Annotated[str, typer.Argument(metavar="NAME", help="Bundle.")],
+    bundle: Annotated[str, typer.Argument(metavar="NAME", help="Bundle.", autocompletion=completion.bundles)],
     begin: Annotated[
         datetime | None, typer.Option("--from", help="Analyses from then on (local time).", formats=_FORMATS)
     ] = None,

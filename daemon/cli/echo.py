@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hounsfield.daemon.cli import completion
 from hounsfield.daemon.cli.context import ConfigOption, read_settings
 from hounsfield.daemon.cli.exits import NotFound, UsageFault
 
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 def echo(
     target: Annotated[
         str,
-        typer.Argument(metavar="HOST:PORT|DESTINATION", help="An address, or the name of a configured destination."),
+        typer.Argument(
+            metavar="HOST:PORT|DESTINATION",
+            help="An address, or the name of a configured destination.",
+            autocompletion=completion.destinations,
+        ),
     ],
     called: Annotated[str | None, typer.Option(metavar="AE", help="AE title to call; needed with HOST:PORT.")] = None,
     calling: Annotated[str | None, typer.Option(metavar="AE", help="AE title to call ourselves.")] = None,

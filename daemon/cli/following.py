@@ -43,7 +43,7 @@ def until_interrupted() -> Iterator[Waiting]:
         return
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 class Bell:

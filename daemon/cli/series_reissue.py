@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hounsfield.daemon.cli import completion
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings, require_database
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound, UsageFault
 from hounsfield.daemon.cli.output import json_line, note
@@ -20,7 +21,10 @@ SHOWN = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")
 
 def reissue(
     uid: SeriesArgument,
-    destination: Annotated[str | None, typer.Option(metavar="NAME", help="Only what waits for it.")] = None,
+    destination: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only what waits for it.", autocompletion=completion.destinations),
+    ] = None,
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Show old and new patient before asking; on a terminal only.")
     ] = False,

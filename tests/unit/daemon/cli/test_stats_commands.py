@@ -162,13 +162,13 @@ def test_top_is_drawn_anew_when_something_happens_and_q_ends_it(log: Log) -> Non
     process = subprocess.Popen(command, env={**environment, "TERM": "xterm"}, stdin=there, stdout=there, stderr=there)
     os.close(there)
     try:
-        assert b"last result of" in read_until(here, b"last result of", 60)
+        assert b"last result of" in read_until(here, b"last result of", 120)
         with opened(log) as database:
             database.control.pause(Pause(part=Part.INTAKE, since=at(0) + timedelta(days=1)))
-        assert b"intake is paused" in read_until(here, b"intake is paused", 20)
+        assert b"intake is paused" in read_until(here, b"intake is paused", 60)
         os.write(here, b"q")
-        read_until(here, b"\x1b[?1049l", 20)
-        assert process.wait(20) == 0
+        read_until(here, b"\x1b[?1049l", 60)
+        assert process.wait(60) == 0
     finally:
         process.kill()
         os.close(here)
