@@ -64,7 +64,8 @@ def _carry_out(purger: "Purger", operations: "OperationLog", who: str) -> "dict[
     went = {}
     for rule in Rule:
         tally, _ = purger.carry_out(rule)
-        note_purge(operations, rule, tally, SystemClock(), origin="command line", person=who)
+        if tally.series:
+            note_purge(operations, rule, tally, SystemClock(), origin="command line", person=who)
         went[rule] = tally
     return went
 

@@ -54,7 +54,9 @@ class Housekeeping:
             if is_over():
                 break
             tally, self._behind[rule] = self._purger.carry_out(rule, after_id=self._behind[rule], stop=is_over)
-            note_purge(self._operations, rule, tally, self._clock, origin="assembler")
+            if tally.series:
+                note_purge(self._operations, rule, tally, self._clock, origin="assembler")
+                log.info("what has had its time was removed", rule=rule.value, **counts(rule, tally))
             removed += tally.series
         return removed
 
@@ -71,11 +73,16 @@ class Housekeeping:
 def note_purge(
     operations: OperationLog, rule: Rule, tally: Tally, clock: Clock, *, origin: str, person: str = ""
 ) -> None:
-    """Write what went to the event log and the log; nothing where nothing went. No UIDs."""
-    if not tally.series:
-        return
+    """Write what went to the event log. No UIDs."""
     action = Action.ARCHIVED if rule is Rule.JOBS else Action.PURGED
-    counts = {"series": tally.series, "rows" if rule is Rule.JOBS else "files": tally.files, "bytes": tally.bytes}
-    detail: dict[str, object] = {"rule": rule.value, **counts}
+    detail: dict[str, object] = {"rule": rule.value, **counts(rule, tally)}
     operations.note(Operation(at=clock.now(), action=action, person=person, origin=origin, detail=detail))
-    log.info("what has had its time was removed", rule=rule.value, **counts)
+
+
+def counts(rule: Rule, tally: Tally) -> dict[str, int]:
+    """Return how much went, for logs."""
+    return {
+        "series": tally.series,
+        "rows" if rule is Rule.JOBS else "files": tally.files,
+        "bytes": tally.bytes,
+    }
