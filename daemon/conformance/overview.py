@@ -222,6 +222,8 @@ def _remarks() -> tuple[Block, ...]:
                 "the two, and it is no claim about clinical use.",
                 "No result replaces the reading of the images. A series that is not flagged is not free of findings; a "
                 "series that was not analysed has a result that says so.",
+                "Sections are numbered as in annex N of PS3.2, and annexes are called after its own (A.A to A.E). "
+                "Texts that the template repeats in every statement are left out.",
                 "Settings are named as they stand in the configuration file, such as dicom.ae_title.",
             )
         ),

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from pydicom import Dataset, dcmread
 
+from hounsfield.daemon.config.destinations import ResultRole
 from hounsfield.daemon.conformance.images import Images, bare, classic, multiframe, sparse
 from hounsfield.daemon.results.profile import Profile
 from hounsfield.daemon.results.registry import build
@@ -35,7 +36,7 @@ from hounsfield.storage.states import REASON_WORDS, Completeness, Outcome, Reaso
 
 BUNDLE_SCHEME = "99BUNDLE"
 """Stands for the coding schemes that bundles use."""
-ROLES = ("sr", "sc", "ko", "pr")
+ROLES: tuple[ResultRole, ...] = ("sr", "sc", "ko", "pr")
 _THRESHOLD = 0.5
 _DAYS = (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), datetime(2025, 6, 7, 8, 9, 10, tzinfo=UTC))
 """Of the moments in which results are made."""

@@ -1,28 +1,22 @@
 """What a running receiver accepts and answers, compared with its conformance statement: nothing more, nothing less."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, build_context
-from pynetdicom.association import Association
+from pynetdicom import AE, build_context
 from pynetdicom.pdu_primitives import (
     AsynchronousOperationsWindowNegotiation,
     SOPClassExtendedNegotiation,
     UserIdentityNegotiation,
 )
-from pynetdicom.presentation import (
-    BasicWorklistManagementPresentationContexts,
-    PresentationContext,
-    QueryRetrievePresentationContexts,
-    UnifiedProcedurePresentationContexts,
-    build_role,
-)
+from pynetdicom.presentation import build_role
 from support.commitment_peers import COMMITMENT, WELL_KNOWN, report_of, reporting
 from support.datasets import element, nested, tiny
 from support.fake_series_store import FakeSeriesStore
+from support.negotiation import CLASSES, SYNTAXES, asked_for, end, negotiated
 from support.peers import run_tool
 from support.raw_scu import CT, SR, answer, associated
 from support.reception import Reception, receiving
@@ -35,20 +29,6 @@ from hounsfield.daemon.delivery.proof.reports import ReportDesk
 from hounsfield.daemon.delivery.reactor import requested
 from hounsfield.storage.commitments import AnswerTaken
 from hounsfield.storage.errors import DatabaseUnavailable
-
-MOST_CONTEXTS = 128
-EXPLICIT = "1.2.840.10008.1.2.1"
-STRANGE = ["1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.100", "1.2.840.10008.1.2.4.52", "1.2.3.4.5"]
-SYNTAXES = list(dict.fromkeys([*map(str, ALL_TRANSFER_SYNTAXES), *STRANGE]))
-OTHER_SERVICES = [
-    *QueryRetrievePresentationContexts,
-    *BasicWorklistManagementPresentationContexts,
-    *UnifiedProcedurePresentationContexts,
-]
-CLASSES = sorted(
-    {str(one.abstract_syntax) for one in [*AllStoragePresentationContexts, *OTHER_SERVICES]}
-    | {"1.2.840.10008.1.1", COMMITMENT, "1.2.840.10008.5.1.4.1.1.2.99", "1.2.3.4"}
-)
 
 
 class Desk:
@@ -67,27 +47,6 @@ def accept(request: pytest.FixtureRequest) -> str:
 def receiver(accept: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reception]:
     with receiving(tmp_path_factory.mktemp("reception"), accept=accept, take_report=Desk().take) as running:
         yield running
-
-
-def negotiated(port: int, contexts: Sequence[PresentationContext]) -> list[tuple[str, str]]:
-    """Return abstract and transfer syntax of what is accepted of any number of contexts."""
-    found = []
-    for start in range(0, len(contexts), MOST_CONTEXTS):
-        association = asked_for(port, contexts[start : start + MOST_CONTEXTS])
-        found += [(str(one.abstract_syntax), str(one.transfer_syntax[0])) for one in association.accepted_contexts]
-        end(association)
-    return found
-
-
-def asked_for(port: int, contexts: Sequence[PresentationContext], items: Sequence[Any] = ()) -> Association:
-    ae = AE("SCANNER")
-    ae.acse_timeout = ae.dimse_timeout = 30
-    return requested(ae, "127.0.0.1", port, contexts=list(contexts), ae_title="HOUNSFIELD", ext_neg=list(items))
-
-
-def end(association: Association) -> None:
-    if association.is_established:
-        association.release()
 
 
 def test_exactly_the_stated_classes_are_accepted_in_exactly_the_stated_transfer_syntaxes(

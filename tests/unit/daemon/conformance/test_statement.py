@@ -12,9 +12,12 @@ from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.config.sections import DicomSettings, Peer, QuerySettings, TlsSettings
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.conformance.annexes import OBJECTS
+from hounsfield.daemon.conformance.configuration import configuration
 from hounsfield.daemon.conformance.document import Bullets, Document, Paragraph, Table
 from hounsfield.daemon.conformance.markdown import to_markdown
+from hounsfield.daemon.conformance.network import specifications
 from hounsfield.daemon.conformance.samples import samples
+from hounsfield.daemon.conformance.security import security
 from hounsfield.daemon.conformance.statement import statement
 from hounsfield.daemon.reception.admission import Rejection
 from hounsfield.daemon.reception.status import Status
@@ -146,8 +149,14 @@ def configured() -> Settings:
     )
 
 
+def without_annexes(settings: Settings) -> Document:
+    """Return what depends on the configuration, without the objects, which take a second to make."""
+    sections = (configuration(settings), specifications(settings), security(settings))
+    return Document(title="", cover=(), sections=sections)
+
+
 def test_the_configuration_in_force_is_what_it_speaks_of() -> None:
-    document = statement(configured())
+    document = without_annexes(configured())
     assert document.table("Senders that are known ([[peer]])").rows == (
         ("CT1", "10.1.0.0/16", "over TLS with its own certificate only", "3"),
     )
@@ -174,22 +183,37 @@ def test_the_configuration_in_force_is_what_it_speaks_of() -> None:
     ],
 )
 def test_who_is_accepted_is_said(dicom: dict[str, bool], words: str) -> None:
-    from hounsfield.daemon.conformance.network import specifications
-
-    settings = Settings(dicom=DicomSettings(**dicom))
-    document = Document(title="", cover=(), sections=(specifications(settings),))
+    document = without_annexes(Settings(dicom=DicomSettings(**dicom)))
     assert any(words in text for text in texts(document))
 
 
-def test_the_command_writes_a_file_and_says_so(tmp_path: Path) -> None:
-    file = tmp_path / "statement.html"
-    result = RUNNER.invoke(app, ["conformance", "--format", "html", "--out", str(file)])
+@pytest.fixture
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the command write a small document: the whole one is made by other tests."""
+    small = Document(title="Small", cover=(), sections=())
+    monkeypatch.setattr("hounsfield.daemon.conformance.statement.statement", lambda _: small)
+
+
+@pytest.mark.usefixtures("_small")
+@pytest.mark.parametrize(("format_", "begins"), [("html", "<!doctype html>"), ("markdown", "# Small")])
+def test_the_command_writes_a_file_and_says_so(tmp_path: Path, format_: str, begins: str) -> None:
+    file = tmp_path / "statement"
+    result = RUNNER.invoke(app, ["conformance", "--format", format_, "--out", str(file)])
     assert (result.exit_code, result.stdout) == (0, f"{file} written\n"), result.stderr
-    assert file.read_text().startswith("<!doctype html>")
+    assert file.read_text().startswith(begins)
     assert list(tmp_path.iterdir()) == [file]
 
 
+@pytest.mark.usefixtures("_small")
 def test_the_command_names_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     result = RUNNER.invoke(app, ["conformance", "--out", str(tmp_path / "no" / "file")])
     assert result.exit_code == 1
     assert "cannot be written" in result.stderr
+
+
+def test_a_configuration_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "hounsfield.toml"
+    file.write_text("[dicom]\nport = 'high'\n")
+    result = RUNNER.invoke(app, ["conformance", "--config", str(file)])
+    assert result.exit_code == 3
+    assert "dicom.port" in result.stderr
