@@ -19,8 +19,12 @@ _CPU_INFO = Path("/proc/cpuinfo")
 
 
 def tensorflow() -> Any:
-    """Import TensorFlow, with Keras on top of it and without start-up chatter."""
+    """Import TensorFlow, with Keras on top of it and without start-up chatter.
+
+    Its GPUs give memory as it is needed: TensorFlow takes all of it otherwise, and listens only before its first use.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     import keras
     import tensorflow as tf
@@ -76,7 +80,10 @@ def choose_device(name: str, gpu_memory_bytes: int | None = None) -> str:
         return _CPU
     if number >= len(gpus):
         raise DeviceError(f'device {name!r} is not there: TensorFlow sees {len(gpus)} GPU(s); use "auto" or "cpu"')
-    _prepare_gpus(tf, gpus, gpu_memory_bytes)
+    if gpu_memory_bytes is not None:
+        _cap_memory(tf, gpus, gpu_memory_bytes)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    tf.config.experimental.enable_op_determinism()
     place = f"/GPU:{number}"
     if (trouble := _trouble(tf, place)) is None:
         return place
@@ -95,20 +102,15 @@ def _trouble(tf: Any, place: str) -> str | None:
     return None if there.endswith(f"device:{place[1:]}") else f"TensorFlow computes on {there} instead"
 
 
-def _prepare_gpus(tf: Any, gpus: list[Any], memory_bytes: int | None) -> None:
+def _cap_memory(tf: Any, gpus: list[Any], memory_bytes: int) -> None:
     try:
         for gpu in gpus:
-            if memory_bytes is None:
-                if not tf.config.experimental.get_memory_growth(gpu):
-                    tf.config.experimental.set_memory_growth(gpu, True)
-            elif tf.config.get_logical_device_configuration(gpu) is None:
+            if tf.config.get_logical_device_configuration(gpu) is None:
                 limit = max(memory_bytes // _MEBIBYTE, 1)
                 capped = tf.config.LogicalDeviceConfiguration(memory_limit=limit)
                 tf.config.set_logical_device_configuration(gpu, [capped])
     except RuntimeError as error:
-        raise DeviceError("GPU memory cannot be set any more: TensorFlow already uses the GPU") from error
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    tf.config.experimental.enable_op_determinism()
+        raise DeviceError("GPU memory cannot be capped any more: TensorFlow already uses the GPU") from error
 
 
 def describe_device(placement: str) -> str:

@@ -4,11 +4,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 from support.peers import PostgreSQL, everything_required, postgresql, skip_or_fail
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# how long an example takes says something about the machine, not about what is tested
+hypothesis.settings.register_profile("hounsfield", deadline=None)
+hypothesis.settings.load_profile("hounsfield")
 
 
 @pytest.fixture(autouse=True, scope="session")

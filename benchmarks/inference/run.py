@@ -11,6 +11,7 @@ import argparse
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from timing import compare
 
 from hounsfield.model.bundle import Bundle, ModelKind
 from hounsfield.model.engines import Execution
+from hounsfield.model.errors import DeviceError
 from hounsfield.model.predictor import Predictor
 from hounsfield.model.preprocess import Preprocessor
 from hounsfield.model.runtime import choose_device, tensorflow
@@ -68,20 +70,21 @@ def ways(made: dict[ModelKind, Bundle], model: Any, device: str, batch: int) -> 
     tensors = np.random.default_rng(0).random((batch, *model.input.shape[1:]), dtype=np.float32)
     place = choose_device(device)
     least = bare(model, place, tensors.shape)
-    keras, saved, onnx = (
-        Predictor(made[kind], device, batch) for kind in (ModelKind.KERAS, ModelKind.SAVED_MODEL, ModelKind.ONNX)
-    )
+    keras, saved = (Predictor(made[kind], device, batch) for kind in (ModelKind.KERAS, ModelKind.SAVED_MODEL))
     xla = Predictor(made[ModelKind.KERAS], device, batch, ways=(Execution(xla=True),))
     apart = list(tensors)
-    return {
+    found: Ways = {
         BARE: lambda: least(tensors),
         OURS: lambda: keras.score_tensors(apart),
         "ours, XLA": lambda: xla.score_tensors(apart),
         "ours, SavedModel": lambda: saved.score_tensors(apart),
-        ONNX: lambda: onnx.score_tensors(apart),
         "model(x)": lambda: np.asarray(model(tensors, training=False)),
         "predict": lambda: model.predict(tensors, batch_size=batch, verbose=0),
     }
+    with suppress(DeviceError):  # an ONNX Runtime without this GPU
+        onnx = Predictor(made[ModelKind.ONNX], device, batch)
+        found[ONNX] = lambda: onnx.score_tensors(apart)
+    return found
 
 
 def batch_table(seconds: dict[int, dict[str, float]]) -> Table:
@@ -136,6 +139,9 @@ def targets(batches: dict[int, dict[str, float]], whole: dict[int, dict[str, flo
     for count, one in whole.items():
         _judge(table, f"decoding beside inference, {count} slices", MOST_OVER_SLOWER, _over_slower(one))
     for batch, one in batches.items():
+        if ONNX not in one:
+            table.add_row(f"ONNX Runtime to ours, batch {batch}", "told", "not on this device", "")
+            continue
         table.add_row(f"ONNX Runtime to ours, batch {batch}", "told", f"{one[ONNX] / one[OURS]:.2f}", "")
     return table
 

@@ -1,10 +1,13 @@
-"""HiResCAM (Draelos and Carin, 2020) over all the maps that the last layers of a Keras model look at.
+"""HiResCAM (Draelos and Carin, 2020): gradient times activation at maps of a Keras model, summed over channels.
 
 A convolutional network reduces its last maps to numbers - pools or flattens them - and weighs those into a score.
-Gradient times activation at these maps, summed over channels, distributes the log odds over places; where what follows
-them is piecewise linear (pooling, dense layers with ReLU), exactly, up to a constant. Grad-CAM averages the gradient
-over each map first, and then shows places that the score does not rest on: with maximum pooling, most of them.
-A network may reduce several maps side by side, as ``compact`` does; then all of them count.
+Gradient times activation distributes the log odds over places; where what follows the maps is piecewise linear
+(pooling, dense layers with ReLU), exactly, up to a constant. Grad-CAM averages the gradient over each map first, and
+then shows places that the score does not rest on: with maximum pooling, most of them.
+
+A network may reduce several maps side by side, as ``compact`` does; then all of them count. Convolutions on the grid of
+the last maps carry evidence from one cell to the next, and a network may well answer "a lesion ends here" in the cell
+beside it: so the maps taken are the first on that grid that everything later is made from, if there is such a one.
 """
 
 from dataclasses import dataclass
@@ -26,7 +29,7 @@ _METHOD: Final = "HiResCAM"
 
 @dataclass(frozen=True, slots=True)
 class HiResCam:
-    """Gradient times activation at the last maps."""
+    """Gradient times activation at the maps that the score is made from."""
 
     maps: Any
     """tf.function: (1, rows, columns, channels), rows of the series and place -> one (1, rows, columns) per map."""
@@ -34,7 +37,7 @@ class HiResCam:
 
     @classmethod
     def of(cls, predictor: Predictor) -> "HiResCam":
-        """Split a model at its last maps. Raises ExplanationError if it has none, or is no Keras model."""
+        """Split a model at these maps. Raises ExplanationError if it has none, or is no Keras model."""
         if predictor.model is None or predictor.model.keras is None:
             raise ExplanationError("HiResCAM needs a Keras model")
         with explaining(_METHOD):
@@ -53,9 +56,9 @@ def _function(model: Any, predictor: Predictor) -> Any:
 
     tf = tensorflow()
     target = Target.of(predictor)
-    last = last_maps(model)
+    seen_at = attributed_maps(model)
     features, odds = _odds(model, target)
-    body, head = keras.Model(model.inputs, last), keras.Model(last, features)
+    body, head = keras.Model(model.inputs, seen_at), keras.Model(seen_at, features)
 
     def maps(image: Any, rows: Any, place: Any) -> Any:
         with tf.device(target.model.device):
@@ -68,6 +71,29 @@ def _function(model: Any, predictor: Predictor) -> Any:
 
     signature = [tf.TensorSpec((1, *predictor.bundle.manifest.input.shape), tf.float32), *target.signature]
     return tf.function(maps, input_signature=signature, autograph=False)
+
+
+def attributed_maps(model: Any) -> list[Any]:
+    """Return the first tensor on the grid of the finest last map that all of them are made from, else the last maps.
+
+    Raises ExplanationError for a model without maps.
+    """
+    last = last_maps(model)
+    grid = max((tuple(one.shape[1:3]) for one in last), key=lambda sides: sides[0] * sides[1])
+    made = [tensor for layer in model.layers if layer.output is not layer.input for tensor in _several(layer.output)]
+    on_grid = (one for one in made if _is_map(one) and tuple(one.shape[1:3]) == grid)
+    return next(([one] for one in on_grid if _leads_to(one, last)), last)
+
+
+def _leads_to(tensor: Any, others: list[Any]) -> bool:
+    """Whether a tensor is all that is needed to compute the others."""
+    import keras
+
+    try:
+        keras.Model(tensor, others)
+    except ValueError:
+        return False
+    return True
 
 
 def last_maps(model: Any) -> list[Any]:

@@ -94,6 +94,4 @@ def _without_determinism(device: str) -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if device == "cpu" or not gpus:
         return choose_device("cpu" if device == "auto" else device)
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
     return "/GPU:0"

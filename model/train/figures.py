@@ -78,17 +78,22 @@ def _means(several: Sequence[Set]) -> dict[str, Any]:
         if isinstance(first, int):
             out[name] = sum(values)
         elif isinstance(first, float):
-            out[name] = _mean(values)
+            out[name] = _mean(values, _least(name))
         elif isinstance(first, list):
-            out[name] = _mean([value[0] for value in values])
+            out[name] = _mean([value[0] for value in values], _least(name))
         else:
             out[name] = ", ".join(sorted(set(values)))
     return out
 
 
-def _mean(values: Sequence[float]) -> list[float]:
+def _least(name: str) -> float:
+    """A gain may be a loss; areas, rates and errors are never below nothing."""
+    return -1.0 if "gain" in name else 0.0
+
+
+def _mean(values: Sequence[float], least: float) -> list[float]:
     if len(values) < 2:
-        return [values[0], 0.0, 1.0]
+        return [values[0], least, 1.0]
     half = T_95.get(len(values), 2.0) * float(np.std(values, ddof=1)) / float(np.sqrt(len(values)))
     mean = float(np.mean(values))
-    return [round(mean, 4), round(max(mean - half, -1.0), 4), round(min(mean + half, 1.0), 4)]
+    return [round(mean, 4), round(max(mean - half, least), 4), round(min(mean + half, 1.0), 4)]

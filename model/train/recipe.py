@@ -38,7 +38,8 @@ STEP_MM = (2.5, 7.5)
 class Recipe:
     """Sizes of the sets (heads) and of the training."""
 
-    seed: int = 1
+    seed: int = 2
+    """No choice was made on its held-out heads."""
     training_heads: int = 800
     sequence_heads: int = 300
     """That the first network never sees; the sequence network learns from them and from the others."""

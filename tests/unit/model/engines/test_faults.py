@@ -1,5 +1,6 @@
 """What a device says when it is full or gone, and what becomes of it."""
 
+import os
 from typing import Any
 
 import pytest
@@ -98,8 +99,6 @@ class _Gpus:
         self.set: list[Any] = []
         config = tensorflow().config
         monkeypatch.setattr(config, "list_physical_devices", lambda kind: [kind] * 2)
-        monkeypatch.setattr(config.experimental, "get_memory_growth", lambda _: False)
-        monkeypatch.setattr(config.experimental, "set_memory_growth", lambda *what: self.set.append(what))
         monkeypatch.setattr(config, "get_logical_device_configuration", lambda _: None)
         monkeypatch.setattr(
             config, "set_logical_device_configuration", lambda gpu, what: self.set.append((gpu, what[0].memory_limit))
@@ -109,17 +108,30 @@ class _Gpus:
         monkeypatch.setattr(runtime, "_trouble", lambda *_: trouble)
 
 
-def test_a_gpu_gives_its_memory_as_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_gives_its_memory_as_it_is_needed_also_where_tensorflow_was_used_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     gpus = _Gpus(monkeypatch)
     assert choose_device("auto") == "/GPU:0"
     assert choose_device("gpu:1") == "/GPU:1"
-    assert gpus.set == [("GPU", True)] * 4
+    assert gpus.set == []  # what TensorFlow refuses once it has computed anything
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
 
 
 def test_a_cap_holds_what_is_taken_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     gpus = _Gpus(monkeypatch)
     assert choose_device("gpu", 3 << 30) == "/GPU:0"
     assert gpus.set == [("GPU", 3072)] * 2
+
+
+def test_a_cap_that_comes_too_late_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("Virtual devices cannot be modified after being initialized")
+
+    _Gpus(monkeypatch)
+    monkeypatch.setattr(tensorflow().config, "set_logical_device_configuration", refuse)
+    with pytest.raises(DeviceError, match="cannot be capped any more"):
+        choose_device("gpu", 3 << 30)
 
 
 def test_a_gpu_that_cannot_be_used_is_left_alone_by_auto_and_an_error_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

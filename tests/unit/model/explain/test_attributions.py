@@ -14,7 +14,7 @@ from hounsfield.model.bundle import bundled, open_bundle, write_bundle
 from hounsfield.model.errors import ExplanationError
 from hounsfield.model.explain import Beside, explainer_for, hottest
 from hounsfield.model.explain.gradient import InputGradient
-from hounsfield.model.explain.hires_cam import HiResCam, last_maps
+from hounsfield.model.explain.hires_cam import HiResCam, attributed_maps, last_maps
 from hounsfield.model.explain.occlusion import Occlusion
 from hounsfield.model.explain.target import arguments
 from hounsfield.model.networks import NetworkSpec, build_network, export_scores
@@ -124,6 +124,36 @@ def test_every_map_that_the_score_is_made_from_counts(name: str, maps: list[tupl
     tensorflow()
     model = export_scores(build_network(NetworkSpec(name=name, shape=(96, 96, 2))))  # type: ignore[arg-type]
     assert sorted(tuple(one.shape[1:3]) for one in last_maps(model)) == maps
+
+
+def test_evidence_that_a_network_carries_to_the_next_cell_is_shown_where_it_lies(tmp_path: Path) -> None:
+    import keras
+
+    image = keras.Input((SIDE, SIDE, 1))
+    mean = keras.initializers.Constant(1 / 16)
+    cells = layers().Conv2D(1, 4, strides=4, use_bias=False, kernel_initializer=mean, activation="relu")(image)
+    carried = layers().Conv2D(1, 3, padding="same", use_bias=False)(cells)
+    rise = layers().Dense(1, activation="sigmoid", kernel_initializer=keras.initializers.Constant(9.0))
+    model = keras.Model(image, rise(layers().GlobalMaxPooling2D()(carried)))
+    to_the_right = np.zeros((3, 3, 1, 1), np.float32)
+    to_the_right[1, 0] = 1.0  # each cell answers for the one to its left
+    model.layers[2].set_weights([to_the_right])
+    served = predictor(tmp_path, model)
+    heatmap = explainer_for(served).explain(one_spot(20, 36), SPACING)
+    assert np.hypot(*(np.array(hottest(heatmap)) - (20, 36))) <= 4  # cells are 8 pixels of the slice wide
+
+
+def test_maps_are_taken_where_their_grid_begins_unless_the_score_looks_past_them() -> None:
+    import keras
+
+    compact = export_scores(build_network(NetworkSpec(name="compact", shape=(96, 96, 2))))
+    (taken,) = attributed_maps(compact)
+    assert tuple(taken.shape[1:]) == (24, 24, 32)
+    image = keras.Input((SIDE, SIDE, 1))
+    coarse, fine = layers().Conv2D(6, 3, strides=4)(image), layers().Conv2D(5, 3, strides=2)(image)
+    pooled = layers().concatenate([layers().GlobalAveragePooling2D()(one) for one in (coarse, fine)])
+    model = keras.Model(image, layers().Dense(1)(pooled))
+    assert [id(one) for one in attributed_maps(model)] == [id(one) for one in last_maps(model)]
 
 
 def test_maps_that_only_steer_other_maps_do_not_count() -> None:

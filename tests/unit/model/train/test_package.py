@@ -130,6 +130,14 @@ def test_means_over_seeds_have_intervals_and_say_which_seed_ships(tmp_path: Path
     assert held_out["best_rule"] == "a rule"
 
 
+def test_the_interval_of_an_error_does_not_go_below_nothing() -> None:
+    one, other = figures(1), figures(2)
+    one.sets["held_out"]["slice_ece"], other.sets["held_out"]["slice_ece"] = 0.01, 0.05
+    mean = combined([one, other], 1).sets["held_out"]
+    assert mean["slice_ece"][0] == 0.03
+    assert mean["slice_ece"][1] == 0.0
+
+
 @pytest.mark.parametrize("seeds", [(1,), (1, 1), (2, 3)])
 def test_means_need_several_seeds_and_the_one_that_ships(seeds: tuple[int, ...]) -> None:
     with pytest.raises(TrainingError, match="two or more different seeds"):
