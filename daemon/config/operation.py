@@ -17,7 +17,7 @@ class ConsoleSettings(Section):
         "Address to listen on. Behind a reverse proxy with TLS leave it at loopback.",
         allowed=HOST_ALLOWED,
     )
-    port: int = setting(8042, "TCP port to listen on; 0 takes any free one, and the log names it.", ge=0, le=65535)
+    port: int = setting(8050, "TCP port to listen on; 0 takes any free one, and the log names it.", ge=0, le=65535)
     sign_in: Literal["password", "proxy", "off"] = setting(
         "password",
         'How admins prove who they are. "password": accounts of `hounsfield console account`. "proxy": a reverse proxy '

@@ -149,7 +149,8 @@ def test_every_page_opens_without_complaint_and_can_be_read(browser: Browser, co
     with visiting(browser, console, scheme) as page:
         for name, path in paths(console).items():
             answer = page.goto(path)
-            assert answer is not None and answer.status == 200, path
+            assert answer is not None
+            assert answer.status == 200, path
             expect(page.locator("h1")).to_have_count(1)
             assert page.evaluate(CONTRAST) == [], path
             if scheme == "light":
@@ -247,7 +248,8 @@ def test_pages_open_while_images_come_in(browser: Browser, console: Console, tmp
             keep(page, "overview-busy")
             for path in paths(console).values():
                 answer = page.goto(path, timeout=5000)
-                assert answer is not None and answer.status == 200, path
+                assert answer is not None
+                assert answer.status == 200, path
     finally:
         done.set()
         sender.join()

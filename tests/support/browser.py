@@ -35,7 +35,7 @@ class Answer:
 class Browser:
     app: Any
     address: str = "127.0.0.1"
-    host: str = "127.0.0.1:8042"
+    host: str = "127.0.0.1:8050"
     cookies: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str, **headers: str) -> Answer:
@@ -76,7 +76,7 @@ async def _call(app: Any, method: str, path: str, body: bytes, headers: dict[str
         "root_path": "",
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
         "client": (address, 50000),
-        "server": ("127.0.0.1", 8042),
+        "server": ("127.0.0.1", 8050),
     }
     sent: list[dict[str, Any]] = []
 

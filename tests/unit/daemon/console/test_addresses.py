@@ -40,10 +40,10 @@ def test_an_ipv6_network_counts_as_one_place() -> None:
     "header",
     [
         *(
-            "localhost:8042",
+            "localhost:8050",
             "LOCALHOST",
-            "127.0.0.1:8042",
-            "[::1]:8042",
+            "127.0.0.1:8050",
+            "[::1]:8050",
             "10.0.0.7",
             "ai.example.org",
             "AI.example.org.:1",
@@ -56,7 +56,7 @@ def test_our_names_and_all_addresses_are_admitted(header: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["", "evil.example.org", "localhost.evil.org", "127.0.0.1.evil.org:8042", "[evil]", "ai.example.org@x"]
+    "header", ["", "evil.example.org", "localhost.evil.org", "127.0.0.1.evil.org:8050", "[evil]", "ai.example.org@x"]
 )
 def test_foreign_names_are_refused(header: str) -> None:
     assert not HostCheck(["ai.example.org"]).admits(header)

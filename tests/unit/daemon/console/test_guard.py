@@ -33,7 +33,7 @@ def test_pages_are_kept_nowhere_and_files_are_asked_for_again(browser: Browser) 
 
 
 def test_a_name_that_was_pointed_here_by_somebody_gets_no_page(browser: Browser) -> None:
-    browser.host = "evil.example.org:8042"
+    browser.host = "evil.example.org:8050"
     answer = browser.get("/")
     assert (answer.status, b"console.hosts" in answer.body) == (400, True)
     browser.host = "ai.example.org"

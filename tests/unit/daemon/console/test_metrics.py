@@ -317,7 +317,7 @@ def test_no_uid_and_nothing_of_a_patient_is_in_the_metrics(scene: Scene) -> None
 
 def test_the_console_serves_metrics_and_health_to_whoever_asks(scene: Scene) -> None:
     app = console_app(console_parts(scene.database, scene.home))
-    answer = Browser(app, host="10.20.30.40:8042").get("/metrics")
+    answer = Browser(app, host="10.20.30.40:8050").get("/metrics")
     assert (answer.status, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     assert "hounsfield_build_info" in answer.text
     assert Browser(app).get("/livez").text == "alive\n"
