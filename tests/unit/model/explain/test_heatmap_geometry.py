@@ -59,13 +59,18 @@ def marked(hu: np.ndarray, row: int, column: int, value: int = METAL) -> np.ndar
 
 @st.composite
 def marked_heads(draw: st.DrawFn) -> tuple[np.ndarray, tuple[float, float], int, int]:
-    """A head somewhere in an image of some shape and pixel spacing, with one bright place in its brain."""
+    """A whole head somewhere in an image of some shape and pixel spacing, with one bright place in its brain.
+
+    Whole: where the edge of the image opens the skull, ``strip`` finds no brain, and there is nothing to point at.
+    """
     spacing = draw(st.floats(0.5, 1.2)), draw(st.floats(0.5, 1.2))
     rows, columns = (draw(st.integers(math.ceil(150 / mm), math.ceil(220 / mm))) for mm in spacing)
-    centre = draw(st.floats(0.42, 0.58)) * rows, draw(st.floats(0.42, 0.58)) * columns
+    centre = tuple(
+        draw(st.floats(72 / mm, count - 72 / mm)) for count, mm in zip((rows, columns), spacing, strict=True)
+    )
     row = round(centre[0] + draw(st.floats(-40, 40)) / spacing[0])
     column = round(centre[1] + draw(st.floats(-40, 40)) / spacing[1])
-    return skull(rows, columns, spacing, centre), spacing, row, column
+    return skull(rows, columns, spacing, (centre[0], centre[1])), spacing, row, column
 
 
 CHAINS: dict[str, tuple[Step, ...]] = {
