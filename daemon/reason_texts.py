@@ -218,7 +218,9 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         _NOT_ANALYSED, "Position or orientation of slices is missing or contradicts itself.", _SENDER
     ),
     Reason.COVERAGE: ReasonText(
-        _NOT_ANALYSED, "The slices cover too little of the body for the model.", "Send the series with all its slices."
+        _NOT_ANALYSED,
+        "The slices cover too little of the body for the model, or their edge cuts it.",
+        "Send the series with all its slices, reconstructed with a field of view that holds the whole head.",
     ),
     Reason.IRREGULAR_SPACING: ReasonText(
         _NOT_ANALYSED, "The distances between the slices differ, and the model needs equal ones.", _SCOPE

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -150,13 +151,16 @@ class Predictor:
         """Score a series of which preprocessing has made tensors already, without neighbours in their channels."""
         self._warm()
         output = self.bundle.manifest.output
-        answers = list(self._answers(tensors))
+        blank: list[bool] = []
+        answers = list(self._answers(_noting_blank(tensors, blank)))
         if not answers:
             raise ValueError("a series has at least one slice")
         together = np.concatenate(answers)
         if self._sequence is None:
-            return SeriesScores(slices=together, series=aggregation(output.aggregation)(together))
-        return self._read(self._sequence, together, steps_mm)
+            scores = SeriesScores(slices=together, series=aggregation(output.aggregation)(together))
+        else:
+            scores = self._read(self._sequence, together, steps_mm)
+        return replace(scores, blank=tuple(blank))
 
     def score(self, hu_slices: Iterable[Slice], spacing_mm: Sequence[tuple[float, float]]) -> Scores:
         """Score slices, of a bundle whose model sees one at a time; as :meth:`analyse` otherwise.
@@ -302,6 +306,13 @@ class Predictor:
                 f"{self.bundle.label}: preprocessing makes tensors of shape {list(shape)}, input.shape says "
                 f"{list(self._shape)}"
             )
+
+
+def _noting_blank(tensors: Iterable[Tensor], blank: list[bool]) -> Iterator[Tensor]:
+    """Yield the tensors, and note of each whether it is nothing but zeros."""
+    for tensor in tensors:
+        blank.append(not tensor.any())
+        yield tensor
 
 
 @contextmanager

@@ -41,6 +41,8 @@ class SeriesScores:
     sequences: tuple[Rows, ...] = ()
     """What the sequence network read: k rows of every k-th slice, the first of them beginning with slice 0. Empty for
     a bundle without one."""
+    blank: tuple[bool, ...] = ()
+    """Whether the tensor of a slice, as preprocessing made it, was nothing but zeros."""
 
     def in_sequence(self, number: int) -> InSequence | None:
         """Return a slice among those that were read together with it; None without a sequence network."""

@@ -29,6 +29,7 @@ from hounsfield.model.plausibility import hu_problem, phantom_content
 from hounsfield.model.predictor import Predictor
 from hounsfield.model.resample import plan
 from hounsfield.model.series_scores import findings
+from hounsfield.model.unseen import unseen_problem
 from hounsfield.model.volume import Volume, VolumeReader
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import JobStore, SeriesStore
@@ -180,6 +181,9 @@ class InferStage:
         if problem is not None:
             remarks = (*fitness.remarks, problem)
             return _Scored(Analysis(rejection=Rejection.IMPLAUSIBLE_HU, remarks=remarks))
+        problem = unseen_problem(served.bundle.manifest.preprocessing.steps, answers.blank)
+        if problem is not None:
+            return _Scored(Analysis(rejection=Rejection.COVERAGE, remarks=(*fitness.remarks, problem)))
         images = [(header.sop_instance_uid, header.frame) for header in volume.headers]
         found = findings(served.bundle, images, scores)
         return _Scored(
