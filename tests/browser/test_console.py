@@ -1,6 +1,6 @@
 """What an admin sees in a browser: every page of a daemon that works, in both colour schemes, by keyboard, live.
 
-With HOUNSFIELD_SCREENSHOTS=folder the pictures of docs/console.md are written there.
+With SCREENSHOTS=folder the pictures of docs/console.md are written there.
 """
 
 import os
@@ -56,6 +56,7 @@ class Console:
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("console")
+    (folder / "archive").mkdir()
     daemon = Daemon(folder / "home", [{"name": "archive", "kind": "folder", "folder": str(folder / "archive")}]).start()
     try:
         url = wait_until(lambda: READY.search(daemon.log_file.read_text()), 30)[1]
@@ -136,7 +137,7 @@ def sign_in(page: Page) -> None:
 
 def keep(page: Page, name: str) -> None:
     """Write a picture for the documents, if asked for."""
-    if folder := os.environ.get("HOUNSFIELD_SCREENSHOTS"):
+    if folder := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"console-{name}.png", full_page=True)
 
 
