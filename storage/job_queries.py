@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, or_, select
+from sqlalchemy import Connection, Select, literal, or_, select, union_all
 
 from hounsfield.storage.records import JobFilter, JobRecord, ObjectDelivery, StoredResultSet
 from hounsfield.storage.rows import AnyRow, job_record, result_object_record, result_set_record
 from hounsfield.storage.states import JobKind, ResultKind
-from hounsfield.storage.subjects import precedes
+from hounsfield.storage.subjects import orders
 from hounsfield.storage.tables import delivered_object, job, result_object, result_set, series
 
 
@@ -51,13 +51,12 @@ def predecessors(connection: Connection, job_id: int) -> list[StoredResultSet]:
     unless it is one itself.
     """
     earlier, this = job.alias(), job.alias()
+    told = (order & or_(this.c.shadow, ~earlier.c.shadow) for order in orders(earlier.c, this.c))
+    before = (select(earlier.c.id).join(this, condition).where(this.c.id == job_id) for condition in told)
     query = (
         select(result_set)
-        .join(earlier, earlier.c.id == result_set.c.job_id)
-        .join(this, or_(earlier.c.id == this.c.id, precedes(earlier.c, this.c)))
         .where(
-            this.c.id == job_id,
-            or_(this.c.shadow, ~earlier.c.shadow),
+            result_set.c.job_id.in_(union_all(select(literal(job_id)), *before)),
             result_set.c.kind != ResultKind.RETRACTION,
         )
         .order_by(result_set.c.id.desc())

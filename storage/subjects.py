@@ -34,20 +34,22 @@ def lock_subjects(connection: Connection, subjects: Iterable[str]) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:locks, :key)"), {"locks": _LOCKS, "key": key})
 
 
-def precedes(earlier: Any, later: Any) -> ColumnElement[bool]:
-    """Return the condition for two INFER jobs, given as columns, that one comes before the other.
+def orders(earlier: Any, later: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the two conditions, for two INFER jobs given as columns, by which one comes before the other.
 
-    Revisions of one series do whatever their subjects are: these change with the rules.
+    One by their subject, one by their series: revisions of one series follow each other whatever their subjects are,
+    for these change with the rules. Ask for each by itself: for the two in one "or" SQLite reads all jobs of a kind.
     """
-    same_series = and_(
-        earlier.series_id == later.series_id, or_(earlier.part == later.part, earlier.part == "", later.part == "")
-    )
-    return and_(
+    both = and_(
         earlier.kind == JobKind.INFER,
         later.kind == JobKind.INFER,
         earlier.bundle == later.bundle,
         earlier.id < later.id,
-        or_(earlier.subject == later.subject, same_series),
+    )
+    same_part = or_(earlier.part == later.part, earlier.part == "", later.part == "")
+    return (
+        and_(both, earlier.subject == later.subject),
+        and_(both, earlier.series_id == later.series_id, same_part),
     )
 
 
@@ -55,17 +57,13 @@ def waits_for_another() -> ColumnElement[bool]:
     """Return the condition for rows of ``job`` that one before them has not ended."""
     earlier = job.alias()
     unfinished = earlier.c.state.in_((JobState.AVAILABLE, JobState.RETRYABLE, JobState.RUNNING))
-    return exists().where(precedes(earlier.c, job.c), unfinished)
+    return or_(*(exists().where(order, unfinished) for order in orders(earlier.c, job.c)))
 
 
 def is_overtaken(connection: Connection, job_id: int) -> bool:
     """Whether a later job is on its way or has left results; one that was cancelled before has overtaken nothing."""
     this, later = job.alias(), job.alias()
     has_result = exists().where(result_set.c.job_id == later.c.id)
-    query = (
-        select(later.c.id)
-        .where(this.c.id == job_id, precedes(this.c, later.c))
-        .where(or_(later.c.state != JobState.CANCELLED, has_result))
-        .limit(1)
-    )
-    return connection.execute(query).first() is not None
+    counts = or_(later.c.state != JobState.CANCELLED, has_result)
+    is_before = or_(*(exists().where(order, counts) for order in orders(this.c, later.c)))
+    return connection.execute(select(this.c.id).where(this.c.id == job_id, is_before)).first() is not None

@@ -236,7 +236,7 @@ job = Table(
     Index("ix_job_destination_id", "destination", "id"),
     Index("ix_job_created_at", "created_at"),
     Index("ix_job_updated_at", "updated_at"),
-    Index("ix_job_subject", "subject", "bundle", "id"),
+    Index("ix_job_subject", "subject", "bundle"),
     Index("ix_job_destination_state_id", "destination", "state", "id"),
     sqlite_autoincrement=True,
 )

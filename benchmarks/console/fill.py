@@ -3,8 +3,9 @@
     python benchmarks/console/fill.py --home FOLDER --jobs 1000000 [--per-day 1000] [--until 2026-11-26T08:00:00+00:00]
 
 Two jobs for a series (analysis and delivery), five events for a job, twelve scanners, three bundles. The last series
-are under way or wait for a person, however many jobs there are; one scanner sends one series in ten thousand. Result
-sets with their objects are written for the newest series only: pages show one job at a time. No files are made.
+are under way or wait for a person, one scanner sends sixty series and sixty analyses are given up, however many jobs
+there are. Result sets with their objects are written for the newest series only: pages show one job at a time. No files
+are made.
 The same numbers give the same database; ``--per-day`` is how busy the site is, so more jobs are a longer past.
 """
 
@@ -24,7 +25,9 @@ from hounsfield.daemon.logs import UidHasher
 from hounsfield.storage.engine import open_database
 
 SCANNERS = tuple(f"CT{number:02d}" for number in range(1, 12))
-RARE_SCANNER, RARE_EVERY = "CT_RARE", 10_000
+RARE_SCANNER = "CT_RARE"
+RARE_SERIES = 60
+"""So many series come from the rare scanner, and so many analyses are given up, however long the past is."""
 BUNDLES = ("ich-demo", "pe-demo", "fracture-demo")
 DIGESTS = {bundle: hashlib.sha256(bundle.encode()).hexdigest() for bundle in BUNDLES}
 DESTINATIONS = ("pacs", "archive")
@@ -86,6 +89,7 @@ class Filler:
         self._rows = rows
         self._hasher = hasher
         self._count = series
+        self._seldom = max(series // RARE_SERIES, 3)
         self._spacing = spacing
         self._begin = until - spacing * series
         self._random = random.Random(7)
@@ -96,7 +100,7 @@ class Filler:
         chance = self._random
         came = self._begin + self._spacing * (number - 1)
         closed = came + timedelta(seconds=25 + 10 * chance.random())
-        scanner = RARE_SCANNER if number % RARE_EVERY == 1 else chance.choice(SCANNERS)
+        scanner = RARE_SCANNER if number % self._seldom == 1 else chance.choice(SCANNERS)
         last = self._count - number < OPEN_SERIES
         state = "HELD" if last and number % 7 == 0 else "RECEIVING" if last and number % 7 == 1 else "CLOSED"
         self._add_series(number, scanner, state, came, closed)
@@ -114,6 +118,8 @@ class Filler:
         ended = began + timedelta(seconds=3 + 6 * chance.random())
         outcome, reason = self._outcome()
         state = _state(chance, is_open=is_open, delivers=False)
+        if not is_open and number % self._seldom == 2:
+            state = "DISCARDED"
         if state not in ("COMPLETED", "DISCARDED"):
             outcome = reason = None
         if state == "DISCARDED":
@@ -224,7 +230,7 @@ class Filler:
             "updated_at": text_of(ended if is_over else created),
             "timings": json.dumps(timings if is_over else {}),
             "part": "",
-            "subject": "",
+            "subject": hashlib.sha256(b"%d" % facts["series_id"]).hexdigest(),
             "shadow": 0,
         }
         self._rows.add("job", row | facts | more)
@@ -263,8 +269,7 @@ def _state(chance: random.Random, *, is_open: bool, delivers: bool) -> str:
     if is_open:
         held = ("HELD",) if delivers else ()
         return chance.choice(("AVAILABLE", "RUNNING", "RETRYABLE", "COMPLETED", *held))
-    drawn = chance.random()
-    return "DISCARDED" if drawn < 0.002 else "CANCELLED" if drawn < 0.004 else "COMPLETED"
+    return "CANCELLED" if chance.random() < 0.002 else "COMPLETED"
 
 
 def text_of(moment: datetime) -> str:

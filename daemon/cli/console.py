@@ -27,7 +27,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="As it is type
 
 @app.callback()
 def group() -> None:
-    """Web pages for admins: the role `console` serves them, [console] configures it."""
+    r"""Web pages for admins: the role `console` serves them, \[console] configures it."""
 
 
 @account.command("add")

@@ -28,7 +28,7 @@ def purge(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Remove images, results and rows of the job log that have had their time, as [retention] says; asks before.
+    r"""Remove images, results and rows of the job log that have had their time, as \[retention] says; asks before.
 
     Never what is unfinished, undelivered or unproven. May run beside the service, which does the same by itself where
     retention.enabled is set. Rows of the job log are written to storage.home/archive before they go.

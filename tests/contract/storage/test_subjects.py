@@ -283,7 +283,8 @@ def test_who_waits_for_whom_is_found_by_an_index(tmp_path: Path) -> None:
     with database.transactions.read() as connection:
         query = select(job.c.id).where(job_claims.due([INFER], at(0), None))
         compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", tuple(compiled.params.values())).all()
+        values = tuple(compiled.params[name] for name in compiled.positiontup or ())
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values).all()
     database.close()
     steps = " / ".join(row[3] for row in plan)
     assert "ix_job_subject (subject=? AND bundle=?" in steps

@@ -1,5 +1,6 @@
 """The command line as a whole: help, exit codes, errors without tracebacks, and what it must not import."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -76,12 +77,24 @@ def test_every_group_has_an_example_and_every_example_is_of_a_command_that_is_th
     assert EXAMPLES.keys() - paths.keys() == set()
 
 
+def is_for_itself(group: object, words: list[str]) -> bool:
+    """Whether a group that does something without a command is asked for that."""
+    return getattr(group, "invoke_without_command", False) and all(word.startswith("-") for word in words)
+
+
+def test_help_loses_no_word_in_brackets(runner: CliRunner) -> None:
+    for path, command in every_command(typer.main.get_command(app)):
+        written = re.findall(r"\[+[a-z]+\]+", getattr(command, "help", None) or "")
+        shown = runner.invoke(app, [*path, "--help"]).output if written else ""
+        assert [word for word in written if word not in shown] == [], path
+
+
 @pytest.mark.parametrize("line", sorted({line for lines in EXAMPLES.values() for line in lines}))
 def test_an_example_is_understood(line: str) -> None:
     words = shlex.split(line.split(" >", maxsplit=1)[0])
     command = typer.main.get_command(app)
     context = command.make_context("hounsfield", list(words))
-    while hasattr(command, "resolve_command"):
+    while hasattr(command, "resolve_command") and not is_for_itself(command, words):
         _, command, words = command.resolve_command(context, words)
         assert command is not None
         shared = {"parent": context, "resilient_parsing": hasattr(command, "commands")}

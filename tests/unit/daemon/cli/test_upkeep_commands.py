@@ -75,7 +75,7 @@ def test_the_job_log_is_written_to_a_new_file_only(log: Log, tmp_path: Path, nam
     content = target.read_bytes()
     text = (gzip.decompress(content) if name.endswith(".gz") else content).decode()
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    assert [row["job"] for row in rows] == [str(job["id"]) for job in log.json("jobs", "list")]
+    assert [row["job"] for row in rows] == [str(job["id"]) for job in reversed(log.json("jobs", "list"))]
     assert FLAGGED not in text
     again = log.run("jobs", "archive", "--before", "2030-01-01", str(target))
     assert (again.exit_code, target.read_bytes()) == (1, content)
