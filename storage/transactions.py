@@ -76,9 +76,9 @@ def _json(value: Any) -> str:
 
 
 def _create_private_file(_dialect: Any, _record: Any, arguments: list[Any], _parameters: dict[str, Any]) -> None:
-    # SQLite would create it by the umask; the journal and shared memory take the mode of the database. One that is there
-    # must not be opened: closing it would drop the locks of all connections of this process (sqlite.org/howtocorrupt,
-    # 2.2), and the next process to leave would take the journal away from under them.
+    # SQLite would create it by the umask; the journal and shared memory take the mode of the database. One that is
+    # there must not be opened: closing it would drop the locks of all connections of this process
+    # (sqlite.org/howtocorrupt, 2.2), and the next process to leave would take the journal away from under them.
     with suppress(FileExistsError):
         os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 

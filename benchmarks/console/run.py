@@ -1,6 +1,6 @@
 """The console and the lists of the command line over a short past and a long one.
 
-    make bench-console                                         1,000 and 1,000,000 jobs: about eight minutes
+    make bench-console                                         1,000 and 1,000,000 jobs: about five minutes
     make bench-console BENCH_ARGS="--jobs 1000 100000"         other lengths; the first is compared with the others
     make bench-console BENCH_ARGS="--keep FOLDER"              keep the databases there, or take those of a run before
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -54,8 +55,12 @@ class Console:
 
 
 @pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    folder = tmp_path_factory.mktemp("console")
+def console() -> Iterator[Console]:
+    with TemporaryDirectory(prefix="hounsfield-") as folder:  # short, for it is seen in the pictures
+        yield from _worked(Path(folder))
+
+
+def _worked(folder: Path) -> Iterator[Console]:
     (folder / "archive").mkdir()
     daemon = Daemon(folder / "home", [{"name": "archive", "kind": "folder", "folder": str(folder / "archive")}]).start()
     try:
@@ -136,9 +141,9 @@ def sign_in(page: Page) -> None:
 
 
 def keep(page: Page, name: str) -> None:
-    """Write a picture for the documents, if asked for."""
+    """Write a picture for the documents, if asked for; of a job the whole page."""
     if folder := os.environ.get("SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"console-{name}.png", full_page=True)
+        page.screenshot(path=Path(folder) / f"console-{name}.png", full_page=name.startswith("job"))
 
 
 def paths(console: Console) -> dict[str, str]:

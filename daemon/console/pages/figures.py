@@ -32,15 +32,15 @@ def _text(value: object) -> str:
     """Three numbers with a fraction are a value with its interval; three whole ones are a list, of seeds or sizes."""
     if isinstance(value, float):
         return f"{value:.4g}"
-    is_triple = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 3
-    if (
-        is_triple
-        and any(isinstance(one, float) for one in value)
-        and all(isinstance(one, float | int) for one in value)
-    ):  # type: ignore[attr-defined]
-        middle, low, high = (f"{one:.4g}" for one in value)  # type: ignore[attr-defined]
+    if isinstance(value, Sequence) and not isinstance(value, str) and _is_interval(value):
+        middle, low, high = (f"{one:.4g}" for one in value)
         return f"{middle} ({low} to {high})"
     return evidence_text(value)
+
+
+def _is_interval(value: Sequence[object]) -> bool:
+    are_numbers = all(isinstance(one, float | int) for one in value)
+    return len(value) == 3 and are_numbers and any(isinstance(one, float) for one in value)
 
 
 def _label(key: str) -> str:

@@ -70,13 +70,13 @@ def test_a_choice_is_told_in_words() -> None:
 
 def test_figures_stand_in_one_column_for_each_set_with_their_intervals() -> None:
     found = figures(
-        {"held_out": {"slice_auc": [0.92244, 0.9, 0.94], "series": 200}, "hard": {"slice_auc": 0.88}, "n": 3}
+        {"held_out": {"slice_auc": [0.92244, 0.9, 0.94], "series": 200}, "hard": {"slice_auc": 0.88}, "seeds": [2, 3, 4]}
     )
     assert found.sets == ("held out", "hard", "")
     assert found.rows == (
         ("slice auc", ("0.9224 (0.9 to 0.94)", "0.88", "")),
         ("series", ("200", "", "")),
-        ("n", ("", "", "3")),
+        ("seeds", ("", "", "2, 3, 4")),
     )
 
 
