@@ -70,7 +70,7 @@ def test_a_choice_is_told_in_words() -> None:
 
 def test_figures_stand_in_one_column_for_each_set_with_their_intervals() -> None:
     found = figures(
-        {"held_out": {"slice_auc": [0.92244, 0.9, 0.94], "series": 200}, "hard": {"slice_auc": 0.88}, "seeds": [2, 3, 4]}
+        {"held_out": {"slice_auc": [0.9224, 0.9, 0.94], "series": 200}, "hard": {"slice_auc": 0.88}, "seeds": [2, 3, 4]}
     )
     assert found.sets == ("held out", "hard", "")
     assert found.rows == (
