@@ -8,6 +8,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from hounsfield.daemon.config.cluster import QueueSettings
 from hounsfield.daemon.config.destinations import Destination, FeedbackSettings, Notifier
 from hounsfield.daemon.config.drift import DriftSettings
 from hounsfield.daemon.config.environment import environment_problems, keys_from_environment
@@ -44,6 +45,7 @@ __all__ = [
     "Notifier",
     "Peer",
     "QuerySettings",
+    "QueueSettings",
     "RetentionSettings",
     "Rule",
     "Settings",
@@ -83,6 +85,7 @@ class Settings(BaseSettings):
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     alarms: AlarmSettings = Field(default_factory=AlarmSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    queue: QueueSettings = Field(default_factory=QueueSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     site: SiteSettings = Field(default_factory=SiteSettings)
 
