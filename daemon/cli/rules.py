@@ -91,7 +91,7 @@ def explain_series(uid: SeriesArgument, as_json: JsonOption = False, config: Con
     from hounsfield.daemon.cli.rules_views import Standing, show_explanation
 
     with open_stores(config) as (settings, database):
-        record = find(database, settings.storage.home, uid)
+        record = find(database, settings.storage.shared_folder, uid)
         study = [one for one in database.series.of_study(record.study_uid) if one.id != record.id]
         explanation, moment = _explained(settings, database, record)
     show_explanation(explanation, Standing(series=record, study=tuple(study), moment=moment), as_json=as_json)
