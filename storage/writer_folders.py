@@ -9,7 +9,7 @@ that is only half made or half removed, and one without its lock is what a power
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 LOCK = "lock"
@@ -39,22 +39,13 @@ def let_be(lock: int) -> None:
 
 def give_up(folder: Path, lock: int, *, remove: bool) -> None:
     """Let the lock go, and with ``remove`` the folder too, unless there is something in it."""
-    try:
-        with suppress(OSError), _alone(folder.parent):
+    with suppress(OSError), ExitStack() as open_lock:
+        open_lock.callback(os.close, lock)
+        with _alone(folder.parent):
             if remove:
                 (folder / LOCK).unlink(missing_ok=True)
-            # NFS keeps a file that is open under another name, and the folder with it.
-            lock = _closed(lock)
-            if remove:
+                open_lock.close()  # of a file that is open NFS keeps the bytes under another name, and the folder
                 folder.rmdir()
-    finally:
-        _closed(lock)
-
-
-def _closed(descriptor: int) -> int:
-    if descriptor >= 0:
-        os.close(descriptor)
-    return -1
 
 
 def all_of(incoming: Path) -> list[Path]:
