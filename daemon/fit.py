@@ -48,7 +48,6 @@ def configured_misfits(settings: Settings, mounts: Path = MOUNTS) -> Iterator[Mi
     """Yield what is wrong whatever the database says: it is not opened, and nothing is made."""
     yield from _database_on_network(settings, mounts)
     yield from _cache_on_network(settings, mounts)
-    yield from _locks_of(settings, mounts)
     storage = settings.storage
     for key, folder in dict.fromkeys(
         ((storage.shared_key, storage.shared_folder), (storage.spool_key, storage.spool_folder))
@@ -82,18 +81,6 @@ def _cache_on_network(settings: Settings, mounts: Path) -> Iterator[Misfit]:
             key="storage.cache",
             wrong=f'"{cache}" lies on a network file system ({mount.kind})',
             allowed="name a folder on a disk of this host, or leave it out",
-        )
-
-
-def _locks_of(settings: Settings, mounts: Path) -> Iterator[Misfit]:
-    """With SQLite the spool has one host, but a lock that is none may not be shared by its processes either."""
-    storage = settings.storage
-    mount = mount_of(storage.spool_folder, mounts)
-    if storage.database_file is not None and mount.is_network and "nobrl" in mount.options:
-        yield Misfit(
-            key=storage.spool_key,
-            wrong=f'"{storage.spool_folder}" is mounted with nobrl: its files cannot be locked',
-            allowed="mount it without nobrl",
         )
 
 

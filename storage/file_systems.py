@@ -12,8 +12,8 @@ _NETWORK = frozenset(
         *("fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.ceph-fuse", "fuse.s3fs", "fuse.rclone", "fuse.davfs"),
     }
 )
-_LOCKS_STAY_HERE = frozenset({"nolock", "nobrl", "local_lock=all", "local_lock=flock"})
-"""Options of mounts whose locks other hosts do not see."""
+_POINT = 4
+"""Which of the fields before the dash."""
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -24,17 +24,11 @@ class Mount:
     point: Path
     kind: str
     """``ext4``, ``nfs4``, ...; empty where the kernel does not say."""
-    options: frozenset[str] = frozenset()
 
     @property
     def is_network(self) -> bool:
         """Whether other hosts may see it, later than this one."""
         return self.kind in _NETWORK
-
-    @property
-    def keeps_locks_to_itself(self) -> bool:
-        """Whether a lock that we hold there is none for other hosts."""
-        return self.is_network and bool(self.options & _LOCKS_STAY_HERE)
 
 
 def mount_of(folder: Path, mounts: Path = MOUNTS) -> Mount:
@@ -61,6 +55,5 @@ def _read(line: str) -> Mount | None:
     left, right = before.split(" "), behind.split(" ")
     if len(left) < 6 or len(right) < 3:
         return None
-    point = _OCTAL.sub(lambda octal: chr(int(octal[1], 8)), left[4])
-    options = frozenset((*left[5].split(","), *right[2].split(",")))
-    return Mount(point=Path(point), kind=right[0], options=options)
+    point = _OCTAL.sub(lambda octal: chr(int(octal[1], 8)), left[_POINT])
+    return Mount(point=Path(point), kind=right[0])

@@ -92,13 +92,11 @@ class CachedFiles:
 
     def _fetch(self, origin: Path, copy: Path, digest: str) -> bool:
         content = origin.read_bytes()
-        if not is_whole(content, digest) or not self._reserve(len(content)):
-            return False
-        copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = copy.with_name(secrets.token_hex(16) + PART)
+        if not is_whole(content, digest) or not self._reserve(part, len(content)):
+            return False
         try:
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
+            with part.open("r+b") as file:
                 file.write(content)
             os.utime(part, (self._now(), self._now()))
             part.rename(copy)
@@ -106,15 +104,26 @@ class CachedFiles:
             part.unlink(missing_ok=True)
         return True
 
-    def _reserve(self, size: int) -> bool:
-        """Take so much of the room, making some; False if there is not enough that nobody uses."""
+    def _reserve(self, part: Path, size: int) -> bool:
+        """Make a file of this size, and room for it; False if there is not enough that nobody uses."""
         with self._locked(fcntl.LOCK_EX):
             used, counted_at = self._used()
             if used is None or used + size > self._most_bytes:
                 used, counted_at = self._make_room(size), self._now()
             fits = used + size <= self._most_bytes
             (self._folder / _USED).write_text(f"{used + size * fits} {counted_at}", encoding="ascii")
+            if fits:
+                self._take(part, size)
             return fits
+
+    def _take(self, part: Path, size: int) -> None:
+        part.parent.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.truncate(descriptor, size)  # whoever counts sees it
+            os.utime(descriptor, (self._now(), self._now()))
+        finally:
+            os.close(descriptor)
 
     def _used(self) -> tuple[int | None, float]:
         """Return the bytes that were taken, and when that was counted; None where it is to be counted, once a day."""

@@ -2,8 +2,8 @@
 
 Every host has a view, a folder of copies of what the server has. Names that others made or took away come into it when
 its memory of their folder is over (``acdirmax``). Opening a file asks the server (close-to-open), making, renaming and
-deleting happen at the server at once. What is written lies at the host until ``fsync`` or ``close``; a host that crashes
-loses it. Locks are those of the views: no host sees another one's.
+deleting happen at the server at once. What is written lies at the host until ``fsync`` or ``close``; a host that
+crashes loses it. Locks are those of the views: no host sees another one's.
 """
 
 import errno

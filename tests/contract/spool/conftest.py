@@ -1,4 +1,4 @@
-"""One suite for whatever keeps received images: a folder of one host, one that two hosts share, copies in front of it."""
+"""One suite for whatever keeps received images: a folder of one host, one of two hosts, copies in front of both."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

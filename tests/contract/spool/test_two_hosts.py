@@ -1,4 +1,4 @@
-"""Two receivers on two hosts share a spool by way of NFS: nothing acknowledged is lost, whoever dies, and none meets."""
+"""Two hosts share a spool by way of NFS: nothing acknowledged is lost, whoever dies, and no receiver meets another."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
