@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from hounsfield.daemon.assembly.quoting import plain
 from hounsfield.daemon.cli.output import local, show_table
-from hounsfield.daemon.cli.words import VERDICT_WORDS
 from hounsfield.daemon.feedback.agreement import Agreement
+from hounsfield.daemon.words import VERDICT_WORDS
 from hounsfield.storage.feedback import FeedbackRecord
 
 REPORT_COLUMNS = ("bundle", "version", "result", "results", "agreed", "disagreed", "agreement", "95 % interval")

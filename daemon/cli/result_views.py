@@ -8,9 +8,10 @@ from rich.text import Text
 from hounsfield.daemon.cli.job_detail import LABEL
 from hounsfield.daemon.cli.output import console, local, show_table
 from hounsfield.daemon.cli.patients import Revealed
-from hounsfield.daemon.cli.retraction_views import retracted_words, retraction_of
+from hounsfield.daemon.cli.retraction_views import retracted_words
 from hounsfield.daemon.cli.score_views import score_lines
-from hounsfield.daemon.cli.words import number, reason_words, verdict
+from hounsfield.daemon.job_story import retraction_of
+from hounsfield.daemon.words import number, reason_words, verdict
 from hounsfield.storage.recall import ResultFilter, ResultLine
 from hounsfield.storage.records import JobRecord, ObjectDelivery, StoredResultSet
 

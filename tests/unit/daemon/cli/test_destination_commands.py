@@ -6,7 +6,7 @@ import pytest
 from support.joblog import Log, at
 from support.joblog import add_delivery as add
 
-from hounsfield.daemon.cli.delivery_views import status_words
+from hounsfield.daemon.deliveries import status_words
 from hounsfield.storage.destination_state import DestinationState
 from hounsfield.storage.engine import open_database
 from hounsfield.storage.records import ObjectDelivery, ResultObject

@@ -6,10 +6,10 @@ from typing import Any
 
 from support.rows import SERIES_UID, at, delivery_row, event_row, job_row
 
-from hounsfield.daemon.cli.delivery_views import Delivery
-from hounsfield.daemon.cli.job_detail import JobDetail, ObjectPlace
 from hounsfield.daemon.console.pages.job_view import JobPage, job_page
 from hounsfield.daemon.console.pages.shown import Veil
+from hounsfield.daemon.deliveries import Delivery
+from hounsfield.daemon.job_story import JobDetail, ObjectPlace
 from hounsfield.storage.records import ObjectDelivery, ResultObject, StoredResultSet, Verdict
 from hounsfield.storage.states import Completeness, JobState, Outcome, Proof, Reason, ResultKind
 
