@@ -99,13 +99,13 @@ class DeliveryError(DaemonError):
 class PeerFailed(DaemonError):
     """A peer that a person asks does not answer as it should; the message says why and what to look at."""
 
-    remedy = ""
+    remedy = "`hounsfield doctor` tests every peer that is configured"
 
 
 class Misaddressed(DaemonError):
     """What a person gave is no address, no AE title or no path."""
 
-    remedy = ""
+    remedy = "the command's --help shows the form"
 
 
 class ServiceError(DaemonError):
