@@ -168,7 +168,7 @@ def job_page(
         completeness=completeness(job.verdict or of_revision, veil),
         labels=_labels(told),
         remarks=_remarks(told.get("remarks"), veil),
-        runtime=_pairs(told.get("runtime")),
+        runtime=tuple(pair for pair in _pairs(told.get("runtime")) if not (job.device and pair[0] == "device")),
         stages=stage_bars(job.timings),
         strip=strip(told),
         preview=next((one.role for one in detail.objects if one.preview is not None), ""),

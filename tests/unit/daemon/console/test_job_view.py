@@ -165,3 +165,10 @@ def test_scores_of_a_strange_kind_break_nothing() -> None:
         ("a", "", None),
         ("b", "", None),
     ]
+
+
+def test_the_device_is_told_once() -> None:
+    ran = result(detail={"runtime": {"device": "/device:CPU:0", "tensorflow": "2.20.0"}})
+    known, unknown = page(result=ran, job=replace(JOB, device="cpu")), page(result=ran, job=replace(JOB, device=None))
+    assert (known.device, known.runtime) == ("cpu", (("tensorflow", "2.20.0"),))
+    assert (unknown.device, unknown.runtime[0]) == ("", ("device", "/device:CPU:0"))
