@@ -141,10 +141,14 @@ def decide(shelf: "BundleShelf", assembler: "Assembler") -> int:
 
 
 def _build(settings: "Settings", name: ChildName) -> tuple["Application", "Beats"]:
-    """Return the parts of this process, which says from now on that it lives."""
+    """Return the parts of this process, which says from now on that it lives.
+
+    Raise ConfigurationError where database and spool do not fit together, StorageError.
+    """
     from hounsfield.daemon.app import build
 
     application = build(settings)
+    application.refuse_misfits()
     beats = application.beats(name)
     beats.start()
     return application, beats

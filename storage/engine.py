@@ -37,7 +37,11 @@ from hounsfield.storage.recall import RecallStore
 from hounsfield.storage.recall_store import SqlRecallStore
 from hounsfield.storage.schema import backup, check, upgrade
 from hounsfield.storage.series_store import SqlSeriesStore
+from hounsfield.storage.site_fact_store import SqlSiteFacts
+from hounsfield.storage.site_facts import SiteFacts
 from hounsfield.storage.snapshot_doorbell import SnapshotDoorbell
+from hounsfield.storage.spool_writer_store import SqlSpoolWriters
+from hounsfield.storage.spool_writers import SpoolWriters
 from hounsfield.storage.transactions import Transactions, make_engine, parse_url
 
 __all__ = ["Database", "backup", "check", "default_url", "has_database", "open_database", "upgrade"]
@@ -63,6 +67,8 @@ class Database:
     operations: OperationLog
     log_book: LogBook
     purges: PurgeStore
+    site_facts: SiteFacts
+    spool_writers: SpoolWriters
     transactions: Transactions
     file: Path | None
     """Of an embedded database."""
@@ -130,6 +136,8 @@ def stores_over(transactions: Transactions, file: Path | None) -> Database:
         operations=SqlOperationLog(transactions),
         log_book=SqlLogBook(transactions),
         purges=SqlPurgeStore(transactions),
+        site_facts=SqlSiteFacts(transactions),
+        spool_writers=SqlSpoolWriters(transactions),
         transactions=transactions,
         file=file,
     )

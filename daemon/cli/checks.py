@@ -14,6 +14,7 @@ from hounsfield.daemon.cli.config import warnings_of
 from hounsfield.daemon.cli.console_checks import check_accounts, check_console_port
 from hounsfield.daemon.cli.context import database_file
 from hounsfield.daemon.cli.exits import CommandFailed
+from hounsfield.daemon.cli.fit_checks import check_fit
 from hounsfield.daemon.cli.model_probe import ask
 from hounsfield.daemon.cli.notify_checks import check_alarm_webhook, check_notifiers
 from hounsfield.daemon.cli.query_check import check_query
@@ -43,6 +44,7 @@ def all_checks(settings: Settings) -> Iterator[Check]:
     yield from check_console_port(settings.console)
     yield check_home(settings)
     yield from check_disk(settings)
+    yield from check_fit(settings)
     database = check_database(settings)
     yield database
     if database.level is Level.OK:
@@ -133,7 +135,8 @@ def check_database(settings: Settings) -> Check:
         return Check("database", Level.OK, f"schema {current}, up to date")
     if file is not None:
         return Check("database", Level.WARNING, f"schema {current}, needed is {head}", "upgraded at the next start")
-    return Check("database", Level.PROBLEM, f"schema {current}, needed is {head}", "run `hounsfield db upgrade`")
+    wrong = f"storage.database_url: schema {current}, needed is {head}"
+    return Check("database", Level.PROBLEM, wrong, "run `hounsfield db upgrade`")
 
 
 def _check_jobs(settings: Settings) -> Iterator[Check]:

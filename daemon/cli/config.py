@@ -52,7 +52,11 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Check the configuration and the bundles it names; exit 3 if it cannot be used. Warnings explain themselves."""
+    from hounsfield.daemon.cli.fit_checks import misfits_of
+    from hounsfield.daemon.fit import refuse
+
     settings = read_settings(config)
+    refuse(settings, misfits_of(settings))
     for warning in warnings_of(settings, _manifests(settings)):
         note(f"warning: {warning}")
     where = "the built-in defaults and the environment" if config is None else str(config)

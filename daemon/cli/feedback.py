@@ -64,7 +64,7 @@ def list_feedback(
     start = None if since is None else since.astimezone()
     empty = True
     with open_stores(config) as (settings, database):
-        hash_of = UidHasher.of_home(settings.storage.home)
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
 
         def fetch(after_id: int, count: int) -> "list[FeedbackRecord]":
             return database.feedback.page(after_id=after_id, limit=count, since=start)

@@ -58,9 +58,9 @@ def show(
         tell_pauses(database.control)
         patients = revealing(database, settings, reveal, "jobs show", job=job.id)
         revealed = None if patients is None else Revealed(patient=patients.of(job.series_id))
-        detail = describe(job, database.jobs, settings.storage.home)
+        detail = describe(job, database.jobs, settings.storage.shared_folder)
         feedback = database.feedback.of_job(job.id if detail.result is None else detail.result.job_id)
-        hash_of = UidHasher.of_home(settings.storage.home)
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
     if as_json:
         told = {} if revealed is None else {"patient": revealed.as_json()}
         json_line({**detail_json(detail), "feedback": [feedback_json(one) for one in feedback], **told})

@@ -48,7 +48,7 @@ def list_results(
 
     empty = True
     with open_stores(config) as (settings, database):
-        hash_of = UidHasher.of_home(settings.storage.home)
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
         tell_pauses(database.control)
         selection = _selection(database, (), bundle, version, since, until)
         for page in _pages(database.recalls, selection, after, limit):
@@ -84,7 +84,7 @@ def show(
         series = None if patients is None else database.series.find(detail.line.series_uid)
         known = None if patients is None or series is None else patients.of(series.id)
         revealed = None if patients is None else Revealed(patient=known)
-        hash_of = UidHasher.of_home(settings.storage.home)
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
     if as_json:
         json_line(detail.as_json() | ({} if revealed is None else {"patient": revealed.as_json()}))
     else:

@@ -97,8 +97,8 @@ def explain_series(
     from hounsfield.daemon.logs import UidHasher
 
     with open_stores(config) as (settings, database):
-        record = find(database, settings.storage.home, uid)
-        hash_of = UidHasher.of_home(settings.storage.home)
+        record = find(database, settings.storage.shared_folder, uid)
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
         patients = revealing(database, settings, reveal, "rules explain", series=hash_of(record.series_uid))
         revealed = None if patients is None else Revealed(patient=patients.of(record.id))
         study = [one for one in database.series.of_study(record.study_uid) if one.id != record.id]

@@ -13,3 +13,14 @@ class QueueSettings(Section):
         'How work is taken up. "embedded": every process looks into the database, which suits one machine. '
         '"procrastinate": PostgreSQL wakes the processes of all hosts that share it.',
     )
+
+
+def engine_without_database(queue: QueueSettings, database_url: str) -> tuple[str, str, str] | None:
+    """Return key, what is wrong and what is allowed where the engine does not work on the database; None if it does."""
+    if queue.engine == "embedded" or database_url.startswith("postgresql"):
+        return None
+    return (
+        "queue.engine",
+        f'"{queue.engine}" works with PostgreSQL only, and storage.database_url names none',
+        'set storage.database_url = "postgresql://USER@HOST/DATABASE", or engine = "embedded"',
+    )

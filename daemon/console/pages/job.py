@@ -38,7 +38,7 @@ def router(site: Site) -> APIRouter:
 
     @routes.get("/jobs/{job_id}/picture/{role}")
     def picture(job_id: str, role: str) -> Response:
-        detail = describe(_job(site, job_id), site.parts.database.jobs, site.parts.home)
+        detail = describe(_job(site, job_id), site.parts.database.jobs, site.parts.settings.storage.shared_folder)
         files = [one.preview for one in detail.objects if one.role == role and one.preview is not None]
         if not files:
             raise NoSuchThing("picture of this result")
@@ -77,7 +77,7 @@ def _job(site: Site, job_id: str) -> JobRecord:
 
 def _page(site: Site, job: JobRecord, *, reveal: bool = False) -> JobPage:
     database = site.parts.database
-    detail = describe(job, database.jobs, site.parts.home)
+    detail = describe(job, database.jobs, site.parts.settings.storage.shared_folder)
     feedback = database.feedback.of_job(job.id if detail.result is None else detail.result.job_id)
     verdict = database.series.verdict(job.series_id, job.revision)
     return job_page(detail, feedback, Veil(site.parts.hasher), of_revision=verdict, reveal=reveal)
