@@ -165,7 +165,9 @@ def test_stat_waits_for_one_routine_job_however_many_have_waited_too_long(databa
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(story=st.lists(st.tuples(st.sampled_from("ABBBBC"), st.sampled_from((0, 1, 1, 2, 9)), st.booleans()), max_size=25))
+@given(
+    story=st.lists(st.tuples(st.sampled_from("ABBBBC"), st.sampled_from((0, 1, 1, 2, 9)), st.booleans()), max_size=25)
+)
 def test_nobody_waits_for_ever_whatever_comes(database: Database, story: list[tuple[str, int, bool]]) -> None:
     """Of each line, the n-th job of a scanner waits for at most one more round of all scanners than n rounds."""
     with database.transactions.write() as connection:
