@@ -13,3 +13,8 @@ class QueueSettings(Section):
         'How work is taken up. "embedded": every process looks into the database, which suits one machine. '
         '"procrastinate": PostgreSQL wakes the processes of all hosts that share it.',
     )
+
+    @property
+    def wakes(self) -> bool:
+        """Whether a job that becomes due is told to the queue in the database."""
+        return self.engine == "procrastinate"
