@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hounsfield.daemon.bells import Bells, OwnLooks
 from hounsfield.daemon.children import ChildName
 from hounsfield.daemon.clock import Clock, DatabaseClock, SystemClock
 from hounsfield.daemon.config.settings import Settings
@@ -32,6 +33,7 @@ from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.server_clock import ServerClock
 from hounsfield.storage.spool import Spool
 from hounsfield.storage.spool_files import PatientFiles
+from hounsfield.storage.states import JobKind
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -109,7 +111,7 @@ class Application:
         """The job database, upgraded if it is the embedded one."""
         queue = self.settings.queue
         order = ClaimOrder(patience=timedelta(minutes=queue.patience_minutes), every=queue.patient_share)
-        return open_database(self.settings.storage.resolved_database_url, self.home, order)
+        return open_database(self.settings.storage.resolved_database_url, self.home, order, wakes=queue.wakes)
 
     def refuse_misfits(self) -> None:
         """Raise ConfigurationError where database, spool and this host do not fit together; StorageError."""
@@ -222,6 +224,25 @@ class Application:
         from hounsfield.daemon.gates import Gate
 
         return Gate(self.database.control, part, self.clock)
+
+    def bells(self) -> Bells:
+        """Build what the slots of this process wait at."""
+        if not self.settings.queue.wakes:
+            return OwnLooks(self.database)
+        from hounsfield.daemon.queue.bells import QueueBells
+        from hounsfield.storage.queue_schema import connection_arguments
+        from hounsfield.storage.wake_up_store import Group, SqlWakeUps
+
+        wake_ups = SqlWakeUps(self.database.transactions)
+        groups = [Group(JobKind.INFER)]
+        groups += [Group(JobKind.DELIVER, destination.name) for destination in self.settings.destination]
+        groups += [Group(JobKind.NOTIFY, notifier.name) for notifier in self.settings.notify]
+        return QueueBells(
+            name=self.process_name,
+            connect=connection_arguments(self.settings.storage.resolved_database_url),
+            jobs=self.database.jobs,
+            add_missing=lambda: wake_ups.add_missing(groups, self.clock.now()),
+        )
 
     def receiver(self, beat: Callable[[], None], port: int = 0) -> "Receiver":
         """Build the Storage SCP; it calls ``beat`` as long as it turns. ``port`` replaces the configured one."""

@@ -30,6 +30,7 @@ from hounsfield.model.errors import ModelError
 from hounsfield.storage.control import Part
 from hounsfield.storage.doorbell import Doorbell
 from hounsfield.storage.errors import StorageError
+from hounsfield.storage.states import JobKind
 
 if TYPE_CHECKING:
     from hounsfield.daemon.app import Application
@@ -122,8 +123,10 @@ def _serve(role: Role, settings: "Settings", around: Surroundings) -> tuple["App
 
         repeat(tick, signals.stop, application.database.doorbell(), IDLE_SECONDS)
     elif role is Role.WORKER:
-        doorbell = application.database.doorbell()
-        _work(application.worker(beats.tell), application.gate(Part.INFERENCE), signals, doorbell)
+        worker, bells = application.worker(beats.tell), application.bells()
+        doorbell = bells.of(JobKind.INFER)
+        with bells.ringing():
+            _work(worker, application.gate(Part.INFERENCE), signals, doorbell)
     elif role is Role.CONSOLE:
         _show(application, signals.stop)
     else:
@@ -184,21 +187,30 @@ def give_back_and_leave(worker: "Worker", leave: Callable[[int], object]) -> Non
 
 
 def _deliver(application: "Application", stop: threading.Event) -> None:
-    def serving(name: str, step: Callable[[], bool]) -> threading.Thread:
-        guarded = application.gate(Part.DELIVERY).guard(step)
-        return threading.Thread(target=repeat, args=(guarded, stop, application.database.doorbell()), name=name)
+    bells = application.bells()
 
-    threads = [serving("courier", courier.work_one) for courier in application.couriers()]
-    threads += [serving("messenger", messenger.work_one) for messenger in application.messengers()]
+    def serving(name: str, step: Callable[[], bool], doorbell: Doorbell) -> threading.Thread:
+        guarded = application.gate(Part.DELIVERY).guard(step)
+        return threading.Thread(target=repeat, args=(guarded, stop, doorbell), name=name)
+
+    threads = [
+        serving("courier", courier.work_one, bells.of(JobKind.DELIVER, courier.destination))
+        for courier in application.couriers()
+    ]
+    threads += [
+        serving("messenger", messenger.work_one, bells.of(JobKind.NOTIFY, messenger.notifier))
+        for messenger in application.messengers()
+    ]
     alarms = application.alarm_messenger()
     if alarms is not None:  # whoever pauses deliveries wants to hear of alarms all the same
         arguments = (alarms.work_one, stop, application.database.doorbell())
         threads.append(threading.Thread(target=repeat, args=arguments, name="alarms"))
-    for thread in threads:
-        thread.start()
-    stop.wait()
-    for thread in threads:
-        thread.join()
+    with bells.ringing():
+        for thread in threads:
+            thread.start()
+        stop.wait()
+        for thread in threads:
+            thread.join()
 
 
 def _show(application: "Application", stop: threading.Event) -> None:

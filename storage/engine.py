@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hounsfield.storage import schema
+from hounsfield.storage import queue_schema, schema, wake_ups
 from hounsfield.storage.account_store import SqlAccountStore
 from hounsfield.storage.accounts import AccountStore
 from hounsfield.storage.alarm_store import SqlAlarmStore
@@ -105,21 +105,25 @@ def has_database(url: str) -> bool:
     return path is None or path.exists()
 
 
-def open_database(url: str | None, home: Path, order: ClaimOrder = ClaimOrder()) -> Database:
+def open_database(url: str | None, home: Path, order: ClaimOrder = ClaimOrder(), *, wakes: bool = False) -> Database:
     """Open the database of ``url``, or the embedded one under ``home`` when it is None or empty.
 
     Jobs are claimed in ``order``.
     A SQLite file is created or upgraded (after a backup beside it); any other database must be at the needed schema.
+    ``wakes``: whether jobs that become due are told to the queue in that database, which must be there then too.
     Raise SchemaError when it is not or is newer, DatabaseUnavailable when it cannot be reached.
     """
     chosen = url or default_url(home)
     path = schema.sqlite_path(chosen)
     if path is not None:
         schema.prepare_sqlite(chosen, path)
-    transactions = Transactions(make_engine(parse_url(chosen), may_create=False))
+    engine = make_engine(parse_url(chosen), may_create=False)
+    transactions = Transactions(engine.execution_options(**{wake_ups.OPTION: wakes}))
     try:
         with transactions.read() as connection:
             schema.require_head(connection)
+            if wakes:
+                queue_schema.require_installed(connection)
     except StorageError:
         transactions.close()
         raise

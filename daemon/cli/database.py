@@ -36,6 +36,11 @@ def upgrade(config: ConfigOption = None) -> None:
     settings = read_settings(config)
     settings.storage.home.mkdir(parents=True, exist_ok=True)
     engine.upgrade(settings.storage.resolved_database_url)
+    if settings.queue.wakes:
+        from hounsfield.daemon.queue.schema import shipped_schema
+        from hounsfield.storage.queue_schema import install
+
+        install(settings.storage.resolved_database_url, shipped_schema())
     current, _ = engine.check(settings.storage.resolved_database_url)
     typer.echo(f"database at revision {current}")
 

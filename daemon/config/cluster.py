@@ -29,6 +29,11 @@ class QueueSettings(Section):
         le=100,
     )
 
+    @property
+    def wakes(self) -> bool:
+        """Whether a job that becomes due is told to the queue in the database."""
+        return self.engine == "procrastinate"
+
 
 def engine_without_database(queue: QueueSettings, database_url: str) -> tuple[str, str, str] | None:
     """Return key, what is wrong and what is allowed where the engine does not work on the database; None if it does."""
