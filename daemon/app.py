@@ -7,9 +7,10 @@ import os
 import random
 import secrets
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.roles import Role
 from hounsfield.storage.components import Facts
 from hounsfield.storage.control import Part
+from hounsfield.storage.election import ASSEMBLER, Office, open_office
 from hounsfield.storage.engine import Database, has_database, open_database
 from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.spool import Spool
@@ -152,6 +154,11 @@ class Application:
             version=version("hounsfield"),
             clock=self.clock,
         )
+
+    def office(self) -> Office:
+        """Build what says whether this process is the assembler that works; for one thread."""
+        elapsed = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+        return open_office(self.settings.storage.resolved_database_url, ASSEMBLER, elapsed)
 
     def gate(self, part: Part) -> "Gate":
         """Build what holds back the work of a part that a person paused; one for each thread."""

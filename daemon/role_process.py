@@ -26,6 +26,7 @@ from hounsfield.daemon.heartbeat import Heartbeat
 from hounsfield.daemon.ports import refuse_taken_port
 from hounsfield.daemon.roles import Role
 from hounsfield.daemon.stop_signals import HURRY_SECONDS, STOP_SECONDS, StopSignals
+from hounsfield.daemon.term_of_office import Term, Work
 from hounsfield.model.errors import ModelError
 from hounsfield.storage.control import Part
 from hounsfield.storage.doorbell import Doorbell
@@ -109,18 +110,7 @@ def _serve(role: Role, settings: "Settings", around: Surroundings) -> tuple["App
     signals = around.signals
     application, beats = _build(settings, ChildName(role, around.number))
     if role is Role.ASSEMBLER:
-        assembler, rescuer, retention = application.assembler(), application.rescuer(), application.retention()
-        alarms, describer, shelf = application.alarm_watch(), application.describer(), application.shelf
-
-        def tick() -> bool:
-            try:
-                busy = decide(shelf, assembler) + rescuer.tick() + retention.tick() > 0
-                describer.tick()
-                return busy
-            finally:
-                alarms.tick()  # the work comes before looks at how it goes, and trouble with it hides no alarm
-
-        repeat(tick, signals.stop, application.database.doorbell(), IDLE_SECONDS)
+        _assemble(application, beats, signals.stop)
     elif role is Role.WORKER:
         doorbell = application.database.doorbell()
         _work(application.worker(beats.tell), application.gate(Part.INFERENCE), signals, doorbell)
@@ -129,6 +119,31 @@ def _serve(role: Role, settings: "Settings", around: Surroundings) -> tuple["App
     else:
         _deliver(application, signals.stop)
     return application, beats
+
+
+def _assemble(application: "Application", beats: "Beats", stop: threading.Event) -> None:
+    """Do what only one process in the service does: decide, rescue, tidy up, look for alarms."""
+    term = Term(application.office(), partial(work_of_assembler, application))
+    beats.tell(term.facts)
+    repeat(term.step, stop, application.database.doorbell(), IDLE_SECONDS)
+    term.end()
+
+
+def work_of_assembler(application: "Application") -> Work:
+    """Build what the assembler does in one term of office. The work comes before looks at how it goes."""
+    assembler, describer = application.assembler(), application.describer()
+
+    def describe() -> int:
+        describer.tick()
+        return 0  # what is left comes with the next round
+
+    steps = (
+        partial(decide, application.shelf, assembler),
+        application.rescuer().tick,
+        application.retention().tick,
+        describe,
+    )
+    return Work(steps, at_last=application.alarm_watch().tick)  # trouble with the work hides no alarm
 
 
 def decide(shelf: "BundleShelf", assembler: "Assembler") -> int:

@@ -38,7 +38,7 @@ from hounsfield.storage.recall_store import SqlRecallStore
 from hounsfield.storage.schema import backup, check, upgrade
 from hounsfield.storage.series_store import SqlSeriesStore
 from hounsfield.storage.snapshot_doorbell import SnapshotDoorbell
-from hounsfield.storage.transactions import Transactions, make_engine, parse_url
+from hounsfield.storage.transactions import ANSWER_SECONDS, Transactions, make_engine, parse_url
 
 __all__ = ["Database", "backup", "check", "default_url", "has_database", "open_database", "upgrade"]
 
@@ -101,7 +101,7 @@ def open_database(url: str | None, home: Path) -> Database:
     path = schema.sqlite_path(chosen)
     if path is not None:
         schema.prepare_sqlite(chosen, path)
-    transactions = Transactions(make_engine(parse_url(chosen), may_create=False))
+    transactions = Transactions(make_engine(parse_url(chosen), may_create=False, answer_seconds=ANSWER_SECONDS))
     try:
         with transactions.read() as connection:
             schema.require_head(connection)
