@@ -11,6 +11,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import InvalidatePoolError
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 SILENCE_SECONDS = 10
 """How long a side that is out of reach is waited for by the other."""
 _IDLE_SECONDS, _BETWEEN_SECONDS, _PROBES = 4, 2, 3  # 4 + 3 * 2 = SILENCE_SECONDS
+CONNECT_SECONDS = 5
+"""How long a server, and each of its standbys, may take to accept a connection."""
+PING_SECONDS = 2.0
+"""How long one that was connected may take to say that it is there, before it is asked for anything."""
 _OF_CLIENT = {
     "keepalives": 1,
     "keepalives_idle": _IDLE_SECONDS,
@@ -47,6 +52,7 @@ class Patience:
 def watch(engine: Engine, patience: Patience | None) -> None:
     """Make the engine's connections notice what is gone. Without a patience (migrations) answers may take any time."""
     event.listen(engine, "do_connect", partial(_connect, patience))
+    event.listen(engine, "checkout", _ping)
 
 
 def _connect(
@@ -56,6 +62,12 @@ def _connect(
     wanted = {**_OF_CLIENT, **parameters}
     wanted["options"] = f"{_options(patience)} {parameters.get('options', '')}".strip()
     return _deadline_class(None if patience is None else patience.answer).connect(*arguments, **wanted)
+
+
+def _ping(connection: Any, _record: Any, _proxy: Any) -> None:
+    # Not the library's own ping: that would wait as long as for an answer.
+    if not connection.is_there():
+        raise InvalidatePoolError("the server was gone")
 
 
 def _options(patience: Patience | None) -> str:
@@ -71,19 +83,35 @@ def _options(patience: Patience | None) -> str:
 
 @cache
 def _deadline_class(seconds: float | None) -> "type[Connection[Any]]":
-    from psycopg import Connection, OperationalError
+    from psycopg import Connection, Error, OperationalError
     from psycopg.errors import _WaitTimeout
 
     class DeadlineConnection(Connection[Any]):
         """Is closed when an answer does not come in time: nobody knows what the server made of the statement."""
 
+        _seconds = seconds
+
         def wait(self, gen: "PQGen[Any]", interval: float = 0.1, timeout: float | None = None) -> Any:
-            if timeout is not None or seconds is None:
+            if timeout is not None or self._seconds is None:
                 return super().wait(gen, interval, timeout)
             try:
-                return super().wait(gen, interval, seconds)
+                return super().wait(gen, interval, self._seconds)
             except _WaitTimeout:
                 self.pgconn.finish()
                 raise OperationalError("the server does not answer") from None
+
+        def is_there(self) -> bool:
+            """Ask the server for nothing; no transaction begins."""
+            before, self._seconds = self._seconds, PING_SECONDS
+            try:
+                self.autocommit = True
+                self.execute("")
+                self.autocommit = False
+            except Error:
+                self.close()
+                return False
+            finally:
+                self._seconds = before
+            return True
 
     return DeadlineConnection

@@ -12,11 +12,11 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError, SQLAlchemyError
 
 from hounsfield.storage.errors import DatabaseUnavailable, StorageError
-from hounsfield.storage.server_connections import Patience, watch
+from hounsfield.storage.server_connections import CONNECT_SECONDS, Patience, watch
 
-LOCK_WAIT_SECONDS = 15
+_LOCK_WAIT_SECONDS = 15
 """How long a transaction waits for another process before it is refused."""
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 20.0
 """How long a server may take to answer a statement; see :mod:`hounsfield.storage.server_connections`."""
 
 _SEVERAL_HOSTS = re.compile(
@@ -57,7 +57,7 @@ def make_engine(
     url: URL,
     *,
     may_create: bool = True,
-    patience_seconds: float = LOCK_WAIT_SECONDS,
+    patience_seconds: float = _LOCK_WAIT_SECONDS,
     answer_seconds: float | None = None,
 ) -> Engine:
     """Return an engine with our pragmas, transaction control and JSON rules. Opens no connection.
@@ -83,8 +83,7 @@ def make_engine(
     try:
         engine = create_engine(
             url,
-            connect_args={"connect_timeout": min(max(round(patience_seconds), 2), 10)},
-            pool_pre_ping=True,
+            connect_args={"connect_timeout": min(max(round(patience_seconds), 2), CONNECT_SECONDS)},
             pool_size=8,
             max_overflow=16,
             hide_parameters=True,
