@@ -87,9 +87,14 @@ class Application:
         return prepare_home(self.settings)
 
     @cached_property
+    def host(self) -> str:
+        """What this machine is called; each has a name of its own."""
+        return socket.gethostname()
+
+    @cached_property
     def process_name(self) -> str:
         """Fresh for each process: a worker that comes back from the dead is another one."""
-        return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        return f"{self.host}-{os.getpid()}-{secrets.token_hex(3)}"
 
     @cached_property
     def database(self) -> Database:
@@ -150,7 +155,7 @@ class Application:
             store=SqlComponentStore.open(self.settings.storage.resolved_database_url, PATIENCE_SECONDS),
             name=str(name),
             role=str(name.role),
-            host=socket.gethostname(),
+            host=self.host,
             version=version("hounsfield"),
             clock=self.clock,
         )
@@ -591,6 +596,7 @@ class Application:
             hasher=self.hasher,
             clock=self.clock,
             version=version("hounsfield"),
+            host=self.host,
         )
         return make_app(parts, live), live
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import make_url, text
 from support.peers import PostgreSQL
 from support.tcp_proxy import TcpProxy, proxy
+from support.waiting import wait_until
 
 from hounsfield.storage.errors import DatabaseUnavailable
 from hounsfield.storage.transactions import Transactions, make_engine, parse_url
@@ -15,7 +16,6 @@ from hounsfield.storage.transactions import Transactions, make_engine, parse_url
 ANSWER_SECONDS = 0.5
 LONG = 10.0
 SLEEP = text(f"SELECT pg_sleep({LONG})")
-LOCK = text("SELECT pg_advisory_xact_lock(1)")
 
 
 @pytest.fixture(scope="module")
@@ -52,31 +52,38 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(url: str) -> Non
 
 def test_a_server_that_says_nothing_is_given_up_and_connected_again(url: str) -> None:
     with through(url) as (between, database):
-        with database.read() as connection:
-            first = connection.scalar(text("SELECT pg_backend_pid()"))
+
+        def session(*, is_silent: bool = False) -> object:
+            with database.read() as connection:
+                if is_silent:
+                    between.fall_silent()
+                return connection.scalar(text("SELECT pg_backend_pid()"))
+
+        first = session()
         began = time.monotonic()
-        with pytest.raises(DatabaseUnavailable), database.read() as connection:
-            between.fall_silent()
-            connection.execute(text("SELECT 1"))
+        with pytest.raises(DatabaseUnavailable):
+            session(is_silent=True)
         assert time.monotonic() - began < LONG / 2
         between.lose()
-        with database.read() as connection:
-            assert connection.scalar(text("SELECT pg_backend_pid()")) != first
+        assert session() != first
 
 
 def test_the_locks_of_a_host_that_is_gone_are_free_after_a_while(url: str) -> None:
     with through(url) as (between, far), transactions(url) as near:
-        with pytest.raises(DatabaseUnavailable), far.write() as connection:
-            connection.execute(LOCK)
-            between.fall_silent()
-            began = time.monotonic()
-            with pytest.raises(DatabaseUnavailable), near.write() as waiting:
-                waiting.execute(LOCK)  # the holder is still believed in
-            taken = False
-            while not taken:
-                with near.write() as waiting:
-                    taken = bool(waiting.scalar(text("SELECT pg_try_advisory_xact_lock(1)")))
-            assert time.monotonic() - began < LONG / 2
+
+        def is_free() -> bool:
+            with near.write() as connection:
+                return bool(connection.scalar(text("SELECT pg_try_advisory_xact_lock(1)")))
+
+        def go_silent_with_the_lock() -> None:
+            with far.write() as connection:
+                connection.execute(text("SELECT pg_advisory_xact_lock(1)"))
+                between.fall_silent()
+                assert not is_free(), "the holder is still believed in"
+                wait_until(is_free, LONG / 2)
+
+        with pytest.raises(DatabaseUnavailable):
+            go_silent_with_the_lock()
 
 
 def test_migrations_may_take_their_time(url: str) -> None:
