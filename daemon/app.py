@@ -25,7 +25,6 @@ from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.roles import Role
 from hounsfield.storage.components import Facts
 from hounsfield.storage.control import Part
-from hounsfield.storage.election import ASSEMBLER, Office, open_office
 from hounsfield.storage.engine import Database, has_database, open_database
 from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.spool import Spool
@@ -68,6 +67,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.reception.scp import Receiver, TlsPort
     from hounsfield.daemon.retention.housekeeping import Housekeeping
     from hounsfield.daemon.retention.purger import Purger
+    from hounsfield.storage.election import Office
     from hounsfield.storage.records import Claim
 
 Tell = Callable[[Callable[[], Facts]], object]
@@ -160,10 +160,12 @@ class Application:
             clock=self.clock,
         )
 
-    def office(self) -> Office:
-        """Build what says whether this process is the assembler that works; for one thread."""
+    def office(self, key: int) -> "Office":
+        """Build what says whether this process does what only one in the service does; for one thread."""
+        from hounsfield.storage.election import open_office
+
         elapsed = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
-        return open_office(self.settings.storage.resolved_database_url, ASSEMBLER, elapsed)
+        return open_office(self.settings.storage.resolved_database_url, key, elapsed)
 
     def gate(self, part: Part) -> "Gate":
         """Build what holds back the work of a part that a person paused; one for each thread."""

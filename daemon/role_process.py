@@ -30,6 +30,7 @@ from hounsfield.daemon.term_of_office import Term, Work
 from hounsfield.model.errors import ModelError
 from hounsfield.storage.control import Part
 from hounsfield.storage.doorbell import Doorbell
+from hounsfield.storage.election import ALARM_MESSENGER, ASSEMBLER
 from hounsfield.storage.errors import StorageError
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _serve(role: Role, settings: "Settings", around: Surroundings) -> tuple["App
 
 def _assemble(application: "Application", beats: "Beats", stop: threading.Event) -> None:
     """Do what only one process in the service does: decide, rescue, tidy up, look for alarms."""
-    term = Term(application.office(), partial(work_of_assembler, application))
+    term = Term("assembler", application.office(ASSEMBLER), partial(work_of_assembler, application))
     beats.tell(term.facts)
     repeat(term.step, stop, application.database.doorbell(), IDLE_SECONDS)
     term.end()
@@ -201,15 +202,25 @@ def _deliver(application: "Application", stop: threading.Event) -> None:
 
     threads = [serving("courier", courier.work_one) for courier in application.couriers()]
     threads += [serving("messenger", messenger.work_one) for messenger in application.messengers()]
-    alarms = application.alarm_messenger()
-    if alarms is not None:  # whoever pauses deliveries wants to hear of alarms all the same
-        arguments = (alarms.work_one, stop, application.database.doorbell())
-        threads.append(threading.Thread(target=repeat, args=arguments, name="alarms"))
+    if application.settings.alarms.webhook is not None:
+        threads.append(threading.Thread(target=_tell_alarms, args=(application, stop), name="alarms"))
     for thread in threads:
         thread.start()
     stop.wait()
     for thread in threads:
         thread.join()
+
+
+def _tell_alarms(application: "Application", stop: threading.Event) -> None:
+    """Tell of each alarm once: one courier of all does. Whoever pauses deliveries wants to hear of alarms too."""
+
+    def begin() -> Work:
+        messenger = application.alarm_messenger()
+        return Work(() if messenger is None else (messenger.work_one,))
+
+    term = Term("alarm messages", application.office(ALARM_MESSENGER), begin)
+    repeat(term.step, stop, application.database.doorbell())
+    term.end()
 
 
 def _show(application: "Application", stop: threading.Event) -> None:

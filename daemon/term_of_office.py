@@ -20,14 +20,16 @@ class Work:
 
     steps: tuple[Callable[[], int], ...]
     """Each returns how much it did."""
-    at_last: Callable[[], object]
+    at_last: Callable[[], object] = int
     """Done after the steps, also when one of them raised."""
 
 
 class Term:
     """Does the work while this process holds the office; used by one thread."""
 
-    def __init__(self, office: Office, begin: Callable[[], Work]) -> None:
+    def __init__(self, work: str, office: Office, begin: Callable[[], Work]) -> None:
+        """``work`` names it in the log."""
+        self._name = work
         self._office = office
         self._begin = begin
         self._work: Work | None = None
@@ -44,7 +46,7 @@ class Term:
         if self._work is None:
             self._work = self._begin()
             if self._has_waited:
-                log.info("this process takes over: no other one of its role works")
+                log.info("this process takes over", work=self._name)
         work, done = self._work, 0
         try:
             for step in work.steps:
@@ -61,9 +63,9 @@ class Term:
             return True
         if self._work is not None:
             self._work = None
-            log.warning("this process stops its work: it does not know any more that it is the only one of its role")
+            log.warning("this process stops: it may not be the only one any more", work=self._name)
         elif not self._has_waited:
-            log.info("standing by: another process of this role works, or the database does not answer")
+            log.info("standing by: another process works, or the database does not answer", work=self._name)
         self._has_waited = True
         return False
 

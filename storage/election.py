@@ -25,7 +25,8 @@ ANSWER_SECONDS = 3.0
 """How long the server may take to say it."""
 
 ASSEMBLER = 0x484F5541
-"""The office of the assembler: any number that no other program locks."""
+ALARM_MESSENGER = 0x484F554D
+"""The offices: any numbers that no other program locks."""
 
 _TAKE = text("SELECT pg_try_advisory_lock(:key), pg_backend_pid()")
 _GIVE_UP = text("SELECT pg_advisory_unlock_all()")

@@ -47,7 +47,7 @@ class Diary:
 
 def test_who_does_not_hold_the_office_does_nothing() -> None:
     diary = Diary()
-    term = Term(Office(False), diary.begin)
+    term = Term("work", Office(False), diary.begin)
     with capture_logs() as logs:
         assert [term.step() for _ in range(3)] == [False] * 3
     assert (diary.terms, diary.done, term.facts()) == (0, [], {ELECTED: False})
@@ -56,7 +56,7 @@ def test_who_does_not_hold_the_office_does_nothing() -> None:
 
 def test_who_holds_it_works_and_looks_how_it_goes() -> None:
     diary = Diary()
-    term = Term(Office(True), diary.begin)
+    term = Term("work", Office(True), diary.begin)
     with capture_logs() as logs:
         assert [term.step(), term.step()] == [True, True]
     assert diary.done == ["decide 1", "tidy 1", "look 1"] * 2
@@ -66,7 +66,7 @@ def test_who_holds_it_works_and_looks_how_it_goes() -> None:
 
 def test_an_office_that_is_lost_ends_the_work_before_its_next_step() -> None:
     diary = Diary()
-    term = Term(Office(True, True, False), diary.begin)
+    term = Term("work", Office(True, True, False), diary.begin)
     with capture_logs() as logs:
         assert not term.step()
     assert diary.done == ["decide 1"]
@@ -76,7 +76,7 @@ def test_an_office_that_is_lost_ends_the_work_before_its_next_step() -> None:
 
 def test_a_new_term_remembers_nothing_of_the_one_before() -> None:
     diary = Diary()
-    term = Term(Office(True, True, False, False, True), diary.begin)
+    term = Term("work", Office(True, True, False, False, True), diary.begin)
     term.step()
     assert term.step()
     assert diary.done == ["decide 1", "decide 2", "tidy 2", "look 2"]
@@ -85,13 +85,13 @@ def test_a_new_term_remembers_nothing_of_the_one_before() -> None:
 def test_trouble_with_the_work_hides_no_alarm() -> None:
     diary = Diary(RuntimeError("no decision"))
     with pytest.raises(RuntimeError, match="no decision"):
-        Term(Office(True), diary.begin).step()
+        Term("work", Office(True), diary.begin).step()
     assert diary.done == ["decide 1", "look 1"]
 
 
 def test_who_ends_lets_others_take_over_at_once() -> None:
     office = Office(True)
-    term = Term(office, Diary().begin)
+    term = Term("work", office, Diary().begin)
     term.step()
     term.end()
     assert office.is_left
