@@ -7,10 +7,11 @@ import os
 import random
 import secrets
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.reception.spool_lease import SpoolLease
     from hounsfield.daemon.retention.housekeeping import Housekeeping
     from hounsfield.daemon.retention.purger import Purger
+    from hounsfield.storage.election import Office
     from hounsfield.storage.records import Claim
     from hounsfield.storage.spool_files import SpoolFiles
 
@@ -102,9 +104,14 @@ class Application:
         return self.settings.storage.shared_folder
 
     @cached_property
+    def host(self) -> str:
+        """What this machine is called; each has a name of its own."""
+        return socket.gethostname()
+
+    @cached_property
     def process_name(self) -> str:
         """Fresh for each process: a worker that comes back from the dead is another one."""
-        return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        return f"{self.host}-{os.getpid()}-{secrets.token_hex(3)}"
 
     @cached_property
     def database(self) -> Database:
@@ -214,10 +221,17 @@ class Application:
             store=SqlComponentStore.open(self.settings.storage.resolved_database_url, PATIENCE_SECONDS),
             name=str(name),
             role=str(name.role),
-            host=socket.gethostname(),
+            host=self.host,
             version=version("hounsfield"),
             clock=self.clock,
         )
+
+    def office(self, key: int) -> "Office":
+        """Build what says whether this process does what only one in the service does; for one thread."""
+        from hounsfield.storage.election import open_office
+
+        elapsed = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+        return open_office(self.settings.storage.resolved_database_url, key, elapsed)
 
     def gate(self, part: Part) -> "Gate":
         """Build what holds back the work of a part that a person paused; one for each thread."""
@@ -670,6 +684,7 @@ class Application:
             hasher=self.hasher,
             clock=self.clock,
             version=version("hounsfield"),
+            host=self.host,
         )
         return make_app(parts, live), live
 

@@ -45,7 +45,7 @@ from hounsfield.storage.site_facts import SiteFacts
 from hounsfield.storage.snapshot_doorbell import SnapshotDoorbell
 from hounsfield.storage.spool_writer_store import SqlSpoolWriters
 from hounsfield.storage.spool_writers import SpoolWriters
-from hounsfield.storage.transactions import Transactions, make_engine, parse_url
+from hounsfield.storage.transactions import ANSWER_SECONDS, Transactions, make_engine, parse_url
 
 __all__ = ["Database", "backup", "check", "default_url", "has_database", "open_database", "upgrade"]
 
@@ -117,7 +117,7 @@ def open_database(url: str | None, home: Path, order: ClaimOrder = ClaimOrder(),
     path = schema.sqlite_path(chosen)
     if path is not None:
         schema.prepare_sqlite(chosen, path)
-    engine = make_engine(parse_url(chosen), may_create=False)
+    engine = make_engine(parse_url(chosen), may_create=False, answer_seconds=ANSWER_SECONDS)
     transactions = Transactions(engine.execution_options(**{wake_ups.OPTION: wakes}))
     try:
         with transactions.read() as connection:

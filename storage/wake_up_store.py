@@ -51,7 +51,12 @@ class SqlWakeUps:
 
 def _add_missing(connection: Connection, group: Group, now: datetime) -> int:
     queue = Queue(group.kind, group.destination)
-    best = select(job.c.id).where(queue.holds, job_claims.due(group.kind, now)).order_by(job.c.priority.desc(), job.c.id).limit(MOST)
+    best = (
+        select(job.c.id)
+        .where(queue.holds, job_claims.due(group.kind, now))
+        .order_by(job.c.priority.desc(), job.c.id)
+        .limit(MOST)
+    )
     without = list(connection.scalars(_WITHOUT, {"ids": list(connection.scalars(best))}))
     if without:
         defer(connection, without, now)
