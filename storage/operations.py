@@ -26,6 +26,8 @@ class Action(StrEnum):
     VACUUMED = "VACUUMED"
     BACKED_UP = "BACKED_UP"
     RESTORED = "RESTORED"
+    COPIED = "COPIED"
+    """The whole job log came from another database."""
     ALARM_BEGAN = "ALARM_BEGAN"
     ALARM_ENDED = "ALARM_ENDED"
 

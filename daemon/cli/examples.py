@@ -97,6 +97,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "db check": ("db check --json",),
     "db backup": ("db backup /backup/hounsfield.db",),
     "db vacuum": ("db vacuum",),
+    "db copy": ("db copy --to postgresql://hounsfield@db1/hounsfield",),
     "db restore": ("db restore /backup/hounsfield.db",),
     "tls": ("tls show",),
     "tls init": ("tls init /etc/hounsfield/tls --peer CT1",),
