@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.waiting import wait_until
@@ -27,6 +28,7 @@ DEBIAN_LINE = (
 )
 DICOMWEB_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 _PORTS = (12_000, 32_000)
+_UNSYNCED = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 
 
@@ -244,31 +246,44 @@ class PostgreSQL:
 
 
 @contextmanager
-def postgresql() -> Iterator[PostgreSQL]:
-    """Run a fresh PostgreSQL cluster that is removed with the block.
+def postgresql(*, kept: Path | None = None, durable: bool = False) -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL cluster of our own: a fresh one that is removed with the block, or the one in ``kept``.
 
     PostgreSQL refuses to run as root, so root starts it as the user ``postgres``; its folder lies outside
-    pytest's, which only root may enter. It does not sync to disk: what is tested is our SQL, not its durability.
+    pytest's, which only root may enter. It does not sync to disk, for what is tested is our SQL, unless it is
+    ``durable``: then it has PostgreSQL's own defaults, as a benchmark wants them.
     """
-    initdb, server, psql = (require_binary(name) for name in ("initdb", "postgres", "psql"))
-    identity: dict[str, object] = {"user": "postgres", "group": "postgres", "extra_groups": ()} if _is_root() else {}
-    folder = Path(tempfile.mkdtemp(prefix="hounsfield-pg-"))
+    server, psql = (require_binary(name) for name in ("postgres", "psql"))
+    folder = kept or Path(tempfile.mkdtemp(prefix="hounsfield-pg-"))
     try:
-        if _is_root():
-            shutil.chown(folder, "postgres", "postgres")
-        data, log, port = folder / "data", folder / "log", free_port()
-        log.touch()
-        made = [initdb, "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-        subprocess.run(made, check=True, capture_output=True, cwd=folder, timeout=120, **identity)
-        command = [server, "-D", data, "-p", str(port), "-k", folder, "-h", "127.0.0.1"]
-        for option in ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"):
+        _init_cluster(folder)
+        log, port = folder / "log", free_port()
+        command = [server, "-D", folder / "data", "-p", str(port), "-k", folder, "-h", "127.0.0.1"]
+        for option in ("max_connections=200", *(() if durable else _UNSYNCED)):
             command += ["-c", option]
         cluster = PostgreSQL(port, folder, psql)
-        with running(command, log, cwd=folder, **identity) as process:
+        with running(command, log, cwd=folder, **_server_identity()) as process:
             wait_until(lambda: _answers(cluster) or _ended(process, log), 30)
             yield cluster
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if kept is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _init_cluster(folder: Path) -> None:
+    if (folder / "data").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    if _is_root():
+        shutil.chown(folder, "postgres", "postgres")
+    (folder / "log").touch()
+    made = [require_binary("initdb"), "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+    made += ["--locale=C", "--no-sync"]
+    subprocess.run(made, check=True, capture_output=True, cwd=folder, timeout=120, **_server_identity())
+
+
+def _server_identity() -> dict[str, Any]:
+    return {"user": "postgres", "group": "postgres", "extra_groups": ()} if _is_root() else {}
 
 
 def _is_root() -> bool:
