@@ -13,7 +13,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo run peers check test test-only demo-model torture benchmark bench-reception bench-pixels bench-inference bench-results bench-console dist lock clean
+.PHONY: help venv dev demo run peers check test test-only demo-model torture benchmark bench-reception bench-pixels bench-inference bench-results bench-console bench-cluster dist lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ bench-results: peers dev ## time results from the last image into Orthanc, and t
 
 bench-console: dev ## open pages and lists over 1,000 and 1,000,000 jobs: five minutes (BENCH_ARGS)
 	@$(BIN)/python benchmarks/console/run.py $(BENCH_ARGS)
+
+bench-cluster: peers dev ## a long past, several workers and a simulated network on PostgreSQL: twelve minutes (BENCH_ARGS)
+	@$(BIN)/python benchmarks/cluster/run.py $(BENCH_ARGS)
 
 dist: dev ## build sdist and wheel into dist/ and check them in a clean environment
 	@rm -rf build dist
