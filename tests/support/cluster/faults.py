@@ -1,0 +1,138 @@
+"""What goes wrong in a cluster: processes are killed, links are cut, the database is restarted."""
+
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+
+from support.cluster.database import HOST as DATABASE
+from support.cluster.site import PACS, Cluster
+from support.cluster.watch import Watch
+
+SUPERVISOR = "supervisor"
+RESTART, CRASH = "PostgreSQL restarted", "PostgreSQL crashed"
+AWAY_SECONDS = 2.0
+"""How long the database stays away when it is restarted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """kill -9 of a role's process, or of the supervisor with all its roles."""
+
+    host: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The link of a host is away for so long."""
+
+    host: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """The database ends, in order or not, and starts again."""
+
+    is_crash: bool
+
+
+Fault = Kill | Cut | Restart
+Plan = Iterator[tuple[float, Fault]]
+"""When each begins, in seconds after the start, in order."""
+
+
+def kills(cluster: Cluster, choice: random.Random, every: float) -> Plan:
+    """Any process by turns: every supervisor and every role of every host once, then again, each time shuffled."""
+    everything = sorted(cluster.processes() | {(host, SUPERVISOR) for host in cluster.hosts})
+    number = count(1)
+    while True:
+        for host, role in choice.sample(everything, len(everything)):
+            yield every * next(number), Kill(host, role)
+
+
+def cuts(cluster: Cluster, choice: random.Random, every: float, longest: float) -> Plan:
+    """Any link by turns, those of database and PACS too."""
+    number = count(1)
+    while True:
+        for host in choice.sample(names := [*cluster.hosts, DATABASE, PACS], len(names)):
+            yield every * next(number) + every / 2, Cut(host, choice.uniform(2.0, longest))
+
+
+def restarts(every: float) -> Plan:
+    """The database, in order and as in a crash by turns."""
+    for number in count(1):
+        yield every * number, Restart(is_crash=number % 2 == 0)
+
+
+@dataclass
+class Tormentor:
+    """Brings faults over a cluster while it is watched."""
+
+    cluster: Cluster
+    watch: Watch
+    say: Callable[[str], None]
+
+    def torment(self, plan: Plan, seconds: float, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Carry out what the plan has for so long; links that are cut then are mended."""
+        begun = time.monotonic()
+        mends: list[tuple[float, Cut, float]] = []
+        for at, fault in plan:
+            while (now := time.monotonic()) < begun + min(at, seconds):
+                mends = self._mend(mends, now)
+                meanwhile()
+                time.sleep(0.05)
+            if at >= seconds:
+                break
+            if isinstance(fault, Cut):
+                mends.append((now + fault.seconds, fault, self._cut(fault)))
+            else:
+                self._strike(fault)
+        for _, cut, began in mends:
+            self._join(cut, began)
+
+    def _strike(self, fault: Kill | Restart) -> None:
+        if isinstance(fault, Kill):
+            self._kill(fault)
+        else:
+            self._restart(fault)
+
+    def _kill(self, kill: Kill) -> None:
+        host = self.cluster.hosts[kill.host]
+        roles = host.roles if kill.role == SUPERVISOR else (kill.role,)
+        killed = {role: pid for role in roles if (pid := host.child(role)) is not None}
+        pid = host.kill(None if kill.role == SUPERVISOR else kill.role)
+        if pid is None:  # it is dead already, and will come back
+            return
+        self.say(f"{kill.role} of {kill.host} is killed")
+        self.watch.await_new(f"kill -9 {kill.role}", kill.host, killed)
+
+    def _cut(self, cut: Cut) -> float:
+        self.say(f"the link of {cut.host} is cut for {cut.seconds:.1f} s")
+        self.cluster.network.cut(cut.host)
+        return time.monotonic()
+
+    def _mend(self, mends: list[tuple[float, Cut, float]], now: float) -> list[tuple[float, Cut, float]]:
+        for at, cut, began in mends:
+            if at <= now:
+                self._join(cut, began)
+        return [one for one in mends if one[0] > now]
+
+    def _join(self, cut: Cut, began: float) -> None:
+        self.cluster.network.mend(cut.host)
+        hosts = list(self.cluster.hosts) if cut.host == DATABASE else [cut.host]
+        if cut.host != PACS:
+            self.watch.await_signs("link cut", hosts, cut.host, began)
+
+    def _restart(self, restart: Restart) -> None:
+        self.say(CRASH if restart.is_crash else RESTART)
+        began = time.monotonic()
+        self.cluster.network.mend(DATABASE)
+        self.cluster.database.end(signal.SIGQUIT if restart.is_crash else signal.SIGINT)
+        time.sleep(AWAY_SECONDS)
+        self.cluster.database.start()
+        what = CRASH if restart.is_crash else RESTART
+        self.watch.await_signs(what, list(self.cluster.hosts), DATABASE, began)
