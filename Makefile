@@ -79,7 +79,7 @@ torture-cluster: peers dev ## kill processes and cut links of four hosts (networ
 	@PYTHONPATH=tests $(BIN)/python -m torture.cluster $(if $(MINUTES),--minutes $(MINUTES)) $(CLUSTER_ARGS)
 
 cluster-demo: peers dev ## the same in two minutes: fifty series through four hosts, as root (CLUSTER_ARGS)
-	@PYTHONPATH=tests $(BIN)/python -m torture.cluster --minutes 1 --series 50 --pause 1 --cut 15 --restart 40 $(CLUSTER_ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m torture.cluster --minutes 1 --series 50 --pause 1 --cut 15 --outage 25 $(CLUSTER_ARGS)
 
 demo-model: dev ## train the demonstration bundle anew, from generated phantoms: half an hour on two cores
 	$(BIN)/python -m hounsfield.model.train.demo --out model/bundled/ich-demo --seed 2

@@ -207,7 +207,7 @@ def orthanc(
     }
     settings = folder / "orthanc.json"
     settings.write_text(json.dumps(configuration))
-    with running([*there, program, settings], server.log, ending=signal.SIGKILL) as process:
+    with running([*there, program, settings], server.log, ending=signal.SIGKILL, start_new_session=True) as process:
         wait_until(lambda: server.is_up() or _ended(process, server.log), 30)
         yield server
 

@@ -1,8 +1,8 @@
 """Four hosts, two receivers and two workers, whose processes are killed and whose links are cut.
 
 ``python -m torture.cluster --minutes 10``: a process is killed with kill -9 every five seconds, a link is cut every
-thirty, the database is restarted every ninety, while two scanners send. Nothing acknowledged may be lost, and every
-series has exactly one result in the PACS. ``--series 50`` ends when so many were sent and answered.
+thirty, every ninety the database is restarted, crashes or fails over, while two scanners send. Nothing acknowledged
+may be lost, and every series has exactly one result in the PACS. With ``--series 50`` so many are sent, and no more.
 """
 
 import argparse
@@ -115,7 +115,7 @@ def torment(options: argparse.Namespace, console: Console) -> Report | None:
             site.start()
             with Progress(console, seconds).shown() as progress:
                 trial = Trial(site, choice, progress.say, options.series, options.pause)
-                plan = random_faults(site, choice, kill=options.kill, cut=options.cut, restart=options.restart)
+                plan = random_faults(site, choice, kill=options.kill, cut=options.cut, outage=options.outage)
                 report = trial.run(plan, seconds)
     finally:
         if report is not None and not report.failures:
@@ -149,7 +149,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pause", type=float, default=3.0, help="seconds from one series to the next")
     parser.add_argument("--kill", type=float, default=5.0, help="kill a process every so many seconds")
     parser.add_argument("--cut", type=float, default=30.0, help="cut a link every so many seconds")
-    parser.add_argument("--restart", type=float, default=90.0, help="restart the database every so many seconds")
+    parser.add_argument("--outage", type=float, default=90.0, help="end the database every so many seconds")
     parser.add_argument("--engine", choices=("embedded", "procrastinate"), default="embedded")
     parser.add_argument("--skew", action="store_true", help="clocks of hosts differ by minutes")
     parser.add_argument("--seed", type=int, default=20261126)

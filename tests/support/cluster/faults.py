@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import count
 
 from support.cluster.database import HOST as DATABASE
@@ -12,7 +13,6 @@ from support.cluster.site import PACS, Cluster
 from support.cluster.watch import Watch
 
 SUPERVISOR = "supervisor"
-RESTART, CRASH = "PostgreSQL restarted", "PostgreSQL crashed"
 AWAY_SECONDS = 2.0
 """How long the database stays away when it is restarted."""
 
@@ -33,14 +33,15 @@ class Cut:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """The database ends, in order or not, and starts again."""
+class Outage(StrEnum):
+    """What happens to the database."""
 
-    is_crash: bool
+    RESTART = "PostgreSQL restarted"
+    CRASH = "PostgreSQL crashed"
+    FAIL_OVER = "PostgreSQL failed over"
 
 
-Fault = Kill | Cut | Restart
+Fault = Kill | Cut | Outage
 Plan = Iterator[tuple[float, Fault]]
 """When each begins, in seconds after the start, in order."""
 
@@ -58,14 +59,14 @@ def cuts(cluster: Cluster, choice: random.Random, every: float, longest: float) 
     """Any link by turns, those of database and PACS too."""
     number = count(1)
     while True:
-        for host in choice.sample(names := [*cluster.hosts, DATABASE, PACS], len(names)):
+        for host in choice.sample([*cluster.hosts, DATABASE, PACS], len(cluster.hosts) + 2):
             yield every * next(number) + every / 2, Cut(host, choice.uniform(2.0, longest))
 
 
-def restarts(every: float) -> Plan:
-    """The database, in order and as in a crash by turns."""
+def outages(every: float) -> Plan:
+    """The database, restarted and crashed by turns; the third time the standby takes over, once and for all."""
     for number in count(1):
-        yield every * number, Restart(is_crash=number % 2 == 0)
+        yield every * number, Outage.FAIL_OVER if number == 3 else (Outage.CRASH, Outage.RESTART)[number % 2]
 
 
 @dataclass
@@ -94,11 +95,11 @@ class Tormentor:
         for _, cut, began in mends:
             self._join(cut, began)
 
-    def _strike(self, fault: Kill | Restart) -> None:
+    def _strike(self, fault: Kill | Outage) -> None:
         if isinstance(fault, Kill):
             self._kill(fault)
         else:
-            self._restart(fault)
+            self._take_away(fault)
 
     def _kill(self, kill: Kill) -> None:
         host = self.cluster.hosts[kill.host]
@@ -112,8 +113,12 @@ class Tormentor:
 
     def _cut(self, cut: Cut) -> float:
         self.say(f"the link of {cut.host} is cut for {cut.seconds:.1f} s")
-        self.cluster.network.cut(cut.host)
+        self.cluster.network.cut(self._linked(cut))
         return time.monotonic()
+
+    def _linked(self, cut: Cut) -> str:
+        """The host whose link it is: that of the database is that of the server in charge."""
+        return self.cluster.database.server.host if cut.host == DATABASE else cut.host
 
     def _mend(self, mends: list[tuple[float, Cut, float]], now: float) -> list[tuple[float, Cut, float]]:
         for at, cut, began in mends:
@@ -122,17 +127,19 @@ class Tormentor:
         return [one for one in mends if one[0] > now]
 
     def _join(self, cut: Cut, began: float) -> None:
-        self.cluster.network.mend(cut.host)
+        self.cluster.network.mend(self._linked(cut))
         hosts = list(self.cluster.hosts) if cut.host == DATABASE else [cut.host]
         if cut.host != PACS:
             self.watch.await_signs("link cut", hosts, cut.host, began)
 
-    def _restart(self, restart: Restart) -> None:
-        self.say(CRASH if restart.is_crash else RESTART)
-        began = time.monotonic()
-        self.cluster.network.mend(DATABASE)
-        self.cluster.database.end(signal.SIGQUIT if restart.is_crash else signal.SIGINT)
-        time.sleep(AWAY_SECONDS)
-        self.cluster.database.start()
-        what = CRASH if restart.is_crash else RESTART
-        self.watch.await_signs(what, list(self.cluster.hosts), DATABASE, began)
+    def _take_away(self, outage: Outage) -> None:
+        self.say(outage)
+        began, database = time.monotonic(), self.cluster.database
+        self.cluster.network.mend(database.server.host)
+        if outage is Outage.FAIL_OVER:
+            database.fail_over()
+        else:
+            database.server.end(signal.SIGQUIT if outage is Outage.CRASH else signal.SIGINT)
+            time.sleep(AWAY_SECONDS)
+            database.server.start()
+        self.watch.await_signs(outage, list(self.cluster.hosts), DATABASE, began)

@@ -64,8 +64,9 @@ class Host:
         roles = [word for role in self.roles for word in ("--role", role)]
         while not self._over.is_set():
             with self.log.open("ab") as log:
+                command = self._command("run", *roles)
                 self._process = subprocess.Popen(
-                    self._command("run", *roles), env=self._environment(), stdout=log, stderr=log
+                    command, env=self._environment(), stdout=log, stderr=log, start_new_session=True
                 )
             self.starts += 1
             self.exits.append(self._process.wait())

@@ -59,6 +59,20 @@ class Network:
         there = ["nsenter", f"--net=/run/netns/{self._space(host)}", "unshare", "--uts", "sh", "-c", _LINE, host]
         return [*there, *become, *(str(part) for part in command)]
 
+    def take(self, host: str, address: str) -> None:
+        """Give a host one more address, which another one may have had, and tell all others.
+
+        A new hardware address makes the kernel do that, by gratuitous ARP for all addresses (ip-sysctl: arp_notify).
+        """
+        space = self._space(host)
+        _ip("netns", "exec", space, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/eth0/arp_notify")
+        _ip("-n", space, "address", "add", f"{address}/24", "dev", "eth0")
+        _ip("-n", space, "link", "set", "eth0", "address", f"02:00:00:{random.randbytes(3).hex(':')}")
+
+    def give_up(self, host: str, address: str) -> None:
+        """Take such an address from a host."""
+        _ip("-n", self._space(host), "address", "delete", f"{address}/24", "dev", "eth0")
+
     def cut(self, host: str) -> None:
         """Take the link of a host away: nothing comes through, and nobody is told."""
         _ip("link", "set", self._link_of(host), "down")

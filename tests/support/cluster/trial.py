@@ -10,8 +10,7 @@ from pathlib import Path
 
 import psycopg
 from support.cluster.audit import Audit, audit, is_settled
-from support.cluster.database import HOST as DATABASE
-from support.cluster.faults import Cut, Kill, Plan, Restart, Tormentor, cuts, kills, restarts
+from support.cluster.faults import Cut, Kill, Outage, Plan, Tormentor, cuts, kills, outages
 from support.cluster.material import Supply
 from support.cluster.senders import Ledger, Scanners
 from support.cluster.site import LEASE_SECONDS, Cluster
@@ -148,9 +147,9 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def random_faults(cluster: Cluster, choice: random.Random, *, kill: float, cut: float, restart: float) -> Plan:
-    """Everything by turns: a process killed, a link cut, the database restarted, each every so many seconds."""
-    plans = (kills(cluster, choice, kill), cuts(cluster, choice, cut, 8.0), restarts(restart))
+def random_faults(cluster: Cluster, choice: random.Random, *, kill: float, cut: float, outage: float) -> Plan:
+    """Everything by turns: a process killed, a link cut, the database gone, each every so many seconds."""
+    plans = (kills(cluster, choice, kill), cuts(cluster, choice, cut, 8.0), outages(outage))
     return heapq.merge(*plans, key=lambda one: one[0])
 
 
@@ -160,9 +159,7 @@ def short_faults() -> Plan:
     yield 7.0, Kill("worker-1", "worker")
     yield 12.0, Cut("receiver-2", 3.0)
     yield 17.0, Kill("receiver-2", "supervisor")
-    yield 22.0, Restart(is_crash=False)
+    yield 21.0, Outage.RESTART
     yield 28.0, Kill("worker-2", "courier")
     yield 31.0, Kill("receiver-1", "assembler")
-
-
-__all__ = ["DATABASE", "Report", "Trial", "random_faults", "short_faults"]
+    yield 34.0, Outage.FAIL_OVER
