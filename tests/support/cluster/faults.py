@@ -11,8 +11,10 @@ from itertools import count
 from support.cluster.database import HOST as DATABASE
 from support.cluster.site import PACS, Cluster
 from support.cluster.watch import Watch
+from support.waiting import wait_until
 
 SUPERVISOR = "supervisor"
+BUSY_SECONDS = 60.0
 AWAY_SECONDS = 2.0
 """How long the database stays away when it is restarted."""
 
@@ -23,6 +25,8 @@ class Kill:
 
     host: str
     role: str
+    is_busy: bool = False
+    """Wait until it holds a job, so that the job has to come back by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +107,19 @@ class Tormentor:
 
     def _kill(self, kill: Kill) -> None:
         host = self.cluster.hosts[kill.host]
+        if kill.is_busy:
+            wait_until(lambda: self._is_busy(kill.host), BUSY_SECONDS, 0.01)
         roles = host.roles if kill.role == SUPERVISOR else (kill.role,)
         killed = {role: pid for role in roles if (pid := host.child(role)) is not None}
         pid = host.kill(None if kill.role == SUPERVISOR else kill.role)
         if pid is None:  # it is dead already, and will come back
             return
-        self.say(f"{kill.role} of {kill.host} is killed")
+        self.say(f"{kill.role} of {kill.host} is killed{' in the middle of a job' if kill.is_busy else ''}")
         self.watch.await_new(f"kill -9 {kill.role}", kill.host, killed)
+
+    def _is_busy(self, host: str) -> bool:
+        held = "SELECT 1 FROM job WHERE state = 'RUNNING' AND kind = 'INFER' AND worker LIKE"
+        return bool(self.cluster.database.rows(f"{held} '{host}-%'"))
 
     def _cut(self, cut: Cut) -> float:
         self.say(f"the link of {cut.host} is cut for {cut.seconds:.1f} s")
