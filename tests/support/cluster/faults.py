@@ -4,6 +4,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
@@ -14,7 +15,8 @@ from support.cluster.watch import Watch
 from support.waiting import wait_until
 
 SUPERVISOR = "supervisor"
-BUSY_SECONDS = 60.0
+BUSY_SECONDS = 15.0
+_BUSY = "SELECT worker FROM job WHERE state = 'RUNNING' AND kind = 'INFER'"
 AWAY_SECONDS = 2.0
 """How long the database stays away when it is restarted."""
 
@@ -25,8 +27,11 @@ class Kill:
 
     host: str
     role: str
-    is_busy: bool = False
-    """Wait until it holds a job, so that the job has to come back by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class KillBusy:
+    """kill -9 of the first worker that holds a job: the job has to come back by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Outage(StrEnum):
     FAIL_OVER = "PostgreSQL failed over"
 
 
-Fault = Kill | Cut | Outage
+Fault = Kill | KillBusy | Cut | Outage
 Plan = Iterator[tuple[float, Fault]]
 """When each begins, in seconds after the start, in order."""
 
@@ -99,27 +104,30 @@ class Tormentor:
         for _, cut, began in mends:
             self._join(cut, began)
 
-    def _strike(self, fault: Kill | Outage) -> None:
-        if isinstance(fault, Kill):
-            self._kill(fault)
-        else:
-            self._take_away(fault)
+    def _strike(self, fault: Kill | KillBusy | Outage) -> None:
+        match fault:
+            case Kill():
+                self._kill(fault)
+            case KillBusy():
+                with suppress(AssertionError):  # all are done already: nobody is busy any more
+                    self._kill(Kill(wait_until(self._busy, BUSY_SECONDS, 0.01), "worker"))
+            case _:
+                self._take_away(fault)
 
     def _kill(self, kill: Kill) -> None:
         host = self.cluster.hosts[kill.host]
-        if kill.is_busy:
-            wait_until(lambda: self._is_busy(kill.host), BUSY_SECONDS, 0.01)
         roles = host.roles if kill.role == SUPERVISOR else (kill.role,)
         killed = {role: pid for role in roles if (pid := host.child(role)) is not None}
         pid = host.kill(None if kill.role == SUPERVISOR else kill.role)
         if pid is None:  # it is dead already, and will come back
             return
-        self.say(f"{kill.role} of {kill.host} is killed{' in the middle of a job' if kill.is_busy else ''}")
+        self.say(f"{kill.role} of {kill.host} is killed")
         self.watch.await_new(f"kill -9 {kill.role}", kill.host, killed)
 
-    def _is_busy(self, host: str) -> bool:
-        held = "SELECT 1 FROM job WHERE state = 'RUNNING' AND kind = 'INFER' AND worker LIKE"
-        return bool(self.cluster.database.rows(f"{held} '{host}-%'"))
+    def _busy(self) -> str | None:
+        """Return a host whose worker holds a job."""
+        rows = self.cluster.database.rows(_BUSY)
+        return next((host for (worker,) in rows for host in self.cluster.hosts if worker.startswith(f"{host}-")), None)
 
     def _cut(self, cut: Cut) -> float:
         self.say(f"the link of {cut.host} is cut for {cut.seconds:.1f} s")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 from support.cluster.audit import Audit, audit, is_settled
-from support.cluster.faults import Cut, Kill, Outage, Plan, Tormentor, cuts, kills, outages
+from support.cluster.faults import Cut, Kill, KillBusy, Outage, Plan, Tormentor, cuts, kills, outages
 from support.cluster.material import Supply
 from support.cluster.senders import Ledger, Scanners
 from support.cluster.site import LEASE_SECONDS, Cluster
@@ -156,7 +156,7 @@ def random_faults(cluster: Cluster, choice: random.Random, *, kill: float, cut: 
 def short_faults() -> Plan:
     """One of each kind, for a minute."""
     yield 2.0, Kill("receiver-1", "receiver")
-    yield 7.0, Kill("worker-1", "worker", is_busy=True)
+    yield 7.0, KillBusy()
     yield 12.0, Cut("receiver-2", 3.0)
     yield 17.0, Kill("receiver-2", "supervisor")
     yield 21.0, Outage.RESTART
