@@ -53,19 +53,15 @@ class Cluster:
         return {(host.name, role) for host in self.hosts.values() for role in host.roles}
 
     def start(self) -> None:
-        """Start all hosts at once, and wait until every process of every host says that it lives."""
+        """Start all hosts at once, and wait until every process of every host does its work."""
         for host in self.hosts.values():
             host.start()
         wait_until(lambda: self.living() >= self.processes(), START_SECONDS, 0.2)
-        wait_until(lambda: self.serving() == len(self.receivers), START_SECONDS, 0.2)
+        wait_until(lambda: all(map(_is_ready, self.hosts.values())), START_SECONDS, 0.2)
 
     def living(self) -> set[tuple[str, str]]:
         """Host and role of every process that has ever said that it lives."""
         return {(host, role) for host, role in self.database.rows("SELECT host, role FROM component")}
-
-    def serving(self) -> int:
-        """How many receivers take connections."""
-        return sum(accepts_connections(DICOM_PORT, host.address) for host in self.receivers)
 
     def stop(self) -> dict[str, int]:
         """Stop all hosts in order; return the exit status of each."""
@@ -74,6 +70,12 @@ class Cluster:
     def said(self) -> str:
         """The ends of all logs."""
         return "\n".join(f"== {host.name}\n{host.said()}" for host in self.hosts.values())
+
+
+def _is_ready(host: Host) -> bool:
+    if "receiver" in host.roles:
+        return accepts_connections(DICOM_PORT, host.address)
+    return "bundle served" in host.said()
 
 
 @contextmanager
