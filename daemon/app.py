@@ -7,28 +7,34 @@ import os
 import random
 import secrets
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from datetime import timedelta
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hounsfield.daemon.bells import Bells, OwnLooks
 from hounsfield.daemon.children import ChildName
-from hounsfield.daemon.clock import Clock, SystemClock
+from hounsfield.daemon.clock import Clock, DatabaseClock, SystemClock
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
 from hounsfield.daemon.home import prepare_home
 from hounsfield.daemon.kept import kept
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.roles import Role
+from hounsfield.storage.claim_order import ClaimOrder
 from hounsfield.storage.components import Facts
 from hounsfield.storage.control import Part
 from hounsfield.storage.engine import Database, has_database, open_database
 from hounsfield.storage.file_systems import mount_of
 from hounsfield.storage.results import ResultFiles
+from hounsfield.storage.server_clock import ServerClock
 from hounsfield.storage.spool import Spool
 from hounsfield.storage.spool_files import PatientFiles
+from hounsfield.storage.states import JobKind
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -69,9 +75,12 @@ if TYPE_CHECKING:
     from hounsfield.daemon.reception.spool_lease import SpoolLease
     from hounsfield.daemon.retention.housekeeping import Housekeeping
     from hounsfield.daemon.retention.purger import Purger
+    from hounsfield.storage.election import Office
     from hounsfield.storage.records import Claim
     from hounsfield.storage.spool_files import SpoolFiles
 
+_CLOCK_PATIENCE = 5.0
+"""Seconds that the first look at the clock of a database server may take."""
 Tell = Callable[[Callable[[], Facts]], object]
 """Takes what is asked for facts about a part, again and again, from another thread."""
 
@@ -95,14 +104,21 @@ class Application:
         return self.settings.storage.shared_folder
 
     @cached_property
+    def host(self) -> str:
+        """What this machine is called; each has a name of its own."""
+        return socket.gethostname()
+
+    @cached_property
     def process_name(self) -> str:
         """Fresh for each process: a worker that comes back from the dead is another one."""
-        return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        return f"{self.host}-{os.getpid()}-{secrets.token_hex(3)}"
 
     @cached_property
     def database(self) -> Database:
         """The job database, upgraded if it is the embedded one."""
-        return open_database(self.settings.storage.resolved_database_url, self.home)
+        queue = self.settings.queue
+        order = ClaimOrder(patience=timedelta(minutes=queue.patience_minutes), every=queue.patient_share)
+        return open_database(self.settings.storage.resolved_database_url, self.home, order, wakes=queue.wakes)
 
     def refuse_misfits(self) -> None:
         """Raise ConfigurationError where database, spool and this host do not fit together; StorageError."""
@@ -205,16 +221,42 @@ class Application:
             store=SqlComponentStore.open(self.settings.storage.resolved_database_url, PATIENCE_SECONDS),
             name=str(name),
             role=str(name.role),
-            host=socket.gethostname(),
+            host=self.host,
             version=version("hounsfield"),
             clock=self.clock,
         )
+
+    def office(self, key: int) -> "Office":
+        """Build what says whether this process does what only one in the service does; for one thread."""
+        from hounsfield.storage.election import open_office
+
+        elapsed = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+        return open_office(self.settings.storage.resolved_database_url, key, elapsed)
 
     def gate(self, part: Part) -> "Gate":
         """Build what holds back the work of a part that a person paused; one for each thread."""
         from hounsfield.daemon.gates import Gate
 
         return Gate(self.database.control, part, self.clock)
+
+    def bells(self) -> Bells:
+        """Build what the slots of this process wait at."""
+        if not self.settings.queue.wakes:
+            return OwnLooks(self.database)
+        from hounsfield.daemon.queue.bells import QueueBells
+        from hounsfield.storage.queue_schema import connection_arguments
+        from hounsfield.storage.wake_up_store import Group, SqlWakeUps
+
+        wake_ups = SqlWakeUps(self.database.transactions)
+        groups = [Group(JobKind.INFER)]
+        groups += [Group(JobKind.DELIVER, destination.name) for destination in self.settings.destination]
+        groups += [Group(JobKind.NOTIFY, notifier.name) for notifier in self.settings.notify]
+        return QueueBells(
+            name=self.process_name,
+            connect=connection_arguments(self.settings.storage.resolved_database_url),
+            jobs=self.database.jobs,
+            add_missing=lambda: wake_ups.add_missing(groups, self.clock.now()),
+        )
 
     def receiver(self, beat: Callable[[], None], port: int = 0) -> "Receiver":
         """Build the Storage SCP; it calls ``beat`` as long as it turns. ``port`` replaces the configured one."""
@@ -642,6 +684,7 @@ class Application:
             hasher=self.hasher,
             clock=self.clock,
             version=version("hounsfield"),
+            host=self.host,
         )
         return make_app(parts, live), live
 
@@ -666,6 +709,15 @@ class Application:
         ]
 
 
+def clock_of(settings: Settings) -> Clock:
+    """Return this machine's clocks; where hosts share a database server, its clock, which they agree on.
+
+    Nothing is opened before the time is asked for.
+    """
+    url = settings.storage.resolved_database_url
+    return SystemClock() if url.startswith("sqlite") else DatabaseClock(ServerClock(url, _CLOCK_PATIENCE).read)
+
+
 def build(settings: Settings) -> Application:
-    """Return the application on this machine's clocks."""
-    return Application(settings, SystemClock())
+    """Return the application on the clocks that its settings call for."""
+    return Application(settings, clock_of(settings))

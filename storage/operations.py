@@ -28,6 +28,8 @@ class Action(StrEnum):
     RESTORED = "RESTORED"
     SPOOL_ACCEPTED = "SPOOL_ACCEPTED"
     """The database knows other folders of images and results from then on."""
+    COPIED = "COPIED"
+    """The whole job log came from another database."""
     ALARM_BEGAN = "ALARM_BEGAN"
     ALARM_ENDED = "ALARM_ENDED"
 

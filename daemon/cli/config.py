@@ -64,7 +64,7 @@ def check(config: ConfigOption = None) -> None:
 
 
 def _manifests(settings: "Settings") -> "list[Manifest]":
-    from hounsfield.daemon.cli.bundles_in_use import in_use_now, manifests_of
+    from hounsfield.daemon.bundles_in_use import in_use_now, manifests_of
     from hounsfield.daemon.pipeline.bundles import open_configured
 
     open_configured(settings)

@@ -1,6 +1,8 @@
 """``hounsfield db``: the job database as a whole: schema, backup and restore, room on the disk."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,13 +18,14 @@ from hounsfield.daemon.cli.context import (
     require_database,
 )
 from hounsfield.daemon.cli.exits import CommandFailed, UsageFault
-from hounsfield.daemon.cli.output import json_line
+from hounsfield.daemon.cli.output import console, json_line, show_table
 from hounsfield.daemon.cli.person import ByOption, person
 from hounsfield.daemon.clock import SystemClock
 from hounsfield.storage.operations import Action
 
 if TYPE_CHECKING:
     from hounsfield.daemon.config.settings import Settings
+    from hounsfield.storage.copying import Progress
     from hounsfield.storage.spool import Spool
 
 app = typer.Typer(name="db", help="The job database: schema, backup and restore, room.", no_args_is_help=True)
@@ -36,6 +39,11 @@ def upgrade(config: ConfigOption = None) -> None:
     settings = read_settings(config)
     settings.storage.home.mkdir(parents=True, exist_ok=True)
     engine.upgrade(settings.storage.resolved_database_url)
+    if settings.queue.wakes:
+        from hounsfield.daemon.queue.schema import shipped_schema
+        from hounsfield.storage.queue_schema import install
+
+        install(settings.storage.resolved_database_url, shipped_schema())
     current, _ = engine.check(settings.storage.resolved_database_url)
     typer.echo(f"database at revision {current}")
 
@@ -162,6 +170,64 @@ def restore(
     if done.kept is not None:
         typer.echo(f"the database that was there is {done.kept}")
     typer.echo("start the service: what was received since the backup is registered again from the spool")
+
+
+@app.command()
+def copy(
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="URL", help="An empty PostgreSQL database: postgresql://USER@HOST/NAME."),
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="URL", help="The SQLite database; without it the one of the configuration."),
+    ] = None,
+    by: ByOption = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Copy the whole job log from SQLite to PostgreSQL and compare every row. Stop the service first.
+
+    The copy is one transaction: killed at any moment, it leaves the target empty, and is begun anew. The source and the
+    spool stay as they are.
+    """
+    from hounsfield.daemon.clock import SystemClock
+    from hounsfield.storage.copying import copy_site
+    from hounsfield.storage.spool import Spool
+
+    settings = read_settings(config)
+    if source is None:
+        require_database(settings)
+    _refuse_beside_service(Spool(settings.storage.spool_folder))
+    origin = source or settings.storage.resolved_database_url
+    with _progress() as progress:
+        done = copy_site(origin, to, now=SystemClock().now(), person=person(by), progress=progress)
+    if as_json:
+        json_line({"rows": done.rows, "copy_seconds": done.copy_seconds, "check_seconds": done.check_seconds})
+        return
+    show_table(("table", "rows"), [(name, f"{count:,}") for name, count in done.rows.items()])
+    rows = sum(done.rows.values())
+    typer.echo(f"{rows:,} rows copied in {done.copy_seconds:.1f} s, each found the same in {done.check_seconds:.1f} s")
+    typer.echo("name the new database in storage.database_url, on every host, before the service starts again")
+
+
+@contextmanager
+def _progress() -> "Iterator[Progress]":
+    """Show what is being done and the time left, on a terminal only."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    screen = console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bars: dict[str, TaskID] = {}
+    with Bars(*columns, console=screen, transient=True, disable=not screen.is_terminal) as drawn:
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in bars:
+                bars[what] = drawn.add_task(what, total=total)
+            drawn.update(bars[what], completed=done)
+
+        yield report
 
 
 def _refuse_beside_service(spool: "Spool") -> None:

@@ -98,6 +98,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "db backup": ("db backup /backup/hounsfield.db",),
     "db spool": ("db spool", "db spool --accept --by anna"),
     "db vacuum": ("db vacuum",),
+    "db copy": ("db copy --to postgresql://hounsfield@db1/hounsfield",),
     "db restore": ("db restore /backup/hounsfield.db",),
     "tls": ("tls show",),
     "tls init": ("tls init /etc/hounsfield/tls --peer CT1",),

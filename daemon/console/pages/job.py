@@ -5,7 +5,6 @@ from contextlib import suppress
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
-from hounsfield.daemon.cli.job_detail import describe
 from hounsfield.daemon.console.pages.asked import AskedAmiss, number
 from hounsfield.daemon.console.pages.job_view import JobPage, job_page
 from hounsfield.daemon.console.pages.recalling import take_back
@@ -13,6 +12,7 @@ from hounsfield.daemon.console.pages.shown import Veil
 from hounsfield.daemon.console.pages.why import reason_given
 from hounsfield.daemon.console.problems import BadRequest, NoSuchThing
 from hounsfield.daemon.console.site import Form, Site
+from hounsfield.daemon.job_story import describe
 from hounsfield.storage.operations import Action
 from hounsfield.storage.records import JobRecord
 from hounsfield.storage.states import JobState
