@@ -125,7 +125,7 @@ class Application:
         from hounsfield.daemon.fit import refuse_misfits
 
         prepare_home(self.settings)
-        refuse_misfits(self.settings, self.database, socket.gethostname(), self.clock)
+        refuse_misfits(self.settings, self.database, self.host, self.clock)
 
     @cached_property
     def spool(self) -> Spool:
@@ -139,7 +139,7 @@ class Application:
         writers = SharedBook(
             self.database.spool_writers,
             process=self.process_name,
-            machine=this_machine(socket.gethostname()),
+            machine=this_machine(self.host),
             now=self.clock.now,
             is_judge=lambda: self.spool_lease is not None and self.spool_lease.is_judge,
         )

@@ -3,6 +3,8 @@
 The supervisor's process stays small: it imports neither the database nor the network library.
 """
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +13,7 @@ from hounsfield.daemon.children import spawn_role
 from hounsfield.daemon.clock import Clock, SystemClock
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.fit import configured_misfits, refuse
+from hounsfield.daemon.fit_process import REFUSED
 from hounsfield.daemon.heartbeat import Heartbeat
 from hounsfield.daemon.home import prepare_home
 from hounsfield.daemon.logs import configure
@@ -32,8 +35,17 @@ def run(settings: Settings, config: Path | None, roles: Sequence[Role] = ()) -> 
     signals.install()
     if len(wanted) == 1 and not (wanted[0] is Role.RECEIVER and receivers > 1):
         return _run_alone(wanted[0], settings, signals, clock)
+    if Role.RECEIVER not in wanted and not _fits_together(config):  # a receiver that is refused ends the service
+        return REFUSED
     on_ready = partial(announce, settings.dicom)
     return Supervisor(wanted, spawn_role(config), clock, signals, receivers=receivers, on_ready=on_ready).run()
+
+
+def _fits_together(config: Path | None) -> bool:
+    """Ask once for all roles, which would be started again and again; what does not fit is told."""
+    command = [sys.executable, "-m", "hounsfield.daemon.fit_process"]
+    command += [] if config is None else ["--config", str(config)]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, process_group=0, check=False).returncode != REFUSED
 
 
 def _run_alone(role: Role, settings: Settings, signals: StopSignals, clock: Clock) -> int:

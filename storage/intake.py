@@ -244,10 +244,11 @@ class Intake:
 
     def _place(self, sealed: Sealed, target: Path) -> None:
         try:
-            self._operations.link(sealed.slot, target)
-        except FileExistsError:
-            if not self.is_filed(sealed):
-                self._replace(sealed, target)
+            try:
+                self._operations.link(sealed.slot, target)
+            except FileExistsError:
+                if not self.is_filed(sealed):
+                    self._replace(sealed, target)
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise

@@ -1,6 +1,8 @@
 """What does not fit together is refused at the start, by the name of the setting and with what to do."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -210,6 +212,21 @@ def test_a_new_database_takes_the_spool_that_is_there(tmp_path: Path, database: 
     (tmp_path / "home" / "spool" / FILE).write_text("2" * 32 + "\n")
     refuse_misfits(settings, database, HOST, ManualClock())
     assert database.site_facts.get("spool") == "2" * 32
+
+
+def test_a_host_without_receivers_refuses_once_for_all_its_roles(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, spool=tmp_path / "spool")
+    database = open_database(None, tmp_path / "home")
+    refuse_misfits(settings, database, socket.gethostname(), ManualClock())
+    database.close()
+    (tmp_path / "spool" / FILE).unlink()
+    config = tmp_path / "hounsfield.toml"
+    config.write_text(f'[storage]\nhome = "{tmp_path / "home"}"\nspool = "{tmp_path / "spool"}"\n')
+    command = [sys.executable, "-m", "hounsfield.daemon.cli.main", "run", "--role", "worker", "--role", "courier"]
+    done = subprocess.run([*command, "--config", str(config)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 3
+    assert done.stderr.count("storage.spool") == 1
+    assert "mounted" in done.stderr
 
 
 def test_doctor_and_config_check_say_what_a_start_would_say_and_change_nothing(tmp_path: Path) -> None:

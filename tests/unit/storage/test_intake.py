@@ -282,6 +282,10 @@ def test_a_file_system_without_hard_links_gets_a_second_copy_before_the_first_go
         intake.settle([sealed])
     assert files(spool) == [spool.path(sealed.receipt.digest)]
     assert spool.verify(sealed.receipt.digest)
+    spool.path(sealed.receipt.digest).write_bytes(b"damaged")
+    with opened(without) as intake:
+        file_and_settle(intake, sealed_in(intake, SENT, DATASET))
+    assert spool.verify(sealed.receipt.digest), "it came again"
 
 
 def test_provenance_that_is_too_long_for_a_head_is_refused(spool: Spool) -> None:

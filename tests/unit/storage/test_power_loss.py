@@ -1,5 +1,6 @@
 """Power fails at any moment of a spool's life: nothing acknowledged is lost. The disk keeps no more than POSIX says."""
 
+import errno
 import random
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -98,6 +99,18 @@ def live_and_fail(
 @pytest.mark.parametrize("seed", range(6))
 def test_power_that_fails_at_any_moment_takes_nothing_that_was_acknowledged(folder: Path, seed: int) -> None:
     assert live_and_fail(folder, seed, actions=80) > 150
+
+
+class WithoutLinks(PowerLoss):
+    """A file system that takes no hard links."""
+
+    def link(self, source: Path, target: Path) -> None:  # noqa: ARG002
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nor_does_it_where_there_are_no_hard_links(folder: Path, seed: int) -> None:
+    assert live_and_fail(folder, seed, WithoutLinks, actions=60) > 100
 
 
 @pytest.mark.parametrize("step", range(6))
