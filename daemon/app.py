@@ -33,7 +33,7 @@ from hounsfield.storage.file_systems import mount_of
 from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.server_clock import ServerClock
 from hounsfield.storage.spool import Spool
-from hounsfield.storage.spool_files import PatientFiles
+from hounsfield.storage.spool_files import Patience, PatientFiles
 from hounsfield.storage.states import JobKind
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ _CLOCK_PATIENCE = 5.0
 """Seconds that the first look at the clock of a database server may take."""
 Tell = Callable[[Callable[[], Facts]], object]
 """Takes what is asked for facts about a part, again and again, from another thread."""
+_WRITTEN_WITHIN = 3600.0
+"""Seconds in which a host has written any result that it began, whatever its clock says."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ class Application:
     @cached_property
     def spool_files(self) -> "SpoolFiles":
         """The same, to be read: on a network a file of another host may not be seen at once."""
-        return PatientFiles(self.spool) if mount_of(self.spool.folder).is_network else self.spool
+        return PatientFiles(self.spool, self._patience) if mount_of(self.spool.folder).is_network else self.spool
 
     def _worker_files(self) -> "SpoolFiles":
         """The same for a worker, which may keep copies on a disk of its own."""
@@ -175,9 +177,14 @@ class Application:
     @cached_property
     def files(self) -> ResultFiles:
         """Finished result objects; what dead writers left half written is removed."""
-        files = ResultFiles(self.shared)
-        files.prepare()
+        is_alone = self.settings.storage.database_file is not None
+        files = ResultFiles(self.shared, patience=self._patience if mount_of(self.shared).is_network else None)
+        files.prepare(spare_seconds=0.0 if is_alone else _WRITTEN_WITHIN)
         return files
+
+    @cached_property
+    def _patience(self) -> Patience:
+        return Patience()
 
     @cached_property
     def hasher(self) -> UidHasher:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -141,14 +142,17 @@ def sync_way_to(folder: Path, operations: FileOperations) -> None:
             operations.fsync_directory(above)
 
 
-def remove_abandoned_parts(folder: Path) -> int:
+def remove_abandoned_parts(folder: Path, spare_seconds: float = 0.0) -> int:
     """Delete the temporary files in ``folder`` whose writer is dead; return how many.
 
-    Several receivers may share a spool, so the file of a living writer (it holds a lock) stays.
+    Several processes may share it, so the file of a living writer (it holds a lock) stays, and one that is younger
+    than ``spare_seconds``.
     """
     removed = 0
     for part in folder.glob("*" + PART):
         with suppress(FileNotFoundError, BlockingIOError):
+            if spare_seconds and time.time() - part.stat().st_mtime < spare_seconds:
+                continue
             descriptor = os.open(part, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,6 +14,7 @@ from hounsfield.storage.durable import (
     write_durably,
 )
 from hounsfield.storage.errors import ResultFileError
+from hounsfield.storage.spool_files import Patience
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _MAX_UID = 64
@@ -22,15 +23,22 @@ _MAX_UID = 64
 class ResultFiles:
     """``<home>/results/<sop instance uid>.dcm``. The UIDs are our own, never a sender's text."""
 
-    def __init__(self, home: Path, operations: FileOperations | None = None) -> None:
+    def __init__(
+        self, home: Path, operations: FileOperations | None = None, *, patience: Patience | None = None
+    ) -> None:
+        """``patience``: for a folder that other hosts write to."""
         self.folder = home / "results"
         self._operations = operations or SystemFileOperations()
+        self._patience = patience
 
-    def prepare(self) -> int:
-        """Create the folder and delete what dead writers left; return how many files that were."""
+    def prepare(self, *, spare_seconds: float = 0.0) -> int:
+        """Create the folder and delete what dead writers left; return how many files that were.
+
+        Younger ones than ``spare_seconds`` may be those of other hosts, whose locks are not seen everywhere.
+        """
         try:
             make_folder(self.folder, self._operations)
-            return remove_abandoned_parts(self.folder)
+            return remove_abandoned_parts(self.folder, spare_seconds)
         except OSError as error:
             raise ResultFileError(f"the results folder cannot be prepared ({error.strerror})") from error
 
@@ -73,6 +81,8 @@ class ResultFiles:
 
     def verify(self, uid: str, sha256: str) -> bool:
         """Whether the file is there and still has this SHA-256 (hex)."""
+        if self._patience is not None:
+            self._patience.wait_for(self.path(uid))
         try:
             with self.path(uid).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == sha256

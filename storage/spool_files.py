@@ -32,42 +32,32 @@ class SpoolFiles(Protocol):
         """Return what stands before its data set; raise SpoolError if it is missing or not ours."""
 
 
-class PatientFiles:
-    """Files of a folder that another host may have written a moment ago."""
+class Patience:
+    """Waits for files that are known to be there and not seen yet. Used by any number of threads."""
 
     def __init__(
         self,
-        files: SpoolFiles,
         *,
         seconds: float = VISIBLE_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._files = files
         self._seconds = seconds
         self._monotonic = monotonic
         self._sleep = sleep
         self._until: float | None = None
         """When the wait for files that are missing now ends, or ended."""
 
-    def path(self, digest: str) -> Path:
-        """Wait until it is seen, if it needs to be."""
-        path = self._files.path(digest)
-        if not self._is_seen(path):
-            self._look_again(path)
-        return path
-
-    def head(self, digest: str) -> Head:
-        """Wait likewise."""
-        self.path(digest)
-        return self._files.head(digest)
-
-    def _look_again(self, path: Path) -> None:
+    def wait_for(self, path: Path) -> None:
+        """Return when the file can be opened, or when it has been looked for long enough."""
+        if self._is_seen(path):
+            return
         now = self._monotonic()
-        if self._until is None or now >= self._until + _AGAIN_SECONDS:
-            self._until = now + self._seconds
+        until = self._until
+        if until is None or now >= until + _AGAIN_SECONDS:
+            self._until = until = now + self._seconds
         pause = _FIRST_PAUSE
-        while self._monotonic() < self._until:
+        while self._monotonic() < until:
             self._sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
             _ask_for_folder(path.parent)
@@ -82,6 +72,25 @@ class PatientFiles:
         except OSError as error:
             return error.errno not in (errno.ENOENT, errno.ESTALE)  # what else is wrong finds out who reads it
         return True
+
+
+class PatientFiles:
+    """Files of a folder that another host may have written a moment ago."""
+
+    def __init__(self, files: SpoolFiles, patience: Patience) -> None:
+        self._files = files
+        self._patience = patience
+
+    def path(self, digest: str) -> Path:
+        """Wait until it is seen, if it needs to be."""
+        path = self._files.path(digest)
+        self._patience.wait_for(path)
+        return path
+
+    def head(self, digest: str) -> Head:
+        """Wait likewise."""
+        self.path(digest)
+        return self._files.head(digest)
 
 
 def _ask_for_folder(folder: Path) -> None:

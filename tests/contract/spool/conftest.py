@@ -9,7 +9,7 @@ from support.nfs import NfsHost, mounted
 
 from hounsfield.storage.spool import Spool
 from hounsfield.storage.spool_cache import CachedFiles
-from hounsfield.storage.spool_files import PatientFiles, SpoolFiles
+from hounsfield.storage.spool_files import Patience, PatientFiles, SpoolFiles
 
 
 @dataclass
@@ -71,7 +71,7 @@ def keeping(request: pytest.FixtureRequest, tmp_path: Path, time: Time) -> Keepi
     if "two hosts" in kind:
         a, b = request.getfixturevalue("two_hosts")
         writer = Spool(a.view / "spool")
-        reader = PatientFiles(Spool(b.view / "spool"), monotonic=time.now, sleep=time.sleep)
+        reader = PatientFiles(Spool(b.view / "spool"), Patience(monotonic=time.now, sleep=time.sleep))
     writer.prepare()
     if "copies" in kind:
         reader = CachedFiles(reader, tmp_path / "copies", 2**20, now=time.now)

@@ -1,5 +1,6 @@
 """Two hosts share a spool by way of NFS: nothing acknowledged is lost, whoever dies, and no receiver meets another."""
 
+import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,8 +22,9 @@ from hounsfield.daemon.reception.reconcile import reconcile, take_up
 from hounsfield.storage.errors import SpoolError
 from hounsfield.storage.intake import Intake
 from hounsfield.storage.records import AssociationRecord
+from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.spool import Spool
-from hounsfield.storage.spool_files import PatientFiles
+from hounsfield.storage.spool_files import Patience, PatientFiles
 from hounsfield.storage.writer_book import SharedBook
 
 CLOCK = ManualClock()
@@ -38,7 +40,7 @@ class Site:
         self.writers = FakeSpoolWriters()
         self.series = FakeSeriesStore()
         self.a, self.b = (self._spool(host) for host in hosts)
-        self.files = PatientFiles(self.b, monotonic=time.now, sleep=time.sleep)
+        self.files = PatientFiles(self.b, Patience(monotonic=time.now, sleep=time.sleep))
         self.a.prepare()
         self.b.prepare()
 
@@ -169,6 +171,29 @@ def test_an_image_whose_absence_a_host_remembers_is_waited_for(site: Site) -> No
     assert not site.b.path(later).exists()
     assert site.files.path(later).exists()
     assert 50 < sum(site.time.slept) < 65
+
+
+def test_a_result_of_one_host_is_sent_by_another_one(two_hosts: Hosts, time: Time) -> None:
+    worker = ResultFiles(two_hosts[0].view)
+    courier = ResultFiles(two_hosts[1].view, patience=Patience(monotonic=time.now, sleep=time.sleep))
+    worker.prepare(spare_seconds=3600)
+    courier.prepare(spare_seconds=3600)
+    sha256 = worker.write("2.25.1", b"a report")
+    assert not courier.path("2.25.1").exists(), "it remembers a folder without it"
+    assert courier.verify("2.25.1", sha256)
+    assert courier.path("2.25.1").read_bytes() == b"a report"
+    two_hosts[1].stale_once.add("2.25.1.dcm")
+    assert courier.verify("2.25.1", sha256)
+    assert not courier.verify("2.25.2", sha256)
+
+
+def test_what_another_host_is_writing_just_now_is_no_leftover(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    part = tmp_path / "results" / "0123.part"
+    part.write_bytes(b"half")
+    assert ResultFiles(tmp_path).prepare(spare_seconds=3600) == 0
+    os.utime(part, (0, 0))
+    assert ResultFiles(tmp_path).prepare(spare_seconds=3600) == 1
 
 
 class Losable:

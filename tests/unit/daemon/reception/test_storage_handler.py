@@ -34,6 +34,17 @@ class Disk(Spool):
         return DiskSpace(free=self.free, total=10**13)
 
 
+class Lease:
+    """Held for so many questions."""
+
+    questions: float = float("inf")
+
+    @property
+    def is_held(self) -> bool:
+        self.questions -= 1
+        return self.questions >= 0
+
+
 class Bench:
     """An acceptor with a real spool whose disk fails when told, and a store in memory."""
 
@@ -45,6 +56,7 @@ class Bench:
         self.intake = self.spool.open_intake("receiver-1")
         self.registrar = Registrar(self.store, self.intake, CLOCK)
         self.tally = ReceptionTally(["CT1"])
+        self.lease = Lease()
         self.acceptor = InstanceAcceptor(
             settings=DicomSettings(**{"min_free_percent": 0} | settings),
             spool=self.spool,
@@ -55,6 +67,7 @@ class Bench:
             hasher=UidHasher(b"key"),
             gate=IntakeGate(None, CLOCK, lambda _line: None),
             tally=self.tally,
+            lease=self.lease,
         )
         self.association = OpenAssociation(
             Parties(calling_ae="CT1", called_ae="HOUNSFIELD", peer_address="10.1.2.3"),
@@ -105,6 +118,16 @@ def make_bench(tmp_path):
 @pytest.fixture
 def bench(make_bench):
     return make_bench()
+
+
+def test_what_became_durable_after_other_hosts_may_have_looked_is_refused_and_withdrawn(bench):
+    bench.lease.questions = 1  # held when it begins, and not any more when it is whole
+    assert bench.send(tiny()) is Status.DATABASE_DOWN
+    assert bench.slots_in_use() == []
+    assert bench.send(tiny()) is Status.DATABASE_DOWN
+    bench.lease.questions = float("inf")
+    assert bench.send(tiny()) is Status.STORED
+    assert len(bench.register().receipts) == 1
 
 
 def test_a_stored_instance_is_durable_and_registered_with_its_provenance(bench):
