@@ -104,7 +104,7 @@ def test_power_that_fails_at_any_moment_takes_nothing_that_was_acknowledged(fold
 class WithoutLinks(PowerLoss):
     """A file system that takes no hard links."""
 
-    def link(self, source: Path, target: Path) -> None:  # noqa: ARG002
+    def link(self, source: Path, target: Path) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
 
