@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from hounsfield.storage import events, job_changes, job_claims, job_queries, job_results
 from hounsfield.storage.analysis_facts import AnalysisFacts
-from hounsfield.storage.claim_order import ClaimOrder
+from hounsfield.storage.claim_order import USUAL_ORDER, ClaimOrder
 from hounsfield.storage.job_changes import JobChange
 from hounsfield.storage.records import (
     Claim,
@@ -26,7 +26,7 @@ from hounsfield.storage.turns import Queue
 class SqlJobStore:
     """See :class:`~hounsfield.storage.ports.JobStore`. Every method may raise DatabaseUnavailable."""
 
-    def __init__(self, transactions: Transactions, order: ClaimOrder = ClaimOrder()) -> None:
+    def __init__(self, transactions: Transactions, order: ClaimOrder = USUAL_ORDER) -> None:
         self._transactions = transactions
         self._order = order
 
