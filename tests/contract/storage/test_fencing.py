@@ -14,6 +14,7 @@ from support.stored import LEASE, analysed, at, claimed, closed, present, result
 
 from hounsfield.storage import ports
 from hounsfield.storage.engine import Database
+from hounsfield.storage.errors import ResultFileError
 from hounsfield.storage.records import Claim, ObjectDelivery
 from hounsfield.storage.states import JobKind, Outcome, Proof, Reason
 from hounsfield.storage.tables import metadata
@@ -23,6 +24,14 @@ NOW = at(200)
 SENT = [ObjectDelivery(sop_instance_uid="2.25.1.1", status=0, at=at(199))]
 NOT_ANALYSED = result(Outcome.NOT_ANALYSED, "2.25.6")
 
+
+def published(end: Callable[[Callable[[], None]], bool]) -> bool:
+    """Whether the files of a result got their names."""
+    names: list[str] = []
+    end(lambda: names.append("2.25.1"))
+    return bool(names)
+
+
 Write = Callable[[Database, Claim], object]
 WRITES: dict[str, tuple[JobKind, Write]] = {
     "heartbeat": (INFER, lambda database, claim: database.jobs.heartbeat(claim, at(900))),
@@ -30,6 +39,18 @@ WRITES: dict[str, tuple[JobKind, Write]] = {
     "complete_infer": (
         INFER,
         lambda database, claim: database.jobs.complete_infer(claim, result(name="2.25.5"), to("pacs"), NOW, {}),
+    ),
+    "the files of a result": (
+        INFER,
+        lambda database, claim: published(
+            lambda publish: database.jobs.complete_infer(claim, result(), (), NOW, {}, None, publish)
+        ),
+    ),
+    "the files of a result that says nothing": (
+        INFER,
+        lambda database, claim: published(
+            lambda publish: database.jobs.discard_infer(claim, Reason.INTERNAL, NOT_ANALYSED, (), NOW, publish)
+        ),
     ),
     "discard_infer": (
         INFER,
@@ -145,3 +166,16 @@ def test_no_method_that_takes_a_claim_is_left_out() -> None:
     }
     assert takes_claim <= WRITES.keys()
     assert len(takes_claim) >= 10
+
+
+def test_a_result_whose_files_get_no_names_is_not_written(database: Database) -> None:
+    closed(database)
+    held = claimed(database, INFER, 40)
+    before = everything(database)
+
+    def full_disk() -> None:
+        raise ResultFileError("no space left")
+
+    with pytest.raises(ResultFileError):
+        database.jobs.complete_infer(held, result(), to("pacs"), NOW, {}, publish=full_disk)
+    assert everything(database) == before
