@@ -218,8 +218,11 @@ class JobStore(Protocol):
         now: datetime,
         destinations: Sequence[str] | None = None,
     ) -> Claim | None:
-        """Take the due job of highest priority, oldest first; attempts + 1, fence + 1, event written.
+        """Take the due job whose turn it is; attempts + 1, fence + 1, event written.
 
+        The highest priority is first, unless a line of lower priority has waited too long
+        (:class:`~hounsfield.storage.claim_order.ClaimOrder`); in a line the scanners take turns
+        (:mod:`hounsfield.storage.turns`), and of one scanner the oldest is first.
         Due: AVAILABLE or RETRYABLE with ``available_at`` <= now. ``destinations`` limits DELIVER jobs. An INFER job
         waits until earlier ones with the same subject and bundle have ended.
         """
