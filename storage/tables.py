@@ -308,7 +308,8 @@ def is_open(jobs: Any) -> ColumnElement[bool]:
 
     Written out: with parameters in it neither engine would see that the index holds all that is asked for.
     """
-    return jobs.state.in_((literal_column("'AVAILABLE'"), literal_column("'RETRYABLE'")))
+    condition: ColumnElement[bool] = jobs.state.in_((literal_column("'AVAILABLE'"), literal_column("'RETRYABLE'")))
+    return condition
 
 
 result_set = Table(

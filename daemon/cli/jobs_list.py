@@ -68,7 +68,6 @@ def list_jobs(
     """
     from hounsfield.daemon.cli.moments import moment
     from hounsfield.daemon.cli.which_series import look_up
-    from hounsfield.daemon.clock import SystemClock
     from hounsfield.daemon.logs import UidHasher
 
     special = (outcome, reason, scanner, bundle, destination, since, before)
@@ -85,7 +84,7 @@ def list_jobs(
             scanner=scanner,
             bundle=bundle,
             destination=destination,
-            since=moment("--since", since, SystemClock().now()),
+            since=moment("--since", since, database.now()),
             series_id=None if record is None else record.id,
         )
         wanted = rows_wanted(limit, as_json=as_json or after is not None)

@@ -57,7 +57,6 @@ def tail(
     from hounsfield.daemon.cli.patients import reveal as revealing
     from hounsfield.daemon.cli.tailing import EventLines, Tail
     from hounsfield.daemon.cli.which_series import uid_of
-    from hounsfield.daemon.clock import SystemClock
     from hounsfield.daemon.logs import UidHasher
 
     with open_stores(config) as (settings, database):
@@ -68,7 +67,7 @@ def tail(
             kind=kind,
             scanner=scanner,
             bundle=bundle,
-            since=moment("--since", since, SystemClock().now()),
+            since=moment("--since", since, database.now()),
             job_id=job,
             series_uid=None if series is None else uid_of(database, home, series),
         )

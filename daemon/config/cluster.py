@@ -6,7 +6,7 @@ from hounsfield.daemon.config.fields import Section, setting
 
 
 class QueueSettings(Section):
-    """How processes learn that there is work. The job log decides who does it, whatever stands here."""
+    """How processes learn that there is work, and which is first. The job log decides who does it."""
 
     engine: Literal["embedded", "procrastinate"] = setting(
         "embedded",

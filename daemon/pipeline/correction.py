@@ -46,7 +46,9 @@ class CorrectionReporter:
         bundle = self._shelf.for_report(job.bundle or "", job.bundle_sha256 or "")
         to_them = replace(job, destinations=tuple(destinations))
         try:
-            return self._reporter.report(to_them, bundle, analysis, evidence, Reason.RETRACTED).objects
+            made = self._reporter.report(to_them, bundle, analysis, evidence, Reason.RETRACTED).objects
         except ResultError as error:  # the note matters more than the report behind it
             log.error("no corrected report can be built", job=job.id, error=str(error))
             return ()
+        self._reporter.publish(made)  # before its rows are written, like the note's: nobody else makes these UIDs
+        return made

@@ -239,7 +239,7 @@ def test_a_full_disk_counts_no_attempt_and_the_job_goes_on_when_there_is_space(
         raise ResultFileError("no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ResultFiles, "write", full)
+        patch.setattr(ResultFiles, "stage", full)
         for _ in range(5):
             with pytest.raises(ResultFileError):
                 worker.work_one()
