@@ -225,3 +225,26 @@ def test_the_pace_lets_a_slow_server_be_late() -> None:
     usual = Pace()
     assert usual.stalled > 3 * usual.heartbeat
     assert 60 % usual.sweep == 0
+
+
+def test_a_slow_destination_holds_up_no_other(
+    procrastinating: Procrastinating, database: Database, table: Table
+) -> None:
+    bells = procrastinating.bells(database, "courier")
+    slow, quick = (bells.of(group.kind, group.destination) for group in GROUPS[1:])
+    with bells.ringing():
+        wait_until(lambda: len(table.workers()) == 2)
+        mark = quick.listen()
+        for number in range(4):
+            add_job(database, number)
+            claim = database.jobs.claim([JobKind.INFER], "worker-1", LEASE, CLOCK.now())
+            assert claim is not None
+            assert database.jobs.complete_infer(claim, result(name=f"2.25.{number}"), to("pacs"), CLOCK.now(), {})
+        wait_until(lambda: slow.listen() == 4)  # nobody comes to wait at this bell
+        (held,) = (one for one in table.wake_ups() if one["queue_name"] == "deliver")
+        assert held["status"] == "doing"
+        add_job(database, 5)
+        claim = database.jobs.claim([JobKind.INFER], "worker-1", LEASE, CLOCK.now())
+        assert claim is not None
+        assert database.jobs.complete_infer(claim, result(name="2.25.5"), to("other"), CLOCK.now(), {})
+        wait_until(lambda: quick.listen() > mark)
