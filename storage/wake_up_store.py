@@ -10,6 +10,7 @@ from hounsfield.storage import job_claims
 from hounsfield.storage.states import JobKind
 from hounsfield.storage.tables import job
 from hounsfield.storage.transactions import Transactions
+from hounsfield.storage.turns import Queue
 from hounsfield.storage.wake_ups import defer
 
 MOST = 16
@@ -49,8 +50,13 @@ class SqlWakeUps:
 
 
 def _add_missing(connection: Connection, group: Group, now: datetime) -> int:
-    condition = job_claims.due([group.kind], now, None if group.destination is None else [group.destination])
-    best = select(job.c.id).where(condition).order_by(job.c.priority.desc(), job.c.id).limit(MOST)
+    queue = Queue(group.kind, group.destination)
+    best = (
+        select(job.c.id)
+        .where(queue.holds, job_claims.due(group.kind, now))
+        .order_by(job.c.priority.desc(), job.c.id)
+        .limit(MOST)
+    )
     without = list(connection.scalars(_WITHOUT, {"ids": list(connection.scalars(best))}))
     if without:
         defer(connection, without, now)
