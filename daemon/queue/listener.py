@@ -42,15 +42,6 @@ _STEADY_SECONDS = 30.0
 _GRACE_SECONDS = 1.0
 _NEVER_SECONDS = 3600.0
 
-KEEPALIVE: Mapping[str, Any] = {
-    "connect_timeout": 5,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
-"""For libpq: a host that vanished without a word is noticed after ten seconds."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
@@ -85,7 +76,7 @@ class Listener:
         and may raise StorageError.
         """
         self._name = name
-        self._connect = {**KEEPALIVE, **connect}
+        self._connect = dict(connect)
         self._queues = queues
         self._slots = slots
         self._bell_of = bell_of
