@@ -127,13 +127,16 @@ class Listener:
         connector = PsycopgConnector(
             kwargs=self._connect, min_size=1, max_size=self._slots + 3, timeout=_PATIENCE_SECONDS
         )
-        waking, sweeping = App(connector=connector), App(connector=connector)
-        waking.task(name=TASK, pass_context=True)(self._wake)
-        register(sweeping, Sweep(self._add_missing, self._pace.stalled), every=self._pace.sweep)
-        async with waking.open_async():
+        # One app for both workers: a worker without a periodic task ends its deferrer at once, and with that it stops
+        # to watch its other tasks. A listener that fails later would end unseen (Procrastinate 3.10, worker.py,
+        # _monitor_side_tasks).
+        app = App(connector=connector)
+        app.task(name=TASK, pass_context=True)(self._wake)
+        register(app, Sweep(self._add_missing, self._pace.stalled), every=self._pace.sweep)
+        async with app.open_async():
             tasks = [
-                asyncio.create_task(self._worker(waking, self._queues, self._slots, listens=True)),
-                asyncio.create_task(self._worker(sweeping, [SWEEP_QUEUE], 1, listens=False)),
+                asyncio.create_task(self._worker(app, self._queues, self._slots, listens=True)),
+                asyncio.create_task(self._worker(app, [SWEEP_QUEUE], 1, listens=False)),
                 asyncio.create_task(stop.wait()),
             ]
             try:

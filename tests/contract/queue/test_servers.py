@@ -51,8 +51,9 @@ def test_work_goes_on_after_the_server_has_crashed(
     assert [claim for claim in slot.claims if claim != first] == jobs
 
 
+@pytest.mark.parametrize("seconds", [0.5, 3.0])  # shorter and longer than a connection is waited for
 def test_while_the_server_is_away_a_slot_waits_and_is_woken_again_afterwards(
-    queue: QueueUnderTest, database: Database, postgresql_cluster: PostgreSQL
+    seconds: float, queue: QueueUnderTest, database: Database, postgresql_cluster: PostgreSQL
 ) -> None:
     name = queue.url.rpartition("/")[2]
     with running(queue) as slot:
@@ -60,7 +61,7 @@ def test_while_the_server_is_away_a_slot_waits_and_is_woken_again_afterwards(
         wait_until(lambda: is_done(database, [first]))
         postgresql_cluster.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         postgresql_cluster.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-        assert not slot.stop.wait(3)
+        assert not slot.stop.wait(seconds)
         postgresql_cluster.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
         second = added(database, 2)
         wait_until(lambda: is_done(database, [second]))
