@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from hounsfield.storage.errors import SchemaError
+from hounsfield.storage.server_connections import CONNECT_SECONDS, watched
 from hounsfield.storage.transactions import Transactions, make_engine, parse_url
 
 _LOCK = 0x484F5551
@@ -64,12 +65,15 @@ def require_installed(connection: Connection) -> None:
 
 
 def connection_arguments(url: str) -> dict[str, Any]:
-    """Return what libpq is given to reach the database of a URL: ``host``, ``dbname``, ``password`` and others."""
+    """Return what libpq is given to reach the database of a URL: ``host``, ``dbname``, ``password`` and others.
+
+    A server that is out of reach without a word is noticed (:mod:`hounsfield.storage.server_connections`).
+    """
     parsed = parse_url(url)
     if parsed.get_backend_name() != "postgresql":
         raise SchemaError(_ELSEWHERE)
     _, arguments = parsed.get_dialect()().create_connect_args(parsed)
-    return dict(arguments)
+    return watched({"connect_timeout": CONNECT_SECONDS, **arguments})
 
 
 def _require_postgresql(connection: Connection) -> None:

@@ -6,6 +6,7 @@ the server does the same, so that the locks of a host that is gone are free with
 a proxy or a frozen server acknowledges for ever, no answer may take longer than a deadline of ours.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -58,10 +59,15 @@ def watch(engine: Engine, patience: Patience | None) -> None:
 def _connect(
     patience: Patience | None, _dialect: Any, _record: Any, arguments: list[Any], parameters: dict[str, Any]
 ) -> Any:
-    # What the URL says of it goes before.
-    wanted = {**_OF_CLIENT, **parameters}
-    wanted["options"] = f"{_options(patience)} {parameters.get('options', '')}".strip()
+    wanted = watched(parameters, patience)
     return _deadline_class(None if patience is None else patience.answer).connect(*arguments, **wanted)
+
+
+def watched(parameters: Mapping[str, Any], patience: Patience | None = None) -> dict[str, Any]:
+    """Return libpq's ``parameters`` and what makes both sides notice that the other is gone."""
+    # What the URL says of it goes before.
+    options = f"{_options(patience)} {parameters.get('options', '')}".strip()
+    return {**_OF_CLIENT, **parameters, "options": options}
 
 
 def _ping(connection: Any, _record: Any, _proxy: Any) -> None:

@@ -19,10 +19,10 @@ wake-ups would tell what is known."""
 
 _WITHOUT = text(
     """
-    SELECT id FROM unnest(CAST(:ids AS bigint[])) AS id
+    SELECT due.job FROM unnest(CAST(:ids AS bigint[])) AS due (job)
     WHERE NOT EXISTS (
         SELECT 1 FROM procrastinate_jobs AS wake_up
-        WHERE wake_up.status = 'todo' AND wake_up.args ->> 'job_id' = id::text
+        WHERE wake_up.status = 'todo' AND wake_up.args ->> 'job_id' = due.job::text
         AND (wake_up.scheduled_at IS NULL OR wake_up.scheduled_at <= now()))
     """
 )

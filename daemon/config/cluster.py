@@ -11,7 +11,8 @@ class QueueSettings(Section):
     engine: Literal["embedded", "procrastinate"] = setting(
         "embedded",
         'How work is taken up. "embedded": every process looks into the database, which suits one machine. '
-        '"procrastinate": PostgreSQL wakes the processes of all hosts that share it.',
+        '"procrastinate": PostgreSQL wakes the processes of all hosts that share it, and `hounsfield db upgrade` makes '
+        "the tables for it.",
     )
     patience_minutes: float = setting(
         30.0,

@@ -10,6 +10,7 @@ identities by which their heartbeats are known. The slots look by themselves mea
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,20 +33,14 @@ POLL_SECONDS = 2.0
 """How often a worker looks for wake-ups whose time has come: only new ones are told of."""
 LEAVE_SECONDS = 3.0
 """How long the end of the process waits for the queue."""
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 3.0
 """How long the server may take to answer before it counts as away."""
+_SHORTEST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 5.0
+_STEADY_SECONDS = 30.0
+"""After this long a failure is a new one."""
 _GRACE_SECONDS = 1.0
 _NEVER_SECONDS = 3600.0
-
-KEEPALIVE: Mapping[str, Any] = {
-    "connect_timeout": 5,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
-"""For libpq: a host that vanished without a word is noticed after ten seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +76,7 @@ class Listener:
         and may raise StorageError.
         """
         self._name = name
-        self._connect = {**KEEPALIVE, **connect}
+        self._connect = dict(connect)
         self._queues = queues
         self._slots = slots
         self._bell_of = bell_of
@@ -101,6 +96,7 @@ class Listener:
             thread.join(LEAVE_SECONDS)
 
     def _run(self, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a server that is away is told once, by us
         asyncio.set_event_loop(loop)
         try:
             loop.run_until_complete(self._keep_listening(stop))
@@ -108,30 +104,39 @@ class Listener:
             loop.close()
 
     async def _keep_listening(self, stop: asyncio.Event) -> None:
-        pause = 0.0
+        pause, clock = _SHORTEST_PAUSE_SECONDS, asyncio.get_running_loop().time
         while not stop.is_set():
+            began = clock()
             try:
                 await self._listen(stop)
-                pause = 0.0
             except (ProcrastinateException, psycopg.Error, OSError) as error:
                 log.error("the queue cannot be heard; trying again", error=type(error).__name__)
             except Exception as error:
                 log.exception("the queue failed; trying again", error=type(error).__name__)
-            pause = min(2 * pause + 0.25, _LONGEST_PAUSE_SECONDS)
+            if clock() - began > _STEADY_SECONDS:
+                pause = _SHORTEST_PAUSE_SECONDS
             await _wait(stop, pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def _listen(self, stop: asyncio.Event) -> None:
-        """Run workers with identities of their own until stopped, or until one of them ends."""
+        """Run workers with identities of their own until stopped.
+
+        Raise what ended one of them; ConnectionError for one that ended without a word, as it does when it cannot
+        listen or tell that it lives.
+        """
         connector = PsycopgConnector(
             kwargs=self._connect, min_size=1, max_size=self._slots + 3, timeout=_PATIENCE_SECONDS
         )
-        waking, sweeping = App(connector=connector), App(connector=connector)
-        waking.task(name=TASK, pass_context=True)(self._wake)
-        register(sweeping, Sweep(self._add_missing, self._pace.stalled), every=self._pace.sweep)
-        async with waking.open_async():
+        # One app for both workers: a worker without a periodic task ends its deferrer at once, and with that it stops
+        # to watch its other tasks. A listener that fails later would end unseen (Procrastinate 3.10, worker.py,
+        # _monitor_side_tasks).
+        app = App(connector=connector)
+        app.task(name=TASK, pass_context=True)(self._wake)
+        register(app, Sweep(self._add_missing, self._pace.stalled), every=self._pace.sweep)
+        async with app.open_async():
             tasks = [
-                asyncio.create_task(self._worker(waking, self._queues, self._slots, listens=True)),
-                asyncio.create_task(self._worker(sweeping, [SWEEP_QUEUE], 1, listens=False)),
+                asyncio.create_task(self._worker(app, self._queues, self._slots, listens=True)),
+                asyncio.create_task(self._worker(app, [SWEEP_QUEUE], 1, listens=False)),
                 asyncio.create_task(stop.wait()),
             ]
             try:
@@ -143,6 +148,8 @@ class Listener:
         for end in ends:
             if isinstance(end, Exception):
                 raise end
+        if not stop.is_set():
+            raise ConnectionError
 
     async def _worker(self, app: App, queues: list[str], slots: int, *, listens: bool) -> None:
         await app.run_worker_async(

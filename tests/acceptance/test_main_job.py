@@ -193,17 +193,22 @@ def dump(report: Any, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.parametrize("engine", ["embedded", "procrastinate"])
 def test_the_same_daemon_does_the_main_job_on_postgresql(
-    postgresql_cluster: PostgreSQL, pacs: Orthanc, destination: dict[str, Any], tmp_path: Path
+    engine: str, postgresql_cluster: PostgreSQL, pacs: Orthanc, destination: dict[str, Any], tmp_path: Path
 ) -> None:
-    url = postgresql_cluster.create_database("main_job")
-    files = write_series(tmp_path / "series", PhantomSpec(seed=505, slices=10))
+    url = postgresql_cluster.create_database(f"main_job_{engine}")
+    files = write_series(tmp_path / "series", PhantomSpec(seed=505, slices=10, uid_salt=engine))
     uid = str(dcmread(files[0], stop_before_pixels=True).SeriesInstanceUID)
-    daemon = Daemon(tmp_path / "home", [destination], {"HOUNSFIELD_STORAGE__DATABASE_URL": url})
+    settings = {"HOUNSFIELD_STORAGE__DATABASE_URL": url, "HOUNSFIELD_QUEUE__ENGINE": engine}
+    daemon = Daemon(tmp_path / "home", [destination], settings)
     daemon.command("db", "upgrade")
     with daemon.start():
         dcmsend(daemon.port, files)
         wait_until(lambda: finished(daemon, uid), 60, 0.5)
+        if engine == "procrastinate":
+            waiting = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name IN ('infer', 'deliver')"
+            wait_until(lambda: postgresql_cluster.execute(waiting, f"main_job_{engine}").strip() == "0")
         assert daemon.stop() == 0
     assert len(reports_on(pacs, uid)) == 1
     assert not (tmp_path / "home" / "hounsfield.db").exists()
