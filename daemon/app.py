@@ -7,26 +7,28 @@ import os
 import random
 import secrets
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from datetime import timedelta
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hounsfield.daemon.children import ChildName
-from hounsfield.daemon.clock import Clock, SystemClock
+from hounsfield.daemon.clock import Clock, DatabaseClock, SystemClock, since_boot
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
 from hounsfield.daemon.home import prepare_home
 from hounsfield.daemon.kept import kept
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.roles import Role
+from hounsfield.storage.claim_order import ClaimOrder
 from hounsfield.storage.components import Facts
 from hounsfield.storage.control import Part
 from hounsfield.storage.engine import Database, has_database, open_database
 from hounsfield.storage.results import ResultFiles
+from hounsfield.storage.server_clock import ServerClock
 from hounsfield.storage.spool import Spool
 
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ if TYPE_CHECKING:
     from hounsfield.storage.election import Office
     from hounsfield.storage.records import Claim
 
+_CLOCK_PATIENCE = 5.0
+"""Seconds that the first look at the clock of a database server may take."""
 Tell = Callable[[Callable[[], Facts]], object]
 """Takes what is asked for facts about a part, again and again, from another thread."""
 
@@ -99,7 +103,9 @@ class Application:
     @cached_property
     def database(self) -> Database:
         """The job database, upgraded if it is the embedded one."""
-        return open_database(self.settings.storage.resolved_database_url, self.home)
+        queue = self.settings.queue
+        order = ClaimOrder(patience=timedelta(minutes=queue.patience_minutes), every=queue.patient_share)
+        return open_database(self.settings.storage.resolved_database_url, self.home, order)
 
     @cached_property
     def spool(self) -> Spool:
@@ -164,8 +170,7 @@ class Application:
         """Build what says whether this process does what only one in the service does; for one thread."""
         from hounsfield.storage.election import open_office
 
-        elapsed = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
-        return open_office(self.settings.storage.resolved_database_url, key, elapsed)
+        return open_office(self.settings.storage.resolved_database_url, key, since_boot)
 
     def gate(self, part: Part) -> "Gate":
         """Build what holds back the work of a part that a person paused; one for each thread."""
@@ -623,6 +628,15 @@ class Application:
         ]
 
 
+def clock_of(settings: Settings) -> Clock:
+    """Return this machine's clocks; where hosts share a database server, its clock, which they agree on.
+
+    Nothing is opened before the time is asked for.
+    """
+    url = settings.storage.resolved_database_url
+    return SystemClock() if url.startswith("sqlite") else DatabaseClock(ServerClock(url, _CLOCK_PATIENCE).read)
+
+
 def build(settings: Settings) -> Application:
-    """Return the application on this machine's clocks."""
-    return Application(settings, SystemClock())
+    """Return the application on the clocks that its settings call for."""
+    return Application(settings, clock_of(settings))

@@ -1,6 +1,7 @@
 """Opening the job database."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from hounsfield.storage import schema
@@ -12,6 +13,7 @@ from hounsfield.storage.analysis_facts import AnalysisFactStore
 from hounsfield.storage.analysis_facts_store import SqlAnalysisFactStore
 from hounsfield.storage.bundle_choice import BundleChoiceStore
 from hounsfield.storage.bundle_choice_store import SqlBundleChoiceStore
+from hounsfield.storage.claim_order import USUAL_ORDER, ClaimOrder
 from hounsfield.storage.commitment_store import SqlCommitmentStore
 from hounsfield.storage.commitments import CommitmentStore
 from hounsfield.storage.component_store import SqlComponentStore
@@ -37,6 +39,7 @@ from hounsfield.storage.recall import RecallStore
 from hounsfield.storage.recall_store import SqlRecallStore
 from hounsfield.storage.schema import backup, check, upgrade
 from hounsfield.storage.series_store import SqlSeriesStore
+from hounsfield.storage.server_clock import read_clock
 from hounsfield.storage.snapshot_doorbell import SnapshotDoorbell
 from hounsfield.storage.transactions import ANSWER_SECONDS, Transactions, make_engine, parse_url
 
@@ -75,6 +78,11 @@ class Database:
         """Return what notices commits of everybody, on a server too; for one thread that only tells others."""
         return SnapshotDoorbell(self.transactions) if self.file is None else SqliteDoorbell(self.file)
 
+    def now(self) -> datetime:
+        """Return the time of the database server; of this machine, where the database is embedded."""
+        with self.transactions.read() as connection:
+            return read_clock(connection).at
+
     def close(self) -> None:
         """Close all connections."""
         self.transactions.close()
@@ -91,9 +99,10 @@ def has_database(url: str) -> bool:
     return path is None or path.exists()
 
 
-def open_database(url: str | None, home: Path) -> Database:
+def open_database(url: str | None, home: Path, order: ClaimOrder = USUAL_ORDER) -> Database:
     """Open the database of ``url``, or the embedded one under ``home`` when it is None or empty.
 
+    Jobs are claimed in ``order``.
     A SQLite file is created or upgraded (after a backup beside it); any other database must be at the needed schema.
     Raise SchemaError when it is not or is newer, DatabaseUnavailable when it cannot be reached.
     """
@@ -108,14 +117,14 @@ def open_database(url: str | None, home: Path) -> Database:
     except StorageError:
         transactions.close()
         raise
-    return stores_over(transactions, path)
+    return stores_over(transactions, path, order)
 
 
-def stores_over(transactions: Transactions, file: Path | None) -> Database:
+def stores_over(transactions: Transactions, file: Path | None, order: ClaimOrder = USUAL_ORDER) -> Database:
     """Return all stores over the connections to a database that is at the needed schema."""
     return Database(
         series=SqlSeriesStore(transactions),
-        jobs=SqlJobStore(transactions),
+        jobs=SqlJobStore(transactions, order),
         peers=SqlPeerStore(transactions),
         commitments=SqlCommitmentStore(transactions),
         destination_states=SqlDestinationStateStore(transactions),

@@ -3,14 +3,12 @@
 It keeps no statistics, so that the plan for an empty database is that for one with a million jobs.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
-from sqlalchemy import event as library_event
+from support.plans import plans_of
 from support.stored import SERIES, at, received
 
 from hounsfield.storage.engine import Database
@@ -41,28 +39,6 @@ OF_AN_EVENT: Mapping[str, Any] = {
     "job_id": 1,
     "series_uid": SERIES,
 }
-
-
-@contextmanager
-def plans_of(database: Database) -> Iterator[list[str]]:
-    """Collect the plans of the statements of the block, a line for each table."""
-    lines: list[str] = []
-    asking = False
-
-    def explain(connection: Connection, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        nonlocal asking
-        if not asking and statement.startswith("SELECT"):
-            asking = True
-            lines.extend(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters))
-            asking = False
-
-    with database.transactions.read() as connection:
-        engine = connection.engine
-    library_event.listen(engine, "before_cursor_execute", explain)
-    try:
-        yield lines
-    finally:
-        library_event.remove(engine, "before_cursor_execute", explain)
 
 
 def wrong_in(lines: list[str]) -> list[str]:
