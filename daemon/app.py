@@ -164,6 +164,7 @@ class Application:
             host=self.host,
             version=version("hounsfield"),
             clock=self.clock,
+            home=self.home,
         )
 
     def office(self, key: int) -> "Office":
@@ -354,12 +355,14 @@ class Application:
         from hounsfield.daemon.alarms.disk import DiskProbe
         from hounsfield.daemon.alarms.drifting import DriftProbe
         from hounsfield.daemon.alarms.models import ModelProbe
+        from hounsfield.daemon.alarms.others import others_of
         from hounsfield.daemon.alarms.queues import DeadLetterProbe, HeldProbe, QueueProbe
         from hounsfield.daemon.alarms.silence import SilenceProbe
         from hounsfield.daemon.pipeline.serving_notes import ServingNotes
 
         database, settings, wanted = self.database, self.settings, self.settings.alarms
         folders = {"spool": settings.storage.spool_folder, "home": self.home}
+        others = others_of(database.components, self.host)
         numbers = {str(Role.RECEIVER): settings.dicom.receivers}
         return [
             ComponentProbe(database.components, wanted.component_seconds, numbers),
@@ -367,8 +370,8 @@ class Application:
             QueueProbe(database.log_book, wanted.queue_seconds),
             HeldProbe(database.log_book),
             DeadLetterProbe(database.log_book, database.alarms),
-            ModelProbe(self.shelf, ServingNotes(self.home), database.log_book),
-            DiskProbe(folders, wanted.disk_percent),
+            ModelProbe(self.shelf, ServingNotes(self.home), database.log_book, others),
+            DiskProbe(folders, wanted.disk_percent, others),
             CertificateProbe(settings.tls, wanted.certificate_days),
             SilenceProbe(database.series),
             DriftProbe(database.facts, settings.drift, database.alarms),
