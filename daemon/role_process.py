@@ -32,6 +32,7 @@ from hounsfield.storage.control import Part
 from hounsfield.storage.doorbell import Doorbell
 from hounsfield.storage.election import ALARM_MESSENGER, ASSEMBLER
 from hounsfield.storage.errors import StorageError
+from hounsfield.storage.states import JobKind
 
 if TYPE_CHECKING:
     from hounsfield.daemon.app import Application
@@ -113,8 +114,10 @@ def _serve(role: Role, settings: "Settings", around: Surroundings) -> tuple["App
     if role is Role.ASSEMBLER:
         _assemble(application, beats, signals.stop)
     elif role is Role.WORKER:
-        doorbell = application.database.doorbell()
-        _work(application.worker(beats.tell), application.gate(Part.INFERENCE), signals, doorbell)
+        worker, bells = application.worker(beats.tell), application.bells()
+        doorbell = bells.of(JobKind.INFER)
+        with bells.ringing():
+            _work(worker, application.gate(Part.INFERENCE), signals, doorbell)
     elif role is Role.CONSOLE:
         _show(application, signals.stop)
     else:
@@ -157,10 +160,14 @@ def decide(shelf: "BundleShelf", assembler: "Assembler") -> int:
 
 
 def _build(settings: "Settings", name: ChildName) -> tuple["Application", "Beats"]:
-    """Return the parts of this process, which says from now on that it lives."""
+    """Return the parts of this process, which says from now on that it lives.
+
+    Raise ConfigurationError where database and spool do not fit together, StorageError.
+    """
     from hounsfield.daemon.app import build
 
     application = build(settings)
+    application.refuse_misfits()
     beats = application.beats(name)
     beats.start()
     return application, beats
@@ -196,19 +203,28 @@ def give_back_and_leave(worker: "Worker", leave: Callable[[int], object]) -> Non
 
 
 def _deliver(application: "Application", stop: threading.Event) -> None:
-    def serving(name: str, step: Callable[[], bool]) -> threading.Thread:
-        guarded = application.gate(Part.DELIVERY).guard(step)
-        return threading.Thread(target=repeat, args=(guarded, stop, application.database.doorbell()), name=name)
+    bells = application.bells()
 
-    threads = [serving("courier", courier.work_one) for courier in application.couriers()]
-    threads += [serving("messenger", messenger.work_one) for messenger in application.messengers()]
+    def serving(name: str, step: Callable[[], bool], doorbell: Doorbell) -> threading.Thread:
+        guarded = application.gate(Part.DELIVERY).guard(step)
+        return threading.Thread(target=repeat, args=(guarded, stop, doorbell), name=name)
+
+    threads = [
+        serving("courier", courier.work_one, bells.of(JobKind.DELIVER, courier.destination))
+        for courier in application.couriers()
+    ]
+    threads += [
+        serving("messenger", messenger.work_one, bells.of(JobKind.NOTIFY, messenger.notifier))
+        for messenger in application.messengers()
+    ]
     if application.settings.alarms.webhook is not None:
         threads.append(threading.Thread(target=_tell_alarms, args=(application, stop), name="alarms"))
-    for thread in threads:
-        thread.start()
-    stop.wait()
-    for thread in threads:
-        thread.join()
+    with bells.ringing():
+        for thread in threads:
+            thread.start()
+        stop.wait()
+        for thread in threads:
+            thread.join()
 
 
 def _tell_alarms(application: "Application", stop: threading.Event) -> None:

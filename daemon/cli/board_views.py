@@ -14,10 +14,10 @@ from hounsfield.daemon.cli.moments import duration
 from hounsfield.daemon.cli.output import local
 from hounsfield.daemon.cli.pause_notes import pause_line
 from hounsfield.daemon.cli.stats_views import QUEUE_COLUMNS, queue_row
-from hounsfield.daemon.cli.verdict_views import evidence_text
-from hounsfield.daemon.cli.words import number, verdict
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.daemon.term_of_office import ELECTED
+from hounsfield.daemon.verdict_texts import evidence_text
+from hounsfield.daemon.words import number, verdict
 from hounsfield.storage.alarms import Alarm
 from hounsfield.storage.components import Component
 from hounsfield.storage.log_book import Intake

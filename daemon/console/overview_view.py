@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from hounsfield.daemon.alarms import words as alarm_words
-from hounsfield.daemon.cli.words import verdict
 from hounsfield.daemon.config.operation import AlarmSettings
 from hounsfield.daemon.console.overview_facts import INTAKE_STRETCH, CertificateDate, Disk, Facts
 from hounsfield.daemon.console.rendering import size, span
 from hounsfield.daemon.term_of_office import ELECTED
+from hounsfield.daemon.words import verdict
 from hounsfield.storage.alarms import Alarm
 from hounsfield.storage.components import Component
 from hounsfield.storage.control import Pause

@@ -96,6 +96,15 @@ def test_series_are_read_off_an_index_in_its_order(database: Database) -> None:
     assert wrong_in(lines) == []
 
 
+def test_what_sends_a_result_set_is_found_by_its_index(database: Database) -> None:
+    with plans_of(database) as lines:
+        database.jobs.deliveries_of(1)
+        database.recalls.outlook(1)
+    about_jobs = [line for line in lines if line.startswith(("SEARCH job", "SCAN job"))]
+    assert about_jobs
+    assert [line for line in about_jobs if "USING INDEX uq_job_deliver (result_set_id=?" not in line] == []
+
+
 def test_counts_read_what_is_open_or_what_a_time_bounds(database: Database) -> None:
     book, states = database.log_book, database.destination_states
     received(database, 1)
