@@ -1,6 +1,7 @@
 """Every role lives through a PostgreSQL that ends and comes back; nobody restarts anything."""
 
 import signal
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -61,7 +62,19 @@ def test_all_roles_go_on_when_the_server_is_back(node: Node, tmp_path: Path) -> 
         found = database.series.find(series)
         return None if found is None else found.state
 
-    with Daemon(tmp_path / "home", settings=settings).start(*ROLES) as daemon:
+    node.end()
+    daemon = Daemon(tmp_path / "home", settings=settings)
+
+    def start_once_it_is_waited_for() -> None:
+        wait_until(
+            lambda: daemon.log_file.exists() and "waiting for the server" in daemon.log_file.read_text(), SECONDS
+        )
+        node.start()
+
+    starting = threading.Thread(target=start_once_it_is_waited_for)
+    starting.start()
+    with daemon.start(*ROLES):
+        starting.join()
         wait_until(lambda: readyz(console) == 200, SECONDS, 0.2)
         children = [daemon.children(role) for role in ROLES]
         assert send(daemon.port, "1.2.1") == STORED
