@@ -7,18 +7,17 @@ import os
 import random
 import secrets
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hounsfield.daemon.bells import Bells, OwnLooks
 from hounsfield.daemon.children import ChildName
-from hounsfield.daemon.clock import Clock, DatabaseClock, SystemClock
+from hounsfield.daemon.clock import Clock, DatabaseClock, SystemClock, since_boot
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
 from hounsfield.daemon.home import prepare_home
@@ -231,14 +230,14 @@ class Application:
             host=self.host,
             version=version("hounsfield"),
             clock=self.clock,
+            home=self.home,
         )
 
     def office(self, key: int) -> "Office":
         """Build what says whether this process does what only one in the service does; for one thread."""
         from hounsfield.storage.election import open_office
 
-        elapsed = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
-        return open_office(self.settings.storage.resolved_database_url, key, elapsed)
+        return open_office(self.settings.storage.resolved_database_url, key, since_boot)
 
     def gate(self, part: Part) -> "Gate":
         """Build what holds back the work of a part that a person paused; one for each thread."""
@@ -442,12 +441,14 @@ class Application:
         from hounsfield.daemon.alarms.disk import DiskProbe
         from hounsfield.daemon.alarms.drifting import DriftProbe
         from hounsfield.daemon.alarms.models import ModelProbe
+        from hounsfield.daemon.alarms.others import others_of
         from hounsfield.daemon.alarms.queues import DeadLetterProbe, HeldProbe, QueueProbe
         from hounsfield.daemon.alarms.silence import SilenceProbe
         from hounsfield.daemon.pipeline.serving_notes import ServingNotes
 
         database, settings, wanted = self.database, self.settings, self.settings.alarms
         folders = {"spool": settings.storage.spool_folder, "home": self.home}
+        others = others_of(database.components, self.host)
         numbers = {str(Role.RECEIVER): settings.dicom.receivers}
         return [
             ComponentProbe(database.components, wanted.component_seconds, numbers),
@@ -455,8 +456,8 @@ class Application:
             QueueProbe(database.log_book, wanted.queue_seconds),
             HeldProbe(database.log_book),
             DeadLetterProbe(database.log_book, database.alarms),
-            ModelProbe(self.shelf, ServingNotes(self.home), database.log_book),
-            DiskProbe(folders, wanted.disk_percent),
+            ModelProbe(self.shelf, ServingNotes(self.home), database.log_book, others),
+            DiskProbe(folders, wanted.disk_percent, others),
             CertificateProbe(settings.tls, wanted.certificate_days),
             SilenceProbe(database.series),
             DriftProbe(database.facts, settings.drift, database.alarms),

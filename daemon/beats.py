@@ -5,6 +5,7 @@ costs a beat and nothing else. Metrics, pages and the alarm about a process that
 """
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -32,6 +33,8 @@ GONE_AFTER = timedelta(seconds=6 * BEAT_SECONDS)
 """Another process of the same name that was not heard of for so long is taken for dead."""
 ENDED = "ended"
 """The fact of a process that ended as it was asked to: nobody needs to miss it."""
+HOME_FREE = "home_free_percent"
+"""The fact that says how full the disk of ``storage.home`` is."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -47,15 +50,17 @@ class Beats:
         host: str,
         version: str,
         clock: Clock,
+        home: Path | None = None,
         seconds: float = BEAT_SECONDS,
     ) -> None:
-        """``name`` is that of the role with its number: ``receiver-2``."""
+        """``name`` is that of the role with its number: ``receiver-2``; ``home``: the folder whose disk is told of."""
         self._store = store
         self._name = f"{name}@{host}"[:255]
         self._role = role
         self._host = host[:255]
         self._version = version
         self._clock = clock
+        self._home = home
         self._seconds = seconds
         self._began = clock.now()
         self._is_written = False
@@ -80,7 +85,7 @@ class Beats:
 
     def beat(self) -> None:
         """Write one sign of life. Raises StorageError."""
-        facts = {**process_facts(), **self._facts()}
+        facts = {**process_facts(), **disk_facts(self._home), **self._facts()}
         if self._done.is_set():
             facts[ENDED] = True
         now = self._clock.now()
@@ -136,3 +141,12 @@ def process_facts() -> dict[str, object]:
     """Return what this process uses: resident bytes of memory, seconds of processor time."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {"memory_bytes": pages * _PAGE_BYTES, "cpu_seconds": round(time.process_time(), 2)}
+
+
+def disk_facts(home: Path | None) -> dict[str, object]:
+    """Return how much is free where a process keeps what is its own; nothing where that cannot be asked."""
+    try:
+        space = None if home is None else shutil.disk_usage(home)
+    except OSError:
+        return {}
+    return {} if space is None or not space.total else {HOME_FREE: round(100.0 * space.free / space.total, 1)}

@@ -23,6 +23,7 @@ from hounsfield.daemon.clock import SystemClock
 from hounsfield.daemon.descriptors import raise_descriptor_limit
 from hounsfield.daemon.errors import DaemonError
 from hounsfield.daemon.heartbeat import Heartbeat
+from hounsfield.daemon.notify import notify
 from hounsfield.daemon.ports import refuse_taken_port
 from hounsfield.daemon.roles import Role
 from hounsfield.daemon.stop_signals import HURRY_SECONDS, STOP_SECONDS, StopSignals
@@ -31,7 +32,7 @@ from hounsfield.model.errors import ModelError
 from hounsfield.storage.control import Part
 from hounsfield.storage.doorbell import Doorbell
 from hounsfield.storage.election import ALARM_MESSENGER, ASSEMBLER
-from hounsfield.storage.errors import StorageError
+from hounsfield.storage.errors import DatabaseUnavailable, StorageError
 from hounsfield.storage.states import JobKind
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _receive(settings: "Settings", around: Surroundings) -> tuple["Application",
             refuse_taken_port(settings.dicom.host, settings.dicom.port)
             if settings.tls.port is not None:
                 refuse_taken_port(settings.tls_host, settings.tls.port)
-        application, beats = _build(settings, ChildName(Role.RECEIVER, around.number))
+        application, beats = _build(settings, ChildName(Role.RECEIVER, around.number), around.signals.stop)
         receiver = application.receiver(around.heartbeat.beat, around.port)
         beats.tell(receiver.facts)
         receiver.start()
@@ -110,7 +111,7 @@ def _receive(settings: "Settings", around: Surroundings) -> tuple["Application",
 
 def _serve(role: Role, settings: "Settings", around: Surroundings) -> tuple["Application", "Beats"]:
     signals = around.signals
-    application, beats = _build(settings, ChildName(role, around.number))
+    application, beats = _build(settings, ChildName(role, around.number), signals.stop)
     if role is Role.ASSEMBLER:
         _assemble(application, beats, signals.stop)
     elif role is Role.WORKER:
@@ -159,7 +160,28 @@ def decide(shelf: "BundleShelf", assembler: "Assembler") -> int:
     return 0 if shelf.missing else assembler.tick()
 
 
-def _build(settings: "Settings", name: ChildName) -> tuple["Application", "Beats"]:
+def wait_for_server(open_it: Callable[[], object], url: str, stop: threading.Event) -> None:
+    """Wait until the database can be opened: after a power cut its server may be the last to start.
+
+    Raise DatabaseUnavailable for an embedded one, which has no server to wait for, SystemExit when stopped.
+    """
+    has_told = False
+    while not stop.is_set():
+        try:
+            open_it()
+            return
+        except DatabaseUnavailable as error:
+            if url.startswith("sqlite"):
+                raise
+            if not has_told:
+                log.error("waiting for the server of the database (hounsfield doctor)", error=str(error))
+                notify("STATUS=waiting for the server of the database")
+            has_told = True
+            stop.wait(TROUBLE_SECONDS)
+    raise SystemExit(0)
+
+
+def _build(settings: "Settings", name: ChildName, stop: threading.Event) -> tuple["Application", "Beats"]:
     """Return the parts of this process, which says from now on that it lives.
 
     Raise ConfigurationError where database and spool do not fit together, StorageError.
@@ -167,6 +189,7 @@ def _build(settings: "Settings", name: ChildName) -> tuple["Application", "Beats
     from hounsfield.daemon.app import build
 
     application = build(settings)
+    wait_for_server(lambda: application.database, settings.storage.resolved_database_url, stop)
     application.refuse_misfits()
     beats = application.beats(name)
     beats.start()

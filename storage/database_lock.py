@@ -26,7 +26,8 @@ class DatabaseLock:
     can_be_lost = True
 
     def __init__(self, url: str) -> None:
-        self._engine: Engine = make_engine(parse_url(url), patience_seconds=_PATIENCE_SECONDS)
+        patience = _PATIENCE_SECONDS
+        self._engine: Engine = make_engine(parse_url(url), patience_seconds=patience, answer_seconds=2 * patience)
 
     def close(self) -> None:
         """Close the connections."""

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, inspect, text
 
 from hounsfield.storage.errors import DatabaseUnavailable, SchemaError, StorageError
-from hounsfield.storage.transactions import Transactions, make_engine, parse_url
+from hounsfield.storage.transactions import ANSWER_SECONDS, Transactions, make_engine, parse_url
 
 HEAD = "0008"
 """The schema this program needs; a test compares it with the migration scripts."""
@@ -31,7 +31,7 @@ def check(url: str) -> tuple[str | None, str]:
     path = sqlite_path(url)
     if path is not None and not path.exists():
         return None, HEAD
-    with _engine(url) as engine, Transactions(engine).read() as connection:
+    with _engine(url, ANSWER_SECONDS) as engine, Transactions(engine).read() as connection:
         return current_revision(connection), HEAD
 
 
@@ -143,8 +143,8 @@ def copy_sqlite(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _engine(url: str) -> Iterator[Engine]:
-    engine = make_engine(parse_url(url))
+def _engine(url: str, answer_seconds: float | None = None) -> Iterator[Engine]:
+    engine = make_engine(parse_url(url), answer_seconds=answer_seconds)
     try:
         yield engine
     finally:

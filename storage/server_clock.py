@@ -33,7 +33,8 @@ class ServerClock:
 
     @cached_property
     def _transactions(self) -> Transactions:
-        return Transactions(make_engine(parse_url(self._url), patience_seconds=self._patience))
+        patience = self._patience
+        return Transactions(make_engine(parse_url(self._url), patience_seconds=patience, answer_seconds=patience))
 
     def read(self, stopwatch: Stopwatch) -> Reading:
         """Read it once. Raise DatabaseUnavailable."""

@@ -19,7 +19,9 @@ class SqlSpoolWriters:
     @classmethod
     def open(cls, url: str, patience_seconds: float) -> "SqlSpoolWriters":
         """Return the store over connections of its own, which wait no longer than that; none is opened yet."""
-        return cls(Transactions(make_engine(parse_url(url), may_create=False, patience_seconds=patience_seconds)))
+        parsed, answer_seconds = parse_url(url), 2 * patience_seconds
+        engine = make_engine(parsed, may_create=False, patience_seconds=patience_seconds, answer_seconds=answer_seconds)
+        return cls(Transactions(engine))
 
     def close(self) -> None:
         """Close the connections."""

@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from hounsfield.daemon.alarms.others import Others, nobody
+from hounsfield.daemon.alarms.words import subject
+from hounsfield.daemon.beats import HOME_FREE
 from hounsfield.storage.alarms import AlarmKind, Condition
 
 MARGIN_PERCENT = 1.0
@@ -12,20 +15,21 @@ MARGIN_PERCENT = 1.0
 
 
 class DiskProbe:
-    """Free space of each folder's file system."""
+    """Free space of each folder's file system, and of those that other hosts tell of."""
 
     kinds = (AlarmKind.DISK,)
     seconds = 30.0
 
-    def __init__(self, folders: Mapping[str, Path], least_percent: float) -> None:
+    def __init__(self, folders: Mapping[str, Path], least_percent: float, others: Others = nobody) -> None:
         """``folders`` by what lies there: ``spool``, ``home``. Those of one file system are told of as the first."""
+        self._others = others
         self._folders = folders
         self._least = least_percent
         self._full: frozenset[str] = frozenset()
 
-    def conditions(self, now: datetime) -> list[Condition]:  # noqa: ARG002
-        """Return the file systems that are nearly full, or cannot be asked."""
-        found = list(self._look())
+    def conditions(self, now: datetime) -> list[Condition]:
+        """Return the file systems that are nearly full, or cannot be asked. Raise StorageError."""
+        found = [*self._look(), *self._look_elsewhere(now)]
         self._full = frozenset(one.subject for one in found)
         return found
 
@@ -39,8 +43,17 @@ class DiskProbe:
                 yield Condition(kind=AlarmKind.DISK, subject=name, detail={"folder": str(folder), "problem": problem})
                 continue
             free = 100.0 * space.free / space.total if space.total else 0.0
-            least = self._least + (MARGIN_PERCENT if name in self._full else 0.0)
-            if device not in seen and free < least:
+            if device not in seen and free < self._least_of(name):
                 detail = {"folder": str(folder), "free_percent": round(free), "free_gb": round(space.free / 1e9)}
                 yield Condition(kind=AlarmKind.DISK, subject=name, detail=detail)
             seen.add(device)
+
+    def _look_elsewhere(self, now: datetime) -> Iterator[Condition]:
+        told = [(one.host, one.facts.get(HOME_FREE)) for one in self._others(now)]
+        for host, free in {host: free for host, free in told if isinstance(free, int | float)}.items():
+            name = subject(f"home of {host}")
+            if free < self._least_of(name):
+                yield Condition(kind=AlarmKind.DISK, subject=name, detail={"free_percent": round(free)})
+
+    def _least_of(self, name: str) -> float:
+        return self._least + (MARGIN_PERCENT if name in self._full else 0.0)

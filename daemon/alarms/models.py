@@ -1,9 +1,10 @@
 """Bundles that cannot be used: what only they want is reported as not analysed, or waits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from hounsfield.daemon.alarms.others import Others, nobody
 from hounsfield.daemon.alarms.words import subject
 from hounsfield.daemon.pipeline.serving_notes import ServingNote, ServingState
 from hounsfield.model.bundle import Bundle
@@ -50,7 +51,8 @@ class ModelProbe:
     kinds = (AlarmKind.MODEL_SELFTEST,)
     seconds = 30.0
 
-    def __init__(self, shelf: Shelf, notes: Notes, log_book: Newest) -> None:
+    def __init__(self, shelf: Shelf, notes: Notes, log_book: Newest, others: Others = nobody) -> None:
+        self._others = others
         self._shelf = shelf
         self._notes = notes
         self._log_book = log_book
@@ -60,6 +62,7 @@ class ModelProbe:
         problems = dict.fromkeys(self._shelf.missing, "no version of it can be used: no series is decided on")
         for bundle in self._shelf.bundles:
             problem = self._problem(bundle, now)
+            problem = problem or self._told_elsewhere(bundle.label, now)
             if problem:
                 problems[bundle.label] = problem
         return [
@@ -77,6 +80,16 @@ class ModelProbe:
         if note is not None and note.state is ServingState.SERVED and note.at > job.updated_at:
             return ""  # it was mended since
         return f"the last job ended with {job.reason}"
+
+    def _told_elsewhere(self, label: str, now: datetime) -> str:
+        """What workers on other hosts say of a bundle they have loaded."""
+        for one in self._others(now):
+            bundles = one.facts.get("bundles")
+            said = bundles.get(label) if isinstance(bundles, Mapping) else None
+            state = said.get("state") if isinstance(said, Mapping) else None
+            if state in (ServingState.DRIFTED, ServingState.REFUSED):
+                return f"{state} on {one.host}"
+        return ""
 
     def _last_job(self, bundle: Bundle, now: datetime) -> JobRecord | None:
         """The last one that ended; a worker on another machine has notes of its own."""

@@ -22,6 +22,8 @@ PAUSE = timedelta(minutes=10)
 TOLERANCE = 1.5
 """So many times the longest pause is still usual."""
 LEAST_SILENCE = timedelta(hours=1)
+LATE = timedelta(hours=1)
+"""How much later than another one an association may be told of: its receiver may have been without the database."""
 _MOST = 20_000
 """Associations learned from at a time."""
 
@@ -65,16 +67,26 @@ class SilenceProbe:
     def __init__(self, sendings: Sendings) -> None:
         self._sendings = sendings
         self._learned_until: datetime | None = None
+        self._is_up_to_date = False
+        self._lately: set[tuple[str, datetime]] = set()
+        """What is learned already of that which is asked for again."""
         self._senders: dict[str, _Sender] = {}
 
     def conditions(self, now: datetime) -> list[Condition] | None:
         """Learn what is new and judge; None while there is more to learn. Raise StorageError."""
-        news = self._sendings.sendings(self._learned_until or now - WINDOW, _MOST)
-        self._learn(news)
-        if len(news) == _MOST:
+        news = self._sendings.sendings(self._learned_after(now), _MOST)
+        self._learn([one for one in news if one not in self._lately])
+        self._is_up_to_date = len(news) < _MOST
+        if not self._is_up_to_date:
             return None
+        self._lately = {one for one in news if one[1] > self._learned_after(now)}
         self._senders = {name: one for name, one in self._senders.items() if one.last >= now - WINDOW}
         return [_condition(name, one) for name, one in sorted(self._senders.items()) if _is_silent(one, now)]
+
+    def _learned_after(self, now: datetime) -> datetime:
+        if self._learned_until is None:
+            return now - WINDOW
+        return self._learned_until - LATE if self._is_up_to_date else self._learned_until
 
     def usual_pauses(self, now: datetime) -> dict[str, timedelta]:
         """Return for how long nothing may come from each scanner, where that has been learned."""

@@ -23,6 +23,8 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _STATIC = "/static/"
+_PROBES = ("/livez", "/readyz")
+"""Answered under any name: load balancers ask with an address or with none, and no more than a word is told."""
 
 
 class Guard:
@@ -38,7 +40,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         marked = _marking(send, "no-cache" if scope["path"].startswith(_STATIC) else "no-store")
-        if self._hosts.admits(Headers(scope=scope).get("host", "")):
+        if scope["path"] in _PROBES or self._hosts.admits(Headers(scope=scope).get("host", "")):
             await self._app(scope, _counting(receive), marked)
             return
         refusal = PlainTextResponse("This name is not known here: console.hosts names those that are.\n", 400)

@@ -20,8 +20,10 @@ from support.waiting import wait_until
 from support.wire import ALLOWED, CT, Connection, associated
 
 from hounsfield.daemon.reception import registrar
-from hounsfield.storage import engine, intake
+from hounsfield.storage import database_lock, engine, intake
+from hounsfield.storage.database_lock import DatabaseLock
 from hounsfield.storage.engine import Database, open_database, upgrade
+from hounsfield.storage.spool import Spool
 
 AGAIN_SECONDS = 30.0
 PATIENCE_SECONDS = 10.0
@@ -37,6 +39,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registrar, "STALE_SECONDS", 0.5)
     monkeypatch.setattr(registrar, "_TROUBLE_SECONDS", 0.1)
     monkeypatch.setattr(engine, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(database_lock, "_PATIENCE_SECONDS", 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +85,11 @@ class Sender:
 @contextmanager
 def storing(folder: Path, url: str) -> Iterator[tuple[Reception, Sender, Database]]:
     """Run a receiver on a database; in the end all has a row that was acknowledged, and no answer took long."""
-    database = open_database(url, folder)
+    database, lock = open_database(url, folder), DatabaseLock(url)
+    spool = Spool(folder / "spool", lock=lock)
     try:
         with (
-            receiving(folder, store=database.series, own_results=database.jobs) as reception,
+            receiving(folder, store=database.series, own_results=database.jobs, spool=spool) as reception,
             associated(reception.port, ALLOWED, request=associate_request(CT, CAPTURE)) as connection,
         ):
             sender = Sender(connection)
@@ -98,6 +102,7 @@ def storing(folder: Path, url: str) -> Iterator[tuple[Reception, Sender, Databas
             assert sender.slowest < PATIENCE_SECONDS
     finally:
         database.close()
+        lock.close()
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGQUIT], ids=["stopped", "crashed"])

@@ -11,6 +11,7 @@ from support.fakes import ManualClock
 from support.waiting import wait_until
 
 from hounsfield.daemon import role_process
+from hounsfield.daemon.bells import OwnLooks
 from hounsfield.daemon.gates import LOOK_SECONDS, Gate
 from hounsfield.daemon.role_process import repeat
 from hounsfield.daemon.stop_signals import StopSignals
@@ -104,13 +105,14 @@ def test_a_pause_of_delivery_holds_couriers_and_messengers_back_and_both_go_on(s
     worked: set[str] = set()
 
     def one(name: str) -> Any:
-        return SimpleNamespace(work_one=lambda: bool(worked.add(name)))
+        return SimpleNamespace(work_one=lambda: bool(worked.add(name)), destination="pacs", notifier="ris")
 
     application: Any = SimpleNamespace(
         gate=lambda part: Gate(scene.control, part, scene.clock),
         couriers=lambda: [one("courier")],
         messengers=lambda: [one("messenger")],
         settings=SimpleNamespace(alarms=SimpleNamespace(webhook=None)),
+        bells=lambda: OwnLooks(SimpleNamespace(doorbell=Unwired)),  # type: ignore[arg-type]
         database=SimpleNamespace(doorbell=Unwired),
     )
     stop = threading.Event()

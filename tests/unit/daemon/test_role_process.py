@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from hounsfield.daemon import role_process
 from hounsfield.daemon.errors import ResultError
@@ -88,3 +89,37 @@ def test_a_worker_in_a_hurry_gives_its_job_back_without_waiting_for_the_model() 
     worker, left = Busy(), []
     role_process.give_back_and_leave(worker, left.append)
     assert (worker.given_back, left) == (1, [0])
+
+
+def test_a_role_waits_for_a_server_that_starts_later_and_tells_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(role_process, "TROUBLE_SECONDS", 0.0)
+    answers = iter([False, False, True])
+
+    def open_it() -> None:
+        if not next(answers):
+            raise DatabaseUnavailable("down")
+
+    with capture_logs() as logs:
+        role_process.wait_for_server(open_it, "postgresql://a/b", threading.Event())
+    assert [line["log_level"] for line in logs] == ["error"]
+    assert list(answers) == []
+
+
+def test_a_role_that_is_stopped_while_it_waits_ends_cleanly() -> None:
+    stop = threading.Event()
+
+    def open_it() -> None:
+        stop.set()
+        raise DatabaseUnavailable("down")
+
+    with pytest.raises(SystemExit) as ending:
+        role_process.wait_for_server(open_it, "postgresql://a/b", stop)
+    assert ending.value.code == 0
+
+
+def test_an_embedded_database_that_cannot_be_opened_is_refused_at_once() -> None:
+    def open_it() -> None:
+        raise DatabaseUnavailable("locked")
+
+    with pytest.raises(DatabaseUnavailable):
+        role_process.wait_for_server(open_it, "sqlite:////a", threading.Event())

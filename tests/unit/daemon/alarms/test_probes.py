@@ -15,6 +15,7 @@ from hounsfield.daemon.alarms.components import ComponentProbe
 from hounsfield.daemon.alarms.destinations import DestinationProbe
 from hounsfield.daemon.alarms.disk import DiskProbe
 from hounsfield.daemon.alarms.models import ModelProbe
+from hounsfield.daemon.alarms.others import Others, others_of
 from hounsfield.daemon.alarms.queues import MOST, DeadLetterProbe, HeldProbe, QueueProbe
 from hounsfield.daemon.pipeline.serving_notes import ServingNote, ServingState
 from hounsfield.storage.alarms import Alarm, AlarmKind
@@ -124,6 +125,41 @@ def test_a_disk_is_told_of_below_its_limit_and_until_it_has_a_little_more(
 def test_a_folder_that_cannot_be_asked_is_told_of_too(tmp_path: Path) -> None:
     (condition,) = DiskProbe({"spool": tmp_path / "gone"}, 0.0).conditions(NOW)
     assert (condition.subject, condition.detail["problem"]) == ("spool", "No such file or directory")
+
+
+def elsewhere(host: str = "node8", ago: timedelta = timedelta(seconds=5), **facts: object) -> Component:
+    """A process on another host."""
+    seen = NOW - ago
+    name = f"worker-1@{host}"
+    return Component(
+        name=name, role="worker", host=host, pid=1, version="1", started_at=seen, seen_at=seen, facts=facts
+    )
+
+
+def others(*components: Component, host: str = "node7") -> Others:
+    return others_of(SimpleNamespace(all=lambda: list(components)), host)
+
+
+def test_the_disk_of_another_host_is_told_of_by_its_name() -> None:
+    full = {"home_free_percent": 9.9}
+    told = others(
+        elsewhere(**full),
+        elsewhere("node7", home_free_percent=1.0),
+        elsewhere("node9", home_free_percent=10.0),
+        elsewhere("gone", 2 * MINUTE, **full),
+        elsewhere("left", ended=True, **full),
+    )
+    (condition,) = DiskProbe({}, 10.0, told).conditions(NOW)
+    assert (condition.subject, condition.detail) == ("home of node8", {"free_percent": 10})
+
+
+def test_a_bundle_that_another_host_cannot_serve_is_told_of() -> None:
+    standing = {"ich 1.0.0": {"state": "drifted", "device": "GPU"}, "other 1": {"state": "refused"}}
+    (condition,) = ModelProbe(Shelf(), Notes(), Book(), others(elsewhere(bundles=standing))).conditions(NOW)
+    assert condition.detail == {"problem": "drifted on node8"}
+    served = {"ich 1.0.0": {"state": "served"}}
+    for facts in ({"bundles": served}, {"bundles": "nonsense"}, {"bundles": {"ich 1.0.0": 3}}, {}):
+        assert ModelProbe(Shelf(), Notes(), Book(), others(elsewhere(**facts))).conditions(NOW) == []
 
 
 @dataclass

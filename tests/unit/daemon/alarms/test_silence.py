@@ -65,6 +65,23 @@ def test_a_scanner_that_is_silent_for_longer_is_missed_until_it_sends_again(cloc
     assert silent(probe, clock) == []
 
 
+def test_an_association_that_is_told_of_late_by_another_host_ends_the_silence(clock: ManualClock) -> None:
+    sent = Sent()
+    for name in ("CT1", "CT2"):
+        sent.working_hours(name, clock.now(), 21)
+    probe = SilenceProbe(sent)
+    clock.advance(95 * 3600)
+    assert silent(probe, clock) == ["CT1", "CT2"]
+    ago = clock.now() - timedelta(minutes=30)
+    sent.all.append(("CT2", clock.now()))
+    assert silent(probe, clock) == ["CT1"]
+    sent.all.append(("CT1", ago))
+    assert silent(probe, clock) == []
+    counted = {name: one.associations for name, one in probe._senders.items()}
+    assert silent(probe, clock) == []
+    assert {name: one.associations for name, one in probe._senders.items()} == counted, "nothing is counted twice"
+
+
 def test_a_scanner_that_sends_day_and_night_is_missed_within_hours(clock: ManualClock) -> None:
     sent = Sent()
     sent.all = [("CT2", clock.now() - number * 2 * HOUR) for number in range(200)]

@@ -40,6 +40,14 @@ def test_a_name_that_was_pointed_here_by_somebody_gets_no_page(browser: Browser)
     assert browser.get("/").status == 200
 
 
+@pytest.mark.parametrize("name", ["", "balancer.example.org", "10.0.0.7:8050"])
+def test_a_load_balancer_is_answered_whatever_it_calls_us(browser: Browser, name: str) -> None:
+    browser.host = name
+    assert browser.get("/livez").status == 200
+    assert browser.get("/readyz").status == 503, "no receiver was heard of"
+    assert browser.get("/livez/../").status == 400 or name.startswith("10.")
+
+
 def test_a_form_that_is_too_large_is_refused(browser: Browser) -> None:
     body = b"name=" + b"a" * LARGEST_BODY
     assert browser.ask("POST", "/sign-in", body, {"content-type": FORM_TYPE}).status == 413
