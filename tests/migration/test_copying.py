@@ -4,30 +4,29 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, select, text
-from support.filled_tables import empty_tables, fill_site
+from support.filled_tables import empty_tables
 from support.peers import PostgreSQL
+from support.revisions import on
 from support.stored import at, claimed, closed, received, result, to
 
 from hounsfield.storage import schema
 from hounsfield.storage.copying import Copied, copy_site
-from hounsfield.storage.engine import default_url, open_database, upgrade
+from hounsfield.storage.engine import default_url, open_database
 from hounsfield.storage.errors import DatabaseUnavailable, SchemaError, StorageError
 from hounsfield.storage.records import JobFilter
+from hounsfield.storage.schema import copy_sqlite
 from hounsfield.storage.tables import metadata
-from hounsfield.storage.transactions import make_engine, parse_url
 
-T = TypeVar("T")
 NOW = datetime(2026, 11, 26, 10, 0, tzinfo=UTC)
 
 
@@ -55,38 +54,13 @@ class Move:
         return on(self.target, lambda connection: len(empty_tables(connection)) == len(metadata.tables))
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("site")
-    fill_site(home)
-    return home / "hounsfield.db"
-
-
-@pytest.fixture(scope="module")
-def template(postgresql_cluster: PostgreSQL) -> Iterator[str]:
-    url = postgresql_cluster.create_database("copy_template")
-    upgrade(url)
-    yield "copy_template"
-    postgresql_cluster.drop_database("copy_template")
-
-
 @pytest.fixture
 def move(filled: Path, template: str, postgresql_cluster: PostgreSQL, tmp_path: Path) -> Iterator[Move]:
     home = tmp_path / "home"
     home.mkdir()
-    with closing(sqlite3.connect(filled)) as old, closing(sqlite3.connect(home / "hounsfield.db")) as new:
-        old.backup(new)
+    copy_sqlite(filled, home / "hounsfield.db")
     yield Move(home, postgresql_cluster.create_database("copy_target", template))
     postgresql_cluster.drop_database("copy_target")
-
-
-def on(url: str, look: Callable[[Connection], T]) -> T:
-    engine = make_engine(parse_url(url))
-    try:
-        with engine.begin() as connection:
-            return look(connection)
-    finally:
-        engine.dispose()
 
 
 def rows(connection: Connection) -> dict[str, dict[tuple[object, ...], tuple[object, ...]]]:
