@@ -19,9 +19,9 @@ from support.peers import PostgreSQL
 from support.revisions import on
 from support.stored import at, claimed, closed, received, result, to
 
-from hounsfield.storage import schema
+from hounsfield.storage import copying, schema
 from hounsfield.storage.copying import Copied, copy_site
-from hounsfield.storage.engine import default_url, open_database
+from hounsfield.storage.engine import default_url, open_database, upgrade
 from hounsfield.storage.errors import DatabaseUnavailable, SchemaError, StorageError
 from hounsfield.storage.records import JobFilter
 from hounsfield.storage.schema import copy_sqlite
@@ -79,7 +79,10 @@ def test_every_table_of_the_filled_site_has_rows(move: Move) -> None:
 
 def test_every_row_arrives_as_the_stores_read_it(move: Move) -> None:
     before = on(default_url(move.home), rows)
-    copied = move.run()
+    steps: dict[str, list[tuple[int, int]]] = {}
+    copied = move.run(progress=lambda what, done, total: steps.setdefault(what, []).append((done, total)))
+    assert list(steps) == ["copied", "indexes", "checked"]
+    assert [told[-1] for told in (steps["copied"], steps["checked"])] == [(sum(copied.rows.values()),) * 2] * 2
     after = on(move.target, rows)
     (note,) = after["event"].keys() - before["event"].keys()
     told = after["event"].pop(note)
@@ -260,6 +263,25 @@ def test_the_first_row_that_differs_is_named_and_nothing_is_kept(
         move.run()
     assert "secret" not in str(differs.value)
     assert move.is_empty()
+
+
+def test_a_target_that_others_use_is_told_of(move: Move, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copying, "_SETTINGS", ("SET LOCAL lock_timeout = '50ms'",))
+
+    def copy(other: Connection) -> None:
+        empty_tables(other)
+        with pytest.raises(DatabaseUnavailable, match="the target is in use by another connection"):
+            move.run()
+
+    on(move.target, copy)
+
+
+def test_a_target_that_does_not_take_all_letters_is_refused(move: Move, postgresql_cluster: PostgreSQL) -> None:
+    postgresql_cluster.execute("CREATE DATABASE copy_latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    upgrade(postgresql_cluster.url("copy_latin"))
+    with pytest.raises(StorageError, match="the target's encoding is LATIN1: make it with `createdb --encoding UTF8`"):
+        copy_site(default_url(move.home), postgresql_cluster.url("copy_latin"), now=NOW, person="")
+    postgresql_cluster.drop_database("copy_latin")
 
 
 def test_a_server_that_goes_away_is_told_of_and_the_copy_begins_anew(
