@@ -13,7 +13,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo run peers check test test-only demo-model torture benchmark bench-reception bench-pixels bench-inference bench-results bench-console dist lock clean
+.PHONY: help venv dev demo run peers check test test-only demo-model torture torture-cluster cluster-demo benchmark bench-reception bench-pixels bench-inference bench-results bench-console bench-cluster dist lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,12 @@ torture: dev ## attack reception at full size, then kill it 1,000 times: an hour
 	  PYTHONPATH=tests $(BIN)/python -m torture.$$part $(if $(MINUTES),--minutes $(MINUTES)) $$state || status=1; \
 	done; exit $$status
 
+torture-cluster: peers dev ## kill processes and cut links of four hosts (network namespaces, as root): MINUTES=10, CLUSTER_ARGS
+	@PYTHONPATH=tests $(BIN)/python -m torture.cluster $(if $(MINUTES),--minutes $(MINUTES)) $(CLUSTER_ARGS)
+
+cluster-demo: peers dev ## the same in two minutes: fifty series through four hosts, as root (CLUSTER_ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m torture.cluster --minutes 1 --series 50 --pause 1 --cut 15 --outage 25 $(CLUSTER_ARGS)
+
 demo-model: dev ## train the demonstration bundle anew, from generated phantoms: half an hour on two cores
 	$(BIN)/python -m hounsfield.model.train.demo --out model/bundled/ich-demo --seed 2
 
@@ -95,6 +101,9 @@ bench-results: peers dev ## time results from the last image into Orthanc, and t
 
 bench-console: dev ## open pages and lists over 1,000 and 1,000,000 jobs: five minutes (BENCH_ARGS)
 	@$(BIN)/python benchmarks/console/run.py $(BENCH_ARGS)
+
+bench-cluster: peers dev ## a long past, several workers and a simulated network on PostgreSQL: twelve minutes (BENCH_ARGS)
+	@$(BIN)/python benchmarks/cluster/run.py $(BENCH_ARGS)
 
 dist: dev ## build sdist and wheel into dist/ and check them in a clean environment
 	@rm -rf build dist

@@ -1,9 +1,10 @@
 """Opening the job database."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from hounsfield.storage import schema
+from hounsfield.storage import queue_schema, schema, wake_ups
 from hounsfield.storage.account_store import SqlAccountStore
 from hounsfield.storage.accounts import AccountStore
 from hounsfield.storage.alarm_store import SqlAlarmStore
@@ -12,6 +13,7 @@ from hounsfield.storage.analysis_facts import AnalysisFactStore
 from hounsfield.storage.analysis_facts_store import SqlAnalysisFactStore
 from hounsfield.storage.bundle_choice import BundleChoiceStore
 from hounsfield.storage.bundle_choice_store import SqlBundleChoiceStore
+from hounsfield.storage.claim_order import ClaimOrder
 from hounsfield.storage.commitment_store import SqlCommitmentStore
 from hounsfield.storage.commitments import CommitmentStore
 from hounsfield.storage.component_store import SqlComponentStore
@@ -37,8 +39,13 @@ from hounsfield.storage.recall import RecallStore
 from hounsfield.storage.recall_store import SqlRecallStore
 from hounsfield.storage.schema import backup, check, upgrade
 from hounsfield.storage.series_store import SqlSeriesStore
+from hounsfield.storage.server_clock import read_clock
+from hounsfield.storage.site_fact_store import SqlSiteFacts
+from hounsfield.storage.site_facts import SiteFacts
 from hounsfield.storage.snapshot_doorbell import SnapshotDoorbell
-from hounsfield.storage.transactions import Transactions, make_engine, parse_url
+from hounsfield.storage.spool_writer_store import SqlSpoolWriters
+from hounsfield.storage.spool_writers import SpoolWriters
+from hounsfield.storage.transactions import ANSWER_SECONDS, Transactions, make_engine, parse_url
 
 __all__ = ["Database", "backup", "check", "default_url", "has_database", "open_database", "upgrade"]
 
@@ -63,6 +70,8 @@ class Database:
     operations: OperationLog
     log_book: LogBook
     purges: PurgeStore
+    site_facts: SiteFacts
+    spool_writers: SpoolWriters
     transactions: Transactions
     file: Path | None
     """Of an embedded database."""
@@ -74,6 +83,11 @@ class Database:
     def watcher(self) -> Doorbell:
         """Return what notices commits of everybody, on a server too; for one thread that only tells others."""
         return SnapshotDoorbell(self.transactions) if self.file is None else SqliteDoorbell(self.file)
+
+    def now(self) -> datetime:
+        """Return the time of the database server; of this machine, where the database is embedded."""
+        with self.transactions.read() as connection:
+            return read_clock(connection).at
 
     def close(self) -> None:
         """Close all connections."""
@@ -91,31 +105,36 @@ def has_database(url: str) -> bool:
     return path is None or path.exists()
 
 
-def open_database(url: str | None, home: Path) -> Database:
+def open_database(url: str | None, home: Path, order: ClaimOrder = ClaimOrder(), *, wakes: bool = False) -> Database:
     """Open the database of ``url``, or the embedded one under ``home`` when it is None or empty.
 
+    Jobs are claimed in ``order``.
     A SQLite file is created or upgraded (after a backup beside it); any other database must be at the needed schema.
+    ``wakes``: whether jobs that become due are told to the queue in that database, which must be there then too.
     Raise SchemaError when it is not or is newer, DatabaseUnavailable when it cannot be reached.
     """
     chosen = url or default_url(home)
     path = schema.sqlite_path(chosen)
     if path is not None:
         schema.prepare_sqlite(chosen, path)
-    transactions = Transactions(make_engine(parse_url(chosen), may_create=False))
+    engine = make_engine(parse_url(chosen), may_create=False, answer_seconds=ANSWER_SECONDS)
+    transactions = Transactions(engine.execution_options(**{wake_ups.OPTION: wakes}))
     try:
         with transactions.read() as connection:
             schema.require_head(connection)
+            if wakes:
+                queue_schema.require_installed(connection)
     except StorageError:
         transactions.close()
         raise
-    return stores_over(transactions, path)
+    return stores_over(transactions, path, order)
 
 
-def stores_over(transactions: Transactions, file: Path | None) -> Database:
+def stores_over(transactions: Transactions, file: Path | None, order: ClaimOrder = ClaimOrder()) -> Database:
     """Return all stores over the connections to a database that is at the needed schema."""
     return Database(
         series=SqlSeriesStore(transactions),
-        jobs=SqlJobStore(transactions),
+        jobs=SqlJobStore(transactions, order),
         peers=SqlPeerStore(transactions),
         commitments=SqlCommitmentStore(transactions),
         destination_states=SqlDestinationStateStore(transactions),
@@ -130,6 +149,8 @@ def stores_over(transactions: Transactions, file: Path | None) -> Database:
         operations=SqlOperationLog(transactions),
         log_book=SqlLogBook(transactions),
         purges=SqlPurgeStore(transactions),
+        site_facts=SqlSiteFacts(transactions),
+        spool_writers=SqlSpoolWriters(transactions),
         transactions=transactions,
         file=file,
     )

@@ -15,6 +15,7 @@ from hounsfield.storage.rows import AnyRow, reason_or_none, seconds_between
 from hounsfield.storage.states import TRANSITIONS, JobAction, JobKind, JobState, Reason, SeriesState, Stage, next_state
 from hounsfield.storage.subjects import is_overtaken, lock_subjects
 from hounsfield.storage.tables import instance, job, result_set, snapshot
+from hounsfield.storage.turns import turn_again
 
 _MOST_OF_A_NAME = 128
 """Characters kept of who did it."""
@@ -160,6 +161,7 @@ def by_person(by: str) -> dict[str, object]:
 
 def _requeued(connection: Connection, row: AnyRow, now: datetime, by: str = "") -> NewEvent:
     values: dict[str, Any] = {"attempts": 0, "available_at": now, "worker": None, "timings": {}, **NO_LEASE}
+    values["turn"] = turn_again(connection, row)
     if row.kind == JobKind.INFER:
         values |= {"outcome": None, "score": None, "device": None, "result_set_id": None}
     if row.give_up_at is not None:
@@ -194,7 +196,10 @@ def retry_later(connection: Connection, claim: Claim, change: JobChange, availab
     if hold is not None:
         held = JobChange(JobAction.CANCEL, change.now, hold, change.detail)
         return change_job(connection, row, held, **NO_LEASE)
-    return change_job(connection, row, change, available_at=available_at, **NO_LEASE)
+    # An analysis, which has few attempts, keeps its turn. A delivery may be tried for days: once its destination is
+    # back, one scanner's must not all go before those of the others.
+    turn = row.turn if row.kind == JobKind.INFER else turn_again(connection, row)
+    return change_job(connection, row, change, available_at=available_at, turn=turn, **NO_LEASE)
 
 
 def give_back(connection: Connection, claim: Claim, now: datetime) -> bool:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, and_, literal, or_, select, text, union_all
 
 from hounsfield.storage.records import JobFilter, JobRecord, ObjectDelivery, StoredResultSet
 from hounsfield.storage.rows import AnyRow, job_record, result_object_record, result_set_record
-from hounsfield.storage.states import JobKind, ResultKind
+from hounsfield.storage.states import ResultKind
 from hounsfield.storage.subjects import orders
 from hounsfield.storage.tables import delivered_object, job, result_object, result_set, series
 
@@ -69,6 +69,14 @@ def _with_objects(connection: Connection, row: AnyRow) -> StoredResultSet:
     return result_set_record(row, tuple(result_object_record(one) for one in connection.execute(query)))
 
 
+def sends(result_set_id: int) -> ColumnElement[bool]:
+    """Return the condition for rows of ``job`` that send this result set.
+
+    The kinds as text: their index holds only these rows, and an engine takes it only for the words it was made with.
+    """
+    return and_(job.c.result_set_id == result_set_id, text("job.kind IN ('DELIVER', 'NOTIFY')"))
+
+
 def delivered_objects(connection: Connection, job_id: int) -> list[ObjectDelivery]:
     """Return how each object that was sent fared last."""
     query = (
@@ -90,7 +98,7 @@ def result_sets_of_job(connection: Connection, job_id: int) -> list[StoredResult
 
 def deliveries_of(connection: Connection, result_set_id: int) -> list[JobRecord]:
     """Return the DELIVER and NOTIFY jobs of a result set, oldest first."""
-    query = _jobs().where(job.c.result_set_id == result_set_id, job.c.kind != JobKind.INFER)
+    query = _jobs().where(sends(result_set_id))
     return [job_record(row) for row in connection.execute(query)]
 
 

@@ -17,6 +17,7 @@ from hounsfield.storage.registration import lock_series
 from hounsfield.storage.rows import AnyRow
 from hounsfield.storage.states import JobAction, JobKind, JobState, Proof, Reason, ResultKind, SeriesState
 from hounsfield.storage.tables import delivered_object, job, result_object, result_set, series
+from hounsfield.storage.turns import next_turn
 
 BEYOND_REACH = 2**31 - 1
 """``max_attempts`` of DELIVER jobs: ``give_up_at`` ends those."""
@@ -119,6 +120,7 @@ def insert_delivery(
         "created_at": now,
         "updated_at": now,
         "scanner": infer.scanner,
+        "turn": next_turn(connection, request.kind, request.destination, request.priority, infer.scanner),
     }
     job_id = int(connection.execute(insert(job).values(values).returning(job.c.id)).scalar_one())
     made = NewEvent(

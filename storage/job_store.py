@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement
-
 from hounsfield.storage import events, job_changes, job_claims, job_queries, job_results
 from hounsfield.storage.analysis_facts import AnalysisFacts
+from hounsfield.storage.claim_order import ClaimOrder
 from hounsfield.storage.job_changes import JobChange
 from hounsfield.storage.records import (
     Claim,
@@ -21,13 +20,15 @@ from hounsfield.storage.records import (
 )
 from hounsfield.storage.states import JobAction, JobKind, Proof, Reason
 from hounsfield.storage.transactions import Transactions
+from hounsfield.storage.turns import Queue
 
 
 class SqlJobStore:
     """See :class:`~hounsfield.storage.ports.JobStore`. Every method may raise DatabaseUnavailable."""
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(self, transactions: Transactions, order: ClaimOrder = ClaimOrder()) -> None:
         self._transactions = transactions
+        self._order = order
 
     def claim(
         self,
@@ -37,19 +38,20 @@ class SqlJobStore:
         now: datetime,
         destinations: Sequence[str] | None = None,
     ) -> Claim | None:
-        """Take the due job of highest priority, oldest first."""
-        return self._claim(job_claims.due(kinds, now, destinations), worker, lease, now)
+        """Take the due job whose turn it is."""
+        return self._claim(job_claims.wanted(kinds, destinations), worker, lease, now)
 
     def claim_overdue(self, destination: str, worker: str, lease: timedelta, now: datetime) -> Claim | None:
         """Take a due delivery whose time is over."""
-        return self._claim(job_claims.overdue(destination, now), worker, lease, now)
+        place = job_claims.Wanted(Queue(JobKind.DELIVER, destination), overdue=True)
+        return self._claim([place], worker, lease, now)
 
-    def _claim(self, condition: ColumnElement[bool], worker: str, lease: timedelta, now: datetime) -> Claim | None:
+    def _claim(self, places: Sequence[job_claims.Wanted], worker: str, lease: timedelta, now: datetime) -> Claim | None:
         with self._transactions.read() as connection:
-            if not job_claims.is_any_due(connection, condition):
+            if not job_claims.is_any_due(connection, places, now):
                 return None
         with self._transactions.write() as connection:
-            return job_claims.claim(connection, condition, worker, lease, now)
+            return job_claims.claim(connection, places, self._order, worker, lease, now)
 
     def heartbeat(self, claim: Claim, until: datetime) -> bool:
         """Extend the lease."""

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 
 from hounsfield.storage.events import NewEvent, append_events
 from hounsfield.storage.job_changes import NO_LEASE, JobChange, change_job, lock_job
+from hounsfield.storage.job_queries import sends
 from hounsfield.storage.job_results import add_result_set
 from hounsfield.storage.recall import ResultFilter, ResultLine, Withdrawal
 from hounsfield.storage.records import DeliveryRequest, ResultSet
@@ -48,7 +49,7 @@ class SqlRecallStore:
         with self._transactions.read() as connection:
             if not _exists(connection, result_set_id):
                 return None
-            query = select(job).where(job.c.result_set_id == result_set_id, job.c.kind != JobKind.INFER)
+            query = select(job).where(sends(result_set_id))
             rows = list(connection.execute(query.order_by(job.c.id)).all())
             return _withdrawal(connection, rows, sum(map(_can_be_cancelled, rows)))
 
@@ -144,7 +145,7 @@ def _lock_infer(connection: Connection, infer_id: int) -> AnyRow | None:
 
 
 def _deliveries(connection: Connection, result_set_id: int) -> list[AnyRow]:
-    query = select(job.c.id).where(job.c.result_set_id == result_set_id, job.c.kind != JobKind.INFER).order_by(job.c.id)
+    query = select(job.c.id).where(sends(result_set_id)).order_by(job.c.id)
     found = [lock_job(connection, job_id) for job_id in connection.scalars(query).all()]
     return [row for row in found if row is not None]
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from hounsfield.storage.errors import DatabaseUnavailable, SchemaError, StorageError
 from hounsfield.storage.transactions import Transactions, make_engine, parse_url
 
-HEAD = "0006"
+HEAD = "0008"
 """The schema this program needs; a test compares it with the migration scripts."""
 
 _UPGRADE_LOCK = 0x484F5553

@@ -33,6 +33,7 @@ from hounsfield.storage.states import (
 )
 from hounsfield.storage.subjects import lock_subjects, subject_of
 from hounsfield.storage.tables import instance, job, revision, series, snapshot
+from hounsfield.storage.turns import next_turn
 
 _NOT_STARTED = (JobState.AVAILABLE, JobState.RETRYABLE)
 
@@ -122,6 +123,7 @@ def _insert_infer(connection: Connection, row: AnyRow, number: int, request: Inf
         "created_at": now,
         "updated_at": now,
         "scanner": row.scanner,
+        "turn": next_turn(connection, JobKind.INFER, None, request.priority, row.scanner),
     }
     key = connection.execute(insert(job).values(values)).inserted_primary_key
     return NewEvent(

@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     DateTime,
     Dialect,
     Double,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
     UniqueConstraint,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -222,6 +224,8 @@ job = Table(
     Column("verdict", JsonOrNull),
     # AE title that sent the first image of its series.
     Column("scanner", String(64), nullable=False, default=""),
+    # Its place among the open jobs of one kind, destination and priority: see `hounsfield.storage.turns`.
+    Column("turn", BigInteger, nullable=False, default=0, server_default="0"),
     Index("ix_job_due", "state", "kind", "available_at"),
     # The lists of people: newest first, whatever is chosen, without reading what is not shown.
     Index("ix_job_state_id", "state", "id"),
@@ -239,6 +243,28 @@ job = Table(
     Index("ix_job_subject", "subject", "bundle"),
     Index("ix_job_destination_state_id", "destination", "state", "id"),
     sqlite_autoincrement=True,
+)
+_OPEN_JOB = text("state IN ('AVAILABLE', 'RETRYABLE')")
+Index(
+    "ix_job_turn",
+    job.c.kind,
+    job.c.destination,
+    job.c.priority,
+    job.c.turn,
+    job.c.id,
+    job.c.available_at,
+    sqlite_where=_OPEN_JOB,
+    postgresql_where=_OPEN_JOB,
+)
+Index(
+    "ix_job_lane",
+    job.c.kind,
+    job.c.destination,
+    job.c.priority,
+    job.c.scanner,
+    job.c.turn,
+    sqlite_where=_OPEN_JOB,
+    postgresql_where=_OPEN_JOB,
 )
 _INFER = text("kind = 'INFER'")
 _DELIVER = text("kind IN ('DELIVER', 'NOTIFY')")
@@ -262,6 +288,28 @@ Index(
     sqlite_where=_DELIVER,
     postgresql_where=_DELIVER,
 )
+
+# How far the open jobs of one kind, destination (empty where there is none) and priority have come.
+turn = Table(
+    "turn",
+    metadata,
+    Column("kind", Word, primary_key=True),
+    Column("destination", String(255), primary_key=True),
+    Column("priority", Integer, primary_key=True, autoincrement=False),
+    # The turn of the job that was claimed.
+    Column("reached", BigInteger, nullable=False, default=0, server_default="0"),
+    # How often in a row jobs of higher priority went before although the first one here had waited too long.
+    Column("passed", Integer, nullable=False, default=0, server_default="0"),
+)
+
+
+def is_open(jobs: Any) -> ColumnElement[bool]:
+    """Return the condition for columns of ``job`` that the indexes of open jobs are made for.
+
+    Written out: with parameters in it neither engine would see that the index holds all that is asked for.
+    """
+    return jobs.state.in_((literal_column("'AVAILABLE'"), literal_column("'RETRYABLE'")))
+
 
 result_set = Table(
     "result_set",
@@ -526,4 +574,25 @@ sign_in = Table(
     Column("began_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
+)
+
+# What holds for the site as a whole, whichever host asks: the identity of its spool.
+site_fact = Table(
+    "site_fact",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", String(255), nullable=False),
+    Column("set_at", UtcDateTime, nullable=False),
+)
+
+# The processes that have a folder in a spool that several hosts write to.
+spool_writer = Table(
+    "spool_writer",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    # Host and boot: on the same one the lock of its folder says whether it lives.
+    Column("machine", String(255), nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    # The process that found it dead and brings in what it left.
+    Column("taken_by", String(255)),
 )

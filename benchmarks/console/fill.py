@@ -1,6 +1,7 @@
-"""Fills an embedded job database with a long past, for the console and the lists of the command line.
+"""Fills a job database with a long past, for the console and the lists of the command line.
 
     python benchmarks/console/fill.py --home FOLDER --jobs 1000000 [--per-day 1000] [--until 2026-11-26T08:00:00+00:00]
+        [--url postgresql://HOST/NAME]
 
 Two jobs for a series (analysis and delivery), five events for a job, twelve scanners, three bundles. The last series
 are under way or wait for a person, one scanner sends sixty series and sixty analyses are given up, however many jobs
@@ -13,16 +14,14 @@ import argparse
 import hashlib
 import json
 import random
-import sqlite3
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sinks import Row, Rows, postgresql_rows, sqlite_rows
+
 from hounsfield.daemon.logs import UidHasher
-from hounsfield.storage.engine import open_database
 
 SCANNERS = tuple(f"CT{number:02d}" for number in range(1, 12))
 RARE_SCANNER = "CT_RARE"
@@ -36,50 +35,9 @@ OPEN_SERIES = 20
 """The last ones have not ended."""
 WITH_RESULTS = 2_000
 """So many of the newest series have result sets."""
-CHUNK = 50_000
-"""Rows in a transaction."""
-EVENT_COLUMNS = ("id", "at", "series_id", "stage", "from_state", "to_state", "job_id", "kind", "attempt", "worker")
-EVENT_COLUMNS += ("reason", "seconds", "detail")
 NO_JOB = (None, None, None, None)
 REPORTED, SENT = '{"step": "report"}', '{"step": "send"}'
 _SR, _SC = "1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.5.1.4.1.1.7"
-
-Row = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Rows:
-    """Rows by table, written when there are enough of them."""
-
-    connection: sqlite3.Connection
-    waiting: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
-    columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-    def add(self, table: str, row: Row) -> None:
-        """Take a row; all of a table have the same columns."""
-        columns = self.columns.setdefault(table, tuple(row))
-        self.add_values(table, tuple(map(row.__getitem__, columns)))
-
-    def add_values(self, table: str, values: tuple[Any, ...]) -> None:
-        """Take a row of a table whose columns are known."""
-        rows = self.waiting.setdefault(table, [])
-        rows.append(values)
-        if len(rows) >= CHUNK:
-            self.flush(table)
-
-    def flush(self, table: str) -> None:
-        """Write the rows of a table in one transaction."""
-        rows = self.waiting.pop(table, [])
-        if rows:
-            names = ", ".join(self.columns[table])
-            marks = ", ".join("?" * len(rows[0]))
-            with self.connection:
-                self.connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
-
-    def end(self) -> None:
-        """Write what is left, what others refer to first."""
-        for table in list(self.waiting):
-            self.flush(table)
 
 
 class Filler:
@@ -127,8 +85,10 @@ class Filler:
         infer = {"kind": "INFER", "bundle": bundle, "state": state, "outcome": outcome, "reason": reason}
         timings = {"decode": 0.4, "preprocess": 0.6, "infer": round(1 + chance.random(), 3), "report": 0.5}
         common = {"series_id": number, "scanner": scanner}
-        self._add_job(2 * number - 1, common | infer, closed, ended, timings, score=chance.random())
-        self._follow(2 * number - 1, infer, common, closed, began, ended)
+        result_set_id = number if outcome else None
+        key, score = 2 * number - 1, chance.random()
+        self._add_job(key, common | infer, closed, ended, timings, score=score, result_set_id=result_set_id)
+        self._follow(key, infer, common, closed, began, ended)
         if state in ("COMPLETED", "DISCARDED"):
             self._delivery(number, common | {"bundle": bundle}, ended, is_open=is_open, outcome=str(outcome))
 
@@ -277,38 +237,17 @@ def text_of(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
-def without_indexes(connection: sqlite3.Connection) -> Iterator[None]:
-    """Drop the indexes of what is filled, and make them again: sorting once is faster than looking up each row."""
-    kept = "sql IS NOT NULL AND type = 'index' AND tbl_name IN ('series', 'job', 'event')"
-    indexes = connection.execute(f"SELECT name, sql FROM sqlite_master WHERE {kept}").fetchall()
-    for name, _ in indexes:
-        connection.execute(f'DROP INDEX "{name}"')
-    yield
-    for _, statement in indexes:
-        connection.execute(statement)
+def fill(home: Path, jobs: int, per_day: int, until: datetime, url: str | None = None) -> None:
+    """Fill the database of ``home``, or the one of PostgreSQL at ``url``; it must be empty.
 
-
-def fill(home: Path, jobs: int, per_day: int, until: datetime) -> None:
-    """Fill the database of ``home``, which must be empty."""
+    ``home`` is made in both cases: the hashes that series are found by are keyed with its ``log.key``.
+    """
     home.mkdir(parents=True, exist_ok=True)
-    open_database(None, home).close()
-    connection = sqlite3.connect(home / "hounsfield.db", isolation_level="DEFERRED")
-    connection.execute("PRAGMA synchronous = OFF")
-    connection.execute("PRAGMA cache_size = -200000")
-    if connection.execute("SELECT 1 FROM series LIMIT 1").fetchone():
-        raise SystemExit(f"{home}: there are series already")
-    count = max(1, jobs // 2)
-    rows = Rows(connection, columns={"event": EVENT_COLUMNS})
-    filler = Filler(rows, UidHasher.of_home(home), count, timedelta(days=2 / per_day), until)
-    dropped = without_indexes(connection)
-    next(dropped)
-    for number in range(1, count + 1):
-        filler.series(number)
-    rows.end()
-    next(dropped, None)
-    connection.commit()
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
+    with sqlite_rows(home) if url is None else postgresql_rows(url) as rows:
+        count = max(1, jobs // 2)
+        filler = Filler(rows, UidHasher.of_home(home), count, timedelta(days=2 / per_day), until)
+        for number in range(1, count + 1):
+            filler.series(number)
 
 
 def main() -> None:
@@ -317,12 +256,13 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True, help="storage.home; its database must be empty")
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--per-day", type=int, default=1000, help="jobs that the site makes in a day")
+    parser.add_argument("--url", help="a database of PostgreSQL, at the needed schema, instead of the embedded one")
     parser.add_argument("--until", type=datetime.fromisoformat, default=None, help="when the last series came; now")
     arguments = parser.parse_args()
     began = time.perf_counter()
-    fill(arguments.home, arguments.jobs, arguments.per_day, (arguments.until or datetime.now(UTC)).astimezone(UTC))
-    size = (arguments.home / "hounsfield.db").stat().st_size / 2**20
-    print(f"{arguments.jobs} jobs in {time.perf_counter() - began:.0f} s, {size:.0f} MiB")
+    until = (arguments.until or datetime.now(UTC)).astimezone(UTC)
+    fill(arguments.home, arguments.jobs, arguments.per_day, until, arguments.url)
+    print(f"{arguments.jobs} jobs in {time.perf_counter() - began:.0f} s")
 
 
 if __name__ == "__main__":

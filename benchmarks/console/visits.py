@@ -125,9 +125,9 @@ class Visited:
 
 
 @contextmanager
-def visited(home: Path, jobs: int) -> Iterator[Visited]:
-    """Run the console of a filled home."""
-    daemon = Daemon(home)
+def visited(home: Path, jobs: int, daemon: Daemon | None = None) -> Iterator[Visited]:
+    """Run the console of a filled home, or of ``daemon`` where its database is another one."""
+    daemon = daemon or Daemon(home)
     daemon.log_file.unlink(missing_ok=True)  # of a run before
     with daemon.start("console"):
         found = wait_until(lambda: _READY.search(daemon.log_file.read_text()), PATIENCE_SECONDS)

@@ -40,7 +40,7 @@ def archive(
 
     who, count = person(by), 0
     with open_stores(config) as (settings, database):
-        hasher = UidHasher.of_home(settings.storage.home)
+        hasher = UidHasher.of_home(settings.storage.shared_folder)
         try:
             with _new(file) as stream:
                 stream.write(csv_text((), hasher, header=True).encode())

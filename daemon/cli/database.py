@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.cli.context import ConfigOption, JsonOption, database_file, read_settings, require_database
+from hounsfield.daemon.cli.context import (
+    ConfigOption,
+    JsonOption,
+    database_file,
+    open_stores,
+    read_settings,
+    require_database,
+)
 from hounsfield.daemon.cli.exits import CommandFailed, UsageFault
 from hounsfield.daemon.cli.output import console, json_line, show_table
 from hounsfield.daemon.cli.person import ByOption, person
+from hounsfield.daemon.clock import SystemClock
 from hounsfield.storage.operations import Action
 
 if TYPE_CHECKING:
@@ -31,6 +39,11 @@ def upgrade(config: ConfigOption = None) -> None:
     settings = read_settings(config)
     settings.storage.home.mkdir(parents=True, exist_ok=True)
     engine.upgrade(settings.storage.resolved_database_url)
+    if settings.queue.wakes:
+        from hounsfield.daemon.queue.schema import shipped_schema
+        from hounsfield.storage.queue_schema import install
+
+        install(settings.storage.resolved_database_url, shipped_schema())
     current, _ = engine.check(settings.storage.resolved_database_url)
     typer.echo(f"database at revision {current}")
 
@@ -49,6 +62,31 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         raise CommandFailed(f"the database is at revision {current}, needed is {head}", "run `hounsfield db upgrade`")
     if not as_json:
         typer.echo(f"database at revision {current}, up to date")
+
+
+@app.command()
+def spool(
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Take the folders that are configured now; the old ones are lost.")
+    ] = False,
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Tell whether spool and results are the folders that the database knows; exit 1 if not."""
+    from hounsfield.daemon.cli.fit_checks import misfits_of
+    from hounsfield.storage.identity import accept_identity
+    from hounsfield.storage.site_facts import SHARED, SPOOL
+
+    with open_stores(config) as (settings, database):
+        storage = settings.storage
+        if accept:
+            for name, folder in ((SPOOL, storage.spool_folder), (SHARED, storage.shared_folder)):
+                accept_identity(folder, database.site_facts, name, SystemClock().now())
+            _note(settings, Action.SPOOL_ACCEPTED, by, {})
+    misfits = list(misfits_of(settings))
+    if misfits:
+        raise CommandFailed(f"{misfits[0].key}: {misfits[0].wrong}", misfits[0].allowed)
+    typer.echo(f"{storage.spool_folder} and {storage.shared_folder} are the folders of this database")
 
 
 @app.command()
@@ -199,7 +237,6 @@ def _refuse_beside_service(spool: "Spool") -> None:
 
 def _note(settings: "Settings", action: Action, by: str | None, detail: dict[str, object]) -> None:
     """Write what was done to the event log."""
-    from hounsfield.daemon.clock import SystemClock
     from hounsfield.storage.engine import open_database
     from hounsfield.storage.operations import Operation
 

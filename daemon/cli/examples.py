@@ -96,6 +96,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "db upgrade": ("db upgrade",),
     "db check": ("db check --json",),
     "db backup": ("db backup /backup/hounsfield.db",),
+    "db spool": ("db spool", "db spool --accept --by anna"),
     "db vacuum": ("db vacuum",),
     "db copy": ("db copy --to postgresql://hounsfield@db1/hounsfield",),
     "db restore": ("db restore /backup/hounsfield.db",),

@@ -44,10 +44,11 @@ def show(
     each destination answered for it and the proof that it keeps it.
     """
     from hounsfield.daemon.cli.feedback_views import feedback_json, print_feedback
-    from hounsfield.daemon.cli.job_detail import describe
+    from hounsfield.daemon.cli.job_detail import detail_json
     from hounsfield.daemon.cli.job_pages import print_detail
     from hounsfield.daemon.cli.patients import Revealed
     from hounsfield.daemon.cli.patients import reveal as revealing
+    from hounsfield.daemon.job_story import describe
     from hounsfield.daemon.logs import UidHasher
 
     with open_stores(config) as (settings, database):
@@ -57,12 +58,12 @@ def show(
         tell_pauses(database.control)
         patients = revealing(database, settings, reveal, "jobs show", job=job.id)
         revealed = None if patients is None else Revealed(patient=patients.of(job.series_id))
-        detail = describe(job, database.jobs, settings.storage.home)
+        detail = describe(job, database.jobs, settings.storage.shared_folder)
         feedback = database.feedback.of_job(job.id if detail.result is None else detail.result.job_id)
-        hash_of = UidHasher.of_home(settings.storage.home)
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
     if as_json:
         told = {} if revealed is None else {"patient": revealed.as_json()}
-        json_line({**detail.as_json(), "feedback": [feedback_json(one) for one in feedback], **told})
+        json_line({**detail_json(detail), "feedback": [feedback_json(one) for one in feedback], **told})
     else:
         print_detail(detail, hash_of(job.series_uid), revealed)
         print_feedback(feedback)

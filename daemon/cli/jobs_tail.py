@@ -61,7 +61,7 @@ def tail(
     from hounsfield.daemon.logs import UidHasher
 
     with open_stores(config) as (settings, database):
-        home = settings.storage.home
+        home = settings.storage.shared_folder
         query = EventQuery(
             state=_state(state),
             stage=stage,

@@ -41,7 +41,7 @@ def release(uid: SeriesArgument, by: ByOption = None, config: ConfigOption = Non
 
     who = person(by)
     with open_stores(config) as (settings, database):
-        series = find(database, settings.storage.home, uid)
+        series = find(database, settings.storage.shared_folder, uid)
         if series.state is SeriesState.HELD and series.reason in NEVER_RELEASED:
             raise CommandFailed(
                 f"{NEVER_RELEASED[series.reason]} and is never analysed",
@@ -59,7 +59,7 @@ def discard(uid: SeriesArgument, by: ByOption = None, config: ConfigOption = Non
 
     who = person(by)
     with open_stores(config) as (settings, database):
-        series = find(database, settings.storage.home, uid)
+        series = find(database, settings.storage.shared_folder, uid)
         if not database.series.discard(series.id, Reason.OPERATOR, SystemClock().now(), who):
             raise CommandFailed(f"the series is {series.state}: only a HELD series can be discarded")
     typer.echo("skipped by operator; `hounsfield series replay UID` has it looked at anew")
@@ -86,7 +86,7 @@ def replay(
     with open_stores(config) as (settings, database):
         round_ = _Replay(database.series, who)
         if uids:
-            home = settings.storage.home
+            home = settings.storage.shared_folder
             round_.named({uid: look_up(database, home, uid) for uid in uids})
         else:
             round_.matching(reason or Reason.NO_RULE, None if since is None else since.astimezone())

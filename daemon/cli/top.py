@@ -43,7 +43,7 @@ def top(
 
     clock = SystemClock()
     with open_stores(config) as (settings, database):
-        hash_of = UidHasher.of_home(settings.storage.home)
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
 
         def now() -> "Board":
             return look(database, settings, clock.now())

@@ -13,3 +13,34 @@ class QueueSettings(Section):
         'How work is taken up. "embedded": every process looks into the database, which suits one machine. '
         '"procrastinate": PostgreSQL wakes the processes of all hosts that share it.',
     )
+    patience_minutes: float = setting(
+        30.0,
+        "A routine job that has waited so long is no longer passed over without end: see patient_share.",
+        unit="minutes",
+        allowed="0 to 1440",
+        ge=0,
+        le=1440,
+    )
+    patient_share: int = setting(
+        4,
+        "STAT jobs go first; but of so many jobs one is a routine job that has waited for patience_minutes.",
+        allowed="2 to 100",
+        ge=2,
+        le=100,
+    )
+
+    @property
+    def wakes(self) -> bool:
+        """Whether a job that becomes due is told to the queue in the database."""
+        return self.engine == "procrastinate"
+
+
+def engine_without_database(queue: QueueSettings, database_url: str) -> tuple[str, str, str] | None:
+    """Return key, what is wrong and what is allowed where the engine does not work on the database; None if it does."""
+    if queue.engine == "embedded" or database_url.startswith("postgresql"):
+        return None
+    return (
+        "queue.engine",
+        f'"{queue.engine}" works with PostgreSQL only, and storage.database_url names none',
+        'set storage.database_url = "postgresql://USER@HOST/DATABASE", or engine = "embedded"',
+    )

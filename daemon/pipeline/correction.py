@@ -12,7 +12,7 @@ from hounsfield.daemon.pipeline.reporting import Reporter
 from hounsfield.model.findings import Analysis, Rejection
 from hounsfield.storage.ports import SeriesStore
 from hounsfield.storage.records import JobRecord, ResultObject, StoredResultSet
-from hounsfield.storage.spool import Spool
+from hounsfield.storage.spool_files import SpoolFiles
 from hounsfield.storage.states import Reason, ResultKind, SeriesState
 
 log = structlog.get_logger("hounsfield.recall")
@@ -21,7 +21,7 @@ log = structlog.get_logger("hounsfield.recall")
 class CorrectionReporter:
     """Writes it from the images as they lie in the spool, without decoding their pixels."""
 
-    def __init__(self, *, series: SeriesStore, spool: Spool, reporter: Reporter, shelf: BundleShelf) -> None:
+    def __init__(self, *, series: SeriesStore, spool: SpoolFiles, reporter: Reporter, shelf: BundleShelf) -> None:
         self._series = series
         self._spool = spool
         self._reporter = reporter

@@ -34,7 +34,7 @@ from hounsfield.model.volume import Volume, VolumeReader
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import JobStore, SeriesStore
 from hounsfield.storage.records import Claim, JobRecord
-from hounsfield.storage.spool import Spool
+from hounsfield.storage.spool_files import SpoolFiles
 from hounsfield.storage.states import Completeness, Reason
 
 
@@ -80,7 +80,7 @@ class InferStage:
         settings: Settings,
         series: SeriesStore,
         jobs: JobStore,
-        spool: Spool,
+        spool: SpoolFiles,
         reporter: Reporter,
         clock: Clock,
     ) -> None:

@@ -18,7 +18,7 @@ from hounsfield.model.findings import Analysis, Rejection
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import JobStore, SeriesStore
 from hounsfield.storage.records import Claim, ResultSet
-from hounsfield.storage.spool import Spool
+from hounsfield.storage.spool_files import SpoolFiles
 from hounsfield.storage.states import JobKind, Outcome, Reason
 
 log = structlog.get_logger("hounsfield.rescuer")
@@ -33,7 +33,7 @@ class Rescuer:
         settings: Settings,
         series: SeriesStore,
         jobs: JobStore,
-        spool: Spool,
+        spool: SpoolFiles,
         reporter: Reporter,
         shelf: BundleShelf,
         clock: Clock,

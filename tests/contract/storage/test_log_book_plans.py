@@ -3,14 +3,12 @@
 It keeps no statistics, so that the plan for an empty database is that for one with a million jobs.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
-from sqlalchemy import event as library_event
+from support.plans import plans_of
 from support.stored import SERIES, at, received
 
 from hounsfield.storage.engine import Database
@@ -41,28 +39,6 @@ OF_AN_EVENT: Mapping[str, Any] = {
     "job_id": 1,
     "series_uid": SERIES,
 }
-
-
-@contextmanager
-def plans_of(database: Database) -> Iterator[list[str]]:
-    """Collect the plans of the statements of the block, a line for each table."""
-    lines: list[str] = []
-    asking = False
-
-    def explain(connection: Connection, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        nonlocal asking
-        if not asking and statement.startswith("SELECT"):
-            asking = True
-            lines.extend(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters))
-            asking = False
-
-    with database.transactions.read() as connection:
-        engine = connection.engine
-    library_event.listen(engine, "before_cursor_execute", explain)
-    try:
-        yield lines
-    finally:
-        library_event.remove(engine, "before_cursor_execute", explain)
 
 
 def wrong_in(lines: list[str]) -> list[str]:
@@ -118,6 +94,15 @@ def test_series_are_read_off_an_index_in_its_order(database: Database) -> None:
         book.undescribed()
     assert len(lines) == len(SeriesState) + 6
     assert wrong_in(lines) == []
+
+
+def test_what_sends_a_result_set_is_found_by_its_index(database: Database) -> None:
+    with plans_of(database) as lines:
+        database.jobs.deliveries_of(1)
+        database.recalls.outlook(1)
+    about_jobs = [line for line in lines if line.startswith(("SEARCH job", "SCAN job"))]
+    assert about_jobs
+    assert [line for line in about_jobs if "USING INDEX uq_job_deliver (result_set_id=?" not in line] == []
 
 
 def test_counts_read_what_is_open_or_what_a_time_bounds(database: Database) -> None:

@@ -11,7 +11,8 @@ from support.ct_factory import ct_series, write_series
 from support.waiting import wait_until
 
 from hounsfield.daemon.app import Application
-from hounsfield.daemon.cli.tailing import event_line, step
+from hounsfield.daemon.cli.tailing import event_line
+from hounsfield.daemon.event_words import step
 from hounsfield.daemon.pipeline.leases import LeaseKeeper
 from hounsfield.storage.errors import ResultFileError
 from hounsfield.storage.results import ResultFiles
