@@ -25,7 +25,8 @@ from support.revisions import (
     upgrade_to,
 )
 
-from hounsfield.storage import schema
+from hounsfield.daemon.queue.schema import shipped_schema
+from hounsfield.storage import queue_schema, schema
 from hounsfield.storage.engine import default_url, upgrade
 from hounsfield.storage.errors import DatabaseUnavailable
 from hounsfield.storage.tables import metadata
@@ -119,6 +120,30 @@ def test_a_server_that_cuts_the_connection_at_any_statement_has_the_old_database
     assert on(old_site, lambda connection: compare_metadata(MigrationContext.configure(connection), metadata)) == []
 
 
+def test_the_tables_of_the_queue_are_all_there_or_none(template: str, postgresql_cluster: PostgreSQL) -> None:
+    url = postgresql_cluster.create_database("queued", template)
+    administrator = make_engine(parse_url(postgresql_cluster.url("postgres")))
+    before = on(url, _on_the_server)
+
+    def cut(connection: Connection, _: int) -> None:
+        _end(connection, administrator)
+
+    with before_each_write(cut), pytest.raises(DatabaseUnavailable):
+        queue_schema.install(url, shipped_schema())
+    assert on(url, _on_the_server) == before
+    queue_schema.install(url, shipped_schema())
+    on(url, queue_schema.require_installed)
+    administrator.dispose()
+    postgresql_cluster.drop_database("queued")
+
+
+def _end(connection: Connection, administrator: Engine) -> None:
+    """Let the server end a connection."""
+    pid = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
+    with administrator.connect() as ending:
+        ending.exec_driver_sql(f"SELECT pg_terminate_backend({pid}, 5000)")
+
+
 def _cut_at_every_statement(url: str, revision: str, administrator: Engine) -> int:
     """Try one migration again and again, each time cut off one statement later, until it ends; return how often."""
     before = on(url, _on_the_server)
@@ -126,9 +151,7 @@ def _cut_at_every_statement(url: str, revision: str, administrator: Engine) -> i
 
         def cut(connection: Connection, number: int, last: int = last) -> None:
             if number == last:
-                pid = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
-                with administrator.connect() as ending:
-                    ending.exec_driver_sql(f"SELECT pg_terminate_backend({pid}, 5000)")
+                _end(connection, administrator)
 
         with before_each_write(cut) as written:
             try:
