@@ -29,9 +29,10 @@ from hounsfield.storage.transactions import make_engine, parse_url
 Progress = Callable[[str, int, int], object]
 """Takes what is being done, how much of it is done, and how much there is."""
 
+_WAIT_SECONDS = 15
 _SETTINGS = (
     "SET LOCAL TimeZone = 'UTC'",
-    "SET LOCAL lock_timeout = '15s'",
+    f"SET LOCAL lock_timeout = '{_WAIT_SECONDS}s'",
     "SET LOCAL statement_timeout = 0",
     "SET LOCAL idle_in_transaction_session_timeout = 0",
     "SET LOCAL maintenance_work_mem = '256MB'",
@@ -49,6 +50,7 @@ SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname),
        format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
 FROM pg_constraint
 WHERE contype = 'f' AND conrelid = ANY (CAST(:tables AS regclass[]))"""
+_LOCKED = "55P03"
 _NEW_TARGET = "give a new database that `hounsfield db upgrade` has prepared"
 
 
@@ -126,6 +128,11 @@ def _transaction(engine: Engine) -> Iterator[Connection]:
 
 def _unavailable(error: Any) -> DatabaseUnavailable:
     code = getattr(error, "sqlstate", None) or "no code"
+    if code == _LOCKED:
+        return DatabaseUnavailable(
+            "the target is in use by another connection, or by a copy that was killed a moment ago: stop every service"
+            " on it, and try again"
+        )
     # The driver's own text may quote values of the row, so it does not travel along.
     return DatabaseUnavailable(f"the target refused the copy ({type(error).__name__}, {code}); it is as it was")
 
@@ -138,6 +145,9 @@ def _require_source(original: Sqlite) -> None:
 
 
 def _require_target(connection: Connection) -> None:
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise StorageError(f"the target's encoding is {encoding}: make it with `createdb --encoding UTF8`")
     _require_head("target", schema.current_revision(connection))
     connection.exec_driver_sql(f"LOCK TABLE {_names()} IN ACCESS EXCLUSIVE MODE")
     filled = [table.name for table in _TABLES if connection.execute(select(1).select_from(table).limit(1)).first()]

@@ -4,30 +4,29 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, select, text
-from support.filled_tables import empty_tables, fill_site
+from support.filled_tables import empty_tables
 from support.peers import PostgreSQL
+from support.revisions import on
 from support.stored import at, claimed, closed, received, result, to
 
-from hounsfield.storage import schema
+from hounsfield.storage import copying, schema
 from hounsfield.storage.copying import Copied, copy_site
 from hounsfield.storage.engine import default_url, open_database, upgrade
 from hounsfield.storage.errors import DatabaseUnavailable, SchemaError, StorageError
 from hounsfield.storage.records import JobFilter
+from hounsfield.storage.schema import copy_sqlite
 from hounsfield.storage.tables import metadata
-from hounsfield.storage.transactions import make_engine, parse_url
 
-T = TypeVar("T")
 NOW = datetime(2026, 11, 26, 10, 0, tzinfo=UTC)
 
 
@@ -55,38 +54,13 @@ class Move:
         return on(self.target, lambda connection: len(empty_tables(connection)) == len(metadata.tables))
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("site")
-    fill_site(home)
-    return home / "hounsfield.db"
-
-
-@pytest.fixture(scope="module")
-def template(postgresql_cluster: PostgreSQL) -> Iterator[str]:
-    url = postgresql_cluster.create_database("copy_template")
-    upgrade(url)
-    yield "copy_template"
-    postgresql_cluster.drop_database("copy_template")
-
-
 @pytest.fixture
 def move(filled: Path, template: str, postgresql_cluster: PostgreSQL, tmp_path: Path) -> Iterator[Move]:
     home = tmp_path / "home"
     home.mkdir()
-    with closing(sqlite3.connect(filled)) as old, closing(sqlite3.connect(home / "hounsfield.db")) as new:
-        old.backup(new)
+    copy_sqlite(filled, home / "hounsfield.db")
     yield Move(home, postgresql_cluster.create_database("copy_target", template))
     postgresql_cluster.drop_database("copy_target")
-
-
-def on(url: str, look: Callable[[Connection], T]) -> T:
-    engine = make_engine(parse_url(url))
-    try:
-        with engine.begin() as connection:
-            return look(connection)
-    finally:
-        engine.dispose()
 
 
 def rows(connection: Connection) -> dict[str, dict[tuple[object, ...], tuple[object, ...]]]:
@@ -105,7 +79,10 @@ def test_every_table_of_the_filled_site_has_rows(move: Move) -> None:
 
 def test_every_row_arrives_as_the_stores_read_it(move: Move) -> None:
     before = on(default_url(move.home), rows)
-    copied = move.run()
+    steps: dict[str, list[tuple[int, int]]] = {}
+    copied = move.run(progress=lambda what, done, total: steps.setdefault(what, []).append((done, total)))
+    assert list(steps) == ["copied", "indexes", "checked"]
+    assert [told[-1] for told in (steps["copied"], steps["checked"])] == [(sum(copied.rows.values()),) * 2] * 2
     after = on(move.target, rows)
     (note,) = after["event"].keys() - before["event"].keys()
     told = after["event"].pop(note)
@@ -286,6 +263,25 @@ def test_the_first_row_that_differs_is_named_and_nothing_is_kept(
         move.run()
     assert "secret" not in str(differs.value)
     assert move.is_empty()
+
+
+def test_a_target_that_others_use_is_told_of(move: Move, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copying, "_SETTINGS", ("SET LOCAL lock_timeout = '50ms'",))
+
+    def copy(other: Connection) -> None:
+        empty_tables(other)
+        with pytest.raises(DatabaseUnavailable, match="the target is in use by another connection"):
+            move.run()
+
+    on(move.target, copy)
+
+
+def test_a_target_that_does_not_take_all_letters_is_refused(move: Move, postgresql_cluster: PostgreSQL) -> None:
+    postgresql_cluster.execute("CREATE DATABASE copy_latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    upgrade(postgresql_cluster.url("copy_latin"))
+    with pytest.raises(StorageError, match="the target's encoding is LATIN1: make it with `createdb --encoding UTF8`"):
+        copy_site(default_url(move.home), postgresql_cluster.url("copy_latin"), now=NOW, person="")
+    postgresql_cluster.drop_database("copy_latin")
 
 
 def test_a_server_that_goes_away_is_told_of_and_the_copy_begins_anew(

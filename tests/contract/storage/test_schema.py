@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, insert, inspect, select
+from sqlalchemy import insert, inspect, select
 from support.peers import PostgreSQL, free_port
 from support.recording import register
+from support.revisions import migrations
 from support.stored import BUNDLE, WHOLE, analysed, at, closed, receipt, received
 
 from hounsfield.storage import schema
@@ -47,10 +47,7 @@ def test_the_migrations_make_the_tables_that_the_code_uses(database_url: str) ->
 
 
 def test_the_schema_the_code_needs_is_the_newest_migration() -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
-    config.set_main_option("path_separator", "os")
-    assert ScriptDirectory.from_config(config).get_heads() == [schema.HEAD]
+    assert ScriptDirectory.from_config(migrations()).get_heads() == [schema.HEAD]
 
 
 def test_a_current_database_is_checked_and_upgraded_without_change(database_url: str) -> None:
@@ -130,25 +127,6 @@ def test_an_embedded_database_of_the_first_schema_upgrades_itself_after_a_backup
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
-def test_each_migration_can_be_undone_and_done_again_without_losing_what_was_received(
-    database: Database, database_url: str
-) -> None:
-    received(database)
-    digests = database.series.digests("")
-    engine = make_engine(parse_url(database_url))
-    try:
-        with engine.begin() as connection:
-            command.downgrade(migrations(connection), "0001")
-        with engine.connect() as connection:
-            assert not inspect(connection).has_table("sighting")
-        assert check(database_url) == ("0001", schema.HEAD)
-    finally:
-        upgrade(database_url)  # on PostgreSQL the next test gets the same database
-        engine.dispose()
-    assert database.series.digests("") == digests
-    assert database.peers.forget() == 0
-
-
 def test_results_before_the_third_schema_are_about_their_series(database: Database, database_url: str) -> None:
     held = closed(database, 2, "1.2.1")
     for number in range(2, 6):
@@ -202,14 +180,6 @@ def test_results_about_parts_do_not_go_back_to_a_schema_without_them(database: D
     engine.dispose()
     assert check(database_url) == (schema.HEAD, schema.HEAD)
     assert [job.part for job in database.jobs.of_series(series.id)] == ["thin", ""]
-
-
-def migrations(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    return config
 
 
 def test_a_failed_upgrade_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,3 +66,12 @@ def test_a_target_that_is_no_postgresql_is_refused(log: Log, url: str) -> None:
     assert refused.exit_code == 1
     assert "postgresql://HOST/NAME" in refused.stderr
     assert "unexpected" not in refused.stderr
+
+
+def test_a_program_gets_the_rows_of_each_table(log: Log, postgresql_cluster: PostgreSQL) -> None:
+    url = postgresql_cluster.create_database("copy_json")
+    upgrade(url)
+    (told,) = log.json("db", "copy", "--from", f"sqlite:///{log.home}/hounsfield.db", "--to", url)
+    assert isinstance(told["rows"], dict)
+    assert (told["rows"]["job"], told["rows"]["series"]) == (len(log.json("jobs", "list")), 3)
+    postgresql_cluster.drop_database("copy_json")
