@@ -20,7 +20,7 @@ Stopwatch = Callable[[], float]
 READ_EVERY = 5.0
 """Seconds between two looks at the clock of the database."""
 DRIFT = 1e-3
-"""Seconds per second that two clocks may part between two looks: each is steered by 500 ppm at most (RFC 5905, 11.3)."""
+"""Seconds per second that two clocks may part: 500 ppm each, as far as NTP steers one (RFC 5905, 11.3)."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WORTH_A_WORD = 0.5
 """Seconds."""
@@ -66,7 +66,8 @@ class Offset:
     def of(cls, reading: "Reading") -> "Offset":
         """Return what one reading says: it was taken somewhere between question and answer (Cristian, 1989)."""
         moment = (reading.at - _EPOCH) / timedelta(seconds=1)
-        low, high = moment - reading.after, moment - reading.before
+        drift = DRIFT * (reading.after - reading.before)
+        low, high = moment - reading.after - drift, moment - reading.before + drift
         return cls(reading.after, (low + high) / 2, low, high)
 
     def error(self, at: float) -> float:

@@ -42,3 +42,7 @@ class ClaimOrder:
     def _key(self, head: Head, now: datetime) -> tuple[bool, int, datetime]:
         is_owed = self.is_impatient(head, now) and head.passed >= self.every - 1
         return not is_owed, 0 if is_owed else -head.priority, head.since
+
+
+USUAL_ORDER = ClaimOrder()
+"""What holds where the configuration says nothing else."""

@@ -13,7 +13,7 @@ from hounsfield.storage.analysis_facts import AnalysisFactStore
 from hounsfield.storage.analysis_facts_store import SqlAnalysisFactStore
 from hounsfield.storage.bundle_choice import BundleChoiceStore
 from hounsfield.storage.bundle_choice_store import SqlBundleChoiceStore
-from hounsfield.storage.claim_order import ClaimOrder
+from hounsfield.storage.claim_order import USUAL_ORDER, ClaimOrder
 from hounsfield.storage.commitment_store import SqlCommitmentStore
 from hounsfield.storage.commitments import CommitmentStore
 from hounsfield.storage.component_store import SqlComponentStore
@@ -99,7 +99,7 @@ def has_database(url: str) -> bool:
     return path is None or path.exists()
 
 
-def open_database(url: str | None, home: Path, order: ClaimOrder = ClaimOrder()) -> Database:
+def open_database(url: str | None, home: Path, order: ClaimOrder = USUAL_ORDER) -> Database:
     """Open the database of ``url``, or the embedded one under ``home`` when it is None or empty.
 
     Jobs are claimed in ``order``.
@@ -120,7 +120,7 @@ def open_database(url: str | None, home: Path, order: ClaimOrder = ClaimOrder())
     return stores_over(transactions, path, order)
 
 
-def stores_over(transactions: Transactions, file: Path | None, order: ClaimOrder = ClaimOrder()) -> Database:
+def stores_over(transactions: Transactions, file: Path | None, order: ClaimOrder = USUAL_ORDER) -> Database:
     """Return all stores over the connections to a database that is at the needed schema."""
     return Database(
         series=SqlSeriesStore(transactions),

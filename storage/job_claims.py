@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select, update
 
 from hounsfield.storage.claim_order import ClaimOrder
 from hounsfield.storage.events import append_events
@@ -15,7 +17,7 @@ from hounsfield.storage.rows import AnyRow
 from hounsfield.storage.states import JobAction, JobKind, JobState, ResultKind, SeriesState
 from hounsfield.storage.subjects import waits_for_another
 from hounsfield.storage.tables import job, result_set, series
-from hounsfield.storage.turns import Line, Queue, first_of, has_moved, lines
+from hounsfield.storage.turns import Line, Queue, first_of_line, has_moved, heads, line_of
 
 RESCUE_LEASE = timedelta(seconds=120)
 """How long whoever asked for expired jobs has to decide on each before they expire again."""
@@ -26,24 +28,43 @@ class Wanted:
     """Where a claim looks, and for what."""
 
     queue: Queue
-    due: ColumnElement[bool]
+    overdue: bool = False
+    """Only what is to be given up."""
 
 
-def wanted(kinds: Sequence[JobKind], now: datetime, destinations: Sequence[str] | None) -> list[Wanted]:
+@dataclass(frozen=True, slots=True)
+class _Questions:
+    """Statements that wait for ``now``, the last one for a ``priority`` too."""
+
+    is_any_due: Select[Any]
+    heads: Select[Any]
+    first: Select[Any]
+
+
+@cache  # writing them takes as long as running them, and couriers ask twice a second
+def _questions(place: Wanted) -> _Questions:
+    condition = due(place.queue.kind, bindparam("now"))
+    if place.overdue:
+        condition &= job.c.give_up_at <= bindparam("now")
+    return _Questions(
+        is_any_due=select(job.c.id).where(place.queue.holds, condition).limit(1),
+        heads=heads(place.queue, condition),
+        first=first_of_line(place.queue, condition, bindparam("priority")).with_for_update(
+            of=job, skip_locked=True, key_share=True
+        ),
+    )
+
+
+def wanted(kinds: Sequence[JobKind], destinations: Sequence[str] | None) -> list[Wanted]:
     """Return where jobs of these kinds that may start are looked for; no destinations: at all of them."""
     found: list[Wanted] = []
     for kind in kinds:
         places = [None] if kind is JobKind.INFER or destinations is None else destinations
-        found += [Wanted(Queue(kind, place), due(kind, now)) for place in places]
+        found += [Wanted(Queue(kind, place)) for place in places]
     return found
 
 
-def overdue(destination: str, now: datetime) -> Wanted:
-    """Return where deliveries are looked for whose time is over."""
-    return Wanted(Queue(JobKind.DELIVER, destination), due(JobKind.DELIVER, now) & (job.c.give_up_at <= now))
-
-
-def due(kind: JobKind, now: datetime) -> ColumnElement[bool]:
+def due(kind: JobKind, now: Any) -> ColumnElement[bool]:
     """Return the condition for open jobs of a kind that may start.
 
     Nothing of a series that is HELD starts, unless it takes something back, and no analysis while one that it follows
@@ -58,9 +79,9 @@ def due(kind: JobKind, now: datetime) -> ColumnElement[bool]:
     return condition & or_(its_series != SeriesState.HELD, its_result == ResultKind.RETRACTION)
 
 
-def is_any_due(connection: Connection, place: Wanted) -> bool:
+def is_any_due(connection: Connection, places: Sequence[Wanted], now: datetime) -> bool:
     """Whether a claim has a chance. An idle worker asks this first and so takes no write lock."""
-    return connection.execute(select(job.c.id).where(place.queue.holds, place.due).limit(1)).first() is not None
+    return any(connection.execute(_questions(place).is_any_due, {"now": now}).first() for place in places)
 
 
 def claim(
@@ -72,19 +93,17 @@ def claim(
     now: datetime,
 ) -> Claim | None:
     """Take the due job whose turn it is; the attempt is counted now."""
-    found = [(line, place.due) for place in places for line in lines(connection, place.queue, place.due)]
-    heads = [line for line, _ in found]
-    for line, may_start in (found[index] for index in order.ranked(heads, now)):
-        row = _take(connection, line, may_start)
+    lines = [
+        (line_of(row), place) for place in places for row in connection.execute(_questions(place).heads, {"now": now})
+    ]
+    all_heads = [line for line, _ in lines]
+    for line, place in (lines[number] for number in order.ranked(all_heads, now)):
+        query = _questions(place).first
+        row = connection.execute(query, {"now": now, "priority": line.priority}).one_or_none()
         if row is not None:  # else others are claiming all there is in that line
-            passed_over = [one for one in heads if one.priority < row.priority and order.is_impatient(one, now)]
+            passed_over = [one for one in all_heads if one.priority < row.priority and order.is_impatient(one, now)]
             return _claimed(connection, row, worker, lease, now, passed_over)
     return None
-
-
-def _take(connection: Connection, line: Line, may_start: ColumnElement[bool]) -> AnyRow | None:
-    query = first_of(line, may_start).with_for_update(of=job, skip_locked=True, key_share=True)
-    return connection.execute(query).one_or_none()
 
 
 def _claimed(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from hounsfield.storage import events, job_changes, job_claims, job_queries, job_results
 from hounsfield.storage.analysis_facts import AnalysisFacts
-from hounsfield.storage.claim_order import ClaimOrder
+from hounsfield.storage.claim_order import USUAL_ORDER, ClaimOrder
 from hounsfield.storage.job_changes import JobChange
 from hounsfield.storage.records import (
     Claim,
@@ -20,12 +20,13 @@ from hounsfield.storage.records import (
 )
 from hounsfield.storage.states import JobAction, JobKind, Proof, Reason
 from hounsfield.storage.transactions import Transactions
+from hounsfield.storage.turns import Queue
 
 
 class SqlJobStore:
     """See :class:`~hounsfield.storage.ports.JobStore`. Every method may raise DatabaseUnavailable."""
 
-    def __init__(self, transactions: Transactions, order: ClaimOrder = ClaimOrder()) -> None:
+    def __init__(self, transactions: Transactions, order: ClaimOrder = USUAL_ORDER) -> None:
         self._transactions = transactions
         self._order = order
 
@@ -38,17 +39,16 @@ class SqlJobStore:
         destinations: Sequence[str] | None = None,
     ) -> Claim | None:
         """Take the due job whose turn it is."""
-        return self._claim(job_claims.wanted(kinds, now, destinations), worker, lease, now)
+        return self._claim(job_claims.wanted(kinds, destinations), worker, lease, now)
 
     def claim_overdue(self, destination: str, worker: str, lease: timedelta, now: datetime) -> Claim | None:
         """Take a due delivery whose time is over."""
-        return self._claim([job_claims.overdue(destination, now)], worker, lease, now)
+        place = job_claims.Wanted(Queue(JobKind.DELIVER, destination), overdue=True)
+        return self._claim([place], worker, lease, now)
 
-    def _claim(
-        self, places: Sequence[job_claims.Wanted], worker: str, lease: timedelta, now: datetime
-    ) -> Claim | None:
+    def _claim(self, places: Sequence[job_claims.Wanted], worker: str, lease: timedelta, now: datetime) -> Claim | None:
         with self._transactions.read() as connection:
-            if not any(job_claims.is_any_due(connection, place) for place in places):
+            if not job_claims.is_any_due(connection, places, now):
                 return None
         with self._transactions.write() as connection:
             return job_claims.claim(connection, places, self._order, worker, lease, now)

@@ -55,19 +55,14 @@ class Queue:
 class Line(Head):
     """A line that has a due job."""
 
-    queue: Queue
+    kind: JobKind
     destination: str
-    """Of its first job; empty where it has none."""
+    """Empty where its jobs have none."""
 
     @property
     def key(self) -> tuple[str, str, int]:
         """What it is known by."""
-        return self.queue.kind, self.destination, self.priority
-
-    @property
-    def holds(self) -> ColumnElement[bool]:
-        """The condition for its open jobs."""
-        return self.queue.holds & (job.c.priority == self.priority)
+        return self.kind, self.destination, self.priority
 
 
 def next_turn(connection: Connection, kind: JobKind, destination: str | None, priority: int, scanner: str) -> int:
@@ -84,34 +79,33 @@ def turn_again(connection: Connection, row: AnyRow) -> int:
     return next_turn(connection, JobKind(row.kind), row.destination, row.priority, row.scanner)
 
 
-def lines(connection: Connection, queue: Queue, due: ColumnElement[bool]) -> list[Line]:
-    """Return the lines of a queue that have a due job."""
+def heads(queue: Queue, due: ColumnElement[bool]) -> Select[Any]:
+    """Return the query for the lines of a queue that have a due job: rows for :func:`line_of`."""
     level = _priorities(queue)
-    first = (
-        select(job.c.id)
-        .where(queue.holds, job.c.priority == level.c.priority, due)
-        .order_by(*queue.in_order)
-        .limit(1)
-        .correlate(level)
-        .scalar_subquery()
-    )
+    first = first_of_line(queue, due, level.c.priority).with_only_columns(job.c.id).correlate(level).scalar_subquery()
     levels = select(first.label("id")).select_from(level).where(level.c.priority.is_not(None))
-    heads = levels.limit(_MOST_PRIORITIES).subquery()
-    found = (
-        select(job.c.priority, job.c.available_at, job.c.destination, turn.c.passed)
-        .join(heads, heads.c.id == job.c.id)
+    found = levels.limit(_MOST_PRIORITIES).subquery()
+    return (
+        select(job.c.kind, job.c.priority, job.c.available_at, job.c.destination, turn.c.passed)
+        .join(found, found.c.id == job.c.id)
         .outerjoin(turn, _is_of(job.c.kind, func.coalesce(job.c.destination, ""), job.c.priority))
     )
-    return [
-        Line(
-            priority=row.priority,
-            since=row.available_at,
-            passed=row.passed or 0,
-            queue=queue,
-            destination=row.destination or "",
-        )
-        for row in connection.execute(found)
-    ]
+
+
+def first_of_line(queue: Queue, due: ColumnElement[bool], priority: Any) -> Select[Any]:
+    """Return the query for the first due job of a queue that has this priority."""
+    return select(job).where(queue.holds, job.c.priority == priority, due).order_by(*queue.in_order).limit(1)
+
+
+def line_of(row: AnyRow) -> Line:
+    """Return the line that a row of :func:`heads` stands for."""
+    return Line(
+        kind=JobKind(row.kind),
+        destination=row.destination or "",
+        priority=row.priority,
+        since=row.available_at,
+        passed=row.passed or 0,
+    )
 
 
 def _priorities(queue: Queue) -> Any:
@@ -123,15 +117,12 @@ def _priorities(queue: Queue) -> Any:
     return level.union_all(select(lower).select_from(level).where(level.c.priority.is_not(None)))
 
 
-def first_of(line: Line, due: ColumnElement[bool]) -> Select[Any]:
-    """Return the query for the first due job of a line."""
-    return select(job).where(line.holds, due).order_by(*line.queue.in_order).limit(1)
-
-
 def has_moved(connection: Connection, row: AnyRow, passed_over: Sequence[Line]) -> None:
     """Note the turn of a job that was claimed, and the lines that let it go before them."""
     further = case((turn.c.reached < row.turn, row.turn), else_=turn.c.reached)
-    own = _Note((row.kind, row.destination or "", row.priority), {"reached": row.turn}, {"reached": further, "passed": 0})
+    own = _Note(
+        (row.kind, row.destination or "", row.priority), {"reached": row.turn}, {"reached": further, "passed": 0}
+    )
     waited = [_Note(line.key, {"passed": 1}, {"passed": turn.c.passed + 1}) for line in passed_over]
     for note in sorted([own, *waited], key=lambda one: one.key):  # in one order, so that nobody waits in a circle
         _write(connection, note)

@@ -16,6 +16,7 @@ from hounsfield.storage.errors import StorageError
 from hounsfield.storage.records import Claim, InferRequest, SeriesRecord, Verdict
 from hounsfield.storage.states import Completeness, JobKind, JobState, Outcome, Reason, SeriesState
 from hounsfield.storage.tables import job
+from hounsfield.storage.turns import Queue
 
 INFER = JobKind.INFER
 HEAD = "5" * 64
@@ -281,8 +282,7 @@ def test_a_delivery_holds_nothing(database: Database) -> None:
 def test_who_waits_for_whom_is_found_by_an_index(tmp_path: Path) -> None:
     database = open_database(None, tmp_path)
     with database.transactions.read() as connection:
-        (place,) = job_claims.wanted([INFER], at(0), None)
-        query = select(job.c.id).where(place.queue.holds, place.due)
+        query = select(job.c.id).where(Queue(INFER).holds, job_claims.due(INFER, at(0)))
         compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
         values = tuple(compiled.params[name] for name in compiled.positiontup or ())
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values).all()
