@@ -17,7 +17,8 @@ def test_every_table_is_the_one_that_was_measured(name: str) -> None:
 
 
 def test_the_lock_holds_so_many_series_as_its_ceiling_has_transactions_for() -> None:
-    events = [{"ordered": True, "writers": 1, "rate": 400.0}, {"ordered": False, "writers": 1, "rate": 9e9}]
+    event = {"writers": 1, "waits": {}}
+    events = [event | {"ordered": True, "rate": 400.0}, event | {"ordered": False, "rate": 9e9}]
     costs = MEASURED["costs"] | {"event_transactions": 8}
     found = MEASURED | {"rates": MEASURED["rates"] | {"events": events}, "costs": costs}
     row = next(line for line in blocks(found)["limits"].splitlines() if "lock" in line)
