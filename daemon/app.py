@@ -7,14 +7,16 @@ import os
 import random
 import secrets
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hounsfield.daemon.bells import Bells, OwnLooks
 from hounsfield.daemon.children import ChildName
 from hounsfield.daemon.clock import Clock, DatabaseClock, SystemClock
 from hounsfield.daemon.config.settings import Settings
@@ -27,9 +29,12 @@ from hounsfield.storage.claim_order import ClaimOrder
 from hounsfield.storage.components import Facts
 from hounsfield.storage.control import Part
 from hounsfield.storage.engine import Database, has_database, open_database
+from hounsfield.storage.file_systems import mount_of
 from hounsfield.storage.results import ResultFiles
 from hounsfield.storage.server_clock import ServerClock
 from hounsfield.storage.spool import Spool
+from hounsfield.storage.spool_files import PatientFiles
+from hounsfield.storage.states import JobKind
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -67,9 +72,12 @@ if TYPE_CHECKING:
     from hounsfield.daemon.pipeline.worker import Worker
     from hounsfield.daemon.query.series_counts import SeriesCounts
     from hounsfield.daemon.reception.scp import Receiver, TlsPort
+    from hounsfield.daemon.reception.spool_lease import SpoolLease
     from hounsfield.daemon.retention.housekeeping import Housekeeping
     from hounsfield.daemon.retention.purger import Purger
+    from hounsfield.storage.election import Office
     from hounsfield.storage.records import Claim
+    from hounsfield.storage.spool_files import SpoolFiles
 
 _CLOCK_PATIENCE = 5.0
 """Seconds that the first look at the clock of a database server may take."""
@@ -90,33 +98,91 @@ class Application:
         return prepare_home(self.settings)
 
     @cached_property
+    def shared(self) -> Path:
+        """What all hosts share; it is ``storage.home`` where there is only one."""
+        prepare_home(self.settings)
+        return self.settings.storage.shared_folder
+
+    @cached_property
+    def host(self) -> str:
+        """What this machine is called; each has a name of its own."""
+        return socket.gethostname()
+
+    @cached_property
     def process_name(self) -> str:
         """Fresh for each process: a worker that comes back from the dead is another one."""
-        return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        return f"{self.host}-{os.getpid()}-{secrets.token_hex(3)}"
 
     @cached_property
     def database(self) -> Database:
         """The job database, upgraded if it is the embedded one."""
         queue = self.settings.queue
         order = ClaimOrder(patience=timedelta(minutes=queue.patience_minutes), every=queue.patient_share)
-        return open_database(self.settings.storage.resolved_database_url, self.home, order)
+        return open_database(self.settings.storage.resolved_database_url, self.home, order, wakes=queue.wakes)
+
+    def refuse_misfits(self) -> None:
+        """Raise ConfigurationError where database, spool and this host do not fit together; StorageError."""
+        from hounsfield.daemon.fit import refuse_misfits
+
+        prepare_home(self.settings)
+        refuse_misfits(self.settings, self.database, socket.gethostname(), self.clock)
 
     @cached_property
     def spool(self) -> Spool:
         """Received files."""
-        return Spool(self.settings.storage.spool_folder)
+        folder = self.settings.storage.spool_folder
+        if self.database.file is not None:
+            return Spool(folder)
+        from hounsfield.storage.database_lock import DatabaseLock
+        from hounsfield.storage.writer_book import SharedBook, this_machine
+
+        writers = SharedBook(
+            self.database.spool_writers,
+            process=self.process_name,
+            machine=this_machine(socket.gethostname()),
+            now=self.clock.now,
+            is_judge=lambda: self.spool_lease is not None and self.spool_lease.is_judge,
+        )
+        return Spool(folder, lock=DatabaseLock(self.settings.storage.resolved_database_url), writers=writers)
+
+    @cached_property
+    def spool_lease(self) -> "SpoolLease | None":
+        """What says that this process writes to a spool of several hosts; None where there is only one."""
+        if self.database.file is not None:
+            return None
+        from hounsfield.daemon.beats import PATIENCE_SECONDS
+        from hounsfield.daemon.reception.spool_lease import SpoolLease
+        from hounsfield.storage.spool_writer_store import SqlSpoolWriters
+
+        store = SqlSpoolWriters.open(self.settings.storage.resolved_database_url, PATIENCE_SECONDS)
+        return SpoolLease(store, self.process_name, self.clock)
+
+    @cached_property
+    def spool_files(self) -> "SpoolFiles":
+        """The same, to be read: on a network a file of another host may not be seen at once."""
+        return PatientFiles(self.spool) if mount_of(self.spool.folder).is_network else self.spool
+
+    def _worker_files(self) -> "SpoolFiles":
+        """The same for a worker, which may keep copies on a disk of its own."""
+        storage = self.settings.storage
+        if storage.cache is None:
+            return self.spool_files
+        from hounsfield.storage.spool_cache import IN_USE_SECONDS, CachedFiles
+
+        in_use = max(IN_USE_SECONDS, 2 * self.settings.worker.job_timeout_seconds)
+        return CachedFiles(self.spool_files, storage.cache, storage.cache_bytes, in_use_seconds=in_use)
 
     @cached_property
     def files(self) -> ResultFiles:
         """Finished result objects; what dead writers left half written is removed."""
-        files = ResultFiles(self.home)
+        files = ResultFiles(self.shared)
         files.prepare()
         return files
 
     @cached_property
     def hasher(self) -> UidHasher:
         """UIDs as keyed hashes, for logs."""
-        return UidHasher.of_home(self.home)
+        return UidHasher.of_home(self.shared)
 
     @cached_property
     def job_lines(self) -> "JobLines":
@@ -128,7 +194,7 @@ class Application:
     @cached_property
     def device_uid(self) -> str:
         """Our Device UID (0018,1002), drawn once and kept."""
-        return kept(self.home / "device_uid", lambda: f"2.25.{secrets.randbits(122)}".encode()).decode().strip()
+        return kept(self.shared / "device_uid", lambda: f"2.25.{secrets.randbits(122)}".encode()).decode().strip()
 
     @cached_property
     def shelf(self) -> "BundleShelf":
@@ -155,16 +221,42 @@ class Application:
             store=SqlComponentStore.open(self.settings.storage.resolved_database_url, PATIENCE_SECONDS),
             name=str(name),
             role=str(name.role),
-            host=socket.gethostname(),
+            host=self.host,
             version=version("hounsfield"),
             clock=self.clock,
         )
+
+    def office(self, key: int) -> "Office":
+        """Build what says whether this process does what only one in the service does; for one thread."""
+        from hounsfield.storage.election import open_office
+
+        elapsed = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+        return open_office(self.settings.storage.resolved_database_url, key, elapsed)
 
     def gate(self, part: Part) -> "Gate":
         """Build what holds back the work of a part that a person paused; one for each thread."""
         from hounsfield.daemon.gates import Gate
 
         return Gate(self.database.control, part, self.clock)
+
+    def bells(self) -> Bells:
+        """Build what the slots of this process wait at."""
+        if not self.settings.queue.wakes:
+            return OwnLooks(self.database)
+        from hounsfield.daemon.queue.bells import QueueBells
+        from hounsfield.storage.queue_schema import connection_arguments
+        from hounsfield.storage.wake_up_store import Group, SqlWakeUps
+
+        wake_ups = SqlWakeUps(self.database.transactions)
+        groups = [Group(JobKind.INFER)]
+        groups += [Group(JobKind.DELIVER, destination.name) for destination in self.settings.destination]
+        groups += [Group(JobKind.NOTIFY, notifier.name) for notifier in self.settings.notify]
+        return QueueBells(
+            name=self.process_name,
+            connect=connection_arguments(self.settings.storage.resolved_database_url),
+            jobs=self.database.jobs,
+            add_missing=lambda: wake_ups.add_missing(groups, self.clock.now()),
+        )
 
     def receiver(self, beat: Callable[[], None], port: int = 0) -> "Receiver":
         """Build the Storage SCP; it calls ``beat`` as long as it turns. ``port`` replaces the configured one."""
@@ -185,6 +277,7 @@ class Application:
             take_report=self.report_desk.take if self._is_committed_to() else None,
             beat=beat,
             control=self.database.control,
+            lease=self.spool_lease,
         )
 
     def _is_committed_to(self) -> bool:
@@ -235,12 +328,12 @@ class Application:
         from hounsfield.daemon.assembly.own_results import OwnResultFinder
         from hounsfield.daemon.feedback.documents import DocumentReader
 
-        own_results = OwnResultFinder(DocumentReader(self.spool, self.device_uid), self.database.feedback)
-        return SeriesReader(self.database.series, self.spool, own_results, sorted(self.rule_book.keywords))
+        own_results = OwnResultFinder(DocumentReader(self.spool_files, self.device_uid), self.database.feedback)
+        return SeriesReader(self.database.series, self.spool_files, own_results, sorted(self.rule_book.keywords))
 
     def decider(self, reader: "SeriesReader", counts: "SeriesCounts") -> "Decider":
         """Build what decides on series; it changes nothing."""
-        return self._decider(self.database.series, self.database.jobs, reader, counts, self.spool, self.shelf)
+        return self._decider(self.database.series, self.database.jobs, reader, counts, self.spool_files, self.shelf)
 
     def decider_on_disk(self, files: "FilesOnDisk") -> "Decider":
         """Build what decides on files that nobody sent; no PACS is asked, the database only about bundles."""
@@ -309,7 +402,7 @@ class Application:
         """Build what gives series the keyed hashes that people find them by."""
         from hounsfield.daemon.assembly.describing import Describer
 
-        return Describer(book=self.database.log_book, spool=self.spool, hasher=self.hasher, clock=self.clock)
+        return Describer(book=self.database.log_book, spool=self.spool_files, hasher=self.hasher, clock=self.clock)
 
     def purger(self) -> "Purger":
         """Build what removes images, results and rows of the job log that have had their time."""
@@ -323,8 +416,8 @@ class Application:
             jobs=self.database.jobs,
             spool=self.spool,
             files=self.files,
-            previews=self.home / "previews",
-            archive=JobArchive(self.home / "archive", self.hasher),
+            previews=self.shared / "previews",
+            archive=JobArchive(self.shared / "archive", self.hasher),
         )
         return Purger(stores, Policy.of(self.settings), self.settings.retention.free_percent, self.clock)
 
@@ -380,7 +473,7 @@ class Application:
             settings=self.settings,
             jobs=self.database.jobs,
             files=self.files,
-            previews=self.home / "previews",
+            previews=self.shared / "previews",
             device_uid=self.device_uid,
             clock=self.clock,
         )
@@ -393,7 +486,7 @@ class Application:
             settings=self.settings,
             series=self.database.series,
             jobs=self.database.jobs,
-            spool=self.spool,
+            spool=self.spool_files,
             reporter=self.reporter(),
             shelf=self.shelf,
             clock=self.clock,
@@ -407,7 +500,7 @@ class Application:
 
         database = self.database
         corrections = CorrectionReporter(
-            series=database.series, spool=self.spool, reporter=self.reporter(), shelf=self.shelf
+            series=database.series, spool=self.spool_files, reporter=self.reporter(), shelf=self.shelf
         )
         return Retractor(
             settings=self.settings,
@@ -457,7 +550,7 @@ class Application:
             settings=self.settings,
             series=self.database.series,
             jobs=jobs,
-            spool=self.spool,
+            spool=self._worker_files(),
             reporter=self.reporter(),
             clock=self.clock,
         )
@@ -591,6 +684,7 @@ class Application:
             hasher=self.hasher,
             clock=self.clock,
             version=version("hounsfield"),
+            host=self.host,
         )
         return make_app(parts, live), live
 

@@ -10,6 +10,8 @@
     ├── ResultError             a result object cannot be built (daemon/results)
     ├── DeliveryError           a destination cannot be used (daemon/delivery)
     ├── IdentityUnavailable     copies of an image cannot be compared (daemon/assembly)
+    ├── PeerFailed              a peer that a person asks does not answer as it should (daemon/scu)
+    ├── Misaddressed            what a person gave is no address, AE title or path: exit code 2 (daemon/scu)
     └── ServiceError            a role cannot start or has died (daemon/app, supervisor, service)
 
 No message holds patient data: no names, identifiers or UIDs, and no text taken from a DICOM object.
@@ -92,6 +94,18 @@ class DeliveryError(DaemonError):
     """A destination cannot be used."""
 
     remedy = "check the [[destination]] in the configuration and the peer it names; `hounsfield doctor` tests both"
+
+
+class PeerFailed(DaemonError):
+    """A peer that a person asks does not answer as it should; the message says why and what to look at."""
+
+    remedy = "`hounsfield doctor` tests every peer that is configured"
+
+
+class Misaddressed(DaemonError):
+    """What a person gave is no address, no AE title or no path."""
+
+    remedy = "the command's --help shows the form"
 
 
 class ServiceError(DaemonError):

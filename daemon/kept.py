@@ -26,10 +26,15 @@ def _create_whole(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        with suppress(FileExistsError):  # another process was first: then its content counts
+        try:
             os.link(temporary, path)
+        except FileExistsError:
+            pass  # another process was first: then its content counts
+        except PermissionError:  # what link(2) says where there are no hard links
+            temporary.rename(path)
     finally:
-        temporary.unlink()
+        with suppress(FileNotFoundError):
+            temporary.unlink()
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

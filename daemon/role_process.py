@@ -26,10 +26,13 @@ from hounsfield.daemon.heartbeat import Heartbeat
 from hounsfield.daemon.ports import refuse_taken_port
 from hounsfield.daemon.roles import Role
 from hounsfield.daemon.stop_signals import HURRY_SECONDS, STOP_SECONDS, StopSignals
+from hounsfield.daemon.term_of_office import Term, Work
 from hounsfield.model.errors import ModelError
 from hounsfield.storage.control import Part
 from hounsfield.storage.doorbell import Doorbell
+from hounsfield.storage.election import ALARM_MESSENGER, ASSEMBLER
 from hounsfield.storage.errors import StorageError
+from hounsfield.storage.states import JobKind
 
 if TYPE_CHECKING:
     from hounsfield.daemon.app import Application
@@ -109,26 +112,42 @@ def _serve(role: Role, settings: "Settings", around: Surroundings) -> tuple["App
     signals = around.signals
     application, beats = _build(settings, ChildName(role, around.number))
     if role is Role.ASSEMBLER:
-        assembler, rescuer, retention = application.assembler(), application.rescuer(), application.retention()
-        alarms, describer, shelf = application.alarm_watch(), application.describer(), application.shelf
-
-        def tick() -> bool:
-            try:
-                busy = decide(shelf, assembler) + rescuer.tick() + retention.tick() > 0
-                describer.tick()
-                return busy
-            finally:
-                alarms.tick()  # the work comes before looks at how it goes, and trouble with it hides no alarm
-
-        repeat(tick, signals.stop, application.database.doorbell(), IDLE_SECONDS)
+        _assemble(application, beats, signals.stop)
     elif role is Role.WORKER:
-        doorbell = application.database.doorbell()
-        _work(application.worker(beats.tell), application.gate(Part.INFERENCE), signals, doorbell)
+        worker, bells = application.worker(beats.tell), application.bells()
+        doorbell = bells.of(JobKind.INFER)
+        with bells.ringing():
+            _work(worker, application.gate(Part.INFERENCE), signals, doorbell)
     elif role is Role.CONSOLE:
         _show(application, signals.stop)
     else:
         _deliver(application, signals.stop)
     return application, beats
+
+
+def _assemble(application: "Application", beats: "Beats", stop: threading.Event) -> None:
+    """Do what only one process in the service does: decide, rescue, tidy up, look for alarms."""
+    term = Term("assembler", application.office(ASSEMBLER), partial(work_of_assembler, application))
+    beats.tell(term.facts)
+    repeat(term.step, stop, application.database.doorbell(), IDLE_SECONDS)
+    term.end()
+
+
+def work_of_assembler(application: "Application") -> Work:
+    """Build what the assembler does in one term of office. The work comes before looks at how it goes."""
+    assembler, describer = application.assembler(), application.describer()
+
+    def describe() -> int:
+        describer.tick()
+        return 0  # what is left comes with the next round
+
+    steps = (
+        partial(decide, application.shelf, assembler),
+        application.rescuer().tick,
+        application.retention().tick,
+        describe,
+    )
+    return Work(steps, at_last=application.alarm_watch().tick)  # trouble with the work hides no alarm
 
 
 def decide(shelf: "BundleShelf", assembler: "Assembler") -> int:
@@ -141,10 +160,14 @@ def decide(shelf: "BundleShelf", assembler: "Assembler") -> int:
 
 
 def _build(settings: "Settings", name: ChildName) -> tuple["Application", "Beats"]:
-    """Return the parts of this process, which says from now on that it lives."""
+    """Return the parts of this process, which says from now on that it lives.
+
+    Raise ConfigurationError where database and spool do not fit together, StorageError.
+    """
     from hounsfield.daemon.app import build
 
     application = build(settings)
+    application.refuse_misfits()
     beats = application.beats(name)
     beats.start()
     return application, beats
@@ -180,21 +203,40 @@ def give_back_and_leave(worker: "Worker", leave: Callable[[int], object]) -> Non
 
 
 def _deliver(application: "Application", stop: threading.Event) -> None:
-    def serving(name: str, step: Callable[[], bool]) -> threading.Thread:
-        guarded = application.gate(Part.DELIVERY).guard(step)
-        return threading.Thread(target=repeat, args=(guarded, stop, application.database.doorbell()), name=name)
+    bells = application.bells()
 
-    threads = [serving("courier", courier.work_one) for courier in application.couriers()]
-    threads += [serving("messenger", messenger.work_one) for messenger in application.messengers()]
-    alarms = application.alarm_messenger()
-    if alarms is not None:  # whoever pauses deliveries wants to hear of alarms all the same
-        arguments = (alarms.work_one, stop, application.database.doorbell())
-        threads.append(threading.Thread(target=repeat, args=arguments, name="alarms"))
-    for thread in threads:
-        thread.start()
-    stop.wait()
-    for thread in threads:
-        thread.join()
+    def serving(name: str, step: Callable[[], bool], doorbell: Doorbell) -> threading.Thread:
+        guarded = application.gate(Part.DELIVERY).guard(step)
+        return threading.Thread(target=repeat, args=(guarded, stop, doorbell), name=name)
+
+    threads = [
+        serving("courier", courier.work_one, bells.of(JobKind.DELIVER, courier.destination))
+        for courier in application.couriers()
+    ]
+    threads += [
+        serving("messenger", messenger.work_one, bells.of(JobKind.NOTIFY, messenger.notifier))
+        for messenger in application.messengers()
+    ]
+    if application.settings.alarms.webhook is not None:
+        threads.append(threading.Thread(target=_tell_alarms, args=(application, stop), name="alarms"))
+    with bells.ringing():
+        for thread in threads:
+            thread.start()
+        stop.wait()
+        for thread in threads:
+            thread.join()
+
+
+def _tell_alarms(application: "Application", stop: threading.Event) -> None:
+    """Tell of each alarm once: one courier of all does. Whoever pauses deliveries wants to hear of alarms too."""
+
+    def begin() -> Work:
+        messenger = application.alarm_messenger()
+        return Work(() if messenger is None else (messenger.work_one,))
+
+    term = Term("alarm messages", application.office(ALARM_MESSENGER), begin)
+    repeat(term.step, stop, application.database.doorbell())
+    term.end()
 
 
 def _show(application: "Application", stop: threading.Event) -> None:

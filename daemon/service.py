@@ -10,6 +10,7 @@ from pathlib import Path
 from hounsfield.daemon.children import spawn_role
 from hounsfield.daemon.clock import Clock, SystemClock
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.fit import configured_misfits, refuse
 from hounsfield.daemon.heartbeat import Heartbeat
 from hounsfield.daemon.home import prepare_home
 from hounsfield.daemon.logs import configure
@@ -52,6 +53,7 @@ def _refuse_what_cannot_work(settings: Settings, roles: Sequence[Role]) -> None:
 
     ConfigurationError for a key that cannot be used, PortUnavailable where another program has the console's port.
     """
+    refuse(settings, configured_misfits(settings))
     prepare_home(settings)
     open_configured(settings)
     if Role.CONSOLE in roles:

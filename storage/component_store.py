@@ -25,7 +25,9 @@ class SqlComponentStore:
 
         It makes no database: until there is one every method raises DatabaseUnavailable.
         """
-        return cls(Transactions(make_engine(parse_url(url), may_create=False, patience_seconds=patience_seconds)))
+        parsed, answer_seconds = parse_url(url), 2 * patience_seconds
+        engine = make_engine(parsed, may_create=False, patience_seconds=patience_seconds, answer_seconds=answer_seconds)
+        return cls(Transactions(engine))
 
     def close(self) -> None:
         """Close the connections."""

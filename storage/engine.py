@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hounsfield.storage import schema
+from hounsfield.storage import queue_schema, schema, wake_ups
 from hounsfield.storage.account_store import SqlAccountStore
 from hounsfield.storage.accounts import AccountStore
 from hounsfield.storage.alarm_store import SqlAlarmStore
@@ -40,8 +40,12 @@ from hounsfield.storage.recall_store import SqlRecallStore
 from hounsfield.storage.schema import backup, check, upgrade
 from hounsfield.storage.series_store import SqlSeriesStore
 from hounsfield.storage.server_clock import read_clock
+from hounsfield.storage.site_fact_store import SqlSiteFacts
+from hounsfield.storage.site_facts import SiteFacts
 from hounsfield.storage.snapshot_doorbell import SnapshotDoorbell
-from hounsfield.storage.transactions import Transactions, make_engine, parse_url
+from hounsfield.storage.spool_writer_store import SqlSpoolWriters
+from hounsfield.storage.spool_writers import SpoolWriters
+from hounsfield.storage.transactions import ANSWER_SECONDS, Transactions, make_engine, parse_url
 
 __all__ = ["Database", "backup", "check", "default_url", "has_database", "open_database", "upgrade"]
 
@@ -66,6 +70,8 @@ class Database:
     operations: OperationLog
     log_book: LogBook
     purges: PurgeStore
+    site_facts: SiteFacts
+    spool_writers: SpoolWriters
     transactions: Transactions
     file: Path | None
     """Of an embedded database."""
@@ -99,21 +105,25 @@ def has_database(url: str) -> bool:
     return path is None or path.exists()
 
 
-def open_database(url: str | None, home: Path, order: ClaimOrder = USUAL_ORDER) -> Database:
+def open_database(url: str | None, home: Path, order: ClaimOrder = USUAL_ORDER, *, wakes: bool = False) -> Database:
     """Open the database of ``url``, or the embedded one under ``home`` when it is None or empty.
 
     Jobs are claimed in ``order``.
     A SQLite file is created or upgraded (after a backup beside it); any other database must be at the needed schema.
+    ``wakes``: whether jobs that become due are told to the queue in that database, which must be there then too.
     Raise SchemaError when it is not or is newer, DatabaseUnavailable when it cannot be reached.
     """
     chosen = url or default_url(home)
     path = schema.sqlite_path(chosen)
     if path is not None:
         schema.prepare_sqlite(chosen, path)
-    transactions = Transactions(make_engine(parse_url(chosen), may_create=False))
+    engine = make_engine(parse_url(chosen), may_create=False, answer_seconds=ANSWER_SECONDS)
+    transactions = Transactions(engine.execution_options(**{wake_ups.OPTION: wakes}))
     try:
         with transactions.read() as connection:
             schema.require_head(connection)
+            if wakes:
+                queue_schema.require_installed(connection)
     except StorageError:
         transactions.close()
         raise
@@ -139,6 +149,8 @@ def stores_over(transactions: Transactions, file: Path | None, order: ClaimOrder
         operations=SqlOperationLog(transactions),
         log_book=SqlLogBook(transactions),
         purges=SqlPurgeStore(transactions),
+        site_facts=SqlSiteFacts(transactions),
+        spool_writers=SqlSpoolWriters(transactions),
         transactions=transactions,
         file=file,
     )

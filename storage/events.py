@@ -10,6 +10,7 @@ from hounsfield.storage.records import EventRecord
 from hounsfield.storage.rows import event_record
 from hounsfield.storage.states import JobKind, Reason, Stage
 from hounsfield.storage.tables import event, series
+from hounsfield.storage.wake_ups import write_wake_ups
 
 _LOG_LOCK = 0x484F554E  # any number that no other program takes: "HOUN"
 
@@ -39,10 +40,11 @@ def append_events(connection: Connection, events: Sequence[NewEvent]) -> None:
 
     Who tails the log asks for ids above the last one seen, so ids have to become visible in their order. SQLite has
     one writer at a time; on PostgreSQL writers of events queue up here until commit. As every other lock is taken
-    before this one, nobody waits in a circle.
+    before this one, nobody waits in a circle. Where a queue wakes processes, jobs that wait now get their wake-ups.
     """
     if not events:
         return
+    write_wake_ups(connection, events)
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOG_LOCK})
     connection.execute(insert(event), [asdict(one) for one in events])

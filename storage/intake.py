@@ -8,7 +8,9 @@ The order is the cheapest one that survives a power loss (docs/adr/0005-durable-
     hard link in objects/    database rows           fsync(objects/..)      the slot's name goes
 
 Until its last step an instance has a durable name in ``incoming/``, so that whatever ends the process or the machine,
-the next start finds it there (:meth:`Intake.adopt`), files it and registers it again without harm.
+the next start finds it there (:meth:`Intake.adopt`), files it and registers it again without harm. A file system
+without hard links costs a second copy of the bytes instead. What hosts that share a spool see of one another, and when,
+stands in docs/adr/0016-a-spool-for-several-hosts.md.
 """
 
 import errno
@@ -17,21 +19,23 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hounsfield.storage import spool_lock, writer_folders
-from hounsfield.storage.durable import Buffer, FileOperations
+from hounsfield.storage import writer_folders
+from hounsfield.storage.durable import PART, Buffer, FileOperations, write_durably
 from hounsfield.storage.errors import SpoolError, SpoolFull
 from hounsfield.storage.records import InstanceReceipt
 from hounsfield.storage.spool_format import HEAD_BYTES, Provenance, decode_head, digest_of, encode_head, start_digest
+from hounsfield.storage.spool_lock import SpoolLock
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+"""How file systems say that they take no hard link here."""
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _SLOT = ".slot"
-_TRIAL = "trial"
 _REPLACEMENT = "replacement"
 _SLOTS_AHEAD = 32
 """Made at once, with one sync of their folder."""
@@ -119,14 +123,26 @@ class Slot:
         """Leave nothing behind; harmless when repeated or after ``seal``."""
         if self._descriptor < 0:
             return
+        self._close()  # first: of a file that is open NFS keeps the bytes under another name
         with suppress(OSError):
             self._operations.remove(self._path)
-        self._close()
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
         with suppress(OSError):  # what counts was synced before
             self._operations.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """What the parts of a spool have in common."""
+
+    incoming: Path
+    objects: Path
+    operations: FileOperations
+    lock: SpoolLock
+    gone: Callable[[str], object]
+    """Called with the name of a process whose folder is empty and goes."""
 
 
 class Intake:
@@ -135,25 +151,28 @@ class Intake:
     Any number of threads may hold slots; ``file`` and ``settle`` are called by one thread.
     """
 
-    def __init__(self, folder: Path, objects: Path, operations: FileOperations, lock: int) -> None:
+    def __init__(self, folder: Path, places: "Places", lock: int) -> None:
+        self.name = folder.name
+        """Of the process whose folder it is."""
         self._folder = folder
-        self._objects = objects
-        self._operations = operations
+        self._places = places
+        self._objects = places.objects
+        self._operations = places.operations
         self._lock = lock
         self._slots: deque[tuple[Path, int]] = deque()
         self._made = 0
         self._turn = threading.Lock()
 
     @classmethod
-    def open(cls, incoming: Path, objects: Path, name: str, operations: FileOperations) -> "Intake":
+    def open(cls, places: "Places", name: str) -> "Intake":
         """Make and lock the folder of the process ``name``. Raise SpoolError."""
         if not _NAME.fullmatch(name) or name.startswith("."):
             raise SpoolError("a process that writes to the spool is named by letters, digits, '.', '-' and '_'")
         try:
-            folder, lock = writer_folders.make(incoming, name)
+            folder, lock = writer_folders.make(places.incoming, name)
         except OSError as error:
             raise spool_error(error) from error
-        made = cls(folder, objects, operations, lock)
+        made = cls(folder, places, lock)
         made._begin()
         return made
 
@@ -163,32 +182,21 @@ class Intake:
         except OSError as error:
             self.close()
             raise spool_error(error) from error
-        self._require_links()
-
-    def _require_links(self) -> None:
-        second = self._folder / _TRIAL
-        try:
-            self._operations.link(self._folder / writer_folders.LOCK, second)
-            self._operations.remove(second)
-        except OSError as error:
-            self.close()
-            raise SpoolError(
-                f"the file system of the spool takes no hard links ({error.strerror}): set storage.spool to a folder"
-                " on a file system that does"
-            ) from error
 
     @classmethod
-    def adopt(cls, incoming: Path, objects: Path, operations: FileOperations) -> Iterator["Intake"]:
-        """Yield the folders of processes that are dead, each locked until the caller closes it."""
-        for folder in writer_folders.all_of(incoming):
-            lock = writer_folders.take_over(folder)
-            if lock is not None:
-                yield cls(folder, objects, operations, lock)
+    def adopt(cls, places: "Places", may_take: Callable[[str], bool]) -> Iterator["Intake"]:
+        """Yield the folders of processes that are dead, each locked until the caller closes it.
 
-    @staticmethod
-    def living(incoming: Path) -> set[str]:
-        """Return the names of the processes that write to the spool now."""
-        return writer_folders.living(incoming)
+        Dead are those whose lock is free, if ``may_take`` says so too of their name.
+        """
+        for folder in writer_folders.all_of(places.incoming):
+            lock = writer_folders.take_over(folder)
+            if lock is None:
+                continue
+            if not may_take(folder.name):
+                writer_folders.let_be(lock)
+                continue
+            yield cls(folder, places, lock)
 
     def begin(self, transfer_syntax: str) -> Slot:
         """Return a slot for one instance. Raise SpoolFull or SpoolError."""
@@ -218,9 +226,9 @@ class Intake:
             with suppress(OSError):
                 self._operations.remove(path)
 
-    def files_stay(self) -> AbstractContextManager[None]:
+    def files_stay(self) -> AbstractContextManager[object]:
         """Return the block in which instances are filed and recorded: no file goes meanwhile. It raises SpoolError."""
-        return spool_lock.files_stay(self._objects.parent)
+        return self._places.lock.files_stay()
 
     def file(self, sealed: Sealed) -> None:
         """Give a durable instance its place in ``objects/``; the same bytes again keep the first file.
@@ -230,16 +238,24 @@ class Intake:
         """
         target = place_of(self._objects, sealed.receipt.digest)
         try:
-            try:
-                self._operations.link(sealed.slot, target)
-            except FileExistsError:
-                self._replace_if_damaged(sealed, target)
+            self._place(sealed, target)
         except OSError as error:
             raise spool_error(error) from error
 
-    def _replace_if_damaged(self, sealed: Sealed, target: Path) -> None:
-        if target.stat().st_size > sealed.receipt.size:
-            return
+    def _place(self, sealed: Sealed, target: Path) -> None:
+        try:
+            self._operations.link(sealed.slot, target)
+        except FileExistsError:
+            if not self.is_filed(sealed):
+                self._replace(sealed, target)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if not self.is_filed(sealed):
+                write_durably(self._operations, self._folder, target, (sealed.slot.read_bytes(),))
+
+    def _replace(self, sealed: Sealed, target: Path) -> None:
+        """Put it in place of one that is damaged, or that another host has deleted and we still saw."""
         # Not beside the target: what a crash leaves of it is found in our own folder.
         replacement = self._folder / _REPLACEMENT
         with suppress(FileNotFoundError):
@@ -261,15 +277,20 @@ class Intake:
         except OSError as error:
             raise spool_error(error) from error
 
+    def withdraw(self, sealed: Sealed) -> None:
+        """Let go of an instance that was not acknowledged after all; harmless when it is gone."""
+        with suppress(OSError):
+            self._operations.remove(sealed.slot)
+
     def leftovers(self) -> Iterator[Sealed]:
         """Yield what look like instances in this folder, and delete what never became one.
 
         Only for a folder that was adopted: what is not whole there was never acknowledged. Raise SpoolError.
         """
         try:
-            for name in (_TRIAL, _REPLACEMENT):
+            for half in (self._folder / _REPLACEMENT, *self._folder.glob("*" + PART)):
                 with suppress(FileNotFoundError):
-                    self._operations.remove(self._folder / name)
+                    self._operations.remove(half)
         except OSError as error:
             raise spool_error(error) from error
         for path in sorted(self._folder.glob("*" + _SLOT)):
@@ -284,10 +305,7 @@ class Intake:
 
     def is_filed(self, sealed: Sealed) -> bool:
         """Whether a whole file of these bytes lies in ``objects/`` already."""
-        try:
-            return place_of(self._objects, sealed.receipt.digest).stat().st_size > sealed.receipt.size
-        except FileNotFoundError:
-            return False
+        return (_size(place_of(self._objects, sealed.receipt.digest)) or 0) > sealed.receipt.size
 
     def is_whole(self, sealed: Sealed) -> bool:
         """Whether the bytes in a slot are those that its head names (a power loss may leave others); if not, it goes.
@@ -315,12 +333,28 @@ class Intake:
             lock, self._lock = self._lock, -1
         if lock < 0:
             return
-        writer_folders.give_up(self._folder, lock, remove=not any(self._folder.glob("*" + _SLOT)))
+        is_empty = not any(self._folder.glob("*" + _SLOT))
+        writer_folders.give_up(self._folder, lock, remove=is_empty)
+        if is_empty:
+            self._places.gone(self._folder.name)
 
 
 def place_of(objects: Path, digest: str) -> Path:
     """Return where the file of a digest lies or would lie."""
     return objects / digest[:2] / f"{digest}.dcm"
+
+
+def _size(path: Path) -> int | None:
+    """Return the bytes of a file, None where there is none.
+
+    It is opened: a client of NFS asks the server then (RFC 7530, section 10.3.1), where stat(2) may tell of a file that
+    another host has deleted.
+    """
+    try:
+        with path.open("rb") as file:
+            return os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return None
 
 
 def spool_error(error: OSError) -> SpoolError:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, not_, or_, select, update
 
 from hounsfield.storage.claim_order import ClaimOrder
 from hounsfield.storage.events import append_events
@@ -73,10 +73,10 @@ def due(kind: JobKind, now: Any) -> ColumnElement[bool]:
     """
     its_series = select(series.c.state).where(series.c.id == job.c.series_id).scalar_subquery()
     its_result = select(result_set.c.kind).where(result_set.c.id == job.c.result_set_id).scalar_subquery()
-    condition = job.c.available_at <= now
+    is_time, is_held = job.c.available_at <= now, its_series == SeriesState.HELD
     if kind is JobKind.INFER:
-        return condition & (its_series != SeriesState.HELD) & ~waits_for_another()
-    return condition & or_(its_series != SeriesState.HELD, its_result == ResultKind.RETRACTION)
+        return and_(is_time, not_(is_held), not_(waits_for_another()))
+    return and_(is_time, or_(not_(is_held), its_result == ResultKind.RETRACTION))
 
 
 def is_any_due(connection: Connection, places: Sequence[Wanted], now: datetime) -> bool:

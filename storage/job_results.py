@@ -12,6 +12,7 @@ from hounsfield.storage.analysis_facts_store import keep_facts
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.events import STAGE_OF_KIND, NewEvent, append_events
 from hounsfield.storage.job_changes import NO_LEASE, JobChange, change_job, lock_claimed, lock_job, retry_later
+from hounsfield.storage.ports import Publish, nothing_to_publish
 from hounsfield.storage.records import Claim, DeliveryRequest, ObjectDelivery, ResultObject, ResultSet
 from hounsfield.storage.registration import lock_series
 from hounsfield.storage.rows import AnyRow
@@ -31,6 +32,7 @@ def end_infer(
     deliveries: Sequence[DeliveryRequest],
     timings: dict[str, float],
     facts: AnalysisFacts | None = None,
+    publish: Publish = nothing_to_publish,
 ) -> bool:
     """RUNNING -> COMPLETED or DISCARDED with the result set and its DELIVER jobs; False when the claim is lost."""
     if claim.job.kind is not JobKind.INFER:
@@ -39,6 +41,7 @@ def end_infer(
     row = lock_claimed(connection, claim)
     if row is None or series_row is None:
         return False
+    publish()  # before the lock on the log, and with the job's: nobody who lost the claim comes here
     result_set_id = insert_result(connection, row, result, change.now)
     keep_facts(connection, row, result.outcome, facts, change.now)
     event = change_job(

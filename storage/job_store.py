@@ -7,6 +7,7 @@ from hounsfield.storage import events, job_changes, job_claims, job_queries, job
 from hounsfield.storage.analysis_facts import AnalysisFacts
 from hounsfield.storage.claim_order import USUAL_ORDER, ClaimOrder
 from hounsfield.storage.job_changes import JobChange
+from hounsfield.storage.ports import Publish, nothing_to_publish
 from hounsfield.storage.records import (
     Claim,
     DeliveryRequest,
@@ -71,11 +72,12 @@ class SqlJobStore:
         now: datetime,
         timings: dict[str, float],
         facts: AnalysisFacts | None = None,
+        publish: Publish = nothing_to_publish,
     ) -> bool:
         """RUNNING -> COMPLETED with its result set and DELIVER jobs."""
         change = JobChange(JobAction.COMPLETE, now, result.reason, _summary(result, timings))
         with self._transactions.write() as connection:
-            return job_results.end_infer(connection, claim, change, result, deliveries, timings, facts)
+            return job_results.end_infer(connection, claim, change, result, deliveries, timings, facts, publish)
 
     def discard_infer(
         self,
@@ -84,11 +86,12 @@ class SqlJobStore:
         result: ResultSet,
         deliveries: Sequence[DeliveryRequest],
         now: datetime,
+        publish: Publish = nothing_to_publish,
     ) -> bool:
         """RUNNING -> DISCARDED with a not-analysed result set and its DELIVER jobs."""
         change = JobChange(JobAction.DISCARD, now, reason, _summary(result, {}))
         with self._transactions.write() as connection:
-            return job_results.end_infer(connection, claim, change, result, deliveries, {})
+            return job_results.end_infer(connection, claim, change, result, deliveries, {}, publish=publish)
 
     def complete_delivery(
         self,

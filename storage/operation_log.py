@@ -15,15 +15,19 @@ class SqlOperationLog:
 
     def note(self, operation: Operation) -> None:
         """Append the event."""
-        by = "".join(letter for letter in operation.person if letter.isprintable())[:LONGEST_PERSON]
-        told = {key: value for key, value in (("by", by), ("origin", operation.origin)) if value}
-        event = NewEvent(
-            at=operation.at,
-            series_id=None,
-            stage=Stage.OPERATE,
-            from_state=None,
-            to_state=operation.action,
-            detail={**operation.detail, **told},
-        )
         with self._transactions.write() as connection:
-            append_events(connection, [event])
+            append_events(connection, [event_of(operation)])
+
+
+def event_of(operation: Operation) -> NewEvent:
+    """Return the event that tells of an operation."""
+    by = "".join(letter for letter in operation.person if letter.isprintable())[:LONGEST_PERSON]
+    told = {key: value for key, value in (("by", by), ("origin", operation.origin)) if value}
+    return NewEvent(
+        at=operation.at,
+        series_id=None,
+        stage=Stage.OPERATE,
+        from_state=None,
+        to_state=operation.action,
+        detail={**operation.detail, **told},
+    )

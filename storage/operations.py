@@ -26,6 +26,10 @@ class Action(StrEnum):
     VACUUMED = "VACUUMED"
     BACKED_UP = "BACKED_UP"
     RESTORED = "RESTORED"
+    SPOOL_ACCEPTED = "SPOOL_ACCEPTED"
+    """The database knows other folders of images and results from then on."""
+    COPIED = "COPIED"
+    """The whole job log came from another database."""
     ALARM_BEGAN = "ALARM_BEGAN"
     ALARM_ENDED = "ALARM_ENDED"
 

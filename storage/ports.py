@@ -3,7 +3,7 @@
 Every method is one transaction and may be called from several processes. ``now`` is always passed in.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -28,6 +28,13 @@ from hounsfield.storage.records import (
     Verdict,
 )
 from hounsfield.storage.states import JobKind, Proof, Reason, SeriesState
+
+Publish = Callable[[], None]
+"""Gives the files of a result the names by which they are found."""
+
+
+def nothing_to_publish() -> None:
+    """Do nothing: the result has no files, or they have their names."""
 
 
 class SeriesStore(Protocol):
@@ -211,8 +218,11 @@ class JobStore(Protocol):
         now: datetime,
         destinations: Sequence[str] | None = None,
     ) -> Claim | None:
-        """Take the due job of highest priority, oldest first; attempts + 1, fence + 1, event written.
+        """Take the due job whose turn it is; attempts + 1, fence + 1, event written.
 
+        The highest priority is first, unless a line of lower priority has waited too long
+        (:class:`~hounsfield.storage.claim_order.ClaimOrder`); in a line the scanners take turns
+        (:mod:`hounsfield.storage.turns`), and of one scanner the oldest is first.
         Due: AVAILABLE or RETRYABLE with ``available_at`` <= now. ``destinations`` limits DELIVER jobs. An INFER job
         waits until earlier ones with the same subject and bundle have ended.
         """
@@ -234,11 +244,13 @@ class JobStore(Protocol):
         now: datetime,
         timings: dict[str, float],
         facts: AnalysisFacts | None = None,
+        publish: Publish = nothing_to_publish,
     ) -> bool:
         """RUNNING -> COMPLETED with its result set and DELIVER jobs; False when the claim is lost.
 
         A delivery that is withheld makes no job; an event of this job names destination and reason. ``facts`` are kept
-        of what was analysed.
+        of what was analysed. ``publish`` is called while the job is locked, and only if the claim is not lost; where it
+        raises nothing is written.
         """
 
     def discard_infer(
@@ -248,8 +260,12 @@ class JobStore(Protocol):
         result: ResultSet,
         deliveries: Sequence[DeliveryRequest],
         now: datetime,
+        publish: Publish = nothing_to_publish,
     ) -> bool:
-        """RUNNING -> DISCARDED with a not-analysed result set and its DELIVER jobs; False when the claim is lost."""
+        """RUNNING -> DISCARDED with a not-analysed result set and its DELIVER jobs; False when the claim is lost.
+
+        ``publish`` as in :meth:`complete_infer`.
+        """
 
     def complete_delivery(
         self,

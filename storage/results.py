@@ -2,7 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from hounsfield.storage.durable import (
@@ -17,20 +19,27 @@ from hounsfield.storage.errors import ResultFileError
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _MAX_UID = 64
+_ABANDONED_SECONDS = 86_400.0
+"""A staged file that is older was left by somebody who died, or who lost the job that it belongs to."""
 
 
 class ResultFiles:
-    """``<home>/results/<sop instance uid>.dcm``. The UIDs are our own, never a sender's text."""
+    """``<home>/results/<sop instance uid>.dcm``. The UIDs are our own, never a sender's text.
+
+    What a job leaves is staged first, under its digest too, and published while the job is locked: two who work at one
+    job make objects of the same UIDs, and who has lost it must not replace a file of who has it.
+    """
 
     def __init__(self, home: Path, operations: FileOperations | None = None) -> None:
         self.folder = home / "results"
+        self._stage = self.folder / "staged"
         self._operations = operations or SystemFileOperations()
 
     def prepare(self) -> int:
         """Create the folder and delete what dead writers left; return how many files that were."""
         try:
-            make_folder(self.folder, self._operations)
-            return remove_abandoned_parts(self.folder)
+            make_folder(self._stage, self._operations)
+            return sum(map(remove_abandoned_parts, (self.folder, self._stage))) + self._remove_abandoned_stages()
         except OSError as error:
             raise ResultFileError(f"the results folder cannot be prepared ({error.strerror})") from error
 
@@ -39,13 +48,55 @@ class ResultFiles:
 
         Raise ResultFileError; nothing new is left behind then.
         """
-        target = self.path(uid)
+        self._write(self.path(uid), data)
+        return hashlib.sha256(data).hexdigest()
+
+    def stage(self, uid: str, data: Buffer) -> str:
+        """Make a result durable that nobody sees before it is published; return its SHA-256 (hex).
+
+        Raise ResultFileError.
+        """
+        sha256 = hashlib.sha256(data).hexdigest()
+        self._write(self._staged(uid, sha256), data)
+        return sha256
+
+    def publish(self, staged: Collection[tuple[str, str]]) -> None:
+        """Give staged results, by SOP Instance UID and SHA-256, their names: durably, and in the place of others.
+
+        Raise ResultFileError; some of them may have their names then.
+        """
         try:
-            make_folder(self.folder, self._operations)
-            write_durably(self._operations, self.folder, target, (data,))
+            for uid, sha256 in staged:
+                self._operations.rename(self._staged(uid, sha256), self.path(uid))
+            if staged:
+                self._operations.fsync_directory(self.folder)
         except OSError as error:
             raise ResultFileError(f"a result could not be written ({error.strerror}): check storage.home") from error
-        return hashlib.sha256(data).hexdigest()
+
+    def drop(self, staged: Collection[tuple[str, str]]) -> None:
+        """Delete staged results that will not be published; harmless where they cannot be, or are gone."""
+        for uid, sha256 in staged:
+            with suppress(OSError):
+                self._operations.remove(self._staged(uid, sha256))
+
+    def _write(self, target: Path, data: Buffer) -> None:
+        try:
+            make_folder(target.parent, self._operations)
+            write_durably(self._operations, target.parent, target, (data,))
+        except OSError as error:
+            raise ResultFileError(f"a result could not be written ({error.strerror}): check storage.home") from error
+
+    def _staged(self, uid: str, sha256: str) -> Path:
+        return self._stage / f"{self.path(uid).stem}.{sha256}"
+
+    def _remove_abandoned_stages(self) -> int:
+        removed = 0
+        for path in self._stage.iterdir():
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                    self._operations.remove(path)
+                    removed += 1
+        return removed
 
     def path(self, uid: str) -> Path:
         """Return where the result of this SOP Instance UID lies or would lie; raise ResultFileError if it is no UID."""

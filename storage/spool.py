@@ -7,12 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hounsfield.storage import spool_lock
+from hounsfield.storage import spool_lock, writer_folders
 from hounsfield.storage.durable import FileOperations, SystemFileOperations, make_folder, sync_way_to
 from hounsfield.storage.errors import SpoolError
-from hounsfield.storage.intake import Intake, Sealed, Slot, place_of
+from hounsfield.storage.intake import Intake, Places, Sealed, Slot, place_of
 from hounsfield.storage.records import InstanceReceipt
 from hounsfield.storage.spool_format import Head, Provenance, decode_head, digest_of
+from hounsfield.storage.spool_lock import FolderLock, SpoolLock
+from hounsfield.storage.writer_book import OneMachine, WriterBook
 
 __all__ = ["DiskSpace", "Head", "Intake", "Provenance", "Sealed", "Slot", "Spool", "digest_of"]
 
@@ -40,16 +42,33 @@ class Spool:
     :class:`~hounsfield.storage.intake.Intake` of its own.
     """
 
-    def __init__(self, folder: Path, operations: FileOperations | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        operations: FileOperations | None = None,
+        *,
+        lock: SpoolLock | None = None,
+        writers: WriterBook | None = None,
+    ) -> None:
+        """``lock`` and ``writers``: those of this machine, unless the spool is shared with others."""
         self.folder = folder
         self._operations = operations or SystemFileOperations()
         self._objects = folder / "objects"
-        self._incoming = folder / "incoming"
+        self._leaving = folder / "leaving"
+        self._lock = lock or FolderLock(folder)
+        self._writers = writers or OneMachine()
+        self.places = Places(
+            incoming=folder / "incoming",
+            objects=self._objects,
+            operations=self._operations,
+            lock=self._lock,
+            gone=self._writers.gone,
+        )
 
     def prepare(self) -> None:
         """Create the folders and make them durable, whoever made them. Raise SpoolError where that cannot be done."""
         try:
-            for folder in (self._objects, self._incoming):
+            for folder in (self._objects, self.places.incoming):
                 make_folder(folder, self._operations)
             for shard in self.shards():
                 (self._objects / shard).mkdir(mode=0o700, exist_ok=True)
@@ -59,23 +78,24 @@ class Spool:
             raise SpoolError(f"the spool folder cannot be prepared ({_why(error)}): check storage.spool") from error
 
     def open_intake(self, name: str) -> Intake:
-        """Return what the process ``name`` writes instances with; close it in the end. Raise SpoolError."""
-        return Intake.open(self._incoming, self._objects, name, self._operations)
+        """Return what the process ``name`` writes instances with; close it in the end. Raise StorageError."""
+        self._writers.announce(name)
+        return Intake.open(self.places, name)
 
     def abandoned_intakes(self) -> Iterator[Intake]:
-        """Yield what dead processes left, each locked until it is closed. Raise SpoolError."""
+        """Yield what dead processes left, each locked until it is closed. Raise StorageError."""
         try:
-            yield from Intake.adopt(self._incoming, self._objects, self._operations)
+            yield from Intake.adopt(self.places, self._writers.may_take)
         except OSError as error:
             raise SpoolError(f"the spool folder cannot be read ({_why(error)}): check storage.spool") from error
 
     def writers(self) -> set[str]:
-        """Return the names of the processes that write to the spool now."""
-        return Intake.living(self._incoming)
+        """Return the names of the processes that write to the spool now, on any host. Raise StorageError."""
+        return writer_folders.living(self.places.incoming) | self._writers.living()
 
     def path(self, digest: str) -> Path:
         """Return where the file of ``digest`` lies or would lie; raise SpoolError if it is no digest."""
-        if not _DIGEST.fullmatch(digest):
+        if not is_digest(digest):
             raise SpoolError("a spool file is named by 64 hexadecimal digits")
         return place_of(self._objects, digest)
 
@@ -111,15 +131,13 @@ class Spool:
     def verify(self, digest: str) -> bool:
         """Whether the file is there and its data set still has this digest."""
         try:
-            head = self.head(digest)
-            data = memoryview(self.path(digest).read_bytes())[head.length :]
+            return is_whole(self.path(digest).read_bytes(), digest)
         except (SpoolError, OSError):
             return False
-        return head.digest == digest == digest_of(head.provenance.transfer_syntax, data)
 
-    def files_stay(self) -> AbstractContextManager[None]:
+    def files_stay(self) -> AbstractContextManager[object]:
         """Return a block in which files and rows are compared: neither goes meanwhile. It raises SpoolError."""
-        return spool_lock.files_stay(self.folder)
+        return self._lock.files_stay()
 
     def remove(
         self, forget: Callable[[], Sequence[str] | None], registered: Callable[[Sequence[str]], set[str]]
@@ -131,27 +149,74 @@ class Spool:
         the process dies, the disk refuses or the spool is too busy, is registered again at the next start.
         Raise SpoolError, and whatever the two raise.
         """
-        with spool_lock.files_may_go(self.folder):
+        self.finish_removal(registered)
+        with self._lock.files_may_go():
             digests = tuple(forget() or ())
         gone: set[Path] = set()
         for first in range(0, len(digests), _REMOVED_AT_ONCE):
-            some = digests[first : first + _REMOVED_AT_ONCE]
             spool_lock.let_others_in()
-            with spool_lock.files_may_go(self.folder):
-                kept = registered(some)
-                gone.update(self._unlink(digest) for digest in some if digest not in kept)
+            gone.update(self._remove_some(digests[first : first + _REMOVED_AT_ONCE], registered))
         self._sync_shards(gone)
         return len(gone)
 
-    def _unlink(self, digest: str) -> Path:
-        path = self.path(digest)
+    def _remove_some(self, some: Sequence[str], registered: Callable[[Sequence[str]], set[str]]) -> list[Path]:
+        with self._lock.files_may_go() as check:
+            kept = registered(some)
+            going = [self.path(digest) for digest in some if digest not in kept]
+            if not self._lock.can_be_lost:
+                for path in going:
+                    self._unlink(path)
+                return going
+            self._set_aside(going)
+            check()
+            for path in going:
+                self._unlink(self._leaving / path.name)
+        return going
+
+    def _set_aside(self, paths: Sequence[Path]) -> None:
+        """Move files to where they can be taken back from: what cannot be undone waits until the lock was held."""
+        try:
+            make_folder(self._leaving, self._operations)
+        except OSError as error:
+            raise SpoolError(f"a spool file cannot be deleted ({_why(error)})") from error
+        for path in paths:
+            self._move(path, self._leaving / path.name)
+
+    def _move(self, source: Path, target: Path) -> None:
+        try:
+            self._operations.rename(source, target)
+        except FileNotFoundError:
+            pass  # another host was faster, or NFS answers a repeated request
+        except OSError as error:
+            raise SpoolError(f"a spool file cannot be moved ({_why(error)})") from error
+
+    def finish_removal(self, registered: Callable[[Sequence[str]], set[str]]) -> int:
+        """Put back files that somebody set aside and lost the lock over, where they have rows; return how many.
+
+        The others go. Raise SpoolError, and whatever ``registered`` raises.
+        """
+        if not self._lock.can_be_lost or not (left := self._left_aside()):
+            return 0
+        with self._lock.files_may_go() as check:
+            kept = registered(left)
+            for digest in kept:
+                self._move(self._leaving / f"{digest}{_SUFFIX}", self.path(digest))
+            check()
+            for digest in set(left) - kept:
+                self._unlink(self._leaving / f"{digest}{_SUFFIX}")
+        self._sync_shards([self.path(digest) for digest in kept])
+        return len(kept)
+
+    def _left_aside(self) -> list[str]:
+        return [path.stem for path in self._leaving.glob(f"*{_SUFFIX}") if _DIGEST.fullmatch(path.stem)]
+
+    def _unlink(self, path: Path) -> None:
         try:
             self._operations.remove(path)
         except FileNotFoundError:
             pass
         except OSError as error:
             raise SpoolError(f"a spool file cannot be deleted ({_why(error)})") from error
-        return path
 
     def _sync_shards(self, paths: Collection[Path]) -> None:
         try:
@@ -167,6 +232,20 @@ class Spool:
         except OSError as error:
             raise SpoolError(f"the spool's disk cannot be asked for its space ({_why(error)})") from error
         return DiskSpace(free=found.f_bavail * found.f_frsize, total=found.f_blocks * found.f_frsize)
+
+
+def is_digest(text: str) -> bool:
+    """Whether a file can be named by this: 64 hexadecimal digits."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+def is_whole(content: bytes, digest: str) -> bool:
+    """Whether these are the bytes of a spool file and its data set has this digest."""
+    try:
+        head = decode_head(content[:_MOST_HEAD_BYTES])
+    except SpoolError:
+        return False
+    return head.digest == digest == digest_of(head.provenance.transfer_syntax, memoryview(content)[head.length :])
 
 
 def _why(error: OSError) -> str:

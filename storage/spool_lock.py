@@ -4,14 +4,18 @@ The same bytes may come again at any moment. Whoever files them finds the file o
 row and lets go of the second copy: were the first one deleted in between, an acknowledged image would be gone. So
 filing and recording happen under a shared lock, forgetting rows and deleting their files under an exclusive one.
 Reception takes it behind its answers, once for a batch. The system frees it when its holder dies.
+
+This one is a lock of the operating system: for hosts that share an embedded database, which is one. Several hosts lock
+in the database that they share: :mod:`hounsfield.storage.database_lock`.
 """
 
 import fcntl
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from hounsfield.storage.errors import SpoolError
 
@@ -19,6 +23,38 @@ LOCK = "removal.lock"
 
 _WAIT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.01
+
+
+class SpoolLock(Protocol):
+    """Who files and who deletes; both raise SpoolError, also at the end of a block where the lock was lost in it."""
+
+    can_be_lost: bool
+    """Whether its holder may lose it and live: then nothing that cannot be undone is done before it is asked."""
+
+    def files_stay(self) -> AbstractContextManager[object]:
+        """While this lasts nobody takes a file out of the spool."""
+
+    def files_may_go(self) -> AbstractContextManager[Callable[[], None]]:
+        """While this lasts nobody files and records. What it gives raises SpoolError once the lock is lost."""
+
+
+class FolderLock:
+    """A lock file in the spool's folder."""
+
+    can_be_lost = False
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def files_stay(self) -> AbstractContextManager[object]:
+        """See :func:`files_stay`."""
+        return files_stay(self._folder)
+
+    @contextmanager
+    def files_may_go(self) -> Iterator[Callable[[], None]]:
+        """See :func:`files_may_go`."""
+        with files_may_go(self._folder):
+            yield lambda: None
 
 
 @contextmanager

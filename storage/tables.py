@@ -308,7 +308,8 @@ def is_open(jobs: Any) -> ColumnElement[bool]:
 
     Written out: with parameters in it neither engine would see that the index holds all that is asked for.
     """
-    return jobs.state.in_((literal_column("'AVAILABLE'"), literal_column("'RETRYABLE'")))
+    condition: ColumnElement[bool] = jobs.state.in_((literal_column("'AVAILABLE'"), literal_column("'RETRYABLE'")))
+    return condition
 
 
 result_set = Table(
@@ -574,4 +575,25 @@ sign_in = Table(
     Column("began_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
+)
+
+# What holds for the site as a whole, whichever host asks: the identity of its spool.
+site_fact = Table(
+    "site_fact",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", String(255), nullable=False),
+    Column("set_at", UtcDateTime, nullable=False),
+)
+
+# The processes that have a folder in a spool that several hosts write to.
+spool_writer = Table(
+    "spool_writer",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    # Host and boot: on the same one the lock of its folder says whether it lives.
+    Column("machine", String(255), nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    # The process that found it dead and brings in what it left.
+    Column("taken_by", String(255)),
 )

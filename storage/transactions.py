@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -11,9 +12,17 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError, SQLAlchemyError
 
 from hounsfield.storage.errors import DatabaseUnavailable, StorageError
+from hounsfield.storage.server_connections import CONNECT_SECONDS, Patience, watch
 
 _LOCK_WAIT_SECONDS = 15
 """How long a transaction waits for another process before it is refused."""
+ANSWER_SECONDS = 20.0
+"""How long a server may take to answer a statement; see :mod:`hounsfield.storage.server_connections`."""
+
+_SEVERAL_HOSTS = re.compile(
+    r"(?P<scheme>postgres[^:/]*://)(?P<user>[^@/]*@)?(?P<hosts>[^/?@]*,[^/?@]*)(?P<rest>[/?].*)?"
+)
+"""libpq's way to name a server and its standbys: ``postgresql://a:5432,b/NAME`` (PostgreSQL manual, 34.1.1.3)."""
 
 _BEGIN = "hounsfield_begin"
 _FILE = "hounsfield_file"
@@ -22,7 +31,7 @@ _FILE = "hounsfield_file"
 def parse_url(url: str) -> URL:
     """Return the parsed URL; raise StorageError for one that names no database of ours."""
     try:
-        parsed = make_url(url)
+        parsed = _parse(url)
         parsed.get_dialect()
     except (ArgumentError, NoSuchModuleError):
         raise StorageError("storage.database_url is neither sqlite:///PATH nor postgresql://HOST/NAME") from None
@@ -33,11 +42,29 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def make_engine(url: URL, *, may_create: bool = True, patience_seconds: float = _LOCK_WAIT_SECONDS) -> Engine:
+def _parse(url: str) -> URL:
+    several = _SEVERAL_HOSTS.fullmatch(url)
+    if several is None:
+        return make_url(url)
+    parsed = make_url(f"{several['scheme']}{several['user'] or ''}{several['rest'] or ''}")
+    names, ports = zip(*(one.partition(":")[::2] for one in several["hosts"].split(",")), strict=True)
+    if "" in names or not all(re.fullmatch("[0-9]*", port) for port in ports):
+        raise ArgumentError("not hosts")
+    return parsed.update_query_dict({"host": ",".join(names), "port": ",".join(port or "5432" for port in ports)})
+
+
+def make_engine(
+    url: URL,
+    *,
+    may_create: bool = True,
+    patience_seconds: float = _LOCK_WAIT_SECONDS,
+    answer_seconds: float | None = None,
+) -> Engine:
     """Return an engine with our pragmas, transaction control and JSON rules. Opens no connection.
 
     ``may_create``: whether a SQLite file that is not there is made; if not, the database is unavailable.
     ``patience_seconds``: how long a transaction waits for another process before it is refused.
+    ``answer_seconds``: how long a server may take to answer a statement; None for ever, and for locks too.
     """
     if url.get_backend_name() == "sqlite":
         engine = create_engine(
@@ -54,10 +81,9 @@ def make_engine(url: URL, *, may_create: bool = True, patience_seconds: float = 
         event.listen(engine, "begin", _begin)
         return engine
     try:
-        return create_engine(
+        engine = create_engine(
             url,
-            connect_args={"connect_timeout": min(max(round(patience_seconds), 2), 10)},
-            pool_pre_ping=True,
+            connect_args={"connect_timeout": min(max(round(patience_seconds), 2), CONNECT_SECONDS)},
             pool_size=8,
             max_overflow=16,
             hide_parameters=True,
@@ -65,6 +91,8 @@ def make_engine(url: URL, *, may_create: bool = True, patience_seconds: float = 
         )
     except ModuleNotFoundError:
         raise StorageError("PostgreSQL needs its driver: pip install 'hounsfield[postgres]'") from None
+    watch(engine, None if answer_seconds is None else Patience(lock=patience_seconds, answer=answer_seconds))
+    return engine
 
 
 def _json(value: Any) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hounsfield.storage.claim_order import Head
@@ -144,4 +144,4 @@ def _write(connection: Connection, note: _Note) -> None:
 
 
 def _is_of(kind: Any, destination: Any, priority: Any) -> ColumnElement[bool]:
-    return (turn.c.kind == kind) & (turn.c.destination == destination) & (turn.c.priority == priority)
+    return and_(turn.c.kind == kind, turn.c.destination == destination, turn.c.priority == priority)

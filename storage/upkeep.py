@@ -122,6 +122,18 @@ def _close_for_good(path: Path) -> None:
 
 
 @contextmanager
+def opened_alone(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a SQLite file that nobody else has open, nor can open meanwhile, not even to read.
+
+    One transaction, rolled back at its end. Raise DatabaseUnavailable where another process has it open.
+    """
+    with _opened(path, "rw", wait_seconds=0.5) as connection:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+
+
+@contextmanager
 def _opened(path: Path, mode: str, wait_seconds: float = _WAIT_SECONDS) -> Iterator[sqlite3.Connection]:
     uri = f"file:{quote(str(path))}?mode={mode}"
     try:

@@ -1,5 +1,7 @@
 """Folders of which each belongs to one process: ``incoming/<name>/``, with a lock that is held while the process lives.
 
+The locks count between processes of one machine only; of other hosts :mod:`hounsfield.storage.writer_book` knows.
+
 Making, taking over and removing them happens under one more lock, ``lock`` beside ``incoming/``: nobody meets a folder
 that is only half made or half removed, and one without its lock is what a power loss left.
 """
@@ -30,13 +32,29 @@ def take_over(folder: Path) -> int | None:
     return None
 
 
+def let_be(lock: int) -> None:
+    """Let the lock of a folder go that somebody else is to have."""
+    os.close(lock)
+
+
 def give_up(folder: Path, lock: int, *, remove: bool) -> None:
     """Let the lock go, and with ``remove`` the folder too, unless there is something in it."""
-    with suppress(OSError), _alone(folder.parent):
-        if remove:
-            (folder / LOCK).unlink(missing_ok=True)
-            folder.rmdir()
-    os.close(lock)
+    try:
+        with suppress(OSError), _alone(folder.parent):
+            if remove:
+                (folder / LOCK).unlink(missing_ok=True)
+            # NFS keeps a file that is open under another name, and the folder with it.
+            lock = _closed(lock)
+            if remove:
+                folder.rmdir()
+    finally:
+        _closed(lock)
+
+
+def _closed(descriptor: int) -> int:
+    if descriptor >= 0:
+        os.close(descriptor)
+    return -1
 
 
 def all_of(incoming: Path) -> list[Path]:

@@ -85,8 +85,10 @@ class Filler:
         infer = {"kind": "INFER", "bundle": bundle, "state": state, "outcome": outcome, "reason": reason}
         timings = {"decode": 0.4, "preprocess": 0.6, "infer": round(1 + chance.random(), 3), "report": 0.5}
         common = {"series_id": number, "scanner": scanner}
-        self._add_job(2 * number - 1, common | infer, closed, ended, timings, score=chance.random())
-        self._follow(2 * number - 1, infer, common, closed, began, ended)
+        result_set_id = number if outcome else None
+        key, score = 2 * number - 1, chance.random()
+        self._add_job(key, common | infer, closed, ended, timings, score=score, result_set_id=result_set_id)
+        self._follow(key, infer, common, closed, began, ended)
         if state in ("COMPLETED", "DISCARDED"):
             self._delivery(number, common | {"bundle": bundle}, ended, is_open=is_open, outcome=str(outcome))
 

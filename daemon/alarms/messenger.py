@@ -61,7 +61,10 @@ class News:
 
 
 class AlarmMessenger:
-    """Used by one thread; ``work_one`` may be called any number of times. Several may tell the same news twice."""
+    """Used by one thread of one process in the service; ``work_one`` may be called any number of times.
+
+    Only news that was told and not noted (a crash, a database that was gone) is told twice, under its one message id.
+    """
 
     def __init__(
         self, settings: AlarmSettings, alarms: AlarmStore, site: str, clock: Clock, random_source: random.Random

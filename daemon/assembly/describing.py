@@ -14,7 +14,7 @@ from hounsfield.model.errors import UnreadableInstance
 from hounsfield.storage.errors import SpoolError
 from hounsfield.storage.log_book import Description
 from hounsfield.storage.records import SeriesRecord
-from hounsfield.storage.spool import Spool
+from hounsfield.storage.spool_files import SpoolFiles
 
 PAUSE_SECONDS = 1.0
 MOST_SERIES = 100
@@ -46,7 +46,7 @@ class Book(Protocol):
 class Describer:
     """``tick`` may run any number of times; it looks once a second."""
 
-    def __init__(self, *, book: Book, spool: Spool, hasher: UidHasher, clock: Clock) -> None:
+    def __init__(self, *, book: Book, spool: SpoolFiles, hasher: UidHasher, clock: Clock) -> None:
         self._book = book
         self._spool = spool
         self._hasher = hasher

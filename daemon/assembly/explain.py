@@ -66,20 +66,14 @@ class Explanation:
     """None where it was not asked for."""
     analyses: tuple[Analysis, ...]
 
-    @property
-    def lines(self) -> list[str]:
-        """As text: the series, each condition, what becomes of it. No patient data but what descriptions say."""
-        return [self.title, *self.trace_lines, *self.decision_lines]
-
-    @property
-    def title(self) -> str:
-        """The series in a line."""
+    def title(self, series: str) -> str:
+        """Return the series in a line, called ``series``. No patient data but what its description says."""
         images = self.images
         facts = images.facts.predicates
         if self.match is None:
-            return f"series {images.series.series_uid}: {len(images.instances)} objects, none of them a readable image"
+            return f"series {series}: {len(images.instances)} objects, none of them a readable image"
         return (
-            f"series {images.series.series_uid}: {len(images.headers)} images, {shown(facts['modality'])}, "
+            f"series {series}: {len(images.headers)} images, {shown(facts['modality'])}, "
             f"{shown(facts['series_description'])}"
         )
 

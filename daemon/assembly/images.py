@@ -14,7 +14,7 @@ from hounsfield.model.headers import SliceHeader, read_slices
 from hounsfield.model.parts import Split, split
 from hounsfield.storage.ports import SeriesStore
 from hounsfield.storage.records import AssociationRecord, InstanceRecord, SeriesRecord
-from hounsfield.storage.spool import Spool
+from hounsfield.storage.spool_files import SpoolFiles
 from hounsfield.storage.states import InstanceRole
 
 _KEPT = 16
@@ -77,7 +77,7 @@ class SeriesReader:
     """Reads series, and remembers those it read last as long as nothing new comes for them."""
 
     def __init__(
-        self, series: SeriesStore, spool: Spool, own_results: OwnResultFinder, keywords: Sequence[str] = ()
+        self, series: SeriesStore, spool: SpoolFiles, own_results: OwnResultFinder, keywords: Sequence[str] = ()
     ) -> None:
         self._series = series
         self._spool = spool

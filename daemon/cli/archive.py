@@ -33,14 +33,13 @@ def archive(
     No patient data: series stand there as keyed hashes. Nothing is removed; `hounsfield purge` does that, and writes
     such rows itself before.
     """
-    from hounsfield.daemon.clock import SystemClock
     from hounsfield.daemon.logs import UidHasher
     from hounsfield.daemon.retention.archive import csv_text
     from hounsfield.storage.operations import Action, Operation
 
     who, count = person(by), 0
     with open_stores(config) as (settings, database):
-        hasher = UidHasher.of_home(settings.storage.home)
+        hasher = UidHasher.of_home(settings.storage.shared_folder)
         try:
             with _new(file) as stream:
                 stream.write(csv_text((), hasher, header=True).encode())
@@ -51,7 +50,7 @@ def archive(
             raise CommandFailed(f"{file} is there already", "give another name") from None
         detail: dict[str, object] = {"jobs": count, "before": before.astimezone().isoformat()}
         database.operations.note(
-            Operation(at=SystemClock().now(), action=Action.ARCHIVED, person=who, origin="command line", detail=detail)
+            Operation(at=database.now(), action=Action.ARCHIVED, person=who, origin="command line", detail=detail)
         )
     typer.echo(f"{count} {'job' if count == 1 else 'jobs'} written to {file}")
 

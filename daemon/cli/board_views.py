@@ -14,9 +14,10 @@ from hounsfield.daemon.cli.moments import duration
 from hounsfield.daemon.cli.output import local
 from hounsfield.daemon.cli.pause_notes import pause_line
 from hounsfield.daemon.cli.stats_views import QUEUE_COLUMNS, queue_row
-from hounsfield.daemon.cli.verdict_views import evidence_text
-from hounsfield.daemon.cli.words import number, verdict
 from hounsfield.daemon.logs import escape_controls
+from hounsfield.daemon.term_of_office import ELECTED
+from hounsfield.daemon.verdict_texts import evidence_text
+from hounsfield.daemon.words import number, verdict
 from hounsfield.storage.alarms import Alarm
 from hounsfield.storage.components import Component
 from hounsfield.storage.log_book import Intake
@@ -86,7 +87,7 @@ def _component(one: Component, board: Board) -> tuple[Cell, ...]:
 
 def _state(one: Component, board: Board) -> Text:
     if board.lives(one):
-        return Text("lives", style="green")
+        return Text("stands by") if one.facts.get(ELECTED) is False else Text("lives", style="green")
     if has_ended(one):
         return Text(f"ended {_ago(board, one.seen_at)} ago")
     return Text(f"not heard of for {_ago(board, one.seen_at)}", style="red")

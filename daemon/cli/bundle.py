@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hounsfield.daemon.bundles_in_use import InUse, chosen, in_use, manifests_of
 from hounsfield.daemon.cli import bundle_author, bundle_changes, completion
-from hounsfield.daemon.cli.bundles_in_use import InUse, chosen, in_use, manifests_of
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
 from hounsfield.daemon.cli.output import console, json_line, local, show_table

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hounsfield.daemon.bundles_in_use import manifests_of
 from hounsfield.daemon.cli import completion
-from hounsfield.daemon.cli.bundles_in_use import manifests_of
 from hounsfield.daemon.cli.context import ConfigOption, read_settings
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
 from hounsfield.daemon.cli.output import note
@@ -179,7 +179,7 @@ def _opened(installed: "InstalledBundles", name: str, version: str) -> "Bundle":
 
 
 def _refuse_configured(settings: "Settings", name: str) -> None:
-    from hounsfield.daemon.cli.bundles_in_use import CONFIGURED, InUse
+    from hounsfield.daemon.bundles_in_use import CONFIGURED, InUse
 
     configured = [InUse(Path(entry.path), CONFIGURED) for entry in settings.bundle]
     if name in {manifest.name for manifest in manifests_of(configured)}:
@@ -191,7 +191,7 @@ def _refuse_configured(settings: "Settings", name: str) -> None:
 
 def _refuse_unmet_rules(settings: "Settings", active: set[str]) -> None:
     """Series that a rule takes must not be passed over because the bundle it asks for is gone."""
-    from hounsfield.daemon.cli.bundles_in_use import CONFIGURED, SHIPPED, InUse
+    from hounsfield.daemon.bundles_in_use import CONFIGURED, SHIPPED, InUse
     from hounsfield.daemon.config.rules import unknown_bundles
     from hounsfield.model.bundle import bundled
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hounsfield.daemon.cli import scu
-from hounsfield.daemon.cli.bundles_in_use import in_use_now, manifests_of
+from hounsfield.daemon import scu
+from hounsfield.daemon.bundles_in_use import in_use_now, manifests_of
 from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.cli.config import warnings_of
 from hounsfield.daemon.cli.console_checks import check_accounts, check_console_port
 from hounsfield.daemon.cli.context import database_file
-from hounsfield.daemon.cli.echo import peer_of
 from hounsfield.daemon.cli.exits import CommandFailed
+from hounsfield.daemon.cli.fit_checks import check_fit
 from hounsfield.daemon.cli.model_probe import ask
 from hounsfield.daemon.cli.notify_checks import check_alarm_webhook, check_notifiers
 from hounsfield.daemon.cli.query_check import check_query
@@ -22,6 +22,7 @@ from hounsfield.daemon.cli.tls_checks import check_tls
 from hounsfield.daemon.cli.waiting_checks import check_alarms, check_pauses, check_waiting
 from hounsfield.daemon.config.rules import unknown_bundles
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.errors import PeerFailed
 from hounsfield.daemon.pipeline.serving_notes import ServingNotes, ServingState
 from hounsfield.model.bundle import open_bundle
 from hounsfield.model.lint import Severity, lint
@@ -43,6 +44,7 @@ def all_checks(settings: Settings) -> Iterator[Check]:
     yield from check_console_port(settings.console)
     yield check_home(settings)
     yield from check_disk(settings)
+    yield from check_fit(settings)
     database = check_database(settings)
     yield database
     if database.level is Level.OK:
@@ -83,7 +85,7 @@ def _port_taken(settings: Settings, error: OSError) -> Check:
     reachable = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host  # noqa: S104 - compared only
     try:
         scu.echo(scu.Peer(reachable, port, settings.dicom.ae_title), ECHO_SECONDS)
-    except CommandFailed as failure:
+    except PeerFailed as failure:
         if "rejected" in failure.problem:
             return Check("port", Level.OK, f"{where}: a DICOM service listens and admits configured peers only")
         mend = "stop the program that has the port, or set another dicom.port"
@@ -133,7 +135,8 @@ def check_database(settings: Settings) -> Check:
         return Check("database", Level.OK, f"schema {current}, up to date")
     if file is not None:
         return Check("database", Level.WARNING, f"schema {current}, needed is {head}", "upgraded at the next start")
-    return Check("database", Level.PROBLEM, f"schema {current}, needed is {head}", "run `hounsfield db upgrade`")
+    wrong = f"storage.database_url: schema {current}, needed is {head}"
+    return Check("database", Level.PROBLEM, wrong, "run `hounsfield db upgrade`")
 
 
 def _check_jobs(settings: Settings) -> Iterator[Check]:
@@ -206,8 +209,8 @@ def check_destinations(settings: Settings) -> Iterator[Check]:
             continue
         label = f"{destination.name} ({destination.ae_title} at {destination.host}:{destination.port})"
         try:
-            seconds = scu.echo(peer_of(destination, settings), ECHO_SECONDS)
-        except CommandFailed as failure:
+            seconds = scu.echo(scu.peer_of(destination, settings.dicom.ae_title), ECHO_SECONDS)
+        except PeerFailed as failure:
             mend = "results wait and are sent when it answers; check address, AE titles and firewall on both sides"
             yield Check("destination", Level.PROBLEM, f"{label}: {failure.problem}", mend)
         else:

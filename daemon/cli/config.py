@@ -52,7 +52,11 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Check the configuration and the bundles it names; exit 3 if it cannot be used. Warnings explain themselves."""
+    from hounsfield.daemon.cli.fit_checks import misfits_of
+    from hounsfield.daemon.fit import refuse
+
     settings = read_settings(config)
+    refuse(settings, misfits_of(settings))
     for warning in warnings_of(settings, _manifests(settings)):
         note(f"warning: {warning}")
     where = "the built-in defaults and the environment" if config is None else str(config)
@@ -60,7 +64,7 @@ def check(config: ConfigOption = None) -> None:
 
 
 def _manifests(settings: "Settings") -> "list[Manifest]":
-    from hounsfield.daemon.cli.bundles_in_use import in_use_now, manifests_of
+    from hounsfield.daemon.bundles_in_use import in_use_now, manifests_of
     from hounsfield.daemon.pipeline.bundles import open_configured
 
     open_configured(settings)

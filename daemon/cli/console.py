@@ -99,11 +99,10 @@ def _checked(password: str) -> str:
 
 
 def _put(database: "Database", name: str, password: str) -> bool:
-    from hounsfield.daemon.clock import SystemClock
     from hounsfield.daemon.console.passwords import Passwords
     from hounsfield.storage.accounts import Account
 
-    now = SystemClock().now()
+    now = database.now()
     known = database.accounts.account(name)
     created = now if known is None else known.created_at
     hashed = Passwords().hash(password)
@@ -111,12 +110,11 @@ def _put(database: "Database", name: str, password: str) -> bool:
 
 
 def _note(database: "Database", name: str, change: str, who: str) -> None:
-    from hounsfield.daemon.clock import SystemClock
     from hounsfield.storage.operations import Action, Operation
 
     database.operations.note(
         Operation(
-            at=SystemClock().now(),
+            at=database.now(),
             action=Action.ACCOUNT_CHANGED,
             person=who,
             origin="command line",

@@ -42,7 +42,8 @@ def open_stores(config: Path | None) -> Iterator[tuple["Settings", "Database"]]:
 
     settings = read_settings(config)
     require_database(settings)
-    database = open_database(settings.storage.resolved_database_url, settings.storage.home)
+    url, wakes = settings.storage.resolved_database_url, settings.queue.wakes
+    database = open_database(url, settings.storage.home, wakes=wakes)
     try:
         yield settings, database
     finally:

@@ -1,20 +1,31 @@
 """``hounsfield db``: the job database as a whole: schema, backup and restore, room on the disk."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.cli.context import ConfigOption, JsonOption, database_file, read_settings, require_database
+from hounsfield.daemon.cli.context import (
+    ConfigOption,
+    JsonOption,
+    database_file,
+    open_stores,
+    read_settings,
+    require_database,
+)
 from hounsfield.daemon.cli.exits import CommandFailed, UsageFault
-from hounsfield.daemon.cli.output import json_line
+from hounsfield.daemon.cli.output import console, json_line, show_table
 from hounsfield.daemon.cli.person import ByOption, person
+from hounsfield.daemon.clock import SystemClock
 from hounsfield.storage.operations import Action
 
 if TYPE_CHECKING:
     from hounsfield.daemon.config.settings import Settings
+    from hounsfield.storage.copying import Progress
     from hounsfield.storage.spool import Spool
 
 app = typer.Typer(name="db", help="The job database: schema, backup and restore, room.", no_args_is_help=True)
@@ -28,6 +39,11 @@ def upgrade(config: ConfigOption = None) -> None:
     settings = read_settings(config)
     settings.storage.home.mkdir(parents=True, exist_ok=True)
     engine.upgrade(settings.storage.resolved_database_url)
+    if settings.queue.wakes:
+        from hounsfield.daemon.queue.schema import shipped_schema
+        from hounsfield.storage.queue_schema import install
+
+        install(settings.storage.resolved_database_url, shipped_schema())
     current, _ = engine.check(settings.storage.resolved_database_url)
     typer.echo(f"database at revision {current}")
 
@@ -46,6 +62,31 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         raise CommandFailed(f"the database is at revision {current}, needed is {head}", "run `hounsfield db upgrade`")
     if not as_json:
         typer.echo(f"database at revision {current}, up to date")
+
+
+@app.command()
+def spool(
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Take the folders that are configured now; the old ones are lost.")
+    ] = False,
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Tell whether spool and results are the folders that the database knows; exit 1 if not."""
+    from hounsfield.daemon.cli.fit_checks import misfits_of
+    from hounsfield.storage.identity import accept_identity
+    from hounsfield.storage.site_facts import SHARED, SPOOL
+
+    with open_stores(config) as (settings, database):
+        storage = settings.storage
+        if accept:
+            for name, folder in ((SPOOL, storage.spool_folder), (SHARED, storage.shared_folder)):
+                accept_identity(folder, database.site_facts, name, SystemClock().now())
+            _note(settings, Action.SPOOL_ACCEPTED, by, {})
+    misfits = list(misfits_of(settings))
+    if misfits:
+        raise CommandFailed(f"{misfits[0].key}: {misfits[0].wrong}", misfits[0].allowed)
+    typer.echo(f"{storage.spool_folder} and {storage.shared_folder} are the folders of this database")
 
 
 @app.command()
@@ -131,6 +172,64 @@ def restore(
     typer.echo("start the service: what was received since the backup is registered again from the spool")
 
 
+@app.command()
+def copy(
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="URL", help="An empty PostgreSQL database: postgresql://USER@HOST/NAME."),
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="URL", help="The SQLite database; without it the one of the configuration."),
+    ] = None,
+    by: ByOption = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Copy the whole job log from SQLite to PostgreSQL and compare every row. Stop the service first.
+
+    The copy is one transaction: killed at any moment, it leaves the target empty, and is begun anew. The source and the
+    spool stay as they are.
+    """
+    from hounsfield.daemon.clock import SystemClock
+    from hounsfield.storage.copying import copy_site
+    from hounsfield.storage.spool import Spool
+
+    settings = read_settings(config)
+    if source is None:
+        require_database(settings)
+    _refuse_beside_service(Spool(settings.storage.spool_folder))
+    origin = source or settings.storage.resolved_database_url
+    with _progress() as progress:
+        done = copy_site(origin, to, now=SystemClock().now(), person=person(by), progress=progress)
+    if as_json:
+        json_line({"rows": done.rows, "copy_seconds": done.copy_seconds, "check_seconds": done.check_seconds})
+        return
+    show_table(("table", "rows"), [(name, f"{count:,}") for name, count in done.rows.items()])
+    rows = sum(done.rows.values())
+    typer.echo(f"{rows:,} rows copied in {done.copy_seconds:.1f} s, each found the same in {done.check_seconds:.1f} s")
+    typer.echo("name the new database in storage.database_url, on every host, before the service starts again")
+
+
+@contextmanager
+def _progress() -> "Iterator[Progress]":
+    """Show what is being done and the time left, on a terminal only."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    screen = console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bars: dict[str, TaskID] = {}
+    with Bars(*columns, console=screen, transient=True, disable=not screen.is_terminal) as drawn:
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in bars:
+                bars[what] = drawn.add_task(what, total=total)
+            drawn.update(bars[what], completed=done)
+
+        yield report
+
+
 def _refuse_beside_service(spool: "Spool") -> None:
     if spool.folder.exists() and spool.writers():
         raise CommandFailed("the service receives into this spool", "stop it first: `systemctl stop hounsfield`")
@@ -138,7 +237,6 @@ def _refuse_beside_service(spool: "Spool") -> None:
 
 def _note(settings: "Settings", action: Action, by: str | None, detail: dict[str, object]) -> None:
     """Write what was done to the event log."""
-    from hounsfield.daemon.clock import SystemClock
     from hounsfield.storage.engine import open_database
     from hounsfield.storage.operations import Operation
 

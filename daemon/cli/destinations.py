@@ -11,21 +11,26 @@ if TYPE_CHECKING:
     from hounsfield.daemon.config.destinations import Destination
     from hounsfield.storage.destination_state import Backlog, DestinationState
 
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 COLUMNS = ("name", "kind", "where", "state", "waiting", "held", "delivered in 24 h", "given up", "last answer")
 
 
 def destinations(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """List the destinations: whether each answers, since when not and why, and how many results wait for it."""
+    """List the destinations: whether each answers, since when not and why, and how many results wait for it.
+
+    In --json `delivered` counts every delivery that the job log still holds, `delivered_in_24_h` those of the last day.
+    """
     from hounsfield.storage.destination_state import Backlog
 
     with open_stores(config) as (settings, database):
         tell_pauses(database.control)
         states = {state.name: state for state in database.destination_states.all()}
         backlogs = database.destination_states.backlogs(datetime.now(UTC) - timedelta(days=1))
+        ever = database.destination_states.backlogs(_EVER) if as_json else {}
     found = [(one, states.get(one.name), backlogs.get(one.name, Backlog())) for one in settings.destination]
     if as_json:
         for row in found:
-            json_line(_json(*row))
+            json_line(_json(*row, delivered=ever.get(row[0].name, Backlog()).delivered))
     elif found:
         show_table(COLUMNS, [_row(*row) for row in found])
     if not found:
@@ -35,7 +40,10 @@ def destinations(as_json: JsonOption = False, config: ConfigOption = None) -> No
             note(f"{backlogs[name].waiting} wait for '{name}', which is no longer configured")
 
 
-def _json(destination: "Destination", state: "DestinationState | None", backlog: "Backlog") -> dict[str, object]:
+def _json(
+    destination: "Destination", state: "DestinationState | None", backlog: "Backlog", *, delivered: int
+) -> dict[str, object]:
+    """Return the fields of ``--json``; fixed, later versions only add."""
     away = state is not None and state.is_open
     return {
         "name": destination.name,
@@ -48,9 +56,10 @@ def _json(destination: "Destination", state: "DestinationState | None", backlog:
         "next_test": state.probe_at if state is not None and away else None,
         "waiting": backlog.waiting,
         "held": backlog.held,
-        "delivered_in_24_h": backlog.delivered,
+        "delivered": delivered,
         "given_up": backlog.given_up,
         "last_answer": None if state is None else state.answered_at,
+        "delivered_in_24_h": backlog.delivered,
     }
 
 

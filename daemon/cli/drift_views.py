@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from hounsfield.daemon.cli.words import reason_words
 from hounsfield.daemon.drift.comparison import Drift, Level, Movement, Span, score_shift
+from hounsfield.daemon.words import reason_words
 from hounsfield.storage.analysis_facts import NotAnalysed
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from hounsfield.daemon.cli.exits import NotFound, UsageFault
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hounsfield.daemon.cli.scu import Peer
-    from hounsfield.daemon.config.settings import Destination, Settings
+    from hounsfield.daemon.scu import Peer
 
 
 def echo(
@@ -30,7 +29,7 @@ def echo(
     config: ConfigOption = None,
 ) -> None:
     """Verify by C-ECHO that a peer answers; exit 1 if it does not."""
-    from hounsfield.daemon.cli import scu
+    from hounsfield.daemon import scu
 
     peer = _peer(target, called, calling, config)
     seconds = scu.echo(peer, timeout)
@@ -38,7 +37,7 @@ def echo(
 
 
 def _peer(target: str, called: str | None, calling: str | None, config: "Path | None") -> "Peer":
-    from hounsfield.daemon.cli.scu import Peer, parse_address
+    from hounsfield.daemon.scu import Peer, parse_address, peer_of
 
     if ":" in target:
         if called is None:
@@ -52,14 +51,5 @@ def _peer(target: str, called: str | None, calling: str | None, config: "Path | 
         raise NotFound(f"there is no destination '{target}'", f"there are: {names}; or give HOST:PORT --called AE")
     if destination.kind != "dicom":
         raise UsageFault(f"destination '{target}' is a {destination.kind}", 'only those of kind "dicom" can be asked')
-    peer = peer_of(destination, settings)
+    peer = peer_of(destination, settings.dicom.ae_title)
     return Peer(peer.host, peer.port, called or peer.called_ae, calling or peer.calling_ae)
-
-
-def peer_of(destination: "Destination", settings: "Settings") -> "Peer":
-    """Return how the courier reaches a destination of kind "dicom"."""
-    from hounsfield.daemon.cli.scu import Peer
-    from hounsfield.daemon.delivery.address import address_of
-
-    address = address_of(destination, settings.dicom.ae_title)
-    return Peer(address.host, address.port, address.ae_title, address.calling_ae)

@@ -144,7 +144,9 @@ class _Scores:
         from hounsfield.daemon.replay.truth import truth_of
         from hounsfield.storage.results import ResultFiles
 
-        return truth_of(jobs, self._table, self._database.facts.opinions(), ResultFiles(self._settings.storage.home))
+        return truth_of(
+            jobs, self._table, self._database.facts.opinions(), ResultFiles(self._settings.storage.shared_folder)
+        )
 
 
 def _show_thresholds(rows: "Sequence[Replayed]", truth: "Truth") -> None:

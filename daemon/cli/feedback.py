@@ -59,10 +59,12 @@ def list_feedback(
 ) -> None:
     """List what was said about which result, in the order in which it came."""
     from hounsfield.daemon.cli.feedback_views import LIST_COLUMNS, feedback_json, feedback_row
+    from hounsfield.daemon.logs import UidHasher
 
     start = None if since is None else since.astimezone()
     empty = True
-    with open_stores(config) as (_, database):
+    with open_stores(config) as (settings, database):
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
 
         def fetch(after_id: int, count: int) -> "list[FeedbackRecord]":
             return database.feedback.page(after_id=after_id, limit=count, since=start)
@@ -73,6 +75,6 @@ def list_feedback(
                 for one in page:
                     json_line(feedback_json(one))
             else:
-                show_table(LIST_COLUMNS, [feedback_row(one) for one in page])
+                show_table(LIST_COLUMNS, [feedback_row(one, hash_of(one.sop_instance_uid)) for one in page])
     if empty:
         note("no such feedback" if after or since else f"no feedback yet: {_NONE_YET}")

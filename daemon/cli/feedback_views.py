@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from hounsfield.daemon.assembly.quoting import plain
 from hounsfield.daemon.cli.output import local, show_table
-from hounsfield.daemon.cli.words import VERDICT_WORDS
 from hounsfield.daemon.feedback.agreement import Agreement
+from hounsfield.daemon.words import VERDICT_WORDS
 from hounsfield.storage.feedback import FeedbackRecord
 
 REPORT_COLUMNS = ("bundle", "version", "result", "results", "agreed", "disagreed", "agreement", "95 % interval")
-LIST_COLUMNS = ("feedback", "received", "opinion", "title", "job", "from", "SOP Instance UID")
+LIST_COLUMNS = ("feedback", "received", "opinion", "title", "job", "from", "document")
 _DIGITS = 4
 
 
@@ -57,8 +57,8 @@ def feedback_json(one: FeedbackRecord) -> dict[str, object]:
     }
 
 
-def feedback_row(one: FeedbackRecord) -> tuple[str, ...]:
-    """Return the same for people."""
+def feedback_row(one: FeedbackRecord, document: str) -> tuple[str, ...]:
+    """Return the same for people; ``document`` is the keyed hash of the UID of what the reader stored."""
     return (
         str(one.id),
         local(one.received_at),
@@ -66,7 +66,7 @@ def feedback_row(one: FeedbackRecord) -> tuple[str, ...]:
         plain(one.title),
         str(one.job_id),
         plain(one.calling_ae),
-        one.sop_instance_uid,
+        document,
     )
 
 

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from hounsfield.daemon.cli.exits import CommandFailed, ExitCode
-from hounsfield.daemon.errors import ConfigurationError, DaemonError
+from hounsfield.daemon.errors import ConfigurationError, DaemonError, Misaddressed
 from hounsfield.model.errors import ModelError
 from hounsfield.storage.errors import StorageError
 
@@ -23,6 +23,8 @@ class FriendlyGroup(TyperGroup):
             return super().invoke(ctx)
         except CommandFailed as failure:
             raise _end(str(failure), failure.code) from failure
+        except Misaddressed as failure:
+            raise _end(str(failure), ExitCode.USAGE) from failure
         except ConfigurationError as failure:
             raise _end(str(failure), ExitCode.CONFIGURATION) from failure
         except (DaemonError, StorageError, ModelError) as failure:

@@ -4,19 +4,21 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from hounsfield.daemon.cli.delivery_views import DELIVERY_COLUMNS, delivery_rows, status_words
-from hounsfield.daemon.cli.job_detail import LABEL, JobDetail, ObjectPlace
+from hounsfield.daemon.cli.delivery_views import DELIVERY_COLUMNS, delivery_rows
+from hounsfield.daemon.cli.job_detail import LABEL
 from hounsfield.daemon.cli.job_views import subject
 from hounsfield.daemon.cli.moments import duration
 from hounsfield.daemon.cli.output import console, file_link, local, show_table
 from hounsfield.daemon.cli.patients import Revealed
 from hounsfield.daemon.cli.retraction_views import retracted_words
 from hounsfield.daemon.cli.score_views import score_lines
-from hounsfield.daemon.cli.tailing import step
-from hounsfield.daemon.cli.verdict_views import evidence_lines, verdict_text
-from hounsfield.daemon.cli.words import number, reason_words, verdict
+from hounsfield.daemon.deliveries import status_words
+from hounsfield.daemon.event_words import step
+from hounsfield.daemon.job_story import JobDetail, ObjectPlace
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.daemon.reason_texts import REASON_TEXTS
+from hounsfield.daemon.verdict_texts import evidence_lines, verdict_text
+from hounsfield.daemon.words import number, reason_words, verdict
 from hounsfield.storage.records import EventRecord, JobRecord
 from hounsfield.storage.states import JobKind
 

@@ -1,9 +1,9 @@
 """How a job looks in a listing: its fixed JSON fields and its row in a table."""
 
 from hounsfield.daemon.cli.output import local
-from hounsfield.daemon.cli.verdict_views import verdict_json
-from hounsfield.daemon.cli.words import number, reason_words, verdict
 from hounsfield.daemon.logs import escape_controls
+from hounsfield.daemon.verdict_texts import verdict_json
+from hounsfield.daemon.words import number, reason_words, verdict
 from hounsfield.storage.records import JobRecord
 
 JOB_COLUMNS = (

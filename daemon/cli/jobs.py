@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from hounsfield.storage.ports import JobStore
+    from hounsfield.storage.engine import Database
 
 app = typer.Typer(name="jobs", help="The job log: what was analysed, delivered, retried and why.", no_args_is_help=True)
 app.command("list")(jobs_list.list_jobs)
@@ -44,10 +44,11 @@ def show(
     each destination answered for it and the proof that it keeps it.
     """
     from hounsfield.daemon.cli.feedback_views import feedback_json, print_feedback
-    from hounsfield.daemon.cli.job_detail import describe
+    from hounsfield.daemon.cli.job_detail import detail_json
     from hounsfield.daemon.cli.job_pages import print_detail
     from hounsfield.daemon.cli.patients import Revealed
     from hounsfield.daemon.cli.patients import reveal as revealing
+    from hounsfield.daemon.job_story import describe
     from hounsfield.daemon.logs import UidHasher
 
     with open_stores(config) as (settings, database):
@@ -57,12 +58,12 @@ def show(
         tell_pauses(database.control)
         patients = revealing(database, settings, reveal, "jobs show", job=job.id)
         revealed = None if patients is None else Revealed(patient=patients.of(job.series_id))
-        detail = describe(job, database.jobs, settings.storage.home)
+        detail = describe(job, database.jobs, settings.storage.shared_folder)
         feedback = database.feedback.of_job(job.id if detail.result is None else detail.result.job_id)
-        hash_of = UidHasher.of_home(settings.storage.home)
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
     if as_json:
         told = {} if revealed is None else {"patient": revealed.as_json()}
-        json_line({**detail.as_json(), "feedback": [feedback_json(one) for one in feedback], **told})
+        json_line({**detail_json(detail), "feedback": [feedback_json(one) for one in feedback], **told})
     else:
         print_detail(detail, hash_of(job.series_uid), revealed)
         print_feedback(feedback)
@@ -76,28 +77,26 @@ def retry(job_ids: JobIds, config: ConfigOption = None) -> None:
             "only DISCARDED and CANCELLED jobs can, not of a HELD series, nor to analyse an overtaken revision, nor "
             "those whose images or results were removed after their time"
         )
-        _each(database.jobs, job_ids, database.jobs.requeue, "queued again", rule)
+        _each(database, job_ids, database.jobs.requeue, "queued again", rule)
 
 
 @app.command()
 def cancel(job_ids: JobIds, config: ConfigOption = None) -> None:
     """Take jobs out that have not ended."""
     with open_stores(config) as (_, database):
-        _each(database.jobs, job_ids, database.jobs.cancel, "cancelled", "only jobs that have not ended can")
+        _each(database, job_ids, database.jobs.cancel, "cancelled", "only jobs that have not ended can")
 
 
 def _each(
-    jobs: "JobStore", job_ids: list[int], action: "Callable[[int, datetime], bool]", done: str, rule: str
+    database: "Database", job_ids: list[int], action: "Callable[[int, datetime], bool]", done: str, rule: str
 ) -> None:
     """Do ``action`` to every job and report each; raise after the last when one was missing or refused."""
-    from hounsfield.daemon.clock import SystemClock
-
     missing, refused = [], []
     for job_id in job_ids:
-        job = jobs.get(job_id)
+        job = database.jobs.get(job_id)
         if job is None:
             missing.append(str(job_id))
-        elif action(job_id, SystemClock().now()):
+        elif action(job_id, database.now()):
             typer.echo(f"job {job_id}: {done}")
         else:
             refused.append(f"{job_id} is {job.state}")

@@ -68,7 +68,6 @@ def list_jobs(
     """
     from hounsfield.daemon.cli.moments import moment
     from hounsfield.daemon.cli.which_series import look_up
-    from hounsfield.daemon.clock import SystemClock
     from hounsfield.daemon.logs import UidHasher
 
     special = (outcome, reason, scanner, bundle, destination, since, before)
@@ -76,7 +75,7 @@ def list_jobs(
         raise UsageFault("--after goes with --kind, --state and --series only", "leave it out, or page with --before")
     with open_stores(config) as (settings, database):
         tell_pauses(database.control)
-        record = None if series is None else look_up(database, settings.storage.home, series)
+        record = None if series is None else look_up(database, settings.storage.shared_folder, series)
         query = JobQuery(
             kind=kind,
             state=state,
@@ -85,7 +84,7 @@ def list_jobs(
             scanner=scanner,
             bundle=bundle,
             destination=destination,
-            since=moment("--since", since, SystemClock().now()),
+            since=moment("--since", since, database.now()),
             series_id=None if record is None else record.id,
         )
         wanted = rows_wanted(limit, as_json=as_json or after is not None)
@@ -96,7 +95,7 @@ def list_jobs(
         else:
             selection = JobFilter(kind=kind, state=state, series_uid=None if record is None else record.series_uid)
             found = _onwards(database, selection, after, wanted)
-        last, count = _print(found, UidHasher.of_home(settings.storage.home), as_json=as_json)
+        last, count = _print(found, UidHasher.of_home(settings.storage.shared_folder), as_json=as_json)
     if last is None:
         note("no such jobs" if any((kind, state, series, after, *special)) else "no jobs yet")
     elif after is None and not as_json:

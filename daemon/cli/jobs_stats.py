@@ -36,11 +36,10 @@ def stats(
     """
     from hounsfield.daemon.cli.moments import moment
     from hounsfield.daemon.cli.stats_views import collect, print_statistics
-    from hounsfield.daemon.clock import SystemClock
 
-    now = SystemClock().now()
-    begin = moment("--since", since, now) or now
     with open_stores(config) as (_, database):
+        now = database.now()
+        begin = moment("--since", since, now) or now
         tell_pauses(database.control)
         found = collect(database.log_book, begin, now, by)
     if as_json:

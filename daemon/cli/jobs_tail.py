@@ -57,18 +57,17 @@ def tail(
     from hounsfield.daemon.cli.patients import reveal as revealing
     from hounsfield.daemon.cli.tailing import EventLines, Tail
     from hounsfield.daemon.cli.which_series import uid_of
-    from hounsfield.daemon.clock import SystemClock
     from hounsfield.daemon.logs import UidHasher
 
     with open_stores(config) as (settings, database):
-        home = settings.storage.home
+        home = settings.storage.shared_folder
         query = EventQuery(
             state=_state(state),
             stage=stage,
             kind=kind,
             scanner=scanner,
             bundle=bundle,
-            since=moment("--since", since, SystemClock().now()),
+            since=moment("--since", since, database.now()),
             job_id=job,
             series_uid=None if series is None else uid_of(database, home, series),
         )

@@ -1,27 +1,18 @@
-"""Moments as people give them on the command line: how long ago, or when."""
+"""Moments as people give them on the command line, and time spans as they read them."""
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from hounsfield.daemon.cli.exits import UsageFault
-
-ALLOWED = "give how long ago (90s, 30m, 2h, 3d, 1w) or an ISO time (2026-11-26, 2026-11-26T08:15, 2026-11-26T07:15Z)"
-_AGO = re.compile(r"(\d{1,9})([smhdw])", re.ASCII)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+from hounsfield.daemon.moments import ALLOWED, moment_of
 
 
 def moment(option: str, text: str | None, now: datetime) -> datetime | None:
-    """Return what ``text`` means as aware UTC, None for None; raise :class:`UsageFault` that names ``option``.
-
-    A time without a zone is local time.
-    """
+    """Return what ``text`` means as aware UTC, None for None; raise :class:`UsageFault` that names ``option``."""
     if text is None:
         return None
     try:
-        if ago := _AGO.fullmatch(text.strip().lower()):
-            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        return datetime.fromisoformat(text.strip()).astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
+        return moment_of(text, now)
+    except ValueError:
         raise UsageFault(f"{option}: {text!r} is no time", ALLOWED) from None
 
 

@@ -94,7 +94,6 @@ def reveal(
 
     ``about`` stands in the job log with it. Raise :class:`UsageFault` for a reason that is none.
     """
-    from hounsfield.daemon.clock import SystemClock
     from hounsfield.storage.operations import Action, Operation
     from hounsfield.storage.spool import Spool
 
@@ -102,9 +101,7 @@ def reveal(
         return None
     detail = {"reason": _good(reason), "command": command, **about}
     database.operations.note(
-        Operation(
-            at=SystemClock().now(), action=Action.REVEALED, person=person(None), origin="command line", detail=detail
-        )
+        Operation(at=database.now(), action=Action.REVEALED, person=person(None), origin="command line", detail=detail)
     )
     return Patients(database.series, Spool(settings.storage.spool_folder))
 

@@ -26,11 +26,9 @@ def pause(
     intake: new associations are rejected as transient, what is being sent may end. inference: workers begin no job.
     delivery: nothing is sent, no notification either. What has begun ends; nothing is lost.
     """
-    from hounsfield.daemon.clock import SystemClock
-
     with open_stores(config) as (_, database):
         if part is not None:
-            wanted = Pause(part=part, since=SystemClock().now(), note=text, person=person(by))
+            wanted = Pause(part=part, since=database.now(), note=text, person=person(by))
             done = database.control.pause(wanted)
             if not as_json:
                 typer.echo(f"{part} is paused" if done else f"{part} was paused already")

@@ -15,6 +15,7 @@ from hounsfield.daemon.cli.person import ByOption, person
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hounsfield.daemon.clock import Clock
     from hounsfield.daemon.retention.purger import Purger, Rule, Tally
     from hounsfield.storage.operations import OperationLog
 
@@ -50,14 +51,13 @@ def purge(
         if dry_run or not any(tally.series for tally in plan.values()):
             return
         _ask(yes=yes)
-        went = _carry_out(purger, application.database.operations, who)
+        went = _carry_out(purger, application.database.operations, application.clock, who)
     finally:
         application.database.close()
     _show(went, as_json=as_json)
 
 
-def _carry_out(purger: "Purger", operations: "OperationLog", who: str) -> "dict[Rule, Tally]":
-    from hounsfield.daemon.clock import SystemClock
+def _carry_out(purger: "Purger", operations: "OperationLog", clock: "Clock", who: str) -> "dict[Rule, Tally]":
     from hounsfield.daemon.retention.housekeeping import note_purge
     from hounsfield.daemon.retention.purger import Rule
 
@@ -65,7 +65,7 @@ def _carry_out(purger: "Purger", operations: "OperationLog", who: str) -> "dict[
     for rule in Rule:
         tally, _ = purger.carry_out(rule)
         if tally.series:
-            note_purge(operations, rule, tally, SystemClock(), origin="command line", person=who)
+            note_purge(operations, rule, tally, clock, origin="command line", person=who)
         went[rule] = tally
     return went
 

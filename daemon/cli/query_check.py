@@ -3,10 +3,10 @@
 import secrets
 from collections.abc import Iterator
 
-from hounsfield.daemon.cli import scu
+from hounsfield.daemon import scu
 from hounsfield.daemon.cli.check import Check, Level
-from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.errors import PeerFailed
 from hounsfield.daemon.query.find import NoNumber, QueryPeer, Why, images_of
 from hounsfield.daemon.query.series_counts import peer_of
 
@@ -25,7 +25,7 @@ def check_query(settings: Settings, seconds: float) -> Iterator[Check]:
     label = f"{peer.ae_title} at {peer.host}:{peer.port}"
     try:
         scu.echo(scu.Peer(peer.host, peer.port, peer.ae_title, peer.calling_ae), seconds)
-    except CommandFailed as failure:
+    except PeerFailed as failure:
         mend = f"check address, AE titles and firewall on both sides; {MEANWHILE}"
         yield Check("query", Level.PROBLEM, f"{label}: {failure.problem}", mend)
         return

@@ -7,9 +7,11 @@ from rich.text import Text
 
 from hounsfield.daemon.cli.job_detail import LABEL
 from hounsfield.daemon.cli.output import console, local, show_table
-from hounsfield.daemon.cli.retraction_views import retracted_words, retraction_of
+from hounsfield.daemon.cli.patients import Revealed
+from hounsfield.daemon.cli.retraction_views import retracted_words
 from hounsfield.daemon.cli.score_views import score_lines
-from hounsfield.daemon.cli.words import number, reason_words, verdict
+from hounsfield.daemon.job_story import retraction_of
+from hounsfield.daemon.words import number, reason_words, verdict
 from hounsfield.storage.recall import ResultFilter, ResultLine
 from hounsfield.storage.records import JobRecord, ObjectDelivery, StoredResultSet
 
@@ -90,12 +92,12 @@ def line_json(line: ResultLine) -> dict[str, object]:
     }
 
 
-def line_row(line: ResultLine) -> tuple[str, ...]:
-    """Return the cells under :data:`COLUMNS`."""
+def line_row(line: ResultLine, series: str) -> tuple[str, ...]:
+    """Return the cells under :data:`COLUMNS`; ``series`` is the keyed hash of its UID."""
     return (
         str(line.id),
         str(line.job_id),
-        line.series_uid,
+        series,
         str(line.revision),
         _what(line),
         verdict(line.outcome, line.reason),
@@ -129,13 +131,14 @@ def _retraction_json(retraction: StoredResultSet) -> dict[str, object]:
     return {"result": retraction.id, "at": retraction.created_at, **retraction.detail}
 
 
-def print_detail(detail: ResultDetail) -> None:
-    """Print the detail for a person."""
+def print_detail(detail: ResultDetail, series: str, revealed: Revealed | None = None) -> None:
+    """Print the detail; ``series`` is the keyed hash of its UID, which itself is shown with the patient only."""
     screen = console()
     line = detail.line
     head = [
         ("result", f"{line.id}  {_what(line)}  of job {line.job_id}"),
-        ("series", f"{line.series_uid}  revision {line.revision}"),
+        ("series", f"{series}  revision {line.revision}"),
+        *([] if revealed is None else [("patient", revealed.words), ("Series UID", line.series_uid)]),
         ("bundle", f"{line.bundle or ''} {line.bundle_version or ''}".strip()),
         ("verdict", verdict(line.outcome, line.reason)),
         ("score", number(line.score, 3)),

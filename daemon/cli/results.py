@@ -10,6 +10,7 @@ from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores,
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound, UsageFault
 from hounsfield.daemon.cli.output import json_line, note, show_table
 from hounsfield.daemon.cli.paging import pages
+from hounsfield.daemon.cli.patients import RevealOption
 from hounsfield.daemon.cli.pause_notes import tell_pauses
 from hounsfield.daemon.cli.person import ByOption, person
 
@@ -43,9 +44,11 @@ def list_results(
 ) -> None:
     """List results, oldest first: of which job, what they say, and whether they were retracted."""
     from hounsfield.daemon.cli.result_views import COLUMNS, line_json, line_row
+    from hounsfield.daemon.logs import UidHasher
 
     empty = True
-    with open_stores(config) as (_, database):
+    with open_stores(config) as (settings, database):
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
         tell_pauses(database.control)
         selection = _selection(database, (), bundle, version, since, until)
         for page in _pages(database.recalls, selection, after, limit):
@@ -54,7 +57,7 @@ def list_results(
                 for line in page:
                     json_line(line_json(line))
             else:
-                show_table(COLUMNS, [line_row(line) for line in page])
+                show_table(COLUMNS, [line_row(line, hash_of(line.series_uid)) for line in page])
     if empty:
         note("no such results" if any((after, bundle, since, until)) else "no results yet")
 
@@ -62,21 +65,30 @@ def list_results(
 @app.command()
 def show(
     result_id: Annotated[int, typer.Argument(metavar="ID", help="Result number, as `results list` shows it.")],
+    reveal: RevealOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Show one result: its objects, where each was sent, and whether it was retracted, by whom and why."""
+    from hounsfield.daemon.cli.patients import Revealed
+    from hounsfield.daemon.cli.patients import reveal as revealing
     from hounsfield.daemon.cli.result_views import describe, print_detail
+    from hounsfield.daemon.logs import UidHasher
 
-    with open_stores(config) as (_, database):
+    with open_stores(config) as (settings, database):
         tell_pauses(database.control)
         detail = describe(result_id, database)
-    if detail is None:
-        raise NotFound(f"there is no result {result_id}", "`hounsfield results list` shows those there are")
+        if detail is None:
+            raise NotFound(f"there is no result {result_id}", "`hounsfield results list` shows those there are")
+        patients = revealing(database, settings, reveal, "results show", result=result_id)
+        series = None if patients is None else database.series.find(detail.line.series_uid)
+        known = None if patients is None or series is None else patients.of(series.id)
+        revealed = None if patients is None else Revealed(patient=known)
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
     if as_json:
-        json_line(detail.as_json())
+        json_line(detail.as_json() | ({} if revealed is None else {"patient": revealed.as_json()}))
     else:
-        print_detail(detail)
+        print_detail(detail, hash_of(detail.line.series_uid), revealed)
 
 
 @app.command()

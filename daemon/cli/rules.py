@@ -9,6 +9,7 @@ import typer
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores, read_settings
 from hounsfield.daemon.cli.exits import NotFound
 from hounsfield.daemon.cli.output import json_line, note, show_table
+from hounsfield.daemon.cli.patients import RevealOption
 from hounsfield.daemon.cli.which_series import SeriesArgument, find
 
 if TYPE_CHECKING:
@@ -86,15 +87,24 @@ def _files(folder: Path) -> list[Path]:
 
 
 @app.command("explain")
-def explain_series(uid: SeriesArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def explain_series(
+    uid: SeriesArgument, reveal: RevealOption = None, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
     """Show why a received series went where it went, and what would become of it if it were looked at now."""
+    from hounsfield.daemon.cli.patients import Revealed
+    from hounsfield.daemon.cli.patients import reveal as revealing
     from hounsfield.daemon.cli.rules_views import Standing, show_explanation
+    from hounsfield.daemon.logs import UidHasher
 
     with open_stores(config) as (settings, database):
-        record = find(database, settings.storage.home, uid)
+        record = find(database, settings.storage.shared_folder, uid)
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
+        patients = revealing(database, settings, reveal, "rules explain", series=hash_of(record.series_uid))
+        revealed = None if patients is None else Revealed(patient=patients.of(record.id))
         study = [one for one in database.series.of_study(record.study_uid) if one.id != record.id]
         explanation, moment = _explained(settings, database, record)
-    show_explanation(explanation, Standing(series=record, study=tuple(study), moment=moment), as_json=as_json)
+    standing = Standing(series=record, study=tuple(study), moment=moment, hash_of=hash_of, revealed=revealed)
+    show_explanation(explanation, standing, as_json=as_json)
 
 
 def _explained(settings: "Settings", database: "Database", record: "SeriesRecord") -> "tuple[Explanation, str]":

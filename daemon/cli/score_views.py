@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from rich.text import Text
 
-from hounsfield.daemon.cli.words import number
 from hounsfield.daemon.logs import escape_controls
+from hounsfield.daemon.words import number
 
 
 def score_lines(detail: Mapping[str, object], width: int) -> list[Text]:

@@ -9,7 +9,7 @@ from hounsfield.daemon.cli.exits import CommandFailed, NotFound
 from hounsfield.daemon.cli.output import console, json_line, note
 
 if TYPE_CHECKING:
-    from hounsfield.daemon.cli.scu import Outcome, Peer, Sendable
+    from hounsfield.daemon.scu import Outcome, Peer, Sendable
 
 
 def send(
@@ -21,7 +21,7 @@ def send(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per file.")] = False,
 ) -> None:
     """Send DICOM files by C-STORE, each in its own transfer syntax; exit 1 if any was not kept."""
-    from hounsfield.daemon.cli.scu import Peer, parse_address, scan
+    from hounsfield.daemon.scu import Peer, parse_address, scan
 
     host, port = parse_address(to)
     found = scan(paths)
@@ -46,7 +46,7 @@ def send(
 def _send_all(peer: "Peer", files: "list[Sendable]", timeout: float) -> "list[Outcome]":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from hounsfield.daemon.cli.scu import store
+    from hounsfield.daemon.scu import store
 
     outcomes: list[Outcome] = []
     screen = console(stderr=True)

@@ -30,8 +30,8 @@ def show(
 
     with open_stores(config) as (settings, database):
         tell_pauses(database.control)
-        series = find(database, settings.storage.home, uid)
-        hash_of = UidHasher.of_home(settings.storage.home)
+        series = find(database, settings.storage.shared_folder, uid)
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
         patients = revealing(database, settings, reveal, "series show", series=hash_of(series.series_uid))
         revealed = None if patients is None else Revealed(patient=patients.of(series.id))
         detail = describe(series, database)

@@ -16,7 +16,7 @@ from hounsfield.daemon.cli.which_series import SeriesArgument, find, look_up
 from hounsfield.storage.states import Reason, SeriesState
 
 if TYPE_CHECKING:
-    from hounsfield.storage.ports import SeriesStore
+    from hounsfield.storage.engine import Database
     from hounsfield.storage.records import SeriesRecord
 
 NEVER_RELEASED = {
@@ -37,30 +37,26 @@ def release(uid: SeriesArgument, by: ByOption = None, config: ConfigOption = Non
 
     Until another image comes. A series of two patients or two studies is never released.
     """
-    from hounsfield.daemon.clock import SystemClock
-
     who = person(by)
     with open_stores(config) as (settings, database):
-        series = find(database, settings.storage.home, uid)
+        series = find(database, settings.storage.shared_folder, uid)
         if series.state is SeriesState.HELD and series.reason in NEVER_RELEASED:
             raise CommandFailed(
                 f"{NEVER_RELEASED[series.reason]} and is never analysed",
                 "discard it with `hounsfield series discard UID`, and have the sender send it again corrected, "
                 "under a new Series Instance UID",
             )
-        if not database.series.release(series.id, SystemClock().now(), who):
+        if not database.series.release(series.id, database.now(), who):
             raise CommandFailed(f"the series is {series.state}: only a HELD series can be released")
     typer.echo("released; the assembler looks at it again after the quiet period")
 
 
 def discard(uid: SeriesArgument, by: ByOption = None, config: ConfigOption = None) -> None:
     """Decide that a HELD series is not analysed: it becomes SKIPPED, what was received stays."""
-    from hounsfield.daemon.clock import SystemClock
-
     who = person(by)
     with open_stores(config) as (settings, database):
-        series = find(database, settings.storage.home, uid)
-        if not database.series.discard(series.id, Reason.OPERATOR, SystemClock().now(), who):
+        series = find(database, settings.storage.shared_folder, uid)
+        if not database.series.discard(series.id, Reason.OPERATOR, database.now(), who):
             raise CommandFailed(f"the series is {series.state}: only a HELD series can be discarded")
     typer.echo("skipped by operator; `hounsfield series replay UID` has it looked at anew")
 
@@ -84,9 +80,9 @@ def replay(
         raise UsageFault("--since does not go with UIDs", "it goes with --reason and --all-unmatched")
     who = person(by)
     with open_stores(config) as (settings, database):
-        round_ = _Replay(database.series, who)
+        round_ = _Replay(database, who)
         if uids:
-            home = settings.storage.home
+            home = settings.storage.shared_folder
             round_.named({uid: look_up(database, home, uid) for uid in uids})
         else:
             round_.matching(reason or Reason.NO_RULE, None if since is None else since.astimezone())
@@ -97,7 +93,7 @@ def replay(
 class _Replay:
     """One ``series replay``: what became of each series."""
 
-    store: "SeriesStore"
+    database: "Database"
     by: str
     replayed: int = 0
     missing: int = 0
@@ -122,18 +118,16 @@ class _Replay:
 
     def _skipped(self, reason: Reason) -> "Iterator[SeriesRecord]":
         def fetch(after_id: int, count: int) -> "list[SeriesRecord]":
-            return self.store.page(after_id=after_id, limit=count, state=SeriesState.SKIPPED, reason=reason)
+            return self.database.series.page(after_id=after_id, limit=count, state=SeriesState.SKIPPED, reason=reason)
 
         for page in pages(fetch, 0, None):
             yield from page
 
     def _one(self, series: "SeriesRecord") -> bool:
-        from hounsfield.daemon.clock import SystemClock
-
         if series.instances == 0 or series.images_removed_at is not None:
             self.removed += 1
             return False
-        done = self.store.replay(series.id, SystemClock().now(), self.by)
+        done = self.database.series.replay(series.id, self.database.now(), self.by)
         if not done and series.state is SeriesState.SKIPPED:  # some of its images came again, not all
             self.removed += 1
         self.replayed += done

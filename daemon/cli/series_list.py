@@ -57,7 +57,7 @@ def list_series(
             found = _of_study(database, (state, reason, study), before, wanted)
         else:
             found = _back(database, state, reason, before, wanted)
-        last, count = _print(found, UidHasher.of_home(settings.storage.home), as_json=as_json)
+        last, count = _print(found, UidHasher.of_home(settings.storage.shared_folder), as_json=as_json)
     if last is None:
         note("no such series" if any((after, before, state, reason, study)) else "no series yet")
     elif after is None and not as_json:

@@ -48,7 +48,7 @@ def reissue(
     application = build(settings)
     try:
         reissuer = application.reissuer()
-        waiting = reissuer.held(find(application.database, settings.storage.home, uid).id, destination)
+        waiting = reissuer.held(find(application.database, settings.storage.shared_folder, uid).id, destination)
         if not waiting:
             raise NotFound("no delivery of this series is held for its patient", "`hounsfield series show` tells more")
         failed = []

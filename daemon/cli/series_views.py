@@ -11,10 +11,10 @@ from hounsfield.daemon.cli.job_detail import LABEL
 from hounsfield.daemon.cli.job_views import JOB_COLUMNS, job_json, job_more, job_row
 from hounsfield.daemon.cli.output import console, local, show_table
 from hounsfield.daemon.cli.patients import Revealed
-from hounsfield.daemon.cli.tailing import person_of
-from hounsfield.daemon.cli.verdict_views import evidence_lines, verdict_json, verdict_text
+from hounsfield.daemon.event_words import person_of
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.daemon.reason_texts import REASON_TEXTS
+from hounsfield.daemon.verdict_texts import evidence_lines, verdict_json, verdict_text
 from hounsfield.storage.records import AssociationRecord, EventRecord, JobRecord, SeriesRecord, Verdict
 
 if TYPE_CHECKING:

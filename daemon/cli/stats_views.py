@@ -7,8 +7,8 @@ from datetime import datetime
 from hounsfield.daemon.cli.jobs_stats import By
 from hounsfield.daemon.cli.moments import duration
 from hounsfield.daemon.cli.output import local, note, show_table
-from hounsfield.daemon.cli.words import VERDICT_WORDS, number, reason_words
 from hounsfield.daemon.logs import escape_controls
+from hounsfield.daemon.words import VERDICT_WORDS, number, reason_words
 from hounsfield.storage.log_book import Latencies, LogBook, Queue, Tally
 from hounsfield.storage.states import JobKind, Outcome, Reason
 

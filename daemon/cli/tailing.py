@@ -6,8 +6,8 @@ import typer
 
 from hounsfield.daemon.cli.output import colour_wanted, json_line
 from hounsfield.daemon.cli.patients import Patients
-from hounsfield.daemon.cli.words import reason_words
-from hounsfield.daemon.logs import escape_controls
+from hounsfield.daemon.event_words import person_of, step
+from hounsfield.daemon.words import reason_words
 from hounsfield.storage.log_book import EventQuery, LogBook
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.records import EventRecord
@@ -89,20 +89,6 @@ def event_line(event: EventRecord, series: str) -> str:
     tail = "  ".join(part for part in (attempt, reason_words(event.reason), by) if part)
     moment = event.at.astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     return f"{moment}  {job:>6}  {series:<14}  {stage:<10}  {states:<22}  {seconds:>9}  {tail}".rstrip()
-
-
-def step(event: EventRecord) -> tuple[str, str]:
-    """Return stage and states in words: a step inside a running job changes no state."""
-    inside = event.detail.get("step")
-    if isinstance(inside, str) and event.from_state == event.to_state:
-        return inside, event.to_state
-    return event.stage.value, f"{event.from_state or ''}>{event.to_state}"
-
-
-def person_of(event: EventRecord) -> str:
-    """Return who decided; empty where no person did."""
-    name = event.detail.get("by")
-    return escape_controls(name) if isinstance(name, str) else ""
 
 
 def event_json(event: EventRecord) -> dict[str, object]:

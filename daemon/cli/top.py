@@ -38,15 +38,13 @@ def top(
     """
     from hounsfield.daemon.cli.board import look
     from hounsfield.daemon.cli.board_views import screen
-    from hounsfield.daemon.clock import SystemClock
     from hounsfield.daemon.logs import UidHasher
 
-    clock = SystemClock()
     with open_stores(config) as (settings, database):
-        hash_of = UidHasher.of_home(settings.storage.home)
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
 
         def now() -> "Board":
-            return look(database, settings, clock.now())
+            return look(database, settings, database.now())
 
         if as_json:
             json_line(now().as_json(hash_of))

@@ -6,7 +6,7 @@ from hounsfield.daemon.config.fields import Section, setting
 
 
 class QueueSettings(Section):
-    """How processes learn that there is work. The job log decides who does it, whatever stands here."""
+    """How processes learn that there is work, and which is first. The job log decides who does it."""
 
     engine: Literal["embedded", "procrastinate"] = setting(
         "embedded",
@@ -27,4 +27,20 @@ class QueueSettings(Section):
         allowed="2 to 100",
         ge=2,
         le=100,
+    )
+
+    @property
+    def wakes(self) -> bool:
+        """Whether a job that becomes due is told to the queue in the database."""
+        return self.engine == "procrastinate"
+
+
+def engine_without_database(queue: QueueSettings, database_url: str) -> tuple[str, str, str] | None:
+    """Return key, what is wrong and what is allowed where the engine does not work on the database; None if it does."""
+    if queue.engine == "embedded" or database_url.startswith("postgresql"):
+        return None
+    return (
+        "queue.engine",
+        f'"{queue.engine}" works with PostgreSQL only, and storage.database_url names none',
+        'set storage.database_url = "postgresql://USER@HOST/DATABASE", or engine = "embedded"',
     )

@@ -124,7 +124,7 @@ quiet_seconds = 6.0
     )
     hold: bool = setting(False, "Hold the series until a person releases or discards it.")
     skip: bool = setting(False, "Never analyse the series.")
-    priority: Literal["routine", "stat"] = setting("routine", "Series with stat are analysed before all others.")
+    priority: Literal["routine", "stat"] = setting("routine", "Series with stat are analysed first: see [queue] patience_minutes.")
     quiet_seconds: float | None = setting(
         None,
         "A series of this rule is closed when nothing new came for so long.",

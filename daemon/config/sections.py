@@ -180,8 +180,17 @@ class StorageSettings(Section):
 
     home: AbsolutePath = setting(
         Path("hounsfield-home"),
-        "Folder of the database, spool, results, previews and bundles; relative to the working directory.",
+        "Folder of the database, and of all that storage.shared and storage.spool do not place elsewhere; relative to "
+        "the working directory. With several hosts each has its own, on a disk of its own.",
         allowed="a path",
+    )
+    shared: AbsolutePath | None = setting(
+        None,
+        "Folder of spool, results, previews, bundles, archive and of the key of the log's hashes. Several hosts that "
+        "work on one database need the same one, on NFS or another shared file system.",
+        allowed="a path",
+        example="/srv/hounsfield",
+        default_text="storage.home",
     )
     database_url: str | None = setting(
         None,
@@ -197,13 +206,45 @@ class StorageSettings(Section):
         "Folder of received images, on a local or shared file system that keeps what was fsynced.",
         allowed="a path",
         example="/var/lib/hounsfield/spool",
-        default_text="spool in storage.home",
+        default_text="spool in storage.shared",
     )
+    cache: AbsolutePath | None = setting(
+        None,
+        "Folder on a disk of this host for copies of received images, which workers read more than once; for spools on "
+        "a network. Everything in it may be deleted at any time.",
+        allowed="a path",
+        example="/var/cache/hounsfield",
+        default_text="no copies",
+    )
+    cache_bytes: int = setting(
+        20 * 2**30, "Room for these copies; those not used for longest go.", unit="bytes", ge=2**20, le=2**50
+    )
+
+    @property
+    def shared_folder(self) -> Path:
+        """Folder of what all hosts need: results, previews, bundles, archive, key of the log's hashes."""
+        return self.shared or self.home
 
     @property
     def spool_folder(self) -> Path:
         """Folder of received images."""
-        return self.spool or self.home / "spool"
+        return self.spool or self.shared_folder / "spool"
+
+    @property
+    def spool_key(self) -> str:
+        """The key that places the spool."""
+        return "storage.spool" if self.spool else self.shared_key
+
+    @property
+    def shared_key(self) -> str:
+        """The key that places results."""
+        return "storage.shared" if self.shared else "storage.home"
+
+    @property
+    def database_file(self) -> Path | None:
+        """File of the embedded database; None for a database server."""
+        url = self.resolved_database_url
+        return Path(url.partition("///")[2]) if url.startswith("sqlite") else None
 
     @property
     def resolved_database_url(self) -> str:

@@ -8,7 +8,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from hounsfield.daemon.config.cluster import QueueSettings
+from hounsfield.daemon.config.cluster import QueueSettings, engine_without_database
 from hounsfield.daemon.config.destinations import Destination, FeedbackSettings, Notifier
 from hounsfield.daemon.config.drift import DriftSettings
 from hounsfield.daemon.config.environment import environment_problems, keys_from_environment
@@ -138,6 +138,8 @@ class Settings(BaseSettings):
             )
         for broken in broken_tls_rules(self.dicom, self.tls, self.peer):
             raise _at(broken.key, broken.wrong, broken.allowed)
+        if misfit := engine_without_database(self.queue, self.storage.resolved_database_url):
+            raise _at(*misfit)
         return self
 
 

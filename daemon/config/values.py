@@ -13,7 +13,6 @@ from pydantic_core import PydanticCustomError
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?)*\.?")
 _SHA256 = re.compile(r"[0-9a-f]{64}|[0-9a-f]{2}(:[0-9a-f]{2}){31}")
 _DEVICE = re.compile(r"auto|cpu|gpu(:\d{1,2})?")
-_SHA256 = re.compile(r"[0-9a-f]{64}|[0-9a-f]{2}(:[0-9a-f]{2}){31}")
 _DOCUMENT_TITLE = re.compile(r"([!-+\--\[\]-~]{1,64}) ?, ?([!-+\--\[\]-~]{1,16})")
 _LONGEST_NAMED = 40
 
@@ -22,9 +21,6 @@ HOST_ALLOWED = "an IPv4 or IPv6 address or a host name"
 PEER_HOST_ALLOWED = (
     'an IPv4 or IPv6 address, a network such as "10.1.0.0/16", a host name, or a list of them such as '
     '["10.1.2.3", "10.2.0.0/16"]'
-)
-FINGERPRINT_ALLOWED = (
-    "64 hexadecimal digits, with or without colons; `openssl x509 -noout -fingerprint -sha256` shows it"
 )
 TIMEZONE_ALLOWED = 'a time zone of the tz database such as "Europe/Berlin", "Asia/Tokyo" or "UTC"'
 FINGERPRINT_ALLOWED = "64 hexadecimal digits, with or without colons: `openssl x509 -noout -fingerprint -sha256`"

@@ -36,7 +36,11 @@ def problems(parts: ConsoleParts) -> Iterator[str]:
 
 def _of_receivers(parts: ConsoleParts, components: Sequence[Component]) -> Iterator[str]:
     now = parts.clock.now()
-    living = [one for one in components if one.role == Role.RECEIVER and is_alive(one, parts.settings, now)]
+    receivers = [one for one in components if one.role == Role.RECEIVER]
+    # A load balancer asks the console of a host whether to send images to this host: others do not help it. A console
+    # on a host that never had a receiver speaks for all of them.
+    receivers = [one for one in receivers if one.host == parts.host] or receivers
+    living = [one for one in receivers if is_alive(one, parts.settings, now)]
     if not living:
         yield "receiver: none was heard of lately (hounsfield run)"
     elif not any(one.facts.get("listens") for one in living):

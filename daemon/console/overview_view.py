@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from hounsfield.daemon.alarms import words as alarm_words
-from hounsfield.daemon.cli.words import verdict
 from hounsfield.daemon.config.operation import AlarmSettings
 from hounsfield.daemon.console.overview_facts import INTAKE_STRETCH, CertificateDate, Disk, Facts
 from hounsfield.daemon.console.rendering import size, span
+from hounsfield.daemon.term_of_office import ELECTED
+from hounsfield.daemon.words import verdict
 from hounsfield.storage.alarms import Alarm
 from hounsfield.storage.components import Component
 from hounsfield.storage.control import Pause
@@ -191,6 +192,8 @@ def _life(component: Component, silence: float, limits: AlarmSettings) -> State:
         return State(level=Level.QUIET, words="ended as it should")
     if silence > limits.component_seconds:
         return State(level=Level.PROBLEM, words=f"not heard of for {span(silence)}")
+    if component.facts.get(ELECTED) is False:
+        return State(level=Level.QUIET, words="stands by for another one")
     return State(level=Level.OK, words="alive")
 
 

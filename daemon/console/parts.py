@@ -24,6 +24,8 @@ class ConsoleParts:
     clock: Clock
     version: str
     """Of this program."""
+    host: str
+    """Where this console runs, as components name it."""
 
 
 class HasParts(Protocol):

@@ -7,8 +7,8 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
-from hounsfield.daemon.cli.scu import Sendable, scan
 from hounsfield.daemon.errors import DaemonError
+from hounsfield.daemon.scu import Sendable, scan
 from hounsfield.storage.states import Outcome
 
 TAGS = ("SeriesInstanceUID", "Modality", "SeriesNumber")

@@ -3,10 +3,10 @@
 import threading
 from collections.abc import Sequence
 
-from hounsfield.daemon.cli.scu import Outcome, Peer, store
 from hounsfield.daemon.demo.material import DemoSeries
 from hounsfield.daemon.demo.process import AE_TITLE
 from hounsfield.daemon.errors import DaemonError
+from hounsfield.daemon.scu import Outcome, Peer, store
 
 SENDER_AE_TITLE = "DEMO_SCANNER"
 

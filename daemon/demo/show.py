@@ -9,9 +9,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hounsfield.daemon.cli.words import number, reason_words, verdict
 from hounsfield.daemon.demo.material import DemoSeries
 from hounsfield.daemon.demo.standing import STAGES, End, Standing
+from hounsfield.daemon.words import number, reason_words, verdict
 from hounsfield.storage.states import Outcome, Stage
 
 STYLES = {Outcome.POSITIVE: "bold red", Outcome.NEGATIVE: "cyan", Outcome.NOT_ANALYSED: "yellow"}

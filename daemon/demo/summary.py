@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hounsfield.daemon.cli.words import VERDICT_WORDS, number
 from hounsfield.daemon.demo.material import DemoSeries
 from hounsfield.daemon.demo.process import QUIET_SECONDS
 from hounsfield.daemon.demo.show import STYLES, answer
 from hounsfield.daemon.demo.standing import STAGES, End, Standing
 from hounsfield.daemon.demo.workspace import Workspace
+from hounsfield.daemon.words import VERDICT_WORDS, number
 from hounsfield.model.manifest import Manifest
 from hounsfield.storage.ports import JobStore
 

@@ -16,7 +16,7 @@ from hounsfield.daemon.reception.status import InstanceRefused
 from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT
 from hounsfield.storage.errors import SpoolError
 from hounsfield.storage.records import InstanceReceipt
-from hounsfield.storage.spool import Spool
+from hounsfield.storage.spool_files import SpoolFiles
 
 MOST_REFERENCES: Final = 20_000
 """References of one document that are followed."""
@@ -74,7 +74,7 @@ def read_document(data: bytes | memoryview, transfer_syntax: str, device_uid: st
 class DocumentReader:
     """Reads documents from the spool, and remembers those it read last."""
 
-    def __init__(self, spool: Spool, device_uid: str) -> None:
+    def __init__(self, spool: SpoolFiles, device_uid: str) -> None:
         self._spool = spool
         self._device_uid = device_uid
         self._known: OrderedDict[str, Document] = OrderedDict()

@@ -27,7 +27,7 @@ LOOK_AGAIN_SECONDS = 30.0
 
 def installed_in(settings: Settings) -> InstalledBundles:
     """Return the folder of installed bundles."""
-    return InstalledBundles(settings.storage.home / "bundles")
+    return InstalledBundles(settings.storage.shared_folder / "bundles")
 
 
 def open_configured(settings: Settings) -> tuple[Bundle, ...]:

@@ -12,7 +12,7 @@ from hounsfield.daemon.pipeline.reporting import Reporter
 from hounsfield.model.findings import Analysis, Rejection
 from hounsfield.storage.ports import SeriesStore
 from hounsfield.storage.records import JobRecord, ResultObject, StoredResultSet
-from hounsfield.storage.spool import Spool
+from hounsfield.storage.spool_files import SpoolFiles
 from hounsfield.storage.states import Reason, ResultKind, SeriesState
 
 log = structlog.get_logger("hounsfield.recall")
@@ -21,7 +21,7 @@ log = structlog.get_logger("hounsfield.recall")
 class CorrectionReporter:
     """Writes it from the images as they lie in the spool, without decoding their pixels."""
 
-    def __init__(self, *, series: SeriesStore, spool: Spool, reporter: Reporter, shelf: BundleShelf) -> None:
+    def __init__(self, *, series: SeriesStore, spool: SpoolFiles, reporter: Reporter, shelf: BundleShelf) -> None:
         self._series = series
         self._spool = spool
         self._reporter = reporter
@@ -46,7 +46,9 @@ class CorrectionReporter:
         bundle = self._shelf.for_report(job.bundle or "", job.bundle_sha256 or "")
         to_them = replace(job, destinations=tuple(destinations))
         try:
-            return self._reporter.report(to_them, bundle, analysis, evidence, Reason.RETRACTED).objects
+            made = self._reporter.report(to_them, bundle, analysis, evidence, Reason.RETRACTED).objects
         except ResultError as error:  # the note matters more than the report behind it
             log.error("no corrected report can be built", job=job.id, error=str(error))
             return ()
+        self._reporter.publish(made)  # before its rows are written, like the note's: nobody else makes these UIDs
+        return made

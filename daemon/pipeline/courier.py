@@ -84,6 +84,11 @@ class Courier:
         self._lines = lines
         self._look_for_overdue_at = clock.now()
 
+    @property
+    def destination(self) -> str:
+        """Name of what it serves."""
+        return self._destination.name
+
     def work_one(self) -> bool:
         """Deliver one result set; False when none is due, or the destination is out of reach."""
         if not self._breaker.may_send():

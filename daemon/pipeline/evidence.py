@@ -24,7 +24,7 @@ from hounsfield.model.parts import split
 from hounsfield.model.volume import Volume
 from hounsfield.storage.ports import SeriesStore
 from hounsfield.storage.records import JobRecord, Verdict
-from hounsfield.storage.spool import Spool
+from hounsfield.storage.spool_files import SpoolFiles
 from hounsfield.storage.states import Completeness, Reason
 
 _NAMED_BY = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID")
@@ -66,7 +66,7 @@ class Snapshot:
         return tuple(self.headers[i] for i in self.geometry.order)
 
 
-def open_snapshot(series: SeriesStore, spool: Spool, job: JobRecord) -> Snapshot:
+def open_snapshot(series: SeriesStore, spool: SpoolFiles, job: JobRecord) -> Snapshot:
     """Read the headers of the job's revision, and take its part of them."""
     digests: dict[Path, str] = {}
     headers: list[SliceHeader] = []

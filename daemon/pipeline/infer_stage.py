@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
@@ -34,7 +35,7 @@ from hounsfield.model.volume import Volume, VolumeReader
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import JobStore, SeriesStore
 from hounsfield.storage.records import Claim, JobRecord
-from hounsfield.storage.spool import Spool
+from hounsfield.storage.spool_files import SpoolFiles
 from hounsfield.storage.states import Completeness, Reason
 
 
@@ -80,7 +81,7 @@ class InferStage:
         settings: Settings,
         series: SeriesStore,
         jobs: JobStore,
-        spool: Spool,
+        spool: SpoolFiles,
         reporter: Reporter,
         clock: Clock,
     ) -> None:
@@ -138,14 +139,18 @@ class InferStage:
         with watch.stage("report"):
             shown = replace(evidence(snapshot, self._decoder, volume), heatmaps=heatmaps)
             if not self._jobs.heartbeat(claim, self._clock.now() + self._lease):
-                return False  # another worker has the job, and its files must not be touched
+                return False  # another worker has the job
             result = self._reporter.report(claim.job, served.bundle, analysis, shown)
         if analysis.device is not None:  # the model ran
             result = replace(result, detail={**result.detail, "runtime": served.predictor.runtime_facts()})
         now = self._clock.now()
         requests = requests_of(self._settings, served.bundle.manifest, claim.job, result.outcome, now)
         facts = analysis_facts(analysis, snapshot, volume)
-        return self._jobs.complete_infer(claim, result, requests, now, watch.seconds, facts)
+        publish = partial(self._reporter.publish, result.objects)
+        if self._jobs.complete_infer(claim, result, requests, now, watch.seconds, facts, publish):
+            return True
+        self._reporter.drop(result.objects)
+        return False
 
     def _tell(self, claim: Claim, stage: str, seconds: float) -> None:
         self._jobs.record_progress(claim, stage, seconds, self._clock.now())

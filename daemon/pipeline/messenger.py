@@ -49,6 +49,11 @@ class Messenger:
         self._random = random_source
         self._lines = lines
 
+    @property
+    def notifier(self) -> str:
+        """Name of whom it tells."""
+        return self._notifier.name
+
     def work_one(self) -> bool:
         """Tell of one result; False when none is due."""
         claim = self._jobs.claim(

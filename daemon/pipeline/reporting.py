@@ -1,4 +1,4 @@
-"""From an analysis to durable result files: builds the objects, writes them, returns the rows to be stored.
+"""From an analysis to durable result files: builds the objects, stages them, returns the rows to be stored.
 
 Used by the infer stage and, for jobs whose model crashed, by the rescuer (without pixels and without the model).
 Running it twice for the same job is harmless: nothing is sent before its rows are committed.
@@ -60,7 +60,7 @@ class Reporter:
         evidence: Evidence,
         reason: Reason | None = None,
     ) -> ResultSet:
-        """Write the objects and the preview; return the result set. ``reason`` overrides the rejection's code."""
+        """Stage the objects, write the preview; return the result set. ``reason`` overrides the rejection's code."""
         outcome, reason = _outcome(analysis, reason)
         pages = _Pages(bundle, analysis, evidence, outcome, reason)
         earlier = self._jobs.predecessors(job)[:1]
@@ -86,7 +86,7 @@ class Reporter:
                 device_uid=self._device_uid,
                 created=self._clock.now(),
             )
-            made = self._write(request)
+            made = self._stage(request)
             if made and not objects:
                 self._preview(made[0].sop_instance_uid, pages.of(profile)[0])
             objects += made
@@ -100,13 +100,21 @@ class Reporter:
             detail=_detail(analysis),
         )
 
-    def _write(self, request: ReportRequest) -> list[ResultObject]:
+    def publish(self, objects: Sequence[ResultObject]) -> None:
+        """Give staged objects the names by which they are sent: by who holds the job, while it is locked."""
+        self._files.publish([(one.sop_instance_uid, one.sha256) for one in objects])
+
+    def drop(self, objects: Sequence[ResultObject]) -> None:
+        """Delete staged objects of a job that somebody else has."""
+        self._files.drop([(one.sop_instance_uid, one.sha256) for one in objects])
+
+    def _stage(self, request: ReportRequest) -> list[ResultObject]:
         return [
             ResultObject(
                 role=built.role,
                 sop_class_uid=built.sop_class_uid,
                 sop_instance_uid=built.sop_instance_uid,
-                sha256=self._files.write(built.sop_instance_uid, built.content),
+                sha256=self._files.stage(built.sop_instance_uid, built.content),
                 size=len(built.content),
                 profile=request.profile.key,
             )

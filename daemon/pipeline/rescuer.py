@@ -4,6 +4,8 @@ A crashed model must not leave silence in the PACS, so an INFER job that is give
 and without decoding its pixels again.
 """
 
+from functools import partial
+
 import structlog
 
 from hounsfield.daemon.clock import Clock
@@ -18,7 +20,7 @@ from hounsfield.model.findings import Analysis, Rejection
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import JobStore, SeriesStore
 from hounsfield.storage.records import Claim, ResultSet
-from hounsfield.storage.spool import Spool
+from hounsfield.storage.spool_files import SpoolFiles
 from hounsfield.storage.states import JobKind, Outcome, Reason
 
 log = structlog.get_logger("hounsfield.rescuer")
@@ -33,7 +35,7 @@ class Rescuer:
         settings: Settings,
         series: SeriesStore,
         jobs: JobStore,
-        spool: Spool,
+        spool: SpoolFiles,
         reporter: Reporter,
         shelf: BundleShelf,
         clock: Clock,
@@ -99,7 +101,10 @@ class Rescuer:
             return
         now = self._clock.now()
         requests = requests_of(self._settings, bundle.manifest, job, Outcome.NOT_ANALYSED, now)
-        self._jobs.discard_infer(claim, reason, result, requests, now)
+        publish = partial(self._reporter.publish, result.objects)
+        if not self._jobs.discard_infer(claim, reason, result, requests, now, publish):
+            self._reporter.drop(result.objects)
+            return
         log.error("job given up; reported as not analysed", job=job.id, reason=str(reason))
         self._lines.ended(claim)
 

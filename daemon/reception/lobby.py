@@ -60,10 +60,12 @@ class Visitor:
     """A connection without an association."""
 
     connection: socket.socket
+    descriptor: int
     address: Any
     door: Door
     deadline: float
-    is_shaking_hands: bool
+    tls: ssl.SSLContext | None = None
+    """Set until the handshake is over."""
     received: bytearray = field(default_factory=bytearray)
 
     @property
@@ -161,24 +163,24 @@ class Lobby:
     def _welcome(self, door: Door, connection: socket.socket, address: Any) -> None:
         try:
             connection.setblocking(False)
-            if door.tls is not None:
-                connection = door.tls().wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
-        except (OSError, ValueError, TlsUnusable):  # it is gone again, or our certificate cannot be used: told by then
+            tls = None if door.tls is None else door.tls()
+        except (OSError, TlsUnusable):  # it is gone again, or our certificate cannot be used: told by then
             connection.close()
             return
         if len(self._visitors) + len(self._complete) >= self._most:
             self._send_away_the_oldest("dicom.max_waiting_connections are waiting")
         deadline = self._clock.monotonic() + self._seconds
-        visitor = Visitor(connection, address, door, deadline, is_shaking_hands=door.tls is not None)
-        self._visitors[connection.fileno()] = visitor
+        visitor = Visitor(connection, connection.fileno(), address, door, deadline, tls)
+        self._visitors[visitor.descriptor] = visitor
         self._epoll.register(connection, select.EPOLLIN | select.EPOLLRDHUP)
         self._listen_to(visitor)
 
     def _listen_to(self, visitor: Visitor) -> None:
         """Read what has come; the connection ends here when it is not the beginning of an association request."""
         try:
-            if visitor.is_shaking_hands:
-                self._shake_hands(visitor)
+            if visitor.tls is not None and not self._shake_hands(visitor, visitor.tls):
+                self._send_away(visitor)
+                return
             while not self._is_complete(visitor):
                 data = visitor.connection.recv(self._wanted(visitor))
                 if not data:
@@ -202,11 +204,21 @@ class Lobby:
         self._forget(visitor)
         self._complete.append(visitor)
 
-    def _shake_hands(self, visitor: Visitor) -> None:
-        connection = visitor.connection
-        if isinstance(connection, ssl.SSLSocket):
-            connection.do_handshake()
-        visitor.is_shaking_hands = False
+    def _shake_hands(self, visitor: Visitor, tls: ssl.SSLContext) -> bool:
+        """Go on with the handshake; False where there will be none."""
+        if not isinstance(visitor.connection, ssl.SSLSocket):
+            # Not before a first byte has come: whoever only looks whether somebody listens costs nothing.
+            if not visitor.connection.recv(1, socket.MSG_PEEK):
+                return False
+            try:
+                visitor.connection = tls.wrap_socket(
+                    visitor.connection, server_side=True, do_handshake_on_connect=False
+                )
+            except (OSError, ValueError):  # it is gone again
+                return False
+        visitor.connection.do_handshake()
+        visitor.tls = None
+        return True
 
     def _wait_for(self, visitor: Visitor, event: int) -> None:
         self._epoll.modify(visitor.connection, event | select.EPOLLRDHUP)
@@ -275,9 +287,9 @@ class Lobby:
             self._sent_away[visitor.address[0], why] += 1
 
     def _forget(self, visitor: Visitor) -> None:
-        descriptor = visitor.connection.fileno()
-        if self._visitors.pop(descriptor, None) is not None:
-            self._epoll.unregister(descriptor)
+        if self._visitors.pop(visitor.descriptor, None) is not None:
+            with suppress(OSError):  # it was closed with the attempt to begin TLS
+                self._epoll.unregister(visitor.descriptor)
 
     def _shut(self) -> None:
         for door in self._doors.values():

@@ -40,6 +40,7 @@ def reconcile(spool: Spool, series: SeriesStore, clock: Clock, *, alive: Collect
     ``alive``: identities of receivers besides those that hold a part of the spool. Raises StorageError.
     """
     spool.prepare()
+    spool.finish_removal(series.registered_digests)
     adopted = sum(_adopt(series, intake) for intake in spool.abandoned_intakes())
     registered = unreadable = missing = 0
     for shard in spool.shards():
@@ -60,6 +61,21 @@ def reconcile(spool: Spool, series: SeriesStore, clock: Clock, *, alive: Collect
     )
     _report(found)
     return found
+
+
+def take_up(spool: Spool, series: SeriesStore, clock: Clock) -> int:
+    """File and register what receivers of other hosts left that have died since; return how many images that were.
+
+    Of those that live nothing is touched. Raises StorageError.
+    """
+    names, adopted = [], 0
+    for intake in spool.abandoned_intakes():
+        names.append(intake.name)
+        adopted += _adopt(series, intake)
+    if names:
+        lost = series.lose_open_associations(spool.writers(), clock.now())
+        log.warning("took up what dead receivers left", receivers=names, images=adopted, associations=lost)
+    return adopted
 
 
 def _adopt(series: SeriesStore, intake: Intake) -> int:

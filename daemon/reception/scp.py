@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from pynetdicom import AE
@@ -25,9 +26,10 @@ from hounsfield.daemon.reception.desk import Desk
 from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.lobby import Door, Lobby
 from hounsfield.daemon.reception.readiness import Readiness
-from hounsfield.daemon.reception.reconcile import Reconciliation, reconcile
+from hounsfield.daemon.reception.reconcile import Reconciliation, reconcile, take_up
 from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.sightings import SightingBook
+from hounsfield.daemon.reception.spool_lease import SpoolLease
 from hounsfield.daemon.reception.storage_handler import InstanceAcceptor, OwnResults
 from hounsfield.daemon.reception.tally import ReceptionTally
 from hounsfield.storage.components import Facts
@@ -81,11 +83,13 @@ class Receiver:
         take_report: TakeReport | None = None,
         beat: Callable[[], None] = lambda: None,
         control: ControlStore | None = None,
+        lease: SpoolLease | None = None,
     ) -> None:
         """``beat`` is called at least once per second while we listen; ``take_report``: see :class:`Desk`.
 
-        ``control`` says whether intake is paused.
+        ``control`` says whether intake is paused; ``lease`` is that of a spool which other hosts write to too.
         """
+        self._lease = lease
         self._settings = settings
         self._peers = peers
         self._spool = spool
@@ -149,6 +153,8 @@ class Receiver:
         found = reconcile(self._spool, self._series, self._clock)
         self._intake = self._spool.open_intake(self._name)
         try:
+            if self._lease is not None:
+                self._lease.start(partial(take_up, self._spool, self._series, self._clock))
             self._open_desk(self._intake)
         except BaseException:
             for server in self._servers:
@@ -171,6 +177,7 @@ class Receiver:
             hasher=self._hasher,
             gate=self._gate,
             tally=self._tally,
+            lease=self._lease,
         )
         desk = Desk(
             admission=Admission(settings, self._peers, clock),
@@ -305,6 +312,8 @@ class Receiver:
     def _close_stores(self) -> None:
         if self._registrar is not None and not self._registrar.stop(_REGISTER_SECONDS):
             log.warning("received images are not all registered; they will be at the next start")
+        if self._lease is not None:
+            self._lease.stop()
         if self._intake is not None:
             self._intake.close()
 

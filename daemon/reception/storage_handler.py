@@ -14,6 +14,7 @@ from hounsfield.daemon.reception.contexts import CT_CLASSES, NOT_STORAGE, role_o
 from hounsfield.daemon.reception.dataset_check import DatasetIdentity, identify, usable_uid
 from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.registrar import Registrar
+from hounsfield.daemon.reception.spool_lease import Lease, Unlimited
 from hounsfield.daemon.reception.status import InstanceRefused, Status
 from hounsfield.daemon.reception.tally import ReceptionTally
 from hounsfield.storage.durable import Buffer
@@ -60,8 +61,10 @@ class InstanceAcceptor:
         hasher: UidHasher,
         gate: IntakeGate,
         tally: ReceptionTally,
+        lease: Lease | None = None,
     ) -> None:
         self._settings = settings
+        self._lease = lease or Unlimited()
         self._spool = spool
         self._intake = intake
         self._registrar = registrar
@@ -91,7 +94,7 @@ class InstanceAcceptor:
         """Raise :class:`InstanceRefused` or SpoolError when no image could be accepted now, whatever it is."""
         if self._gate.is_shut:
             raise InstanceRefused(Status.PAUSED)
-        if not self._registrar.is_keeping_up:
+        if not (self._registrar.is_keeping_up and self._lease.is_held):
             raise InstanceRefused(Status.DATABASE_DOWN)
         self.check_room()
 
@@ -113,6 +116,9 @@ class InstanceAcceptor:
             identity = self._identity(request, data)
         provenance = self._provenance(request, identity)
         sealed = slot.seal(provenance)
+        if not self._lease.is_held:  # asked now: other hosts may have looked into our folder before this one was whole
+            self._intake.withdraw(sealed)
+            raise InstanceRefused(Status.DATABASE_DOWN)
         request.association.has_stored(sealed)
         if identity.has_leading_zeros:
             instance, association = self._hasher(identity.sop_instance_uid), request.association.id

@@ -38,6 +38,7 @@ def console_parts(
         hasher=UidHasher(b"k" * 32),
         clock=clock or ManualClock(),
         version="0.0.0",
+        host="console7",
     )
 
 

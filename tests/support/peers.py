@@ -102,11 +102,11 @@ def running(
                 process.wait(timeout=10)
 
 
-def accepts_connections(port: int) -> bool:
-    """Whether something listens on 127.0.0.1:``port``."""
+def accepts_connections(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether something listens on ``host``:``port``."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((host, port)) == 0
 
 
 @dataclass(frozen=True)
@@ -117,29 +117,30 @@ class Orthanc:
     http_port: int
     ae_title: str
     log: Path
+    host: str = "127.0.0.1"
 
     def get(self, path: str) -> bytes:
         """Return the answer of its REST API to ``GET /path``."""
-        url = f"http://127.0.0.1:{self.http_port}/{path.lstrip('/')}"
+        url = f"http://{self.host}:{self.http_port}/{path.lstrip('/')}"
         with urllib.request.urlopen(url, timeout=10) as answer:
             return bytes(answer.read())
 
     def post(self, path: str, body: bytes) -> bytes:
         """Return the answer of its REST API to ``POST /path``."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/{path.lstrip('/')}", data=body)
+        request = urllib.request.Request(f"http://{self.host}:{self.http_port}/{path.lstrip('/')}", data=body)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return bytes(answer.read())
 
     def delete(self, path: str) -> None:
         """Send ``DELETE /path`` to its REST API."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/{path.lstrip('/')}", method="DELETE")
+        request = urllib.request.Request(f"http://{self.host}:{self.http_port}/{path.lstrip('/')}", method="DELETE")
         with urllib.request.urlopen(request, timeout=10):
             return
 
     def wado(self, study_uid: str, series_uid: str, sop_instance_uid: str) -> bytes:
         """Return the file of an instance by DICOMweb (PS3.18 10.4, Retrieve Transaction), in the syntax it is kept."""
         path = f"dicom-web/studies/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}"
-        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/{path}")
+        request = urllib.request.Request(f"http://{self.host}:{self.http_port}/{path}")
         request.add_header("Accept", 'multipart/related; type="application/dicom"; transfer-syntax=*')
         with urllib.request.urlopen(request, timeout=10) as answer:
             boundary = answer.headers.get_param("boundary").encode()
@@ -161,7 +162,7 @@ class Orthanc:
             self.get("/system")
         except (urllib.error.URLError, OSError):
             return False
-        return accepts_connections(self.dicom_port)
+        return accepts_connections(self.dicom_port, self.host)
 
 
 @contextmanager
@@ -173,11 +174,14 @@ def orthanc(
     ae_title: str = "ORTHANC",
     reports_to: int | None = None,
     dicomweb: bool = False,
+    host: str = "127.0.0.1",
+    there: Sequence[str] = (),
 ) -> Iterator[Orthanc]:
     """Run an Orthanc of our own that keeps its data in ``folder``; started again there, it still has them.
 
     ``reports_to``: the port of HOUNSFIELD, to which it sends its reports of storage commitment. With ``dicomweb`` it
-    serves DICOMweb (PS3.18) under ``/dicom-web`` of its HTTP port.
+    serves DICOMweb (PS3.18) under ``/dicom-web`` of its HTTP port. ``there`` is a command that runs it on another
+    host, which has the address ``host``.
 
     It is killed at the end: its clean shutdown takes 3.5 s and adds nothing to what it has stored.
     """
@@ -185,7 +189,7 @@ def orthanc(
     if dicomweb and not DICOMWEB_PLUGIN.exists():
         skip_or_fail(f"orthanc-dicomweb is not installed: {DEBIAN_LINE}")
     folder.mkdir(parents=True, exist_ok=True)
-    server = Orthanc(dicom_port or free_port(), http_port or free_port(), ae_title, folder / "orthanc.log")
+    server = Orthanc(dicom_port or free_port(), http_port or free_port(), ae_title, folder / "orthanc.log", host)
     configuration = {
         "Name": "tests",
         "StorageDirectory": str(folder / "data"),
@@ -195,7 +199,7 @@ def orthanc(
         "DicomAet": ae_title,
         "DicomCheckCalledAet": True,
         "DicomAlwaysAllowFind": True,
-        "RemoteAccessAllowed": False,
+        "RemoteAccessAllowed": bool(there),
         "AuthenticationEnabled": False,
         "Plugins": [str(DICOMWEB_PLUGIN)] if dicomweb else [],
         "DicomWeb": {"Enable": dicomweb, "Root": "/dicom-web/"},
@@ -205,7 +209,7 @@ def orthanc(
     }
     settings = folder / "orthanc.json"
     settings.write_text(json.dumps(configuration))
-    with running([program, settings], server.log, ending=signal.SIGKILL) as process:
+    with running([*there, program, settings], server.log, ending=signal.SIGKILL, start_new_session=True) as process:
         wait_until(lambda: server.is_up() or _ended(process, server.log), 30)
         yield server
 

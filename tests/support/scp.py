@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE, evt
 
-from hounsfield.daemon.cli.scu import Peer
+from hounsfield.daemon.scu import Peer
 
 
 def write_instance(path: Path, syntax: str = ExplicitVRLittleEndian, pixels: bytes = b"\x01\x02") -> Path:

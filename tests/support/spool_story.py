@@ -164,8 +164,7 @@ class SpoolStory:
         self._lives += 1
         self._name = f"receiver-{self._lives}"
         reconcile(self.spool, self.store, CLOCK)
-        folder = self.spool.folder
-        self._intake = self._kind.open(folder / "incoming", folder / "objects", self._name, self._disk)
+        self._intake = self._kind.open(self.spool.places, self._name)
 
     def _do_something(self) -> None:
         actions: Sequence[tuple[float, object, Callable[[], None]]] = (

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlencode
 
+from hounsfield.daemon.moments import ALLOWED, moment_of
 from hounsfield.storage.log_book import JobQuery
 from hounsfield.storage.states import JobKind, JobState, Outcome, SeriesState
 
@@ -16,8 +17,6 @@ PAGE = 50
 _LONGEST = 64
 _LONGEST_TRAIL = 20
 _LARGEST_ID = 2**63 - 1
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-_AGO = re.compile(r"(?P<count>[0-9]{1,5})(?P<unit>[mhd])")
 HANDLE = re.compile(r"h:[0-9a-f]{12}")
 """Keyed hash of a UID or an accession number."""
 
@@ -124,14 +123,13 @@ def number(text: str, name: str) -> int:
 
 
 def since(text: str, now: datetime) -> datetime | None:
-    """Return when ``90m``, ``24h``, ``7d`` ago was, or an ISO time (without a zone: here). Raises AskedAmiss."""
+    """Return the moment that a text means, as on the command line; None for an empty one. Raises AskedAmiss."""
     if not text:
         return None
-    ago = _AGO.fullmatch(text)
     try:
-        return now - int(ago["count"]) * _UNITS[ago["unit"]] if ago else datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError, OSError):
-        raise AskedAmiss("since is a time ago such as 90m, 24h or 7d, or a time such as 2026-11-22T08:00") from None
+        return moment_of(text, now)
+    except ValueError:
+        raise AskedAmiss(f"since is no time: {ALLOWED}") from None
 
 
 def _text(fields: Mapping[str, str], name: str) -> str | None:

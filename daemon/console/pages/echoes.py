@@ -66,9 +66,8 @@ def over_the_network(settings: Settings) -> Asks:
 
     def ask(destination: Destination, seconds: float) -> float:
         # pynetdicom is imported by whoever presses the button first.
-        from hounsfield.daemon.cli import scu
-        from hounsfield.daemon.cli.echo import peer_of
+        from hounsfield.daemon import scu
 
-        return scu.echo(peer_of(destination, settings), seconds)
+        return scu.echo(scu.peer_of(destination, settings.dicom.ae_title), seconds)
 
     return ask

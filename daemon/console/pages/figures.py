@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hounsfield.daemon.cli.verdict_views import evidence_text
 from hounsfield.daemon.logs import escape_controls
+from hounsfield.daemon.verdict_texts import evidence_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

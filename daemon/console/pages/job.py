@@ -5,7 +5,6 @@ from contextlib import suppress
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
-from hounsfield.daemon.cli.job_detail import describe
 from hounsfield.daemon.console.pages.asked import AskedAmiss, number
 from hounsfield.daemon.console.pages.job_view import JobPage, job_page
 from hounsfield.daemon.console.pages.recalling import take_back
@@ -13,6 +12,7 @@ from hounsfield.daemon.console.pages.shown import Veil
 from hounsfield.daemon.console.pages.why import reason_given
 from hounsfield.daemon.console.problems import BadRequest, NoSuchThing
 from hounsfield.daemon.console.site import Form, Site
+from hounsfield.daemon.job_story import describe
 from hounsfield.storage.operations import Action
 from hounsfield.storage.records import JobRecord
 from hounsfield.storage.states import JobState
@@ -38,7 +38,7 @@ def router(site: Site) -> APIRouter:
 
     @routes.get("/jobs/{job_id}/picture/{role}")
     def picture(job_id: str, role: str) -> Response:
-        detail = describe(_job(site, job_id), site.parts.database.jobs, site.parts.home)
+        detail = describe(_job(site, job_id), site.parts.database.jobs, site.parts.settings.storage.shared_folder)
         files = [one.preview for one in detail.objects if one.role == role and one.preview is not None]
         if not files:
             raise NoSuchThing("picture of this result")
@@ -77,7 +77,7 @@ def _job(site: Site, job_id: str) -> JobRecord:
 
 def _page(site: Site, job: JobRecord, *, reveal: bool = False) -> JobPage:
     database = site.parts.database
-    detail = describe(job, database.jobs, site.parts.home)
+    detail = describe(job, database.jobs, site.parts.settings.storage.shared_folder)
     feedback = database.feedback.of_job(job.id if detail.result is None else detail.result.job_id)
     verdict = database.series.verdict(job.series_id, job.revision)
     return job_page(detail, feedback, Veil(site.parts.hasher), of_revision=verdict, reveal=reveal)

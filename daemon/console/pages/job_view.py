@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hounsfield.daemon.cli.delivery_views import Delivery, object_name, status_words
-from hounsfield.daemon.cli.job_detail import JobDetail
-from hounsfield.daemon.cli.tailing import person_of, step
-from hounsfield.daemon.cli.verdict_views import evidence_lines
-from hounsfield.daemon.cli.words import number, reason_words
 from hounsfield.daemon.console.pages.bars import StageBar, Strip, stage_bars, strip
 from hounsfield.daemon.console.pages.jobs_view import JobLine, job_line
 from hounsfield.daemon.console.pages.shown import Advice, State, Veil, advice_of, job_state
+from hounsfield.daemon.deliveries import Delivery, object_name, status_words
+from hounsfield.daemon.event_words import person_of, step
+from hounsfield.daemon.job_story import JobDetail
 from hounsfield.daemon.logs import escape_controls
+from hounsfield.daemon.verdict_texts import evidence_lines
+from hounsfield.daemon.words import number, reason_words
 from hounsfield.storage.feedback import FeedbackRecord
 from hounsfield.storage.records import EventRecord, JobRecord, ObjectDelivery, StoredResultSet, Verdict
 from hounsfield.storage.states import TRANSITIONS, JobAction, JobKind, Proof
@@ -168,7 +168,7 @@ def job_page(
         completeness=completeness(job.verdict or of_revision, veil),
         labels=_labels(told),
         remarks=_remarks(told.get("remarks"), veil),
-        runtime=_pairs(told.get("runtime")),
+        runtime=tuple(pair for pair in _pairs(told.get("runtime")) if not (job.device and pair[0] == "device")),
         stages=stage_bars(job.timings),
         strip=strip(told),
         preview=next((one.role for one in detail.objects if one.preview is not None), ""),

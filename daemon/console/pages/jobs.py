@@ -4,13 +4,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from hounsfield.daemon.assembly.describing import accession_handle
-from hounsfield.daemon.cli.words import VERDICT_WORDS
 from hounsfield.daemon.console.pages.asked import PAGE, AskedAmiss, Paging, address, given, job_query, links
 from hounsfield.daemon.console.pages.jobs_view import FILTERS, Choices, JobLine, JobsPage, job_line
 from hounsfield.daemon.console.pages.search import Search, found
 from hounsfield.daemon.console.pages.shown import Veil
 from hounsfield.daemon.console.site import Form, Site
 from hounsfield.daemon.logs import escape_controls
+from hounsfield.daemon.words import VERDICT_WORDS
 from hounsfield.storage.operations import Action
 from hounsfield.storage.records import JobRecord
 from hounsfield.storage.states import JobKind, JobState

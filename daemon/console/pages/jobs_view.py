@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hounsfield.daemon.cli.words import number
 from hounsfield.daemon.console.pages.asked import Links
 from hounsfield.daemon.console.pages.shown import (
     Finding,
@@ -16,6 +15,7 @@ from hounsfield.daemon.console.pages.shown import (
     subject,
 )
 from hounsfield.daemon.logs import escape_controls
+from hounsfield.daemon.words import number
 from hounsfield.storage.records import JobRecord
 
 FILTERS = ("kind", "state", "outcome", "scanner", "bundle", "destination", "since", "series")

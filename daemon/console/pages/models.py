@@ -7,7 +7,7 @@ from itertools import islice
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from hounsfield.daemon.cli.bundles_in_use import InUse, in_use
+from hounsfield.daemon.bundles_in_use import InUse, in_use
 from hounsfield.daemon.console.pages.card import FILE, pieces, read_card
 from hounsfield.daemon.console.pages.models_view import (
     Broken,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hounsfield.daemon.cli.bundles_in_use import InUse
+from hounsfield.daemon.bundles_in_use import InUse
 from hounsfield.daemon.console.pages import shown
 from hounsfield.daemon.console.pages.card import Piece
 from hounsfield.daemon.console.pages.figures import Figures, figures

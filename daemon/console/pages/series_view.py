@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hounsfield.daemon.cli.tailing import person_of, step
-from hounsfield.daemon.cli.words import reason_words
 from hounsfield.daemon.console.pages.asked import Links
 from hounsfield.daemon.console.pages.job_view import Completeness, completeness
 from hounsfield.daemon.console.pages.jobs_view import JobLine
 from hounsfield.daemon.console.pages.shown import Advice, State, Veil, advice_of, series_state
+from hounsfield.daemon.event_words import person_of, step
 from hounsfield.daemon.logs import escape_controls
+from hounsfield.daemon.words import reason_words
 from hounsfield.storage.records import AssociationRecord, EventRecord, InstanceRecord, SeriesRecord, Verdict
 from hounsfield.storage.states import NEVER_WAIVED, SeriesState
 

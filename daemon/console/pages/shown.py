@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hounsfield.daemon.cli.words import reason_words, verdict
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.daemon.reason_texts import REASON_TEXTS
+from hounsfield.daemon.words import reason_words, verdict
 from hounsfield.storage.records import JobRecord
 from hounsfield.storage.states import JobKind, JobState, Proof, Reason, SeriesState
 

@@ -34,12 +34,13 @@ def arrive(
     database: Database, scanner: str, count: int = 1, priority: int = ROUTINE, now: datetime = START
 ) -> list[int]:
     """Let INFER jobs of a scanner come in, each about something else; return their ids."""
+    made = []
     with database.transactions.write() as connection:
         first = (connection.execute(select(func.max(job.c.id))).scalar_one() or 0) + 1
         for number in range(first, first + count):
-            connection.execute(
-                insert(job).values(
-                    id=number,
+            row = connection.execute(
+                insert(job)
+                .values(
                     kind=INFER,
                     state=JobState.AVAILABLE,
                     series_id=1,
@@ -55,8 +56,10 @@ def arrive(
                     scanner=scanner,
                     turn=next_turn(connection, INFER, None, priority, scanner),
                 )
+                .returning(job.c.id)
             )
-    return list(range(first, first + count))
+            made.append(row.scalar_one())
+    return made
 
 
 def take(database: Database, now: datetime = LATER) -> Claim:

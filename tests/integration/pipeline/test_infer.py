@@ -11,7 +11,8 @@ from support.ct_factory import ct_series, write_series
 from support.waiting import wait_until
 
 from hounsfield.daemon.app import Application
-from hounsfield.daemon.cli.tailing import event_line, step
+from hounsfield.daemon.cli.tailing import event_line
+from hounsfield.daemon.event_words import step
 from hounsfield.daemon.pipeline.leases import LeaseKeeper
 from hounsfield.storage.errors import ResultFileError
 from hounsfield.storage.results import ResultFiles
@@ -238,7 +239,7 @@ def test_a_full_disk_counts_no_attempt_and_the_job_goes_on_when_there_is_space(
         raise ResultFileError("no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(ResultFiles, "write", full)
+        patch.setattr(ResultFiles, "stage", full)
         for _ in range(5):
             with pytest.raises(ResultFileError):
                 worker.work_one()

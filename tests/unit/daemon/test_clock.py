@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from support.rows import series_row
 from support.waiting import wait_until
 
+from hounsfield.daemon.app import build
 from hounsfield.daemon.assembly.quiet import QuietWatch
 from hounsfield.daemon.clock import DRIFT, DatabaseClock, Offset, SystemClock, since_boot
+from hounsfield.daemon.config.sections import StorageSettings
+from hounsfield.daemon.config.settings import Settings
 from hounsfield.storage.errors import DatabaseUnavailable
 from hounsfield.storage.server_clock import Reading
 
@@ -221,3 +224,11 @@ def test_the_clocks_of_one_machine_are_aware_and_grow() -> None:
     clock = SystemClock()
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
     assert clock.monotonic() <= clock.monotonic()
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"), [("sqlite:////tmp/x.db", SystemClock), ("postgresql://nobody@127.0.0.1:1/none", DatabaseClock)]
+)
+def test_hosts_that_share_a_server_follow_its_clock(url: str, kind: type) -> None:
+    application = build(Settings(storage=StorageSettings(database_url=url)))
+    assert isinstance(application.clock, kind), "and nothing is opened"

@@ -110,7 +110,7 @@ def test_a_pause_of_delivery_holds_couriers_and_messengers_back_and_both_go_on(s
         gate=lambda part: Gate(scene.control, part, scene.clock),
         couriers=lambda: [one("courier")],
         messengers=lambda: [one("messenger")],
-        alarm_messenger=lambda: None,
+        settings=SimpleNamespace(alarms=SimpleNamespace(webhook=None)),
         database=SimpleNamespace(doorbell=Unwired),
     )
     stop = threading.Event()

@@ -59,7 +59,7 @@ def test_an_instance_is_synced_before_the_answer_under_a_name_that_was_synced_be
         assert operations.calls == ["write_at", "write_at", "fsync", "close"]
         operations.calls.clear()
         intake.begin(EXPLICIT).abandon()
-        assert operations.calls == ["remove", "close"], "the next names are there already"
+        assert operations.calls == ["close", "remove"], "the next names are there already"
         operations.calls.clear()
         intake.file(sealed)
         assert operations.calls == ["link"]
@@ -266,11 +266,22 @@ def test_a_process_has_a_name_that_is_a_name(spool: Spool, name: str) -> None:
         spool.open_intake(name)
 
 
-def test_a_file_system_without_hard_links_is_refused_by_name_of_the_setting(spool: Spool) -> None:
-    failing, _ = watched(spool, fail_at="link", error=errno.EPERM)
-    with pytest.raises(SpoolError, match=r"storage\.spool"):
-        failing.open_intake("writer")
-    assert files(spool) == []
+@pytest.mark.parametrize("error", [errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV])
+def test_a_file_system_without_hard_links_gets_a_second_copy_before_the_first_goes(spool: Spool, error: int) -> None:
+    without, operations = watched(spool, fail_at="link", error=error)
+    with opened(without) as intake:
+        sealed = sealed_in(intake, SENT, DATASET)
+        operations.calls.clear()
+        intake.file(sealed)
+        wanted = ["link", "create", "write", "fsync", "close", "rename", "fsync_directory"]
+        assert operations.calls == wanted
+        assert sealed.slot.exists()
+        operations.calls.clear()
+        intake.file(sealed)
+        assert operations.calls == ["link"], "it is there"
+        intake.settle([sealed])
+    assert files(spool) == [spool.path(sealed.receipt.digest)]
+    assert spool.verify(sealed.receipt.digest)
 
 
 def test_provenance_that_is_too_long_for_a_head_is_refused(spool: Spool) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 import stat
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, step: str) -> None:
     failing = ResultFiles(tmp_path, WatchedFileOperations(fail_at=step, error=errno.ENOSPC))
     with pytest.raises(ResultFileError):
         failing.write(UID, b"report")
-    assert list(failing.folder.iterdir()) == []
+    assert list(failing.folder.glob("*.*")) == []
 
 
 def test_left_over_parts_are_deleted_at_the_start(tmp_path: Path) -> None:
@@ -57,7 +58,37 @@ def test_left_over_parts_are_deleted_at_the_start(tmp_path: Path) -> None:
     assert files.prepare() == 0
     (files.folder / "dead.part").write_bytes(b"half")
     assert files.prepare() == 1
-    assert list(files.folder.iterdir()) == []
+    assert list(files.folder.glob("*.*")) == []
+
+
+def test_two_who_work_at_one_result_do_not_see_each_other_before_it_is_published(tmp_path: Path) -> None:
+    files = ResultFiles(tmp_path)
+    dead, alive = files.stage(UID, b"of the dead"), files.stage(UID, b"of the living")
+    assert list(files.uids()) == []
+    files.publish([(UID, alive)])
+    assert files.verify(UID, alive)
+    files.drop([(UID, dead), (UID, dead)])
+    assert [path.name for path in files.folder.rglob("*") if path.is_file()] == ["2.25.17.dcm"]
+
+
+def test_publishing_is_durable_and_all_at_once(tmp_path: Path) -> None:
+    operations = WatchedFileOperations()
+    files = ResultFiles(tmp_path, operations)
+    staged = [(uid, files.stage(uid, b"report")) for uid in (UID, "2.25.18")]
+    files.publish(staged)
+    files.publish([])
+    assert operations.calls[-3:] == ["rename", "rename", "fsync_directory"]
+    with pytest.raises(ResultFileError):
+        files.publish(staged)
+
+
+def test_what_was_staged_a_day_ago_is_nobodys_any_more(tmp_path: Path) -> None:
+    files = ResultFiles(tmp_path)
+    old, new = files.stage(UID, b"old"), files.stage(UID, b"new")
+    os.utime(files.folder / "staged" / f"{UID}.{old}", (0, 0))
+    assert files.prepare() == 1
+    files.publish([(UID, new)])
+    assert files.verify(UID, new)
 
 
 @pytest.mark.parametrize("uid", ["", "../1.2", "1.2/3", "1", "1.2.", "1" * 63 + ".1", "1.2\n"])

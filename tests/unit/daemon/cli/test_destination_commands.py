@@ -6,7 +6,7 @@ import pytest
 from support.joblog import Log, at
 from support.joblog import add_delivery as add
 
-from hounsfield.daemon.cli.delivery_views import status_words
+from hounsfield.daemon.deliveries import status_words
 from hounsfield.storage.destination_state import DestinationState
 from hounsfield.storage.engine import open_database
 from hounsfield.storage.records import ObjectDelivery, ResultObject
@@ -70,7 +70,8 @@ def test_a_destination_that_is_away_says_since_when_why_and_what_waits(log: Log)
     assert (pacs["state"], pacs["reason"], pacs["failures"]) == ("away", "unreachable", 3)
     assert (pacs["since"], pacs["next_test"]) == ("2026-11-22T08:01:40.000Z", "2026-11-22T08:02:10.000Z")
     assert (pacs["waiting"], pacs["held"], pacs["given_up"]) == (0, 0, 1)
-    assert pacs["delivered_in_24_h"] == 0, "that was years ago, or will be"
+    assert (pacs["delivered"], pacs["delivered_in_24_h"]) == (1, 0), "that was years ago, or will be"
+    assert list(pacs)[8:] == ["waiting", "held", "delivered", "given_up", "last_answer", "delivered_in_24_h"]
     assert (archive["state"], archive["next_test"], archive["last_answer"]) == ("ok", None, "2026-11-22T08:01:20.000Z")
     assert (folder["state"], folder["where"]) == ("unknown", "/var/spool/results")
     assert back["where"] == "the sender, port 11112"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from support.joblog import Log, at
 
+from hounsfield.daemon.logs import UidHasher
 from hounsfield.storage.engine import open_database
 from hounsfield.storage.feedback import Feedback, Opinion
 
@@ -72,6 +73,14 @@ def test_the_list_has_exactly_the_fixed_fields_in_their_order(log: Log) -> None:
     assert [row["id"] for row in log.json("feedback", "list", "--limit", "1")] == [rows[0]["id"]]
     assert [row["id"] for row in log.json("feedback", "list", "--after", str(rows[0]["id"]))] == [rows[1]["id"]]
     assert log.run("feedback", "list").stdout.count("113037,DCM") == 2
+
+
+def test_the_list_for_people_names_documents_by_their_hash(log: Log) -> None:
+    say(log, Opinion.AGREE)
+    (row,) = log.json("feedback", "list")
+    line = log.run("feedback", "list").stdout.splitlines()[-1]
+    assert line.split()[-1] == UidHasher.of_home(log.home)(str(row["sop_instance_uid"]))
+    assert log.seen.report_uid not in line
 
 
 def test_an_empty_list_says_so(log: Log) -> None:

@@ -113,6 +113,7 @@ def test_lists_for_people_name_series_by_a_hash_that_other_commands_take(log: Lo
     assert {row["series_uid"] for row in log.json("jobs", "list", "--series", handle)} == {FLAGGED}
     assert log.json("series", "show", handle)[0]["series_uid"] == FLAGGED
     assert {event["series_uid"] for event in log.json("jobs", "tail", "--series", handle)} == {FLAGGED}
+    assert log.json("rules", "explain", handle)[0]["series_uid"] == FLAGGED
     unknown = log.run("series", "show", "h:000000000000")
     assert (unknown.exit_code, "with this hash" in unknown.stderr) == (4, True)
 

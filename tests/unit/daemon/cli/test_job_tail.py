@@ -23,6 +23,10 @@ from hounsfield.storage.spool import Spool
 from hounsfield.storage.states import JobKind, Stage
 
 WHY = "the ward asked for it"
+REVEALING = (
+    *(["jobs", "show", "1"], ["series", "show", FLAGGED], ["rules", "explain", FLAGGED]),
+    ["results", "show", "1"],
+)
 NAME, NUMBER, ACCESSION = "Gauß^Ada", "4711", "A\x1b[2J17"
 
 
@@ -152,7 +156,8 @@ def test_without_asking_no_patient_is_shown_anywhere(imaged: Log) -> None:
         imaged.run(*command, *more).output
         for command in (
             *(["jobs", "list"], ["jobs", "show", "1"], ["jobs", "tail"], ["jobs", "stats"], ["top"]),
-            *(["series", "list"], ["series", "show", FLAGGED]),
+            *(["series", "list"], ["series", "show", FLAGGED], ["rules", "explain", FLAGGED]),
+            *(["results", "list"], ["results", "show", "1"]),
         )
         for more in ([], ["--json"])
     ]
@@ -161,7 +166,7 @@ def test_without_asking_no_patient_is_shown_anywhere(imaged: Log) -> None:
     assert imaged.json("jobs", "tail", "--stage", "operate") == []
 
 
-@pytest.mark.parametrize("command", [["jobs", "tail"], ["jobs", "show", "1"], ["series", "show", FLAGGED]])
+@pytest.mark.parametrize("command", [["jobs", "tail"], *REVEALING])
 def test_a_reason_of_a_few_letters_reveals_nothing(imaged: Log, command: list[str]) -> None:
     for reason in ("", "because", "  a     b "):
         result = imaged.run(*command, "--reveal", reason)
@@ -171,8 +176,8 @@ def test_a_reason_of_a_few_letters_reveals_nothing(imaged: Log, command: list[st
     assert imaged.json("jobs", "tail", "--stage", "operate") == []
 
 
-def test_one_job_or_series_is_revealed_with_its_uid(imaged: Log) -> None:
-    for command, name in ((["jobs", "show", "1"], "jobs show"), (["series", "show", FLAGGED], "series show")):
+def test_one_job_result_or_series_is_revealed_with_its_uid(imaged: Log) -> None:
+    for command in REVEALING:
         output = imaged.run(*command, "--reveal", WHY).output
         assert "Gauß^Ada" in output
         assert FLAGGED in output
@@ -180,7 +185,7 @@ def test_one_job_or_series_is_revealed_with_its_uid(imaged: Log) -> None:
         assert row["patient"] == {"name": NAME, "id": NUMBER, "accession": "A\\x1b[2J17"}
         told = imaged.json("jobs", "tail", "--state", "REVEALED")[-1]["detail"]
         assert isinstance(told, dict)
-        assert told["command"] == name
+        assert told["command"] == " ".join(command[:2])
         assert FLAGGED not in json.dumps(told)
 
 

@@ -10,6 +10,7 @@ from support.outcomes import analyse, deliver
 from typer.testing import CliRunner, Result
 
 from hounsfield.daemon.cli.main import app
+from hounsfield.daemon.logs import UidHasher
 from hounsfield.storage.records import StoredResultSet
 from hounsfield.storage.states import JobKind, JobState
 
@@ -57,6 +58,16 @@ def test_results_are_listed_with_fixed_fields(site: Site) -> None:
     assert (row["id"], row["kind"], row["outcome"], row["retracted"]) == (site.taken.id, "analysis", "positive", False)
     assert "FLAGGED" in site.run("results", "list").stdout
     assert site.json("results", "list", "--after", "1") == []
+
+
+def test_results_name_their_series_by_the_hash_that_other_commands_take(site: Site) -> None:
+    (row,) = site.json("results", "list")
+    uid = str(row["series_uid"])
+    handle = UidHasher.of_home(site.bench.home)(uid)
+    for command in (["results", "list"], ["results", "show", str(site.taken.id)]):
+        shown = site.run(*command).stdout
+        assert (handle in shown, uid in shown) == (True, False), command
+    assert site.json("series", "show", handle)[0]["series_uid"] == uid
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(site: Site) -> None:

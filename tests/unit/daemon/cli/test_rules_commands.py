@@ -15,8 +15,10 @@ from support.ct_factory import ct_series, ct_slice, write, write_series
 from typer.testing import CliRunner, Result
 
 from hounsfield.daemon.cli.main import app
+from hounsfield.daemon.logs import UidHasher
 from hounsfield.storage.states import AssociationEnding, SeriesState
 
+WHY = "the ward asked for it"
 HEAD = """
 [[rule]]
 name = "never-thick"
@@ -247,7 +249,12 @@ class TestReceived:
         assert (other["state"], other["reason"]) == ("SKIPPED", "another-series-analysed")
         text = run("rules", "explain", closed.series_uid, "-c", toml, home=bench.home).stdout
         assert "stands at CLOSED, revision 1, COMPLETE, by rule head" in text
-        assert f"    {other['series_uid']}: SKIPPED (another-series-analysed), 12 images, by rule head" in text
+        hash_of = UidHasher.of_home(bench.home)
+        assert text.startswith(f"series {hash_of(closed.series_uid)}: 16 images")
+        assert not any(uid in text for uid in states), "full UIDs are for those who ask and say why"
+        assert f"    {hash_of(other['series_uid'])}: SKIPPED (another-series-analysed), 12 images, by rule head" in text
+        asked = run("rules", "explain", closed.series_uid, "--reveal", WHY, "-c", toml, home=bench.home).stdout
+        assert all(uid in asked for uid in states)
 
     def test_a_series_that_still_receives_waits_for_its_quiet_period(
         self, bench: Bench, toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

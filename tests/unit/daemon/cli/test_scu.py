@@ -11,9 +11,11 @@ from support.query_peers import ASSOCIATE_RJ, read_pdu, scripted
 from support.scp import Scp, listening, write_instance
 from support.waiting import wait_until
 from support.wire import pdu
+from typer.testing import CliRunner
 
-from hounsfield.daemon.cli.exits import CommandFailed, ExitCode, UsageFault
-from hounsfield.daemon.cli.scu import (
+from hounsfield.daemon.cli.main import app
+from hounsfield.daemon.errors import Misaddressed, PeerFailed
+from hounsfield.daemon.scu import (
     MAX_CONTEXTS,
     Outcome,
     Peer,
@@ -70,12 +72,12 @@ def test_a_failure_status_is_told_with_its_words(scp: Scp, tmp_path: Path) -> No
 
 
 def test_a_wrong_called_title_is_told_as_a_rejection(scp: Scp) -> None:
-    with pytest.raises(CommandFailed, match=r"rejected the association.*called AE title"):
+    with pytest.raises(PeerFailed, match=r"rejected the association.*called AE title"):
         echo(Peer("127.0.0.1", scp.port, "OTHER"))
 
 
 def test_nothing_listening_is_told_with_the_address() -> None:
-    with pytest.raises(CommandFailed, match=r"127\.0\.0\.1:1: nothing answers"):
+    with pytest.raises(PeerFailed, match=r"127\.0\.0\.1:1: nothing answers"):
         echo(Peer("127.0.0.1", 1, "STORE"))
 
 
@@ -95,14 +97,15 @@ def test_files_that_are_not_dicom_are_left_out_and_named(tmp_path: Path) -> None
 
 
 def test_a_path_that_is_not_there_is_a_usage_fault(tmp_path: Path) -> None:
-    with pytest.raises(UsageFault) as raised:
+    with pytest.raises(Misaddressed, match="does not exist"):
         scan([tmp_path / "nowhere"])
-    assert raised.value.code is ExitCode.USAGE
+    result = CliRunner().invoke(app, ["send", str(tmp_path / "nowhere"), "--to", "127.0.0.1:11112", "--called", "X"])
+    assert result.exit_code == 2
 
 
 @pytest.mark.parametrize("text", ["", "host", "host:", ":104", "host:0", "host:65536", "host:port"])
 def test_an_address_in_another_form_is_a_usage_fault(text: str) -> None:
-    with pytest.raises(UsageFault, match="HOST:PORT"):
+    with pytest.raises(Misaddressed, match="HOST:PORT"):
         parse_address(text)
 
 
@@ -116,7 +119,7 @@ def test_an_address_gives_host_and_port(text: str, expected: tuple[str, int]) ->
 
 @pytest.mark.parametrize("title", ["", "   ", "SEVENTEEN_LETTERS", "Ü", "A\\B"])
 def test_an_ae_title_the_standard_does_not_allow_is_a_usage_fault(title: str) -> None:
-    with pytest.raises(UsageFault):
+    with pytest.raises(Misaddressed):
         Peer("127.0.0.1", 104, title)
 
 
@@ -141,5 +144,5 @@ def test_a_rejection_is_told_even_if_it_is_there_before_we_look(monkeypatch: pyt
         connection.sendall(pdu(ASSOCIATE_RJ, bytes((0, 1, 1, 7))))
 
     monkeypatch.setattr(ACSE, "send_request", and_be_late)
-    with scripted(rejecting) as port, pytest.raises(CommandFailed, match="rejected the association"):
+    with scripted(rejecting) as port, pytest.raises(PeerFailed, match="rejected the association"):
         echo(Peer("127.0.0.1", port, "PACS", "HOUNSFIELD"))

@@ -22,7 +22,7 @@ from support.joblog import (
 
 from hounsfield.daemon.cli.exits import UsageFault
 from hounsfield.daemon.cli.person import LONGEST_NAME, person
-from hounsfield.daemon.cli.verdict_views import evidence_lines, evidence_text
+from hounsfield.daemon.verdict_texts import evidence_lines, evidence_text
 from hounsfield.storage.records import InferRequest, Verdict
 from hounsfield.storage.states import Completeness, Reason
 

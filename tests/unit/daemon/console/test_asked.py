@@ -70,7 +70,9 @@ def test_what_there_is_not_is_refused_with_what_is_allowed(fields: dict[str, str
     assert str(refused.value)
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90m", 5400), ("24h", 86400), ("7d", 604800)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90m", 5400), ("24h", 86400), ("7d", 604800), ("90s", 90), ("1w", 604800)]
+)
 def test_a_time_ago_counts_from_now(text: str, seconds: int) -> None:
     assert since(text, NOW) == NOW - timedelta(seconds=seconds)
 

@@ -36,13 +36,13 @@ class Scene:
         answer = routes[path].endpoint()
         return answer.status_code, answer.body.decode()
 
-    def receiver(self, name: str = "receiver@node7", **facts: object) -> None:
+    def receiver(self, name: str = "receiver@node7", host: str = "node7", **facts: object) -> None:
         now = self.clock.now()
         self.database.components.started(
             Component(
                 name=name,
                 role="receiver",
-                host="node7",
+                host=host,
                 pid=1,
                 version="1.2.3",
                 started_at=now,
@@ -63,6 +63,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         hasher=UidHasher(b"k" * 32),
         clock=clock,
         version="1.2.3",
+        host="console7",
     )
     yield Scene(parts, clock)
     database.close()
@@ -98,6 +99,17 @@ def test_a_receiver_that_is_starting_or_refuses_images_is_told_apart(scene: Scen
     assert "refused with A700" in scene.get("/readyz")[1]
     scene.receiver("receiver-2@node7")
     assert scene.get("/readyz")[0] == 200
+
+
+def test_a_console_beside_a_receiver_speaks_for_its_own_host_only(scene: Scene) -> None:
+    scene.receiver()
+    scene.receiver("receiver@console7", host="console7", refuses=True)
+    assert "refused with A700" in scene.get("/readyz")[1]
+    scene.receiver("receiver@console7", host="console7")
+    scene.receiver(listens=False)
+    assert scene.get("/readyz") == (200, "ready\n")
+    scene.receiver("receiver@console7", host="console7", ended=True)
+    assert scene.get("/readyz")[0] == 503, "what ended here gets no images, whoever else takes them"
 
 
 def test_intake_that_a_person_paused_is_told_without_their_words(scene: Scene) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 from support.rows import SERIES_UID, at, delivery_row, event_row, job_row
 
-from hounsfield.daemon.cli.delivery_views import Delivery
-from hounsfield.daemon.cli.job_detail import JobDetail, ObjectPlace
 from hounsfield.daemon.console.pages.job_view import JobPage, job_page
 from hounsfield.daemon.console.pages.shown import Veil
+from hounsfield.daemon.deliveries import Delivery
+from hounsfield.daemon.job_story import JobDetail, ObjectPlace
 from hounsfield.storage.records import ObjectDelivery, ResultObject, StoredResultSet, Verdict
 from hounsfield.storage.states import Completeness, JobState, Outcome, Proof, Reason, ResultKind
 
@@ -165,3 +165,10 @@ def test_scores_of_a_strange_kind_break_nothing() -> None:
         ("a", "", None),
         ("b", "", None),
     ]
+
+
+def test_the_device_is_told_once() -> None:
+    ran = result(detail={"runtime": {"device": "/device:CPU:0", "tensorflow": "2.20.0"}})
+    known, unknown = page(result=ran, job=replace(JOB, device="cpu")), page(result=ran, job=replace(JOB, device=None))
+    assert (known.device, known.runtime) == ("cpu", (("tensorflow", "2.20.0"),))
+    assert (unknown.device, unknown.runtime[0]) == ("", ("device", "/device:CPU:0"))

@@ -59,6 +59,7 @@ class Scene:
                 hasher=UidHasher(b"k" * 32),
                 clock=self.clock,
                 version="9.8.7",
+                host="console7",
             )
             self._page = MetricsPage(parts, self.log_book)  # type: ignore[arg-type]
         return self._page

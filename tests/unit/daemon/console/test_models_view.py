@@ -7,7 +7,7 @@ import pytest
 from support.bundles import manifest_fields
 from support.rows import at
 
-from hounsfield.daemon.cli.bundles_in_use import InUse
+from hounsfield.daemon.bundles_in_use import InUse
 from hounsfield.daemon.console.pages import shown
 from hounsfield.daemon.console.pages.figures import figures
 from hounsfield.daemon.console.pages.models_view import BundleBox, bundle_box, drift_line, history_line, selftest_chip

@@ -81,6 +81,15 @@ def test_a_process_that_ended_as_it_should_is_not_missed() -> None:
     assert (line.state.level, line.state.words) == (Level.QUIET, "ended as it should")
 
 
+def test_an_assembler_that_another_one_works_for_stands_by() -> None:
+    both = [replace(process(f"assembler-1@{host}"), facts={"elected": host == "a"}) for host in "ab"]
+    lines = seen(components=tuple(both)).components
+    assert [(line.name, line.state.words) for line in lines] == [
+        ("assembler-1@a", "alive"),
+        ("assembler-1@b", "stands by for another one"),
+    ]
+
+
 def test_a_process_that_is_not_heard_of_is_a_problem_and_after_a_day_history() -> None:
     view = seen(components=(process(), process("worker@host", silent=31), process("old@host", silent=86401)))
     assert [(line.name, line.state.level) for line in view.components] == [

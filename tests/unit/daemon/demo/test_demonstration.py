@@ -10,7 +10,6 @@ from rich.console import Console
 from support.rows import at, delivery_row, job_row, series_row
 from support.scp import listening, write_instance
 
-from hounsfield.daemon.cli.scu import Sendable
 from hounsfield.daemon.demo import sender as sending
 from hounsfield.daemon.demo.follow import TookTooLong, follow
 from hounsfield.daemon.demo.material import RECIPES, DemoSeries, NoMaterial, generate, read_folder
@@ -20,6 +19,7 @@ from hounsfield.daemon.demo.show import LiveScreen, PlainScreen
 from hounsfield.daemon.demo.standing import End, Standing
 from hounsfield.daemon.demo.summary import Written, judge, summary_table
 from hounsfield.daemon.demo.workspace import Workspace, prepare
+from hounsfield.daemon.scu import Sendable
 from hounsfield.storage.records import EventRecord, JobRecord, SeriesRecord
 from hounsfield.storage.states import JobState, Outcome, Reason, SeriesState, Stage
 

@@ -90,7 +90,9 @@ def reported(folder: Path, scores: Mapping[LabelFacts, float]) -> ResultSet:
         clock=ManualClock(),
     )
     job = notify_job(kind=JobKind.INFER, destination=None, result_set_id=None)
-    return reporter.report(job, bundle(*scores), analysis(scores), evidence())
+    result = reporter.report(job, bundle(*scores), analysis(scores), evidence())
+    reporter.publish(result.objects)
+    return result
 
 
 def content(scores: Mapping[LabelFacts, float], **changes: Any) -> PageContent:

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -5,6 +6,8 @@ from support.fakes import ManualClock
 
 from hounsfield.daemon.config.sections import DicomSettings, Peer
 from hounsfield.daemon.reception.admission import Admission, Applicant, Decision, Rejection
+from hounsfield.daemon.reception.intake_gate import GRACE_SECONDS
+from hounsfield.daemon.reception.status import Status
 from hounsfield.storage.peer_records import SightingReason
 
 RIGHT, WRONG = "a" * 64, "b" * 64
@@ -196,3 +199,17 @@ def test_every_rejection_has_a_code_of_the_standard_a_reason_of_its_own_and_word
         assert "dicom." in one.words
     for one in (Rejection.UNKNOWN_PEER, Rejection.CERTIFICATE):
         assert "[[peer]]" in one.words
+
+
+def test_the_document_for_administrators_has_every_rejection_and_what_pauses_do() -> None:
+    text = (Path(__file__).parents[4] / "docs" / "reception.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    for rejection in Rejection:
+        codes = "/".join(map(str, rejection.codes))
+        assert any(row.startswith(f"| {codes} ") for row in rows), rejection
+    paused = "/".join(map(str, Rejection.PAUSED.codes))
+    minutes = f"{GRACE_SECONDS / 60:g} minutes"
+    assert any(row.startswith(f"| {paused} ") and "intake is paused" in row for row in rows)
+    start = next(number for number, row in enumerate(rows) if row.startswith(f"| {Status.PAUSED.code:04X} "))
+    end = next(number for number, row in enumerate(rows) if row.startswith("| A900 "))
+    assert any("intake is paused" in row and minutes in row for row in rows[start:end])

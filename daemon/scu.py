@@ -14,9 +14,11 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS, code_to_category
 
-from hounsfield.daemon.cli.exits import CommandFailed, UsageFault
+from hounsfield.daemon.config.destinations import Destination
+from hounsfield.daemon.delivery.address import address_of
 from hounsfield.daemon.delivery.entity import requesting_entity
 from hounsfield.daemon.delivery.reactor import requested
+from hounsfield.daemon.errors import Misaddressed, PeerFailed
 
 MAX_CONTEXTS = 128
 """Presentation context IDs are odd and one byte long (PS3.8 9.3.2.2)."""
@@ -38,10 +40,10 @@ class Peer:
     calling_ae: str = "HOUNSFIELD_SCU"
 
     def __post_init__(self) -> None:
-        """Raise :class:`UsageFault` for an AE title the standard does not allow (PS3.5 6.2)."""
+        """Raise :class:`Misaddressed` for an AE title the standard does not allow (PS3.5 6.2)."""
         for title in (self.called_ae, self.calling_ae):
             if not 0 < len(title.strip()) <= LONGEST_AE_TITLE or not title.isascii() or "\\" in title:
-                raise UsageFault(f"'{title}' is not an AE title: 1 to 16 ASCII characters, no backslash")
+                raise Misaddressed(f"'{title}' is not an AE title: 1 to 16 ASCII characters, no backslash")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +73,27 @@ class Scan:
     not_dicom: list[Path] = field(default_factory=list)
 
 
+def peer_of(destination: Destination, calling_ae: str) -> Peer:
+    """Return how the courier reaches a destination of kind "dicom"; ``calling_ae`` is ours unless it has its own."""
+    address = address_of(destination, calling_ae)
+    return Peer(address.host, address.port, address.ae_title, address.calling_ae)
+
+
 def parse_address(text: str) -> tuple[str, int]:
-    """Return host and port of ``HOST:PORT`` (an IPv6 address in brackets); raise :class:`UsageFault`."""
+    """Return host and port of ``HOST:PORT`` (an IPv6 address in brackets); raise :class:`Misaddressed`."""
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise UsageFault(f"'{text}' is not HOST:PORT, for example 127.0.0.1:11112")
+        raise Misaddressed(f"'{text}' is not HOST:PORT, for example 127.0.0.1:11112")
     return host, int(port)
 
 
 def scan(paths: Iterable[Path]) -> Scan:
-    """Return the DICOM files below ``paths``, in the order of their names; raise :class:`UsageFault` for none such."""
+    """Return the DICOM files below ``paths``, in the order of their names; raise :class:`Misaddressed` for no path."""
     found = Scan()
     for path in paths:
         if not path.exists():
-            raise UsageFault(f"{path} does not exist")
+            raise Misaddressed(f"{path} does not exist")
         for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
             sendable = _inspect(file)
             if sendable is None:
@@ -112,7 +120,7 @@ def store(peer: Peer, files: Sequence[Sendable], report: Callable[[Outcome], Non
     """Send ``files`` and call ``report`` for each; return how many the peer keeps.
 
     More than 128 pairs of SOP class and transfer syntax take several associations. An association that ends
-    early fails the files it had not sent. Raise :class:`CommandFailed` when no association comes about.
+    early fails the files it had not sent. Raise :class:`PeerFailed` when no association comes about.
     """
     kept = 0
     for batch in batches(files):
@@ -143,7 +151,7 @@ def contexts_of(files: Sequence[Sendable]) -> list[PresentationContext]:
 
 
 def associate(peer: Peer, contexts: list[PresentationContext], timeout: float) -> Association:
-    """Open an association; raise :class:`CommandFailed` that says why there is none and what to look at."""
+    """Open an association; raise :class:`PeerFailed` that says why there is none and what to look at."""
     # Without this pynetdicom decodes and encodes the data set anew; the file's own bytes are what we test with.
     _config.STORE_SEND_CHUNKED_DATASET = True
     ae = requesting_entity(peer.calling_ae)
@@ -152,11 +160,11 @@ def associate(peer: Peer, contexts: list[PresentationContext], timeout: float) -
     association = requested(ae, peer.host, peer.port, contexts=contexts, ae_title=peer.called_ae)
     if association.is_established:
         return association
-    raise CommandFailed(_why_none(association, peer))
+    raise PeerFailed(_why_none(association, peer))
 
 
 def echo(peer: Peer, timeout: float = 10.0) -> float:
-    """Verify a peer by C-ECHO and return the seconds it took; raise :class:`CommandFailed` if it does not answer."""
+    """Verify a peer by C-ECHO and return the seconds it took; raise :class:`PeerFailed` if it does not answer."""
     started = time.monotonic()
     association = associate(peer, [build_context(VERIFICATION)], timeout)
     try:
@@ -167,7 +175,7 @@ def echo(peer: Peer, timeout: float = 10.0) -> float:
     status = getattr(answer, "Status", None)
     if status != SUCCESS:
         words = "nothing" if status is None else f"status {status:04X}"
-        raise CommandFailed(f"{peer.host}:{peer.port} answered the C-ECHO with {words}")
+        raise PeerFailed(f"{peer.host}:{peer.port} answered the C-ECHO with {words}")
     return time.monotonic() - started
 
 
