@@ -40,7 +40,7 @@ SETTINGS = (
 _ORDERS = {IN_ARRIVAL: Order.ARRIVAL, STAT_FIRST: Order.PRIORITY, TURNS: Order.TURNS}
 PATIENCE_SECONDS = 1800.0
 SHARES = (0.5, 0.9, 0.99)
-POINTS = tuple(number / 40 for number in range(1, 40)) + (0.99, 0.999)
+POINTS = (*(number / 40 for number in range(1, 40)), 0.99, 0.999)
 """Percentiles for the picture."""
 Found = dict[str, Any]
 

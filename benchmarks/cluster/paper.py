@@ -82,7 +82,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _conditions(found: Found) -> str:
     return (
         f"Measured on {found['day']}: {found['cores']} shared cores for server and clients together, PostgreSQL "
-        f"{found['postgresql']} with its default settings, load average before the run {found['load_before']:.1f}."
+        f"{found['postgresql']} with\nits default settings, load average before the run {found['load_before']:.1f}."
     )
 
 
@@ -113,7 +113,7 @@ def _events(found: Found) -> str:
         rows.append([name, *(f"{by_kind[ordered, count]['rate']:.0f}" for count in writers)])
     waits = (by_kind[True, count]["waits"].get("Lock:advisory", 0.0) for count in writers)
     rows.append(["share of busy servers that wait for the lock", *(f"{share:.0%}" for share in waits)])
-    table = _table(["transactions a second", *(f"{count} writers" for count in writers)], rows)
+    table = _table(["transactions a second", *(f"{count} at once" for count in writers)], rows)
     return f"{table}\n\nA sync of this disk takes {found['sync_ms']:.1f} ms."
 
 
@@ -214,7 +214,7 @@ def draw(found: Found, path: Path) -> None:
     from matplotlib import pyplot
 
     shares = [100 * share for share in network.POINTS]
-    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.2), sharey=True)
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.8), sharey=True)
     styles = {network.IN_ARRIVAL: ":", network.STAT_FIRST: "--", network.TURNS: "-"}
     colours = {"STAT": "tab:red", "routine": "tab:blue", "the flood": "tab:gray"}
     for axis, workers in zip(axes, (10, 14), strict=True):
@@ -225,8 +225,8 @@ def draw(found: Found, path: Path) -> None:
         axis.set(xscale="log", xlabel="seconds from the last image to the result", title=f"{workers} workers")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("% of the series have their result")
-    axes[1].legend(fontsize=7, loc="lower right")
-    figure.tight_layout()
+    figure.legend(*axes[1].get_legend_handles_labels(), fontsize=7, loc="lower center", ncols=3)
+    figure.tight_layout(rect=(0, 0.12, 1, 1))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)

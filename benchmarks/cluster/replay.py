@@ -1,6 +1,5 @@
 """The same arrivals through the simulation and through real stores, at small scale; the model only takes its time."""
 
-import itertools
 import statistics
 import threading
 import time
@@ -11,7 +10,7 @@ from typing import Any
 
 from rates import fresh_database
 from rich.table import Table
-from simulation import ROUTINE, STAT, Arrival, Network, Order, Passage, Plant, arrivals_of, percentile, simulate
+from simulation import ROUTINE, STAT, Arrival, Network, Order, Plant, arrivals_of, percentile, simulate
 from support.peers import PostgreSQL
 from work import Lane
 
@@ -56,7 +55,8 @@ class _Site:
     arrivals: Sequence[Arrival]
     began: float = 0.0
     results: dict[int, float] = field(default_factory=dict)
-    bookkeeping: dict[str, list[float]] = field(default_factory=lambda: {"infer": [], "deliver": []})
+    closed: dict[int, float] = field(default_factory=dict)
+    bookkeeping: dict[str, dict[int, float]] = field(default_factory=lambda: {"infer": {}, "deliver": {}})
     lanes: list[Lane] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
 
@@ -94,6 +94,7 @@ class _Site:
         for number, one in enumerate(self.arrivals):
             self._until(one.at + PLANT.quiet_seconds)
             self.lanes[one.scanner].close(number, STAT if one.stat else ROUTINE)
+            self.closed[number] = time.monotonic() - self.began
 
     def _work(self) -> None:
         lane = self.lanes[0]
@@ -103,10 +104,10 @@ class _Site:
             if claim is None:
                 time.sleep(PLANT.poll_seconds)
                 continue
-            service = self.arrivals[_number(claim.job.series_uid)].service
-            time.sleep(service)
+            number = _number(claim.job.series_uid)
+            time.sleep(self.arrivals[number].service)
             lane.finish(claim)
-            self.bookkeeping["infer"].append(time.monotonic() - began - service)
+            self.bookkeeping["infer"][number] = time.monotonic() - began - self.arrivals[number].service
 
     def _deliver(self) -> None:
         lane = self.lanes[0]
@@ -120,7 +121,7 @@ class _Site:
             time.sleep(self.arrivals[number].delivery)
             lane.delivered(claim)
             self.results[number] = time.monotonic() - self.began
-            self.bookkeeping["deliver"].append(time.monotonic() - began - self.arrivals[number].delivery)
+            self.bookkeeping["deliver"][number] = time.monotonic() - began - self.arrivals[number].delivery
 
 
 def _number(series_uid: str) -> int:
@@ -128,7 +129,7 @@ def _number(series_uid: str) -> int:
 
 
 def measure(cluster: PostgreSQL, seed: int = 4) -> Found:
-    """Run both and compare; what the stores took is measured in the run and told to the simulation."""
+    """Run both and compare. The simulation is told when each series was closed, and what the stores took for it."""
     arrivals = small_day(seed)
     with fresh_database(cluster, "replay") as watched:
         database = open_database(watched.url, Path())
@@ -137,26 +138,32 @@ def measure(cluster: PostgreSQL, seed: int = 4) -> Found:
             real = site.run()
         finally:
             database.close()
-    extra = {name: statistics.median(times) for name, times in site.bookkeeping.items()}
-    told = [
-        replace(one, service=one.service + extra["infer"], delivery=one.delivery + extra["deliver"]) for one in arrivals
-    ]
     # Simulated several times, for idle workers look at moments of their own.
-    simulated = list(itertools.chain.from_iterable(simulate(told, PLANT, number) for number in range(9)))
+    simulated = [one for seed in range(9) for one in _simulated(site, seed)]
     rows = [
-        _row(name, stat, share, arrivals, real, simulated)
+        _row(name, share, [seconds for one, seconds in zip(arrivals, real, strict=True) if one.stat is stat], theirs)
         for name, stat in (("STAT", True), ("routine", False))
+        for theirs in [[seconds for is_stat, seconds in simulated if is_stat is stat]]
         for share in SHARES
     ]
-    rounded = {name: round(1000 * seconds, 1) for name, seconds in extra.items()}
-    return {"series": len(arrivals), "workers": PLANT.workers, "bookkeeping_ms": rounded, "rows": rows}
+    took = {name: round(1000 * statistics.median(times.values()), 1) for name, times in site.bookkeeping.items()}
+    return {"series": len(arrivals), "workers": PLANT.workers, "bookkeeping_ms": took, "rows": rows}
 
 
-def _row(
-    name: str, stat: bool, share: float, arrivals: Sequence[Arrival], real: Sequence[float], simulated: list[Passage]
-) -> Found:
-    ours = percentile([seconds for one, seconds in zip(arrivals, real, strict=True) if one.stat is stat], share)
-    theirs = percentile([one.time_to_result for one in simulated if one.arrival.stat is stat], share)
+def _simulated(site: _Site, seed: int) -> list[tuple[bool, float]]:
+    """Return of each series whether it is STAT, and its time to result."""
+    told = {}
+    for number, one in enumerate(site.arrivals):
+        service = one.service + site.bookkeeping["infer"][number]
+        delivery = one.delivery + site.bookkeeping["deliver"][number]
+        at = site.closed[number] - PLANT.quiet_seconds
+        told[replace(one, at=at, service=service, delivery=delivery)] = one.at
+    passages = simulate(sorted(told, key=lambda one: one.at), PLANT, seed)
+    return [(one.arrival.stat, one.delivered - told[one.arrival]) for one in passages]
+
+
+def _row(name: str, share: float, real: Sequence[float], simulated: Sequence[float]) -> Found:
+    ours, theirs = percentile(real, share), percentile(simulated, share)
     allowed = TOLERANCE_SHARE * theirs + TOLERANCE_SECONDS
     return {
         "what": f"{name}, p{share * 100:.0f}",

@@ -121,6 +121,15 @@ def conditions(cluster: PostgreSQL) -> Found:
     return {"cores": os.cpu_count(), "postgresql": version, "load_before": load, "day": f"{datetime.now(UTC):%Y-%m-%d}"}
 
 
+def _keep(found: Found, file: Path | None, write: bool) -> None:
+    """Write what there is so far; parts that were left out stay as they were measured before."""
+    if file is not None:
+        file.write_text(json.dumps(found, indent=1) + "\n")
+    if write:
+        known = json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
+        MEASURED.write_text(json.dumps(known | found, indent=1) + "\n")
+
+
 def main() -> int:
     """Measure, print, write."""
     options = arguments()
@@ -133,12 +142,8 @@ def main() -> int:
         for part in PARTS:
             if part in options.only:
                 found[part] = PARTS[part](bench)
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+                _keep(found, options.json, options.write)
     if options.write:
-        # Parts that were left out stay as they were measured before.
-        known = json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
-        MEASURED.write_text(json.dumps(known | found, indent=1) + "\n")
         paper.write(json.loads(MEASURED.read_text()), _ROOT / "docs")
     return 0
 
