@@ -11,7 +11,7 @@ from support.cluster.namespaces import NoNamespaces, network
 from support.cluster.site import cluster
 from support.cluster.trial import Trial, short_faults
 
-SERIES, PAUSE_SECONDS, FAULT_SECONDS = 10, 2.5, 35.0
+SERIES, PAUSE_SECONDS, FAULT_SECONDS = 10, 2.5, 27.0
 
 
 @pytest.mark.timeout(300)

@@ -19,7 +19,7 @@ ROLES = {
     "worker-1": ("worker", "courier", "console"),
     "worker-2": ("worker", "courier"),
 }
-LEASE_SECONDS = 10.0
+LEASE_SECONDS = 15.0
 QUIET_SECONDS = 8.0
 """Longer than both receivers are away at once: a series that closes before its last image has two results."""
 START_SECONDS = 120.0
