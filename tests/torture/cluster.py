@@ -19,6 +19,7 @@ from statistics import median
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -57,7 +58,7 @@ def final_table(report: Report) -> Table:
     rows = {
         "images acknowledged": found.images,
         "acknowledged and lost": len(found.lost),
-        "images sent again, since nobody had acknowledged them": ledger.repeated,
+        "images that were not acknowledged, and sent again": ledger.repeated,
         "series": found.series,
         "series that came a second time": ledger.resent,
         "series without a result in the PACS": len(found.without_result),
@@ -108,8 +109,9 @@ class Progress:
     def _drawn(self) -> Group:
         left = max(0.0, self._seconds - self._past)
         words = f"{left:.0f} s of faults are left" if left else "no more faults: what is left to do is done"
-        bar = ProgressBar(total=self._seconds, completed=min(self._past, self._seconds), width=60)
-        return Group(Text(f"four hosts: {words}", style="bold"), bar, *map(Text, self._lines[-_LINES:]))
+        head = Text(f"four hosts: {words}" if self._began else "four hosts are being started", style="bold")
+        bar = Padding(ProgressBar(total=self._seconds, completed=min(self._past, self._seconds), width=60), 0)
+        return Group(head, bar, *map(Text, self._lines[-_LINES:]))
 
 
 def torment(options: argparse.Namespace, console: Console, folder: Path) -> Report:
@@ -117,7 +119,7 @@ def torment(options: argparse.Namespace, console: Console, folder: Path) -> Repo
     seconds, choice = 60 * options.minutes, random.Random(options.seed)
     skews = {"receiver-2": 180.0, "worker-2": -120.0} if options.skew else {}
     with cluster(folder, engine=options.engine, skews=skews) as site, Progress(console, seconds).shown() as progress:
-        progress.say("four hosts, PostgreSQL with a standby, and Orthanc are started")
+        progress.say("four hosts, PostgreSQL with a standby, and Orthanc")
         site.start()
         progress.begin()
         trial = Trial(site, choice, progress.say, options.series, options.pause)

@@ -149,7 +149,7 @@ def _made(folder: Path) -> Path:
 
 def random_faults(cluster: Cluster, choice: random.Random, *, kill: float, cut: float, outage: float) -> Plan:
     """Everything by turns: a process killed, a link cut, the database gone, each every so many seconds."""
-    plans = (kills(cluster, choice, kill), cuts(cluster, choice, cut, 8.0), outages(outage))
+    plans = (kills(cluster, choice, kill), cuts(cluster, choice, cut), outages(outage))
     return heapq.merge(*plans, key=lambda one: one[0])
 
 
