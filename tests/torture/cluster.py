@@ -24,7 +24,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 from support.cluster.namespaces import NoNamespaces
-from support.cluster.site import cluster
+from support.cluster.site import ENGINES, SKEWS, cluster
 from support.cluster.trial import Report, Trial, random_faults
 
 _WIDTH = 120
@@ -117,7 +117,7 @@ class Progress:
 def torment(options: argparse.Namespace, console: Console, folder: Path) -> Report:
     """Run it in a folder."""
     seconds, choice = 60 * options.minutes, random.Random(options.seed)
-    skews = {"receiver-2": 180.0, "worker-2": -120.0} if options.skew else {}
+    skews = SKEWS if options.skew else {}
     with cluster(folder, engine=options.engine, skews=skews) as site, Progress(console, seconds).shown() as progress:
         progress.say("four hosts, PostgreSQL with a standby, and Orthanc")
         site.start()
@@ -158,8 +158,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--kill", type=float, default=5.0, help="kill a process every so many seconds")
     parser.add_argument("--cut", type=float, default=30.0, help="cut a link every so many seconds")
     parser.add_argument("--outage", type=float, default=90.0, help="end the database every so many seconds")
-    parser.add_argument("--engine", choices=("embedded", "procrastinate"), default="embedded")
-    parser.add_argument("--skew", action="store_true", help="clocks of hosts differ by minutes")
+    parser.add_argument("--engine", choices=ENGINES, default="procrastinate")
+    parser.add_argument(
+        "--skew", action=argparse.BooleanOptionalAction, default=True, help="clocks of hosts differ by minutes"
+    )
     parser.add_argument("--seed", type=int, default=20261126)
     return parser.parse_args()
 
