@@ -8,6 +8,7 @@ may be lost, and every series has exactly one result in the PACS. With ``--serie
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -18,13 +19,16 @@ from statistics import median
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 from support.cluster.namespaces import NoNamespaces
-from support.cluster.site import cluster
+from support.cluster.site import ENGINES, SKEWS, cluster
 from support.cluster.trial import Report, Trial, random_faults
 
 _WIDTH = 120
+_LINES = 12
 
 
 def host_table(report: Report) -> Table:
@@ -54,7 +58,7 @@ def final_table(report: Report) -> Table:
     rows = {
         "images acknowledged": found.images,
         "acknowledged and lost": len(found.lost),
-        "images sent again, since nobody had acknowledged them": ledger.repeated,
+        "images that were not acknowledged, and sent again": ledger.repeated,
         "series": found.series,
         "series that came a second time": ledger.resent,
         "series without a result in the PACS": len(found.without_result),
@@ -71,14 +75,17 @@ def final_table(report: Report) -> Table:
 
 
 class Progress:
-    """What happens: the last lines on a terminal, every line anywhere else."""
+    """What happens: a bar and the last lines on a terminal, every line anywhere else."""
 
     def __init__(self, console: Console, seconds: float) -> None:
         self._console = console
-        self._began = time.monotonic()
         self._seconds = seconds
+        self._began: float | None = None
         self._lines: list[str] = []
-        self._live: Live | None = None
+
+    def begin(self) -> None:
+        """The faults begin now."""
+        self._began = time.monotonic()
 
     @contextmanager
     def shown(self) -> Iterator["Progress"]:
@@ -86,60 +93,61 @@ class Progress:
         if not self._console.is_terminal:
             yield self
             return
-        with Live(get_renderable=self._drawn, console=self._console, refresh_per_second=2, transient=True) as live:
-            self._live = live
+        with Live(get_renderable=self._drawn, console=self._console, refresh_per_second=2, transient=True):
             yield self
 
     def say(self, line: str) -> None:
         """Tell one thing that happened."""
-        line = f"{time.monotonic() - self._began:6.1f} s  {line}"
-        self._lines.append(line)
-        if self._live is None:
-            self._console.print(line, highlight=False, markup=False)
+        self._lines.append(f"{self._past:6.1f} s  {line}")
+        if not self._console.is_terminal:
+            self._console.print(self._lines[-1], highlight=False, markup=False)
+
+    @property
+    def _past(self) -> float:
+        return 0.0 if self._began is None else time.monotonic() - self._began
 
     def _drawn(self) -> Group:
-        left = max(0.0, self._seconds - (time.monotonic() - self._began))
-        head = f"four hosts; {left:.0f} s of faults are left" if left else "four hosts; what is left is finished"
-        return Group(Text(head, style="bold"), *(Text(line) for line in self._lines[-12:]))
+        left = max(0.0, self._seconds - self._past)
+        words = f"{left:.0f} s of faults are left" if left else "no more faults: what is left to do is done"
+        head = Text(f"four hosts: {words}" if self._began else "four hosts are being started", style="bold")
+        bar = Padding(ProgressBar(total=self._seconds, completed=min(self._past, self._seconds), width=60), 0)
+        return Group(head, bar, *map(Text, self._lines[-_LINES:]))
 
 
-def torment(options: argparse.Namespace, console: Console) -> Report | None:
-    """Run it; the folder stays where something was not kept."""
-    folder, seconds = Path(tempfile.mkdtemp(prefix="torture-cluster-")), 60 * options.minutes
-    choice = random.Random(options.seed)
-    skews = {"receiver-2": 180.0, "worker-2": -120.0} if options.skew else {}
-    report = None
-    try:
-        with cluster(folder, engine=options.engine, skews=skews) as site:
-            console.print("four hosts, a database and a PACS are started")
-            site.start()
-            with Progress(console, seconds).shown() as progress:
-                trial = Trial(site, choice, progress.say, options.series, options.pause)
-                plan = random_faults(site, choice, kill=options.kill, cut=options.cut, outage=options.outage)
-                report = trial.run(plan, seconds)
-    finally:
-        if report is not None and not report.failures:
-            shutil.rmtree(folder)
-        else:
-            console.print(f"what was found lies in {folder}", markup=False)
-    return report
+def torment(options: argparse.Namespace, console: Console, folder: Path) -> Report:
+    """Run it in a folder."""
+    seconds, choice = 60 * options.minutes, random.Random(options.seed)
+    skews = SKEWS if options.skew else {}
+    with cluster(folder, engine=options.engine, skews=skews) as site, Progress(console, seconds).shown() as progress:
+        progress.say("four hosts, PostgreSQL with a standby, and Orthanc")
+        site.start()
+        progress.begin()
+        trial = Trial(site, choice, progress.say, options.series, options.pause)
+        plan = random_faults(site, choice, kill=options.kill, cut=options.cut, outage=options.outage)
+        return trial.run(plan, seconds)
 
 
 def main() -> int:
+    """Return 0 where everything was kept; what was found stays on disk where it was not."""
     options = _options()
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    folder = Path(tempfile.mkdtemp(prefix="torture-cluster-"))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        report = torment(options, console)
-    except NoNamespaces as error:
-        console.print(str(error), markup=False)
-        return 1
-    if report is None:
-        return 1
+        report = torment(options, console, folder)
+    except (KeyboardInterrupt, NoNamespaces) as error:
+        shutil.rmtree(folder)
+        console.print(str(error) or "stopped; nothing is left behind", markup=False)
+        return 130 if isinstance(error, KeyboardInterrupt) else 1
     for table in (host_table(report), fault_table(report), final_table(report)):
         console.print(table)
     for sentence in report.failures:
         console.print(f"not kept: {sentence}", style="bold red", markup=False)
-    return 1 if report.failures else 0
+    if report.failures:
+        console.print(f"what was found lies in {folder}", markup=False)
+        return 1
+    shutil.rmtree(folder)
+    return 0
 
 
 def _options() -> argparse.Namespace:
@@ -150,8 +158,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--kill", type=float, default=5.0, help="kill a process every so many seconds")
     parser.add_argument("--cut", type=float, default=30.0, help="cut a link every so many seconds")
     parser.add_argument("--outage", type=float, default=90.0, help="end the database every so many seconds")
-    parser.add_argument("--engine", choices=("embedded", "procrastinate"), default="embedded")
-    parser.add_argument("--skew", action="store_true", help="clocks of hosts differ by minutes")
+    parser.add_argument("--engine", choices=ENGINES, default="procrastinate")
+    parser.add_argument(
+        "--skew", action=argparse.BooleanOptionalAction, default=True, help="clocks of hosts differ by minutes"
+    )
     parser.add_argument("--seed", type=int, default=20261126)
     return parser.parse_args()
 

@@ -10,13 +10,15 @@ from enum import StrEnum
 from itertools import count
 
 from support.cluster.database import HOST as DATABASE
-from support.cluster.site import PACS, Cluster
+from support.cluster.site import LEASE_SECONDS, PACS, Cluster
 from support.cluster.watch import Watch
 from support.waiting import wait_until
 
 SUPERVISOR = "supervisor"
 BUSY_SECONDS = 15.0
 _BUSY = "SELECT worker FROM job WHERE state = 'RUNNING' AND kind = 'INFER'"
+SHORT_SECONDS, LONG_SECONDS = 8.0, LEASE_SECONDS + 5.0
+"""How long a link is away: for a moment, or so long that others take over."""
 AWAY_SECONDS = 2.0
 """How long the database stays away when it is restarted."""
 
@@ -64,12 +66,14 @@ def kills(cluster: Cluster, choice: random.Random, every: float) -> Plan:
             yield every * next(number), Kill(host, role)
 
 
-def cuts(cluster: Cluster, choice: random.Random, every: float, longest: float) -> Plan:
-    """Any link by turns, those of database and PACS too."""
+def cuts(cluster: Cluster, choice: random.Random, every: float) -> Plan:
+    """Any link by turns, those of database and PACS too; the third of each three, if of a host, outlives a lease."""
     number = count(1)
     while True:
         for host in choice.sample([*cluster.hosts, DATABASE, PACS], len(cluster.hosts) + 2):
-            yield every * next(number) + every / 2, Cut(host, choice.uniform(2.0, longest))
+            turn = next(number)
+            is_long = turn % 3 == 0 and host in cluster.hosts
+            yield every * turn + every / 2, Cut(host, LONG_SECONDS if is_long else choice.uniform(2.0, SHORT_SECONDS))
 
 
 def outages(every: float) -> Plan:
@@ -86,14 +90,13 @@ class Tormentor:
     watch: Watch
     say: Callable[[str], None]
 
-    def torment(self, plan: Plan, seconds: float, meanwhile: Callable[[], object] = lambda: None) -> None:
+    def torment(self, plan: Plan, seconds: float) -> None:
         """Carry out what the plan has for so long; links that are cut then are mended."""
         begun = time.monotonic()
         mends: list[tuple[float, Cut, float]] = []
         for at, fault in plan:
             while (now := time.monotonic()) < begun + min(at, seconds):
                 mends = self._mend(mends, now)
-                meanwhile()
                 time.sleep(0.05)
             if at >= seconds:
                 break

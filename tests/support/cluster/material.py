@@ -10,7 +10,7 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.uid import UID
 
-from hounsfield.daemon.cli.scu import Sendable, scan
+from hounsfield.daemon.scu import Sendable, scan
 from hounsfield.model.phantom.series import PhantomSpec, write_series
 
 SLICES, MATRIX = 8, 64

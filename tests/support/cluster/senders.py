@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from support.cluster.hosts import DICOM_PORT, Host
 from support.cluster.material import Series, Supply
 
-from hounsfield.daemon.cli.exits import CommandFailed
-from hounsfield.daemon.cli.scu import Outcome, Peer, Sendable, store
+from hounsfield.daemon.errors import PeerFailed
+from hounsfield.daemon.scu import Outcome, Peer, Sendable, store
 
 CALLED, CALLING = "HOUNSFIELD", "CT"
 ANSWER_SECONDS = 6.0
@@ -136,6 +136,6 @@ class Scanners:
         peer = Peer(receiver.address, DICOM_PORT, CALLED, CALLING)
         try:
             store(peer, images, note, ANSWER_SECONDS)
-        except CommandFailed:  # nothing answers there
+        except PeerFailed:  # nothing answers there
             return kept
         return kept

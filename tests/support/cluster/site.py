@@ -19,7 +19,10 @@ ROLES = {
     "worker-1": ("worker", "courier", "console"),
     "worker-2": ("worker", "courier"),
 }
-LEASE_SECONDS = 10.0
+SKEWS = {"receiver-2": 180.0, "worker-2": -120.0}
+"""Seconds by which clocks are ahead of the others."""
+ENGINES = ("procrastinate", "embedded")
+LEASE_SECONDS = 15.0
 QUIET_SECONDS = 8.0
 """Longer than both receivers are away at once: a series that closes before its last image has two results."""
 START_SECONDS = 120.0
@@ -80,7 +83,7 @@ def _is_ready(host: Host) -> bool:
 
 @contextmanager
 def cluster(
-    folder: Path, *, engine: str = "embedded", skews: Mapping[str, float] | None = None, lease: float = LEASE_SECONDS
+    folder: Path, *, engine: str = ENGINES[0], skews: Mapping[str, float] | None = None, lease: float = LEASE_SECONDS
 ) -> Iterator[Cluster]:
     """Give a cluster that has not started yet; nothing of it is left after the block but ``folder``.
 

@@ -149,17 +149,17 @@ def _made(folder: Path) -> Path:
 
 def random_faults(cluster: Cluster, choice: random.Random, *, kill: float, cut: float, outage: float) -> Plan:
     """Everything by turns: a process killed, a link cut, the database gone, each every so many seconds."""
-    plans = (kills(cluster, choice, kill), cuts(cluster, choice, cut, 8.0), outages(outage))
+    plans = (kills(cluster, choice, kill), cuts(cluster, choice, cut), outages(outage))
     return heapq.merge(*plans, key=lambda one: one[0])
 
 
 def short_faults() -> Plan:
-    """One of each kind, for a minute."""
-    yield 2.0, Kill("receiver-1", "receiver")
-    yield 7.0, KillBusy()
-    yield 12.0, Cut("receiver-2", 3.0)
-    yield 17.0, Kill("receiver-2", "supervisor")
-    yield 21.0, Outage.RESTART
-    yield 28.0, Kill("worker-2", "courier")
-    yield 31.0, Kill("receiver-1", "assembler")
-    yield 34.0, Outage.FAIL_OVER
+    """One of each kind, in half a minute."""
+    yield 1.0, Kill("receiver-1", "receiver")
+    yield 5.0, KillBusy()
+    yield 10.0, Cut("receiver-2", 3.0)
+    yield 14.0, Kill("receiver-2", "supervisor")
+    yield 17.0, Outage.RESTART
+    yield 22.0, Kill("worker-2", "courier")
+    yield 24.0, Kill("receiver-1", "assembler")
+    yield 26.0, Outage.FAIL_OVER
