@@ -41,6 +41,12 @@ PAGES = {
 WINDOW = {"width": 1280, "height": 900}
 READY = re.compile(r"console ready.*?(http://[\d.]+:\d+)")
 LIVE_SECONDS = 0.5
+LOADED = """() => {
+    const pictures = [...document.querySelectorAll("main img")];
+    pictures.forEach(one => one.scrollIntoView());
+    return pictures.length > 0 && pictures.every(one => one.complete && one.naturalWidth > 0);
+}"""
+"""Whether all pictures are there: they are loaded when they are seen, and the page is alive meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -228,11 +234,7 @@ def test_a_job_shows_verdict_slices_heatmaps_and_where_its_objects_went(browser:
         text = page.locator("main").inner_text()
         for words in ("FLAGGED", "ich-demo 2.0.0", "archive", "CT1"):
             assert words in text
-        pictures = page.locator("main img").all()
-        assert len(pictures) >= 1
-        for picture in pictures:
-            picture.scroll_into_view_if_needed()  # they are loaded when they are seen
-            wait_until(lambda picture=picture: picture.evaluate("it => it.complete && it.naturalWidth > 0"))
+        page.wait_for_function(LOADED)
         assert page.locator("main svg").count() >= 1
 
 

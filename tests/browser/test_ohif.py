@@ -1,6 +1,8 @@
 """What a radiologist sees of our results in the OHIF viewer: the study opens, the page is shown, nothing breaks."""
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,18 +108,25 @@ def test_the_viewer_opens_the_study_with_its_results_and_none_of_them_breaks_it(
             assert said in listed["OT"]
             assert said in listed["SR"]
 
-            viewer.show(CAPTURE)
-            wait_until(lambda: _share(viewer.drawn(), COLOURS[verdict]) > 0.01, 60)
+            _open(viewer, CAPTURE, lambda: _share(viewer.drawn(), COLOURS[verdict]) > 0.01)
             viewer.keep(pictures / f"{name}-sc.png")
 
-            viewer.show(REPORT)
-            wait_until(lambda: shown in viewer.words(), 60)
+            _open(viewer, REPORT, lambda: shown in viewer.words())
             viewer.keep(pictures / f"{name}-sr.png")
 
-            viewer.show(CT)
-            wait_until(lambda: _is_a_picture(viewer), 60)
+            _open(viewer, CT, lambda: _is_a_picture(viewer))
             assert viewer.faults == []
             assert "Something went wrong" not in viewer.words()
+
+
+def _open(viewer: Viewer, series_number: int, is_open: Callable[[], bool]) -> None:
+    """Open a series; the viewer loses a double click now and then while it is still busy, so a reader repeats it."""
+    for _ in range(5):
+        viewer.show(series_number)
+        with suppress(AssertionError):
+            wait_until(is_open, 15)
+            return
+    wait_until(is_open, 30)
 
 
 def _is_a_picture(viewer: Viewer) -> bool:
