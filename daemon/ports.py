@@ -13,6 +13,12 @@ def refuse_taken_port(host: str, port: int, remedy: str | None = None) -> None:
     Receivers that share a port (SO_REUSEPORT) would share it with another service of the same user too, unnoticed,
     and each would get a part of the images. A socket that does not share is refused beside them.
     """
+    if (error := what_hinders(host, port)) is not None:
+        raise PortUnavailable(f"cannot listen on {host}:{port}: {error.strerror or error}", remedy) from error
+
+
+def what_hinders(host: str, port: int) -> OSError | None:
+    """Return why nobody could listen on ``port`` of ``host`` now; None: somebody could."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
@@ -20,4 +26,10 @@ def refuse_taken_port(host: str, port: int, remedy: str | None = None) -> None:
             probe.bind(address)
             probe.listen(1)
     except OSError as error:
-        raise PortUnavailable(f"cannot listen on {host}:{port}: {error.strerror or error}", remedy) from error
+        return error
+    return None
+
+
+def own_address(host: str) -> str:
+    """Return where a program of this machine reaches what listens on ``host``, which may stand for all addresses."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only

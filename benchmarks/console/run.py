@@ -112,6 +112,7 @@ def main() -> int:
         homes = [filled(folder, jobs) for jobs in options.jobs]
         sites = [stack.enter_context(visited(home, jobs)) for home, jobs in zip(homes, options.jobs, strict=True)]
         pages = {name: page(name) for name in sites[0].pages()}
+        pages["metrics, read anew"] = Visited.metrics_seconds
         pages["search by a UID's hash"] = Visited.search_seconds
         console.print(compared("Pages, ms", sites, pages, options.rounds))
         commands = {name: command(words) for name, words in COMMANDS.items()}

@@ -13,6 +13,7 @@ from fill import RARE_SCANNER
 from support.daemon import Daemon
 from support.waiting import wait_until
 
+from hounsfield.daemon.console.metrics import CACHED_SECONDS
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.storage.control import Part, Pause
 from hounsfield.storage.engine import open_database
@@ -56,7 +57,6 @@ class Visited:
             "scanners and destinations": "/sites",
             "models": "/models",
             "settings": "/settings",
-            "metrics": "/metrics",
             "livez": "/livez",
         }
 
@@ -72,6 +72,11 @@ class Visited:
         if answer.status != 200:
             raise SystemExit(f"{path} of {self.jobs} jobs: {answer.status}")
         return taken
+
+    def metrics_seconds(self) -> float:
+        """Return how long the metrics take that are read anew; those of the last seconds are kept."""
+        time.sleep(CACHED_SECONDS)
+        return self.seconds("/metrics")
 
     def search_seconds(self) -> float:
         """Return how long the search for one UID takes: its keyed hash is looked up."""

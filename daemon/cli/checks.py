@@ -2,7 +2,6 @@
 
 import errno
 import shutil
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from hounsfield.daemon.config.rules import unknown_bundles
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import PeerFailed
 from hounsfield.daemon.pipeline.serving_notes import ServingNotes, ServingState
+from hounsfield.daemon.ports import own_address, what_hinders
 from hounsfield.model.bundle import open_bundle
 from hounsfield.model.lint import Severity, lint
 from hounsfield.model.manifest import Manifest
@@ -63,13 +63,9 @@ def check_port(settings: Settings) -> Check:
     where = f"{host}:{port}"
     if port == 0:
         return Check("port", Level.OK, "port 0: any free one is taken")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return _port_taken(settings, error)
+    error = what_hinders(host, port)
+    if error is not None:
+        return _port_taken(settings, error)
     return Check("port", Level.OK, f"{where} is free: the service is not running")
 
 
@@ -82,9 +78,8 @@ def _port_taken(settings: Settings, error: OSError) -> Check:
     if error.errno != errno.EADDRINUSE:
         mend = "set dicom.host to an address of this machine"
         return Check("port", Level.PROBLEM, f"{where} cannot be opened: {error.strerror}", mend)
-    reachable = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host  # noqa: S104 - compared only
     try:
-        scu.echo(scu.Peer(reachable, port, settings.dicom.ae_title), ECHO_SECONDS)
+        scu.echo(scu.Peer(own_address(host), port, settings.dicom.ae_title), ECHO_SECONDS)
     except PeerFailed as failure:
         if "rejected" in failure.problem:
             return Check("port", Level.OK, f"{where}: a DICOM service listens and admits configured peers only")

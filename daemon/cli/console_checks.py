@@ -2,12 +2,12 @@
 
 import errno
 import http.client
-import socket
 from collections.abc import Iterator
 
 from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.config.operation import ConsoleSettings
 from hounsfield.daemon.config.values import is_loopback
+from hounsfield.daemon.ports import own_address, what_hinders
 from hounsfield.storage.accounts import AccountStore
 
 _ANSWER_SECONDS = 5.0
@@ -26,16 +26,12 @@ def _check_port(host: str, port: int) -> Check:
     where = f"{host}:{port}"
     if port == 0:
         return Check("console", Level.OK, "console.port 0: any free one is taken, the log names it")
-    try:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            mend = "set console.host to an address of this machine, and a console.port that the service may open"
-            return Check("console", Level.PROBLEM, f"{where} cannot be opened: {error.strerror}", mend)
-    else:
+    error = what_hinders(host, port)
+    if error is None:
         return Check("console", Level.OK, f"{where} is free: the console is not running")
+    if error.errno != errno.EADDRINUSE:
+        mend = "set console.host to an address of this machine, and a console.port that the service may open"
+        return Check("console", Level.PROBLEM, f"{where} cannot be opened: {error.strerror}", mend)
     if _is_ours(host, port):
         return Check("console", Level.OK, f"http://{where}/ answers")
     mend = "stop the program that has the port, or set another console.port: until then the service does not start"
@@ -44,8 +40,7 @@ def _check_port(host: str, port: int) -> Check:
 
 def _is_ours(host: str, port: int) -> bool:
     """Whether the sign-in page there is Hounsfield's."""
-    reachable = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host  # noqa: S104 - compared only
-    connection = http.client.HTTPConnection(reachable, port, timeout=_ANSWER_SECONDS)
+    connection = http.client.HTTPConnection(own_address(host), port, timeout=_ANSWER_SECONDS)
     try:
         connection.request("GET", "/sign-in")
         return b"Hounsfield" in connection.getresponse().read(4096)

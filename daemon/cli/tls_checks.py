@@ -12,6 +12,7 @@ from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.config.sections import TlsSettings
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import TlsUnusable
+from hounsfield.daemon.ports import what_hinders
 from hounsfield.daemon.reception.certificates import AUTHORITY, CERTIFICATE, CertificateFacts
 from hounsfield.daemon.reception.tls import TlsFiles, load_files, peer_fingerprint
 
@@ -41,16 +42,12 @@ def check_tls_port(host: str, port: int, expected: str) -> Check:
     where = f"tls.port: {host}:{port}"
     if port == 0:
         return Check("tls", Level.OK, "tls.port: any free one is taken")
-    try:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            mend = "set tls.host to an address of this machine and tls.port to a port that the service may open"
-            return Check("tls", Level.PROBLEM, f"{where} cannot be opened: {error.strerror}", mend)
-    else:
+    error = what_hinders(host, port)
+    if error is None:
         return Check("tls", Level.OK, f"{where} is free: the service is not running")
+    if error.errno != errno.EADDRINUSE:
+        mend = "set tls.host to an address of this machine and tls.port to a port that the service may open"
+        return Check("tls", Level.PROBLEM, f"{where} cannot be opened: {error.strerror}", mend)
     try:
         shown = _shown_certificate(host, port)  # Linux takes 0.0.0.0 and :: for this machine
     except OSError:

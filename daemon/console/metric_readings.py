@@ -10,11 +10,10 @@ from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.console import metric_names as names
 from hounsfield.daemon.console.label_names import BoundedNames, ConfiguredNames
 from hounsfield.daemon.console.metric_names import Metric
+from hounsfield.daemon.console.overview_facts import certificates
 from hounsfield.daemon.console.parts import ConsoleParts
 from hounsfield.daemon.drift.comparison import Drift
-from hounsfield.daemon.errors import TlsUnusable
 from hounsfield.daemon.pipeline.serving_notes import ServingState
-from hounsfield.daemon.reception.certificates import AUTHORITY, CERTIFICATE, read_certificates
 from hounsfield.storage.alarms import AlarmKind
 from hounsfield.storage.components import Component
 from hounsfield.storage.control import Part
@@ -124,16 +123,9 @@ def disk_readings(settings: Settings) -> Iterator[Reading]:
 
 def certificate_readings(settings: Settings, now: datetime) -> Iterator[Reading]:
     """Yield how long the certificates are valid; nothing of a file that cannot be read."""
-    if settings.tls.port is None:
-        return
-    for which, path in ((CERTIFICATE, settings.tls.certificate), (AUTHORITY, settings.tls.authority)):
-        if path is None:
-            continue
-        try:
-            certificates = read_certificates(which, path)
-        except TlsUnusable:
-            continue
-        yield names.CERTIFICATE, (which,), min(one.left(now).total_seconds() for one in certificates)
+    for one in certificates(settings.tls):
+        if one.ends_at is not None:
+            yield names.CERTIFICATE, (one.setting,), (one.ends_at - now).total_seconds()
 
 
 def _plain_word(word: str) -> str:

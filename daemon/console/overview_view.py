@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from hounsfield.daemon.alarms import words as alarm_words
+from hounsfield.daemon.beats import ENDED
 from hounsfield.daemon.config.operation import AlarmSettings
 from hounsfield.daemon.console.overview_facts import INTAKE_STRETCH, CertificateDate, Disk, Facts
 from hounsfield.daemon.console.rendering import size, span
+from hounsfield.daemon.console.standing import Level, State
 from hounsfield.daemon.term_of_office import ELECTED
 from hounsfield.daemon.words import verdict
 from hounsfield.storage.alarms import Alarm
@@ -20,23 +21,6 @@ from hounsfield.storage.states import JobKind
 GONE_AFTER = timedelta(days=1)
 """A process not heard of for longer belongs to another time, or to a machine that was given up."""
 _KINDS = {JobKind.INFER: "analysis", JobKind.DELIVER: "delivery", JobKind.NOTIFY: "notification"}
-
-
-class Level(StrEnum):
-    """How something stands; each has a colour and a sign."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-    QUIET = "quiet"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """A word or two, and how bad that is."""
-
-    level: Level
-    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +172,7 @@ def _components(facts: Facts, limits: AlarmSettings) -> Iterator[ComponentLine]:
 
 
 def _life(component: Component, silence: float, limits: AlarmSettings) -> State:
-    if component.facts.get("ended"):
+    if component.facts.get(ENDED):
         return State(level=Level.QUIET, words="ended as it should")
     if silence > limits.component_seconds:
         return State(level=Level.PROBLEM, words=f"not heard of for {span(silence)}")

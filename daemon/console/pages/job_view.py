@@ -7,7 +7,8 @@ from datetime import datetime
 
 from hounsfield.daemon.console.pages.bars import StageBar, Strip, stage_bars, strip
 from hounsfield.daemon.console.pages.jobs_view import JobLine, job_line
-from hounsfield.daemon.console.pages.shown import Advice, State, Veil, advice_of, job_state
+from hounsfield.daemon.console.pages.shown import Advice, Veil, advice_of, job_state
+from hounsfield.daemon.console.standing import State
 from hounsfield.daemon.deliveries import Delivery, object_name, status_words
 from hounsfield.daemon.event_words import person_of, step
 from hounsfield.daemon.job_story import JobDetail

@@ -7,13 +7,13 @@ from datetime import datetime
 from hounsfield.daemon.console.pages.asked import Links
 from hounsfield.daemon.console.pages.shown import (
     Finding,
-    State,
     Veil,
     delivery_state,
     finding,
     job_state,
     subject,
 )
+from hounsfield.daemon.console.standing import State
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.daemon.words import number
 from hounsfield.storage.records import JobRecord

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hounsfield.daemon.bundles_in_use import InUse
-from hounsfield.daemon.console.pages import shown
+from hounsfield.daemon.console import standing
 from hounsfield.daemon.console.pages.card import Piece
 from hounsfield.daemon.console.pages.figures import Figures, figures
-from hounsfield.daemon.console.pages.shown import State
+from hounsfield.daemon.console.standing import State
 from hounsfield.daemon.drift.comparison import Drift, Level
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.daemon.pipeline.serving_notes import ServingNote, ServingState
@@ -16,16 +16,16 @@ from hounsfield.model.manifest import Manifest
 from hounsfield.storage.bundle_choice import BundleChoice
 
 _LEVELS = {
-    Level.LEARNING: shown.Level.QUIET,
-    Level.STABLE: shown.Level.OK,
-    Level.WATCH: shown.Level.WARNING,
-    Level.ALARM: shown.Level.PROBLEM,
+    Level.LEARNING: standing.Level.QUIET,
+    Level.STABLE: standing.Level.OK,
+    Level.WATCH: standing.Level.WARNING,
+    Level.ALARM: standing.Level.PROBLEM,
 }
 _SERVING = {
-    ServingState.LOADING: shown.Level.QUIET,
-    ServingState.SERVED: shown.Level.OK,
-    ServingState.DRIFTED: shown.Level.PROBLEM,
-    ServingState.REFUSED: shown.Level.PROBLEM,
+    ServingState.LOADING: standing.Level.QUIET,
+    ServingState.SERVED: standing.Level.OK,
+    ServingState.DRIFTED: standing.Level.PROBLEM,
+    ServingState.REFUSED: standing.Level.PROBLEM,
 }
 
 
@@ -119,9 +119,9 @@ def bundle_box(
         name=manifest.name,
         version=manifest.version,
         title=escape_controls(manifest.title),
-        use=State(words=one.use, level=shown.Level.OK)
+        use=State(words=one.use, level=standing.Level.OK)
         if one.use
-        else State(words="installed, not used", level=shown.Level.QUIET),
+        else State(words="installed, not used", level=standing.Level.QUIET),
         since=None if choice is None else choice.at,
         by="" if choice is None else escape_controls(choice.person),
         clinical=manifest.clinical,
@@ -142,7 +142,7 @@ def bundle_box(
 def selftest_chip(note: ServingNote | None) -> State:
     """Return what the worker found out when it loaded the bundle last."""
     if note is None:
-        return State(words="not loaded yet", level=shown.Level.QUIET)
+        return State(words="not loaded yet", level=standing.Level.QUIET)
     return State(words="passed" if note.state is ServingState.SERVED else note.state.value, level=_SERVING[note.state])
 
 

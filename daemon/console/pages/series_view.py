@@ -7,7 +7,8 @@ from datetime import datetime
 from hounsfield.daemon.console.pages.asked import Links
 from hounsfield.daemon.console.pages.job_view import Completeness, completeness
 from hounsfield.daemon.console.pages.jobs_view import JobLine
-from hounsfield.daemon.console.pages.shown import Advice, State, Veil, advice_of, series_state
+from hounsfield.daemon.console.pages.shown import Advice, Veil, advice_of, series_state
+from hounsfield.daemon.console.standing import State
 from hounsfield.daemon.event_words import person_of, step
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.daemon.words import reason_words

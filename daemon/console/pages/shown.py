@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
+from hounsfield.daemon.console.standing import Level, State
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.daemon.reason_texts import REASON_TEXTS
 from hounsfield.daemon.words import reason_words, verdict
@@ -13,25 +13,6 @@ from hounsfield.storage.states import JobKind, JobState, Proof, Reason, SeriesSt
 
 _UID = re.compile(r"(?<![0-9])(?:2\.25\.[0-9]{10,}|[0-9]+(?:\.[0-9]+){4,})(?![0-9]|\.[0-9])")
 """Five numbers and more with dots between them (an IPv4 address and a version have fewer), or a UUID as a number."""
-
-
-class Level(StrEnum):
-    """How good a state is: a class of the style sheet, with a sign of its own there."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-    QUIET = "quiet"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """How something stands."""
-
-    words: str
-    level: Level
-    more: str = ""
-    """What stands behind it: a reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

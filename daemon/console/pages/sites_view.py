@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.config.sections import Peer
-from hounsfield.daemon.console.pages.shown import Advice, Level, State, advice_of
+from hounsfield.daemon.console.pages.shown import Advice, advice_of
+from hounsfield.daemon.console.standing import Level, State
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.storage.alarms import Alarm, AlarmKind
 from hounsfield.storage.destination_state import Backlog, DestinationState

@@ -100,10 +100,10 @@ def test_a_receiver_whose_registrar_is_gone_beats_no_more_so_that_it_is_started_
     beats: list[float] = []
     with receiving(tmp_path, beat=lambda: beats.append(time.monotonic())) as reception:
         wait_until(lambda: len(beats) > 1)
+        registrar = next(thread for thread in threading.enumerate() if thread.name == "reception-registrar")
         reception.database.record = lambda *_: 1 / 0  # what nobody thought of
         with associated(reception.port) as association:
             assert store(association, tiny()) == 0x0000
-        registrar = next(thread for thread in threading.enumerate() if thread.name == "reception-registrar")
         registrar.join(10)
         assert not registrar.is_alive()
         last = len(beats)

@@ -15,7 +15,8 @@ from hounsfield.daemon.alarms.words import BEGINS
 from hounsfield.daemon.config.operation import AlarmSettings
 from hounsfield.daemon.config.sections import TlsSettings
 from hounsfield.daemon.console.overview_facts import CertificateDate, Disk, Facts, certificates, disks
-from hounsfield.daemon.console.overview_view import Level, Overview, overview
+from hounsfield.daemon.console.overview_view import Overview, overview
+from hounsfield.daemon.console.standing import Level
 from hounsfield.storage.alarms import Alarm, AlarmKind, Condition
 from hounsfield.storage.components import Component
 from hounsfield.storage.control import Part, Pause

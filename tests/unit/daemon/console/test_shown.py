@@ -6,7 +6,6 @@ from support.rows import delivery_row, job_row
 from hounsfield.daemon.console.pages.shown import (
     JOB_LEVELS,
     SERIES_LEVELS,
-    Level,
     Veil,
     advice_of,
     delivery_state,
@@ -15,6 +14,7 @@ from hounsfield.daemon.console.pages.shown import (
     series_state,
     subject,
 )
+from hounsfield.daemon.console.standing import Level
 from hounsfield.storage.states import JobKind, JobState, Outcome, Proof, Reason, SeriesState
 
 VEIL = Veil(lambda uid: f"h:{len(uid):012x}")

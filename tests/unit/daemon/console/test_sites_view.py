@@ -7,13 +7,13 @@ from support.rows import at
 
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.config.sections import Peer
-from hounsfield.daemon.console.pages.shown import Level
 from hounsfield.daemon.console.pages.sites_view import (
     MOST_STRANGERS,
     ScannerFacts,
     destination_line,
     scanner_lines,
 )
+from hounsfield.daemon.console.standing import Level
 from hounsfield.storage.alarms import Alarm, AlarmKind
 from hounsfield.storage.destination_state import Backlog, DestinationState
 from hounsfield.storage.log_book import Intake
