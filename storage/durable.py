@@ -3,7 +3,6 @@
 import fcntl
 import os
 import secrets
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -142,6 +141,20 @@ def sync_way_to(folder: Path, operations: FileOperations) -> None:
             operations.fsync_directory(above)
 
 
+def now_of(folder: Path) -> float:
+    """Return what a file that is made in ``folder`` now is stamped with: on NFS, the time of the server.
+
+    Ages of files are told by it: the clocks of the hosts that share a folder may be minutes apart. Raise OSError.
+    """
+    probe = folder / f".{secrets.token_hex(8)}{PART}"
+    descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        return os.fstat(descriptor).st_mtime
+    finally:
+        os.close(descriptor)
+        probe.unlink()
+
+
 def remove_abandoned_parts(folder: Path, spare_seconds: float = 0.0) -> int:
     """Delete the temporary files in ``folder`` whose writer is dead; return how many.
 
@@ -149,9 +162,10 @@ def remove_abandoned_parts(folder: Path, spare_seconds: float = 0.0) -> int:
     than ``spare_seconds``.
     """
     removed = 0
+    now = now_of(folder) if spare_seconds else 0.0
     for part in folder.glob("*" + PART):
         with suppress(FileNotFoundError, BlockingIOError):
-            if spare_seconds and time.time() - part.stat().st_mtime < spare_seconds:
+            if spare_seconds and now - part.stat().st_mtime < spare_seconds:
                 continue
             descriptor = os.open(part, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:

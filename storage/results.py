@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from hounsfield.storage.durable import (
     FileOperations,
     SystemFileOperations,
     make_folder,
+    now_of,
     remove_abandoned_parts,
     write_durably,
 )
@@ -99,10 +99,10 @@ class ResultFiles:
         return self._stage / f"{self.path(uid).stem}.{sha256}"
 
     def _remove_abandoned_stages(self) -> int:
-        removed = 0
+        removed, now = 0, now_of(self._stage)
         for path in self._stage.iterdir():
             with suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                if now - path.stat().st_mtime > _ABANDONED_SECONDS:
                     self._operations.remove(path)
                     removed += 1
         return removed

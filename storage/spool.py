@@ -139,6 +139,10 @@ class Spool:
         """Return a block in which files and rows are compared: neither goes meanwhile. It raises SpoolError."""
         return self._lock.files_stay()
 
+    def files_may_go(self) -> AbstractContextManager[Callable[[], None]]:
+        """Return a block that one process of all has at a time; what it gives, and it, raise SpoolError."""
+        return self._lock.files_may_go()
+
     def remove(
         self, forget: Callable[[], Sequence[str] | None], registered: Callable[[Sequence[str]], set[str]]
     ) -> int:

@@ -29,7 +29,7 @@ def url(postgresql_cluster: PostgreSQL) -> str:
 def host(folder: Path, name: str, url: str) -> Daemon:
     settings = {
         "HOUNSFIELD_STORAGE__DATABASE_URL": url,
-        "HOUNSFIELD_STORAGE__SPOOL": str(folder / "spool"),
+        "HOUNSFIELD_STORAGE__SHARED": str(folder / "shared"),
         "HOUNSFIELD_LOGGING__FORMAT": "json",
     }
     (folder / name).mkdir()
@@ -43,7 +43,7 @@ def said(daemon: Daemon) -> list[str]:
 
 def send(folder: Path, database: Database, series: str) -> None:
     """Let one image of a series come through a receiver."""
-    spool = Spool(folder / "spool")
+    spool = Spool(folder / "shared" / "spool")
     with (
         receiving(folder, store=database.series, own_results=database.jobs, spool=spool) as reception,
         associated(reception.port, ALLOWED) as connection,

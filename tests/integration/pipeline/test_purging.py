@@ -4,16 +4,20 @@ import csv
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.bench import Bench
 from support.ct_factory import ct_series, write_series
 
 from hounsfield.daemon.reception.reconcile import reconcile
+from hounsfield.daemon.retention import archive as archive_module
 from hounsfield.daemon.retention import purger as purger_module
 from hounsfield.daemon.retention.policy import Keep
 from hounsfield.daemon.retention.purger import Purger, Rule
 from hounsfield.daemon.retention.unmatched import PAUSE_SECONDS
+from hounsfield.storage import spool_lock
+from hounsfield.storage.errors import SpoolError
 from hounsfield.storage.records import DeliveryRequest, ResultObject, ResultSet, SeriesRecord
 from hounsfield.storage.spool import DiskSpace, Spool
 from hounsfield.storage.states import JobKind, Outcome, Proof, Reason, SeriesState, Stage
@@ -300,6 +304,33 @@ def test_rows_stay_when_their_archive_cannot_be_written(bench: Bench, tmp_path: 
     with pytest.raises(Exception, match="archive of the job log"):
         purge(bench)
     assert len(bench.app.database.jobs.of_series(1)) == 2
+
+
+def test_two_who_purge_at_once_lose_no_line_of_the_archive(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        bench.receive(images(tmp_path, str(number), name=f"s{number}"))
+        bench.settle()
+        analyse(bench, f"{UID}.{number}")
+        deliver(bench)
+    bench.clock.advance(100 * DAY)
+    for rule in (Rule.IMAGES, Rule.RESULTS):
+        bench.app.purger().carry_out(rule)
+    csv_text = archive_module.csv_text
+
+    def meanwhile(*arguments: Any, **options: Any) -> str:
+        """Stand at the end of the file already while somebody else wants to write there."""
+        monkeypatch.setattr(archive_module, "csv_text", csv_text)
+        with pytest.raises(SpoolError, match="locked by another process"):
+            bench.app.purger().carry_out(Rule.JOBS, after_id=1)
+        return csv_text(*arguments, **options)
+
+    monkeypatch.setattr(spool_lock, "_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(archive_module, "csv_text", meanwhile)
+    assert bench.app.purger().carry_out(Rule.JOBS)[0].series == 2
+    with (bench.home / "archive" / f"jobs-{bench.clock.now().year}.csv").open(newline="") as file:
+        assert sorted(int(line["job"]) for line in csv.DictReader(file)) == [1, 2, 3, 4]
 
 
 def test_a_tick_ends_after_two_seconds_and_the_next_one_goes_on(

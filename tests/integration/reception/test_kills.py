@@ -36,8 +36,8 @@ class Ward:
         return Senders(self.ledger, process.port, SENDERS, self.choice, images=images)
 
     def leave_something(self) -> None:
-        """Have a receiver killed that has just acknowledged what it has not registered."""
-        process = self.start(Doom(point="record:before", nth=2))
+        """Have a receiver killed that has just acknowledged what it has neither filed nor registered."""
+        process = self.start(Doom(point="link:before", nth=2))
         self.send(process).wait()
         assert process.wait() == KILLED
 
