@@ -10,7 +10,7 @@ The order is the cheapest one that survives a power loss (docs/adr/0005-durable-
 Until its last step an instance has a durable name in ``incoming/``, so that whatever ends the process or the machine,
 the next start finds it there (:meth:`Intake.adopt`), files it and registers it again without harm. A file system
 without hard links costs a second copy of the bytes instead. What hosts that share a spool see of one another, and when,
-stands in docs/adr/0018-a-spool-for-several-hosts.md.
+stands in docs/adr/0017-a-spool-for-several-hosts.md.
 """
 
 import errno
