@@ -13,8 +13,13 @@ from hounsfield.daemon.config.fields import allowed_text
 from hounsfield.daemon.errors import ConfigurationProblem
 
 PREFIX = "HOUNSFIELD_"
-NOT_SETTINGS = frozenset({"HOUNSFIELD_REAL_CT", "HOUNSFIELD_REQUIRE_ALL", "HOUNSFIELD_CONFIG", "HOUNSFIELD_DEBUG"})
-"""Variables of ours that configure tests or the command line, not the service."""
+NOT_SETTINGS = frozenset(
+    {
+        *("HOUNSFIELD_REAL_CT", "HOUNSFIELD_REQUIRE_ALL"),
+        *("HOUNSFIELD_CONFIG", "HOUNSFIELD_DEBUG", "HOUNSFIELD_SIGN_OF_LIFE"),
+    }
+)
+"""Variables of ours that configure tests, the command line or the surroundings of the service, not the service."""
 _SERVICE_LINK = re.compile(
     r"HOUNSFIELD(_[A-Z0-9]+)*_(SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP)(_[A-Z]+)?)?)"
 )
