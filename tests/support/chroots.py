@@ -54,41 +54,44 @@ class Image:
         """Run the steps of these stages, in this order."""
         for name in names:
             stage = stages(self.dockerfile)[name]
+            at = self.workdir(stage.base)
             if lineage(stages(self.dockerfile), name) == [stage]:
                 self._begin(name)
             for keyword, rest in stage.instructions:
                 if keyword == "WORKDIR":
-                    self._inside(name, rest).mkdir(parents=True, exist_ok=True)
+                    at = rest
+                    self._inside(name, at).mkdir(parents=True, exist_ok=True)
                 elif keyword == "COPY":
-                    self._copy(name, rest)
+                    self._copy(name, rest, at)
                 elif keyword == "RUN":
-                    self._run(name, rest)
+                    self._run(name, rest, at)
 
     def _begin(self, name: str) -> None:
         """Put ``python`` where the base image has it, and let every user reach it."""
         python = Path(sys.executable).resolve()
         reach = " ".join(str(folder) for folder in python.parents)
-        self._run(name, f"chmod o+x {reach} && ln -sf {python} /usr/local/bin/python")
+        self._run(name, f"chmod o+x {reach} && ln -sf {python} /usr/local/bin/python", "/")
 
     def _inside(self, stage: str, path: str) -> Path:
         return self.upper(stage) / path.lstrip("/")
 
-    def _workdir(self, stage: str) -> str:
+    def workdir(self, stage: str) -> str:
+        """Return where its processes begin."""
         line = lineage(stages(self.dockerfile), stage)
         return next((rest for one in reversed(line) for rest in reversed(one.all("WORKDIR"))), "/")
 
-    def _copy(self, name: str, rest: str) -> None:
+    def _copy(self, name: str, rest: str, at: str) -> None:
         words = [word for word in rest.split() if not word.startswith("--")]
         source = _FROM.search(rest)
         for word in words[:-1]:
             origin = self._inside(source[1], word) if source else self.context / word
-            target = self._inside(name, os.path.normpath(os.path.join(self._workdir(name), words[-1])))  # noqa: PTH118
+            target = self._inside(name, os.path.normpath(os.path.join(at, words[-1])))  # noqa: PTH118
             if origin.is_dir():
                 shutil.copytree(origin, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(origin, target)
 
-    def _run(self, name: str, rest: str) -> None:
+    def _run(self, name: str, rest: str, at: str) -> None:
         bound = _BIND.search(rest)
         extra = ""
         if bound:
@@ -97,7 +100,7 @@ class Image:
         options = (
             f"lowerdir=/,upperdir={self.upper(name)},workdir={self._place(f'{self.upper(name).parent.name}/work')}"
         )
-        places = {"OPTIONS": options, "ROOT": str(self._place("root")), "AT": self._workdir(name)}
+        places = {"OPTIONS": options, "ROOT": str(self._place("root")), "AT": at}
         command = [require_binary("unshare"), "--mount", "sh", "-c", script]
         variables = {**self.variables(name), **places, "DO": _BIND.sub("", rest).strip()}
         done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
@@ -163,9 +166,9 @@ def _as_user(image: Image, stage: str, settings: Mapping[str, str]) -> list[str]
     user, group = stages(image.dockerfile)[stage].all("USER")[-1].split(":")
     variables = environment(stages(image.dockerfile), stage)
     variables["PATH"] = image.variables(stage)["PATH"]
-    home = {"HOME": image._workdir(stage)}
+    home = {"HOME": image.workdir(stage)}
     return [
         *("chroot", str(image._place("root")), "setpriv", f"--reuid={user}", f"--regid={group}", *_NO_RIGHTS),
-        *("env", "--ignore-environment", f"--chdir={image._workdir(stage)}"),
+        *("env", "--ignore-environment", f"--chdir={image.workdir(stage)}"),
         *(f"{name}={value}" for name, value in {**home, **variables, **settings}.items()),
     ]

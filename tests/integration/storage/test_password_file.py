@@ -17,6 +17,14 @@ ROOT = Path(__file__).resolve().parents[3]
 DATABASE, USER = "behind_a_password", "hounsfield_with_password"
 
 
+def is_refused(url: str) -> bool:
+    try:
+        engine.check(url)
+    except DatabaseUnavailable:
+        return True
+    return False
+
+
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
     folder = tmp_path / "secrets"
@@ -28,13 +36,15 @@ def secrets(tmp_path: Path) -> Path:
 def url(postgresql_cluster: PostgreSQL, secrets: Path) -> Iterator[str]:
     """A database that its user reaches by the password of ``secrets`` only."""
     password = (secrets / "postgres_password").read_text()
-    rules = postgresql_cluster.folder / "data" / "pg_hba.conf"
+    rules = Path(postgresql_cluster.execute("SHOW hba_file").strip())
     usual = rules.read_text()
     rules.write_text(f"host all {USER} 127.0.0.1/32 scram-sha-256\n{usual}")
     postgresql_cluster.execute(f"CREATE ROLE {USER} LOGIN PASSWORD '{password}'")
     postgresql_cluster.execute(f"CREATE DATABASE {DATABASE} OWNER {USER} TEMPLATE template0")
     postgresql_cluster.execute("SELECT pg_reload_conf()")
-    yield f"postgresql://{USER}@127.0.0.1:{postgresql_cluster.port}/{DATABASE}?service=hounsfield"
+    plain = f"postgresql://{USER}@127.0.0.1:{postgresql_cluster.port}/{DATABASE}"
+    wait_until(lambda: is_refused(plain), 10)  # until the server has read its rules anew
+    yield f"{plain}?service=hounsfield"
     postgresql_cluster.drop_database(DATABASE)
     postgresql_cluster.execute(f"DROP ROLE {USER}")
     rules.write_text(usual)
@@ -56,12 +66,4 @@ def test_a_wrong_password_is_refused(url: str, secrets: Path, monkeypatch: pytes
     wrong = secrets / "wrong.conf"
     wrong.write_text("[hounsfield]\npassword=replace-me-in-your-overlay\n")
     monkeypatch.setenv("PGSERVICEFILE", str(wrong))
-
-    def is_refused() -> bool:
-        try:
-            engine.check(url)
-        except DatabaseUnavailable:
-            return True
-        return False  # the server has not yet read its rules anew
-
-    wait_until(is_refused, 10)
+    assert is_refused(url)
