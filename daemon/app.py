@@ -38,6 +38,7 @@ from hounsfield.storage.states import JobKind
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from hounsfield.daemon.alarms.certificates import CertificateNews
     from hounsfield.daemon.alarms.messenger import AlarmMessenger
     from hounsfield.daemon.alarms.probes import Probe
     from hounsfield.daemon.alarms.watch import AlarmWatch
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.reception.spool_lease import SpoolLease
     from hounsfield.daemon.retention.housekeeping import Housekeeping
     from hounsfield.daemon.retention.purger import Purger
+    from hounsfield.storage.advisory_lock import AdvisoryLock
     from hounsfield.storage.election import Office
     from hounsfield.storage.records import Claim
     from hounsfield.storage.spool_files import SpoolFiles
@@ -82,6 +84,8 @@ _CLOCK_PATIENCE = 5.0
 """Seconds that the first look at the clock of a database server may take."""
 Tell = Callable[[Callable[[], Facts]], object]
 """Takes what is asked for facts about a part, again and again, from another thread."""
+_RECALLS = 0x484F5252
+"""The lock on taking results back: any number that no other program locks."""
 _WRITTEN_WITHIN = 3600.0
 """Seconds in which a host has written any result that it began, whatever its clock says."""
 
@@ -176,10 +180,25 @@ class Application:
     @cached_property
     def files(self) -> ResultFiles:
         """Finished result objects; what dead writers left half written is removed."""
-        is_alone = self.settings.storage.database_file is not None
-        files = ResultFiles(self.shared, patience=self._patience if mount_of(self.shared).is_network else None)
-        files.prepare(spare_seconds=0.0 if is_alone else _WRITTEN_WITHIN)
+        is_one_host = self.settings.storage.database_file is not None
+        files = ResultFiles(
+            self.shared,
+            patience=self._patience if mount_of(self.shared).is_network else None,
+            alone=None if is_one_host else self._recall_lock().alone,
+        )
+        files.prepare(spare_seconds=0.0 if is_one_host else _WRITTEN_WITHIN)
         return files
+
+    def _recall_lock(self) -> "AdvisoryLock":
+        from hounsfield.storage.advisory_lock import AdvisoryLock, Words
+        from hounsfield.storage.errors import DatabaseUnavailable
+
+        words = Words(
+            error=DatabaseUnavailable,
+            busy="somebody else takes results back or has them written anew just now: try again in a moment",
+            lost="the database has gone away meanwhile: look whether it is done, and do it again if not",
+        )
+        return AdvisoryLock(self.settings.storage.resolved_database_url, _RECALLS, words)
 
     @cached_property
     def _patience(self) -> Patience:
@@ -458,10 +477,17 @@ class Application:
             DeadLetterProbe(database.log_book, database.alarms),
             ModelProbe(self.shelf, ServingNotes(self.home), database.log_book, others),
             DiskProbe(folders, wanted.disk_percent, others),
-            CertificateProbe(settings.tls, wanted.certificate_days),
+            CertificateProbe(settings.tls, wanted.certificate_days, others),
             SilenceProbe(database.series),
             DriftProbe(database.facts, settings.drift, database.alarms),
         ]
+
+    def certificate_news(self) -> "CertificateNews":
+        """Build what a receiver tells of the certificates on its host."""
+        from hounsfield.daemon.alarms.certificates import CertificateNews, CertificateProbe
+
+        probe = CertificateProbe(self.settings.tls, self.settings.alarms.certificate_days)
+        return CertificateNews(probe, self.clock)
 
     def alarm_messenger(self) -> "AlarmMessenger | None":
         """Build what tells of alarms; None where nobody is to be told."""
