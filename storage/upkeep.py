@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from hounsfield.storage import schema
 from hounsfield.storage.errors import DatabaseUnavailable, SchemaError, StorageError
@@ -135,7 +134,7 @@ def opened_alone(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def _opened(path: Path, mode: str, wait_seconds: float = _WAIT_SECONDS) -> Iterator[sqlite3.Connection]:
-    uri = f"file:{quote(str(path))}?mode={mode}"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=wait_seconds, isolation_level=None)) as connection:
             yield connection
