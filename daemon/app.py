@@ -92,6 +92,8 @@ class Application:
 
     settings: Settings
     clock: Clock
+    may_upgrade: bool = True
+    """Whether an embedded database of an older schema is upgraded when it is opened; if not, it is refused."""
 
     @cached_property
     def home(self) -> Path:
@@ -116,10 +118,11 @@ class Application:
 
     @cached_property
     def database(self) -> Database:
-        """The job database, upgraded if it is the embedded one."""
+        """The job database; the embedded one is made if it is not there."""
         queue = self.settings.queue
         order = ClaimOrder(patience=timedelta(minutes=queue.patience_minutes), every=queue.patient_share)
-        return open_database(self.settings.storage.resolved_database_url, self.home, order, wakes=queue.wakes)
+        url = self.settings.storage.resolved_database_url
+        return open_database(url, self.home, order, wakes=queue.wakes, may_upgrade=self.may_upgrade)
 
     def refuse_misfits(self) -> None:
         """Raise ConfigurationError where database, spool and this host do not fit together; StorageError."""
@@ -726,6 +729,9 @@ def clock_of(settings: Settings) -> Clock:
     return SystemClock() if url.startswith("sqlite") else DatabaseClock(ServerClock(url, _CLOCK_PATIENCE).read)
 
 
-def build(settings: Settings) -> Application:
-    """Return the application on the clocks that its settings call for."""
-    return Application(settings, clock_of(settings))
+def build(settings: Settings, *, may_upgrade: bool = False) -> Application:
+    """Return the application on the clocks that its settings call for.
+
+    The service ``may_upgrade`` its database when it starts; a command must not do so under a service that runs.
+    """
+    return Application(settings, clock_of(settings), may_upgrade)
