@@ -107,7 +107,7 @@ def _files(found: ReleasedHome) -> set[str]:
 
 
 def _analysed(found: ReleasedHome, senders: StubbornSenders) -> list[str]:
-    old = [found.series[name] for name in ("analysed", "running", "receiving", "unregistered")]
+    old = [found.series[name] for name in ("analysed", "running", "unregistered")]
     return [*old, *(series.series_uid for series in senders.complete)]
 
 

@@ -58,14 +58,13 @@ def bench(found: ReleasedHome, clock: ManualClock) -> Bench:
 
 
 def work(made: Bench, transport: FakeTransport) -> None:
-    """Do what assembler, worker and courier would, until nothing is left."""
-    made.settle()
-    made.rescuer.tick()
-    worker, sender = made.worker(0.9), courier(made, transport=transport)
-    while worker.work_one():
-        pass
-    while sender.work_one():
-        pass
+    """Do what assembler, worker and courier would, until nothing is left. The model is gone, which is an answer too."""
+    worker, sender = made.worker(0.9, known=False), courier(made, transport=transport)
+    for _ in range(3):  # who was killed at work is tried again after a while
+        made.settle(600)
+        made.rescuer.tick()
+        while worker.work_one() or sender.work_one():
+            pass
 
 
 def test_the_schema_of_the_release_is_what_going_back_leads_to(found: ReleasedHome, tmp_path: Path) -> None:
@@ -135,12 +134,12 @@ def one_result_each(made: Bench, found: ReleasedHome) -> list[str]:
     """Every series that is analysed has one result set; return the SOP Instance UIDs of all."""
     jobs = made.app.database.jobs
     states = {one.series_uid: one.state for one in made.series()}
-    assert states[found.series["skipped"]] is SeriesState.SKIPPED
+    assert states[found.series["skipped"]] is states[found.series["receiving"]] is SeriesState.SKIPPED  # too few came
     assert states[found.series["held"]] is SeriesState.HELD
-    analysed = {found.series[name] for name in ("analysed", "running", "receiving", "unregistered")}
+    analysed = {found.series[name] for name in ("analysed", "running", "unregistered")}
     assert {states[uid] for uid in analysed} == {SeriesState.CLOSED}
     infer = made.jobs()
     assert sorted(job.series_uid for job in infer) == sorted(analysed)
-    assert {job.state for job in infer} == {JobState.COMPLETED}
+    assert all(job.state.is_final for job in infer)
     sets = [jobs.result_set(job.result_set_id or 0) for job in infer]
     return [one.sop_instance_uid for result in sets if result is not None for one in result.objects]

@@ -3,7 +3,7 @@
     PYTHONPATH=tests .venv/bin/python -m support.make_released_home tests/migration/data
 
 It holds series in all states, an analysis that was running when everything was killed, results that wait for a PACS
-that is away, a series of which some images have come, and images that were acknowledged and not yet registered.
+that is away, a series of which too few images have come, and images that were acknowledged and not yet registered.
 Everything is done through the network and the command line, so that it runs with older releases too:
 docs/upgrading.md tells how. All images are drawn.
 """
