@@ -13,7 +13,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo run peers check test test-only demo-model torture torture-cluster cluster-demo container-check benchmark bench-reception bench-pixels bench-inference bench-results bench-console bench-cluster dist lock clean
+.PHONY: help venv dev demo run peers check test test-only demo-model torture torture-cluster cluster-demo upgrade-trial container-check benchmark bench-reception bench-pixels bench-inference bench-results bench-console bench-cluster dist lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ cluster-demo: peers dev ## the same in two minutes: fifty series through four ho
 
 container-check: peers dev ## run the Dockerfile's steps without an engine, and the service from it, as root: five minutes
 	$(BIN)/pytest -m long tests/acceptance/test_container.py $(PYTEST_ARGS)
+
+upgrade-trial: peers dev ## upgrade the home of the last release under load, go back and come again: two minutes
+	$(BIN)/pytest -m long tests/acceptance/test_upgrade.py $(PYTEST_ARGS)
 
 demo-model: dev ## train the demonstration bundle anew, from generated phantoms: half an hour on two cores
 	$(BIN)/python -m hounsfield.model.train.demo --out model/bundled/ich-demo --seed 2

@@ -56,6 +56,9 @@ def clock_of(settings: Settings) -> Clock:
     return SystemClock() if url.startswith("sqlite") else DatabaseClock(ServerClock(url, _CLOCK_PATIENCE).read)
 
 
-def build(settings: Settings) -> Application:
-    """Return the application on the clocks that its settings call for."""
-    return Application(settings, clock_of(settings))
+def build(settings: Settings, *, may_upgrade: bool = False) -> Application:
+    """Return the application on the clocks that its settings call for.
+
+    The service ``may_upgrade`` its database when it starts; a command must not do so under a service that runs.
+    """
+    return Application(settings, clock_of(settings), may_upgrade)

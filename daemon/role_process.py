@@ -189,7 +189,7 @@ def _build(settings: "Settings", name: ChildName, stop: threading.Event) -> tupl
     """
     from hounsfield.daemon.app import build
 
-    application = build(settings)
+    application = build(settings, may_upgrade=True)
     wait_for_server(lambda: application.database, settings.storage.resolved_database_url, stop)
     application.refuse_misfits()
     beats = application.beats(name)

@@ -3,7 +3,7 @@
     make bench-reception                                      everything, about six minutes
     python benchmarks/reception/run.py --only hounsfield orthanc --associations 1 8 --rounds 1
     python benchmarks/reception/run.py --only floor           what the disk allows
-    python benchmarks/reception/run.py --variant "small PDU" HOUNSFIELD_DICOM__MAX_PDU=16384
+    python benchmarks/reception/run.py --variant "small PDU" HOUNSFIELD_DICOM__MAX_PDU_BYTES=16384
 
 Prints images per second, CPU and memory of each server, the disk floor, the cost of idle connections, and the targets
 of the project with what was measured. Other work on the machine spoils it. Exits with 0 also where a target is missed,

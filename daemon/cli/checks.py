@@ -141,7 +141,7 @@ def _check_jobs(settings: Settings) -> Iterator[Check]:
     file = database_file(settings)
     if file is not None and not file.exists():
         return
-    database = engine.open_database(settings.storage.resolved_database_url, settings.storage.home)
+    database = engine.open_database(settings.storage.resolved_database_url, settings.storage.home, may_upgrade=False)
     try:
         yield from check_pauses(database.control)
         yield from check_accounts(settings.console, database.accounts)

@@ -40,6 +40,8 @@ class Places:
 
     settings: Settings
     clock: Clock
+    may_upgrade: bool = True
+    """Whether an embedded database of an older schema is upgraded when it is opened; if not, it is refused."""
 
     @cached_property
     def home(self) -> Path:
@@ -64,10 +66,11 @@ class Places:
 
     @cached_property
     def database(self) -> Database:
-        """The job database, upgraded if it is the embedded one."""
+        """The job database; the embedded one is made if it is not there."""
         queue = self.settings.queue
         order = ClaimOrder(patience=timedelta(minutes=queue.patience_minutes), every=queue.patient_share)
-        return open_database(self.settings.storage.resolved_database_url, self.home, order, wakes=queue.wakes)
+        url = self.settings.storage.resolved_database_url
+        return open_database(url, self.home, order, wakes=queue.wakes, may_upgrade=self.may_upgrade)
 
     def refuse_misfits(self) -> None:
         """Raise ConfigurationError where database, spool and this host do not fit together; StorageError."""
