@@ -13,7 +13,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo run peers check test test-only demo-model torture torture-cluster cluster-demo upgrade-trial container-check benchmark bench-reception bench-pixels bench-inference bench-results bench-console bench-cluster dist lock clean
+.PHONY: help venv dev demo run peers check test test-only demo-model torture torture-cluster cluster-demo test-install upgrade-trial container-check benchmark bench-reception bench-pixels bench-inference bench-results bench-console bench-cluster dist lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ test: ## set up what is missing, check, run the whole suite
 
 test-only: dev
 	$(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+test-install: dev ## as root: run deploy/install.sh and the demonstration in a fresh Debian (debootstrap): ten minutes
+	@command -v debootstrap >/dev/null || apt-get install -qq -y --no-install-recommends debootstrap >/dev/null
+	$(BIN)/pytest -m long tests/acceptance/test_installation.py $(PYTEST_ARGS)
 
 # Each part is a module of tests/torture with the option --minutes; its exit status says whether all was kept.
 TORTURE ?= network kill

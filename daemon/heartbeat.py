@@ -63,7 +63,7 @@ class Heartbeat:
             self._tell(_BEAT)
 
     def ready(self, port: int) -> None:
-        """Say that associations are accepted on ``port``."""
+        """Say that the role does its work; a receiver accepts associations on ``port``, other roles have none (0)."""
         self._tell(b"%s%d\n" % (_READY, port))
 
     @contextmanager

@@ -60,7 +60,8 @@ def _run_alone(role: Role, settings: Settings, signals: StopSignals, clock: Cloc
     heartbeat = Heartbeat.of_process(-1, clock)
 
     def on_ready(port: int) -> None:
-        announce(settings.dicom, port)
+        if role is Role.RECEIVER:
+            announce(settings.dicom, port)
         heartbeat.ready(port)
 
     return run_role(role, settings, Surroundings(signals, heartbeat, on_ready))

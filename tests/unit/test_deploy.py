@@ -10,59 +10,9 @@ from support import ohif
 from support.peers import DEBIAN_LINE, require_binary
 
 from hounsfield.daemon.config.settings import load_settings
-from hounsfield.daemon.stop_signals import STOP_SECONDS
-from hounsfield.daemon.supervisor import READY_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
-UNIT = DEPLOY / "systemd" / "hounsfield.service"
-PROGRAM = "/opt/hounsfield/venv/bin/hounsfield"
-
-
-def test_the_unit_is_one_that_systemd_accepts(tmp_path: Path) -> None:
-    text = UNIT.read_text()
-    assert text.count(PROGRAM) == 2
-    copy = tmp_path / UNIT.name
-    copy.write_text(text.replace(PROGRAM, "/bin/true"))  # verify asks whether the program exists
-    if shutil.which("systemd-analyze") is None:
-        assert_known_sections(text)
-        return
-    done = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def assert_known_sections(text: str) -> None:
-    assert re.findall(r"^\[(.*)\]$", text, re.MULTILINE) == ["Unit", "Service", "Install"]
-    assert all(re.match(r"[A-Z]\w+=|\[|#|$", line) for line in text.splitlines())
-
-
-def test_the_unit_runs_as_its_own_user_and_does_not_restart_on_a_wrong_configuration() -> None:
-    lines = UNIT.read_text().splitlines()
-    wanted = {
-        "Type=notify",
-        "User=hounsfield",
-        "Restart=on-failure",
-        "RestartPreventExitStatus=2 3",
-        "StateDirectory=hounsfield",
-        "WatchdogSec=60",
-    }
-    assert wanted <= set(lines)
-    assert "u hounsfield " in (DEPLOY / "systemd" / "hounsfield.sysusers.conf").read_text()
-
-
-def test_the_service_manager_waits_longer_than_the_supervisor() -> None:
-    seconds = {
-        name: float(value) for name, value in re.findall(r"^(Timeout\w+)Sec=(\d+)$", UNIT.read_text(), re.MULTILINE)
-    }
-    assert seconds["TimeoutStop"] > 2 * STOP_SECONDS, "receivers first, then the others"
-    assert seconds["TimeoutStart"] >= READY_SECONDS
-
-
-def test_the_units_environment_is_configuration_that_the_daemon_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in re.findall(r"^Environment=(\w+)=(.*)$", UNIT.read_text(), re.MULTILINE):
-        monkeypatch.setenv(name, value)
-    settings = load_settings(None)
-    assert settings.storage.home == Path("/var/lib/hounsfield")
 
 
 def test_without_root_the_line_to_install_the_peers_is_printed(tmp_path: Path) -> None:
@@ -81,7 +31,7 @@ def test_without_root_the_line_to_install_the_peers_is_printed(tmp_path: Path) -
 
 
 def test_with_all_peers_there_nothing_is_installed() -> None:
-    for name in ("storescu", "dciodvfy", "Orthanc", "initdb", "chromium-headless-shell", "promtool"):
+    for name in ("storescu", "dciodvfy", "Orthanc", "initdb", "chromium-headless-shell", "promtool", "shellcheck"):
         require_binary(name)
     ohif.site()
     done = subprocess.run([DEPLOY / "tools" / "install-peers.sh"], capture_output=True, text=True, check=False)
