@@ -13,7 +13,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo run peers check test test-only demo-model torture torture-cluster cluster-demo test-install upgrade-trial container-check benchmark bench-reception bench-pixels bench-inference bench-results bench-console bench-cluster dist lock clean
+.PHONY: help venv dev demo run peers check test test-only test-fast test-random coverage mutation demo-model torture torture-cluster cluster-demo test-install upgrade-trial container-check benchmark bench-reception bench-pixels bench-inference bench-results bench-console bench-cluster dist lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,31 @@ test-only: dev
 test-install: dev ## as root: run deploy/install.sh and the demonstration in a fresh Debian (debootstrap): ten minutes
 	@command -v debootstrap >/dev/null || apt-get install -qq -y --no-install-recommends debootstrap >/dev/null
 	$(BIN)/pytest -m long tests/acceptance/test_installation.py $(PYTEST_ARGS)
+
+test-fast: dev ## what one runs after every change: no TensorFlow, no real peers, under a minute
+	@$(BIN)/pytest tests/unit tests/contract --fast -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+# Modules, and the tests in them, in an order of chance; a seed gives the same order again.
+RUNS ?= 5
+test-random: dev ## the whole suite RUNS times, in orders of chance (RUNS=5, SEED= for one of them again)
+	@status=0; for run in $$(seq $(RUNS)); do \
+	  seed=$(if $(SEED),$(SEED),$$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')); \
+	  echo "== run $$run of $(RUNS): SEED=$$seed"; \
+	  $(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile -p randomly --randomly-seed=$$seed $(PYTEST_ARGS) || \
+	    { status=1; echo "== again with: make test-random RUNS=1 SEED=$$seed"; }; \
+	done; exit $$status
+
+# Whatever the tests start is measured too: coverage follows into other processes.
+coverage: dev ## the whole suite under coverage, and a table that says whether enough is covered: an hour (PYTEST_ARGS)
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@status=0; \
+	$(BIN)/coverage run -m pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS) || status=1; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage json --quiet && \
+	$(BIN)/python tests/support/coverage_table.py build/coverage/report.json || status=1; \
+	exit $$status
+
+mutation: dev ## change the modules that decide, a little at a time: do their tests notice? (MUTATE="retry states")
+	@PYTHONPATH=tests $(BIN)/python -m mutation $(MUTATE)
 
 # Each part is a module of tests/torture with the option --minutes; its exit status says whether all was kept.
 TORTURE ?= network kill
