@@ -13,7 +13,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo run peers check test test-only test-fast test-random coverage mutation demo-model torture torture-cluster cluster-demo test-install upgrade-trial container-check benchmark bench-reception bench-pixels bench-inference bench-results bench-console bench-cluster dist lock clean
+.PHONY: help venv dev demo run peers check test test-only test-fast test-random coverage mutation demo-model torture torture-cluster cluster-demo bench test-install upgrade-trial container-check benchmark bench-reception bench-pixels bench-inference bench-results bench-end-to-end bench-console bench-cluster dist lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -119,8 +119,8 @@ upgrade-trial: peers dev ## upgrade the home of the last release under load, go 
 demo-model: dev ## train the demonstration bundle anew, from generated phantoms: half an hour on two cores
 	$(BIN)/python -m hounsfield.model.train.demo --out model/bundled/ich-demo --seed 2
 
-benchmark: dev ## run what lies in benchmarks/, one after the other
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: peers dev ## all of these but bench-cluster beside their peers, and docs/performance.md with BENCH_ARGS="--write": half an hour
+	@$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 bench-reception: peers dev ## compare reception with Orthanc, DCMTK and pynetdicom: six minutes (BENCH_ARGS)
 	@$(BIN)/python benchmarks/reception/run.py $(BENCH_ARGS)
@@ -129,10 +129,13 @@ bench-pixels: dev ## compare codecs and preprocessing chains, measure overlap an
 	@$(BIN)/python benchmarks/pixels/run.py $(BENCH_ARGS)
 
 bench-inference: dev ## compare engines and batches with the bare tf.function, measure overlap: two minutes (BENCH_ARGS)
-	@PYTHONPATH=tests $(BIN)/python benchmarks/inference/run.py $(BENCH_ARGS)
+	@$(BIN)/python benchmarks/inference/run.py $(BENCH_ARGS)
 
 bench-results: peers dev ## time results from the last image into Orthanc, and their building: three minutes (BENCH_ARGS)
 	@$(BIN)/python benchmarks/results/run.py $(BENCH_ARGS)
+
+bench-end-to-end: peers dev ## from the last image to the report beside others with the same model: eight minutes (BENCH_ARGS)
+	@$(BIN)/python benchmarks/end_to_end/run.py $(BENCH_ARGS)
 
 bench-console: dev ## open pages and lists over 1,000 and 1,000,000 jobs: five minutes (BENCH_ARGS)
 	@$(BIN)/python benchmarks/console/run.py $(BENCH_ARGS)
