@@ -13,7 +13,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo run peers check test test-only test-fast test-random coverage mutation demo-model torture torture-cluster cluster-demo bench test-install upgrade-trial container-check benchmark bench-reception bench-pixels bench-inference bench-results bench-end-to-end bench-console bench-cluster dist lock clean
+.PHONY: help venv dev demo run peers check test test-only test-fast test-random coverage mutation demo-model torture torture-cluster cluster-demo bench test-install upgrade-trial container-check benchmark bench-reception bench-pixels bench-inference bench-results bench-end-to-end bench-console bench-cluster docs docs-serve dist lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,11 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP_INSTALL) --no-build-isolation --editable '.[postgres,train,onnx,dev]'
 	@$(COMPILE)
 	@touch $(VENV)/.runtime $@
+
+# What builds the site from docs/.
+$(VENV)/.docs: $(VENV)/.dev
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[docs]'
+	@touch $@
 
 venv: $(VENV)/.runtime ## make .venv with the project installed (.venv/bin/hounsfield)
 
@@ -143,6 +148,12 @@ bench-console: dev ## open pages and lists over 1,000 and 1,000,000 jobs: five m
 bench-cluster: peers dev ## a long past, several workers and a simulated network on PostgreSQL: twelve minutes (BENCH_ARGS)
 	@$(BIN)/python benchmarks/cluster/run.py $(BENCH_ARGS)
 
+docs: $(VENV)/.docs ## build the site into site/; every link and anchor is checked
+	@$(BIN)/mkdocs build
+
+docs-serve: $(VENV)/.docs ## show the site on http://127.0.0.1:8000/ and anew whenever a page is saved
+	@$(BIN)/mkdocs serve
+
 dist: dev ## build sdist and wheel into dist/ and check them in a clean environment
 	@rm -rf build dist
 	@said=$$($(BIN)/python -m build --sdist --wheel --no-isolation --outdir dist . 2>&1) || { echo "$$said"; exit 1; }
@@ -152,5 +163,5 @@ lock: dev ## write constraints.txt from what .venv holds
 	@$(BIN)/python deploy/tools/lock.py
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) build dist demo-output hounsfield-home *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site demo-output hounsfield-home *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from support.command_line import understand
+from support.documents.understanding import misunderstood
 from typer.testing import CliRunner
 
 from hounsfield.daemon.cli.examples import EXAMPLES
@@ -87,7 +87,7 @@ def test_help_loses_no_word_in_brackets(runner: CliRunner) -> None:
 
 @pytest.mark.parametrize("line", sorted({line for lines in EXAMPLES.values() for line in lines}))
 def test_an_example_is_understood(line: str) -> None:
-    understand(shlex.split(line.split(" >", maxsplit=1)[0]))
+    assert misunderstood(shlex.split(line.split(" >", maxsplit=1)[0])) is None
 
 
 def test_help_ends_with_the_examples(runner: CliRunner) -> None:
