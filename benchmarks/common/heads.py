@@ -1,6 +1,6 @@
 """Generated heads that several benchmarks send: drawn once, since drawing takes longer than what is measured.
 
-Large ones are drawn with half the matrix, and each pixel then becomes four: a quarter of the time, and the same bytes to
+Large ones are drawn with half the matrix, and each pixel then becomes four: a quarter of the time, and as many bytes to
 receive, decode and preprocess.
 """
 

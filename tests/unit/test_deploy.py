@@ -1,6 +1,5 @@
 """What lies in deploy/ is checked by the programs that will read it, as far as they can be had."""
 
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,8 +7,6 @@ from pathlib import Path
 import pytest
 from support import ohif
 from support.peers import DEBIAN_LINE, require_binary
-
-from hounsfield.daemon.config.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
