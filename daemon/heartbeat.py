@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.notify import notify, watchdog_seconds
+from hounsfield.daemon.notify import WATCHDOG, notify, watchdog_seconds
 
 BEAT_SECONDS = 2.0
 """A role beats about this often. A native import may hold the interpreter for longer, now and then."""
@@ -36,7 +36,7 @@ def tell_supervisor(fd: int) -> Tell:
 
 def tell_service_manager(message: bytes) -> None:
     """Say the same in the words of sd_notify: for a role that is the whole service."""
-    notify("WATCHDOG=1" if message == _BEAT else "READY=1")
+    notify(WATCHDOG if message == _BEAT else "READY=1")
 
 
 class Heartbeat:

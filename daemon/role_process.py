@@ -98,7 +98,8 @@ def _receive(settings: "Settings", around: Surroundings) -> tuple["Application",
                 refuse_taken_port(settings.tls_host, settings.tls.port)
         application, beats = _build(settings, ChildName(Role.RECEIVER, around.number), around.signals.stop)
         receiver = application.receiver(around.heartbeat.beat, around.port)
-        beats.tell(receiver.facts)
+        certificates = application.certificate_news()
+        beats.tell(lambda: {**receiver.facts(), **certificates.facts()})
         receiver.start()
     # From here on the receiver itself beats: a thread of ours would go on when it hangs.
     gc.freeze()  # what was made by now lives as long as the process: the collector need not look at it again
@@ -191,7 +192,7 @@ def _build(settings: "Settings", name: ChildName, stop: threading.Event) -> tupl
     """
     from hounsfield.daemon.app import build
 
-    application = build(settings)
+    application = build(settings, may_upgrade=True)
     wait_for_server(lambda: application.database, settings.storage.resolved_database_url, stop)
     application.refuse_misfits()
     beats = application.beats(name)

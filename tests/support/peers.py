@@ -177,12 +177,13 @@ def orthanc(
     dicomweb: bool = False,
     host: str = "127.0.0.1",
     there: Sequence[str] = (),
+    script: Path | None = None,
 ) -> Iterator[Orthanc]:
     """Run an Orthanc of our own that keeps its data in ``folder``; started again there, it still has them.
 
     ``reports_to``: the port of HOUNSFIELD, to which it sends its reports of storage commitment. With ``dicomweb`` it
     serves DICOMweb (PS3.18) under ``/dicom-web`` of its HTTP port. ``there`` is a command that runs it on another
-    host, which has the address ``host``.
+    host, which has the address ``host``. ``script`` is a Lua script that it runs.
 
     It is killed at the end: its clean shutdown takes 3.5 s and adds nothing to what it has stored.
     """
@@ -205,6 +206,7 @@ def orthanc(
         "Plugins": [str(DICOMWEB_PLUGIN)] if dicomweb else [],
         "DicomWeb": {"Enable": dicomweb, "Root": "/dicom-web/"},
         "StableAge": 1,
+        "LuaScripts": [] if script is None else [str(script)],
         "SaveJobs": False,
         "DicomModalities": {} if reports_to is None else {"hounsfield": ["HOUNSFIELD", "127.0.0.1", reports_to]},
     }
