@@ -87,10 +87,10 @@ def licence_of(name: str, rules: Rules) -> str:
         metadata = distribution(name).metadata
     except PackageNotFoundError:
         raise Unknown(f"{name} is not installed here and licences.toml does not declare its licence") from None
-    if expression := metadata.get("License-Expression"):
+    for expression in metadata.get_all("License-Expression", ()):
         return str(expression)
     classifiers = (line.rpartition(" :: ")[2] for line in metadata.get_all("Classifier", ()) if "License ::" in line)
-    for word in ((metadata.get("License") or "").strip(), *classifiers):
+    for word in (*metadata.get_all("License", ()), *classifiers):
         if word in rules.words:
             return rules.words[word]
         if word in rules.allowed or word in rules.noted:
@@ -103,10 +103,15 @@ def _licensing() -> Any:
     return get_spdx_licensing()  # reads its list of licences each time
 
 
+@cache
+def _parsed(expression: str) -> Any:
+    return _licensing().parse(expression)
+
+
 def judge(expression: str, group: str, rules: Rules) -> Verdict:
     """Return what the rules say of an SPDX expression in a group: of OR the best part counts, of AND the worst."""
     try:
-        return _judged(_licensing().parse(expression), group, rules)
+        return _judged(_parsed(expression), group, rules)
     except ExpressionError:
         return Verdict.REFUSED
 

@@ -66,9 +66,9 @@ def locked(project: Mapping[str, Any]) -> dict[str, dict[str, Pin]]:
     extras: dict[str, list[str]] = project["optional-dependencies"]
     everything = [*base, *BUILDERS, *(line for lines in extras.values() for line in lines)]
     pins = resolve(everything, installed(), hashes=True)
-    names = {extra: resolve([*base, *lines], pins).keys() for extra, lines in extras.items()}
-    core = resolve(base, pins).keys()
-    wanted = {BASE: core, BUILD: resolve(BUILDERS, pins).keys()}
+    names = {extra: set(resolve([*base, *lines], pins)) for extra, lines in extras.items()}
+    core = set(resolve(base, pins))
+    wanted = {BASE: core, BUILD: set(resolve(BUILDERS, pins))}
     wanted |= {extra: found - core for extra, found in names.items()}
     return {group: {name: pins[name] for name in found} for group, found in wanted.items()}
 

@@ -31,7 +31,7 @@ class Pin:
 
 def parse(text: str) -> dict[str, Pin]:
     """Return the pins of a file in pip's format, by name; raise ``ValueError`` for anything but ``name==version``."""
-    pins = {}
+    pins: dict[str, Pin] = {}
     for line in text.replace("\\\n", " ").splitlines():
         words = line.partition("#")[0].split()
         if not words:

@@ -12,6 +12,7 @@ import tomllib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentScope, ComponentType
+from cyclonedx.model.license import License
 from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
@@ -48,7 +50,7 @@ def root(project: Mapping[str, Any], wheel: Path | None) -> Component:
         bom_ref=name,
         purl=PackageURL("pypi", None, name, version),
         description=project["description"],
-        licenses=[LicenseFactory().make_from_string(project["license"])],
+        licenses=[_licence(project["license"])],
         hashes=hashes,
     )
 
@@ -63,7 +65,7 @@ def package(pin: Pin, group: str, rules: licences.Rules) -> Component:
         bom_ref=pin.name,
         purl=purl,
         scope=ComponentScope.REQUIRED if group == BASE else ComponentScope.OPTIONAL,
-        licenses=[LicenseFactory().make_from_string(licences.licence_of(pin.name, rules))],
+        licenses=[_licence(licences.licence_of(pin.name, rules))],
         external_references=[
             ExternalReference(
                 type=ExternalReferenceType.DISTRIBUTION,
@@ -96,8 +98,13 @@ def _inside(package_name: str, part: Part) -> Component:
         type=ComponentType.LIBRARY,
         bom_ref=f"{package_name}#{part.purl or part.name}",
         purl=PackageURL.from_string(part.purl) if part.purl else None,
-        licenses=[LicenseFactory().make_from_string(part.licence)] if part.licence else [],
+        licenses=[_licence(part.licence)] if part.licence else [],
     )
+
+
+@cache
+def _licence(expression: str) -> License:
+    return LicenseFactory().make_from_string(expression)  # reads through the list of SPDX
 
 
 def _sha256(digest: str) -> HashType:
