@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 PROJECT = "hounsfield"
-EXTRAS = ("", "dev", "onnx", "postgres", "train")
+EXTRAS = ("", "dev", "docs", "onnx", "postgres", "train")
 BUILD_REQUIREMENTS = ("setuptools",)
 HEADER = """\
 # The lock: every version `make venv` installs, for Python 3.11 on x86-64 Linux. Written by `make lock`.
