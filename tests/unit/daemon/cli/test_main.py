@@ -26,7 +26,7 @@ HEAVY = (
 COMMANDS = {
     *("run", "demo", "send", "echo", "jobs", "series", "rules", "peers", "bundle", "phantom", "config", "db", "tls"),
     *("conformance", "doctor", "console", "drift", "destinations", "pause", "resume", "results", "notify", "feedback"),
-    *("data", "train", "tune", "evaluate", "top", "alarms", "purge"),
+    *("data", "train", "tune", "evaluate", "top", "alarms", "purge", "health"),
 }
 
 

@@ -1,0 +1,1 @@
+"""Builders of the composition root, one module for each group of roles; only daemon/app.py puts them together."""
