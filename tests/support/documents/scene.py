@@ -96,7 +96,7 @@ def scene(folder: Path) -> Iterator[Scene]:
     """Make the site in ``folder``, with a PACS and a webhook that listen while the block runs."""
     folder.mkdir()
     with FolderStore(folder / "kept", ae_title="PACS") as pacs, webhook_server() as webhook:
-        _do(folder, "demo")
+        _do(folder, "demo", "--time-limit", "600")
         _configure(folder, pacs.port, webhook.url)
         _do(folder, "phantom", "head", "--lesion", "subdural")
         shutil.copytree(folder / "head", folder / "trial")
