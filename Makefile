@@ -13,7 +13,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo run peers check test test-only test-fast test-random coverage mutation demo-model torture torture-cluster cluster-demo bench test-install upgrade-trial container-check benchmark bench-reception bench-pixels bench-inference bench-results bench-end-to-end bench-console bench-cluster docs docs-serve dist lock clean
+.PHONY: help venv dev demo run peers check test test-only test-fast test-random coverage mutation demo-model torture torture-cluster cluster-demo bench test-install upgrade-trial container-check bench-reception bench-pixels bench-inference bench-results bench-end-to-end bench-console bench-cluster docs docs-serve dist lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
