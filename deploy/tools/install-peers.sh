@@ -3,7 +3,7 @@
 # Does nothing where they are all there. Without root or sudo it prints the line to run and exits 1.
 set -eu
 
-packages="dcmtk dicom3tools orthanc orthanc-dicomweb postgresql chromium-headless-shell prometheus"
+packages="dcmtk dicom3tools orthanc orthanc-dicomweb postgresql chromium-headless-shell prometheus shellcheck systemd"
 PATH="$PATH:/usr/sbin:/sbin:/usr/local/sbin"
 
 # The built site of the viewer, unpacked; tests/support/ohif.py looks for it at the same place.
@@ -38,6 +38,8 @@ for package in $packages; do
         orthanc-dicomweb) ok=$(ls /usr/share/orthanc/plugins/libOrthancDicomWeb.so 2>/dev/null) || ok="" ;;
         chromium-headless-shell) ok=$(command -v chromium-headless-shell) || ok="" ;;
         prometheus) ok=$(command -v promtool) || ok="" ;;
+        shellcheck) ok=$(command -v shellcheck) || ok="" ;;
+        systemd) ok=$(command -v systemd-analyze) || ok="" ;;
         npm) ok="" ;;
         postgresql) ok=$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || command -v initdb) || ok="" ;;
     esac
@@ -68,6 +70,7 @@ if [ ! -e $policy ]; then
 fi
 echo "Installing$missing from Debian ..."
 log=$(mktemp)
+# shellcheck disable=SC2086  # a list of words
 if ! { $become env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
     $become env DEBIAN_FRONTEND=noninteractive $line -qq; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2

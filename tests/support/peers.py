@@ -1,4 +1,4 @@
-"""Real peer programs for tests: DCMTK, dicom3tools, Orthanc, PostgreSQL and Prometheus, all from Debian.
+"""Real peer programs and checkers for tests: DCMTK, dicom3tools, Orthanc, PostgreSQL and others, all from Debian.
 
 A missing program skips the test, or fails it where ``HOUNSFIELD_REQUIRE_ALL=1`` (which ``.ci/run`` sets).
 """
@@ -24,7 +24,8 @@ from support.waiting import wait_until
 
 DEBIAN_LINE = (
     "sudo apt-get install --no-install-recommends -y "
-    "dcmtk dicom3tools orthanc orthanc-dicomweb postgresql chromium-headless-shell prometheus"
+    "dcmtk dicom3tools orthanc orthanc-dicomweb postgresql chromium-headless-shell prometheus "
+    "shellcheck systemd"
 )
 DICOMWEB_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 _PORTS = (12_000, 32_000)

@@ -45,7 +45,7 @@ def test_the_table_of_application_entities_has_the_defaults_in_it() -> None:
         f"`{dicom.ae_title}` (`dicom.ae_title`",
         f"{dicom.port} (`dicom.port`",
         f"{dicom.max_associations_per_peer} for each sender, {dicom.max_associations} in all",
-        f"{dicom.max_pdu // 1024} KiB (`dicom.max_pdu`)",
+        f"{dicom.max_pdu_bytes // 1024} KiB (`dicom.max_pdu_bytes`)",
     ):
         assert wanted in text
 
