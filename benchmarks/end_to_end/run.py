@@ -11,6 +11,7 @@ missed, with 1 where something could not be measured.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,9 +25,10 @@ from common.record import Figure, Report, Sheet, add_json_option
 from common.router import NotInstalled, install
 from common.spread import Spread, shown, shown_spread
 from rich.console import Console
+from scanner import NotTaken
 from studies import Studies
 from systems import HOUNSFIELD, QUIET_SECONDS, System, dicom_ai_router, hounsfield, plain
-from turns import NoResult, NotTaken, Turn, take_turn
+from turns import NoResult, Turn, take_turn
 
 SCORES_AGREE = 0.002
 """Scores of the same series differ by no more: preprocessing of whole numbers and of floating point ones."""
@@ -155,6 +157,7 @@ def _agreement(seen: Seen) -> Iterator[Figure]:
 def main() -> int:
     """Measure, print, write."""
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the systems are ended, too
     report = Report()
     with tempfile.TemporaryDirectory(prefix="bench-end-to-end-") as folder:
         seen = measure(options, Path(folder), report)

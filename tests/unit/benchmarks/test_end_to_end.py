@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import studies
 from pydicom import dcmread
+from pydicom.uid import CTImageStorage, SecondaryCaptureImageStorage
 from reports import Arrival
 from support.ct_factory import ct_series, write_series
 from turns import _Reports
@@ -13,7 +14,9 @@ PROBABILITY = {"ConceptNameCodeSequence": [{"CodeValue": "122157", "CodeMeaning"
 
 
 def arrival(study: str, images: int, at: float = 1.0, modality: str = "SR") -> Arrival:
-    uids = [{"ReferencedSOPInstanceUID": f"1.2.{number}"} for number in range(images)]
+    ct = {"ReferencedSOPClassUID": CTImageStorage}
+    uids = [ct | {"ReferencedSOPInstanceUID": f"1.2.{number}"} for number in range(images)]
+    uids.append({"ReferencedSOPClassUID": SecondaryCaptureImageStorage, "ReferencedSOPInstanceUID": "1.3"})  # a page
     evidence = [{"ReferencedSeriesSequence": [{"ReferencedSOPSequence": uids}]}]
     return Arrival(at, study, modality, {"CurrentRequestedProcedureEvidenceSequence": evidence})
 
