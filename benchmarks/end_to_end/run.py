@@ -50,6 +50,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slices", type=int, nargs="+", default=[40, 300], help="(default: 40 300)")
     parser.add_argument("--studies", type=int, nargs="+", default=[1, 8], help="at once (default: 1 8)")
+    parser.add_argument("--matrix", type=int, default=512, help="rows and columns (default: 512)")
     parser.add_argument("--rounds", type=int, default=3, help="medians of so many (default: 3)")
     parser.add_argument("--router", type=Path, metavar="PROGRAM", help="dicom-ai-router (default: installed from PyPI)")
     parser.add_argument("--without-router", action="store_true", help="compare with the script alone")
@@ -60,7 +61,8 @@ def arguments() -> argparse.Namespace:
 
 def measure(options: argparse.Namespace, folder: Path, report: Report) -> Seen:
     """Run everybody and let them take turns."""
-    material = [Studies(options.drawn or folder / "drawn", slices) for slices in options.slices]
+    drawn = options.drawn or folder / "drawn"
+    material = [Studies(drawn, slices, options.matrix) for slices in options.slices]
     seen: Seen = {}
     with ExitStack() as stack:
         systems = list(_systems(options, folder, stack, report))

@@ -56,8 +56,8 @@ def test_a_report_on_a_part_of_a_study_is_counted_and_does_not_end_the_wait() ->
 
 def test_studies_are_new_each_time_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = write_series(tmp_path, ct_series(3))
-    monkeypatch.setattr(studies, "head", lambda *_, **__: files)
-    made = studies.Studies(tmp_path, 3)
+    monkeypatch.setattr(studies, "heads", lambda *_: (files, files))
+    made = studies.Studies(tmp_path, 3, 16)
     seen: list[str] = []
     for _ in range(2):
         with made.fresh(2) as some:
