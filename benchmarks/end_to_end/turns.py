@@ -10,7 +10,7 @@ from scanner import send
 from studies import Study
 from systems import System
 
-LONGEST_SECONDS = 300.0
+LONGEST_SECONDS = 600.0
 LOOK_SECONDS = 0.03
 """Looking costs the PACS time too."""
 SETTLED_SECONDS = 1.5
