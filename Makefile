@@ -14,7 +14,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo run peers check test test-only demo-model torture torture-cluster cluster-demo benchmark bench-reception bench-pixels bench-inference bench-results bench-console bench-cluster dist check-lock lock licences sbom audit release clean
+.PHONY: help venv dev demo run peers check test test-only test-fast test-random coverage mutation demo-model torture torture-cluster cluster-demo bench test-install upgrade-trial container-check bench-reception bench-pixels bench-inference bench-results bench-end-to-end bench-console bench-cluster docs docs-serve dist check-lock lock licences sbom audit release clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,11 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP_INSTALL) --no-build-isolation --editable '.[postgres,train,onnx,dev]'
 	@$(COMPILE)
 	@touch $(VENV)/.runtime $@
+
+# What builds the site from docs/.
+$(VENV)/.docs: $(VENV)/.dev
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[docs]'
+	@touch $@
 
 venv: $(VENV)/.runtime ## make .venv with the project installed (.venv/bin/hounsfield)
 
@@ -73,6 +78,35 @@ test: ## set up what is missing, check, run the whole suite
 test-only: dev
 	$(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
+test-install: dev ## as root: run deploy/install.sh and the demonstration in a fresh Debian (debootstrap): ten minutes
+	@command -v debootstrap >/dev/null || apt-get install -qq -y --no-install-recommends debootstrap >/dev/null
+	$(BIN)/pytest -m long tests/acceptance/test_installation.py $(PYTEST_ARGS)
+
+test-fast: dev ## what one runs after every change: no TensorFlow, no real peers, under a minute
+	@$(BIN)/pytest tests/unit tests/contract --fast -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+# Modules, and the tests in them, in an order of chance; a seed gives the same order again.
+RUNS ?= 5
+test-random: dev ## the whole suite RUNS times, in orders of chance (RUNS=5, SEED= for one of them again)
+	@status=0; for run in $$(seq $(RUNS)); do \
+	  seed=$(if $(SEED),$(SEED),$$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')); \
+	  echo "== run $$run of $(RUNS): SEED=$$seed"; \
+	  $(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile -p randomly --randomly-seed=$$seed $(PYTEST_ARGS) || \
+	    { status=1; echo "== again with: make test-random RUNS=1 SEED=$$seed"; }; \
+	done; exit $$status
+
+# Whatever the tests start is measured too: coverage follows into other processes.
+coverage: dev ## the whole suite under coverage, and a table that says whether enough is covered: an hour (PYTEST_ARGS)
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@status=0; \
+	$(BIN)/coverage run -m pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS) || status=1; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage json --quiet && \
+	$(BIN)/python tests/support/coverage_table.py build/coverage/report.json || status=1; \
+	exit $$status
+
+mutation: dev ## change the modules that decide, a little at a time: do their tests notice? (MUTATE="retry states")
+	@PYTHONPATH=tests $(BIN)/python -m mutation $(MUTATE)
+
 # Each part is a module of tests/torture with the option --minutes; its exit status says whether all was kept.
 TORTURE ?= network kill
 torture: dev ## attack reception at full size, then kill it 1,000 times: an hour (MINUTES=, TORTURE=part, STATE=file)
@@ -87,11 +121,17 @@ torture-cluster: peers dev ## kill processes and cut links of four hosts (networ
 cluster-demo: peers dev ## the same in two minutes: fifty series through four hosts, as root (CLUSTER_ARGS)
 	@PYTHONPATH=tests $(BIN)/python -m torture.cluster --minutes 1 --series 50 --pause 1 --cut 15 --outage 25 $(CLUSTER_ARGS)
 
+container-check: peers dev ## run the Dockerfile's steps without an engine, and the service from it, as root: five minutes
+	$(BIN)/pytest -m long tests/acceptance/test_container.py $(PYTEST_ARGS)
+
+upgrade-trial: peers dev ## upgrade the home of the last release under load, go back and come again: two minutes
+	$(BIN)/pytest -m long tests/acceptance/test_upgrade.py $(PYTEST_ARGS)
+
 demo-model: dev ## train the demonstration bundle anew, from generated phantoms: half an hour on two cores
 	$(BIN)/python -m hounsfield.model.train.demo --out model/bundled/ich-demo --seed 2
 
-benchmark: dev ## run what lies in benchmarks/, one after the other
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: peers dev ## all of these but bench-cluster beside their peers, and docs/performance.md with BENCH_ARGS="--write": half an hour
+	@$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 bench-reception: peers dev ## compare reception with Orthanc, DCMTK and pynetdicom: six minutes (BENCH_ARGS)
 	@$(BIN)/python benchmarks/reception/run.py $(BENCH_ARGS)
@@ -100,10 +140,13 @@ bench-pixels: dev ## compare codecs and preprocessing chains, measure overlap an
 	@$(BIN)/python benchmarks/pixels/run.py $(BENCH_ARGS)
 
 bench-inference: dev ## compare engines and batches with the bare tf.function, measure overlap: two minutes (BENCH_ARGS)
-	@PYTHONPATH=tests $(BIN)/python benchmarks/inference/run.py $(BENCH_ARGS)
+	@$(BIN)/python benchmarks/inference/run.py $(BENCH_ARGS)
 
 bench-results: peers dev ## time results from the last image into Orthanc, and their building: three minutes (BENCH_ARGS)
 	@$(BIN)/python benchmarks/results/run.py $(BENCH_ARGS)
+
+bench-end-to-end: peers dev ## from the last image to the report beside others with the same model: eight minutes (BENCH_ARGS)
+	@$(BIN)/python benchmarks/end_to_end/run.py $(BENCH_ARGS)
 
 bench-console: dev ## open pages and lists over 1,000 and 1,000,000 jobs: five minutes (BENCH_ARGS)
 	@$(BIN)/python benchmarks/console/run.py $(BENCH_ARGS)
@@ -111,12 +154,18 @@ bench-console: dev ## open pages and lists over 1,000 and 1,000,000 jobs: five m
 bench-cluster: peers dev ## a long past, several workers and a simulated network on PostgreSQL: twelve minutes (BENCH_ARGS)
 	@$(BIN)/python benchmarks/cluster/run.py $(BENCH_ARGS)
 
+docs: $(VENV)/.docs ## build the site into site/; every link and anchor is checked
+	@$(BIN)/mkdocs build
+
+docs-serve: $(VENV)/.docs ## show the site on http://127.0.0.1:8000/ and anew whenever a page is saved
+	@$(BIN)/mkdocs serve
+
 dist: dev ## build sdist and wheel into dist/, the same bytes each time, and check them in a clean environment
 	@rm -rf build dist
 	@$(BIN)/python deploy/tools/build_dist.py dist
 	@$(BIN)/python deploy/tools/check_dist.py dist
 
-lock: $(VENV)/.release ## write constraints.txt and deploy/requirements from what .venv holds, then the licence list
+lock: $(VENV)/.release $(VENV)/.docs ## write constraints.txt and deploy/requirements from what .venv holds, then the licence list
 	@$(BIN)/python deploy/tools/lock.py
 	@$(BIN)/python deploy/tools/licences.py
 
@@ -136,5 +185,5 @@ release: dist sbom ## all files of a release in dist/, with SHA256SUMS to sign: 
 	@cd dist && sha256sum -- *.whl *.tar.gz *.json > SHA256SUMS && cat SHA256SUMS
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) build dist demo-output hounsfield-home *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site demo-output hounsfield-home *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,6 +14,9 @@ from statistics import median
 
 import cv2
 import numpy as np
+from common.record import Report, Sheet, add_json_option
+from common.spread import shown
+from rich.console import Console
 
 from hounsfield.model.bundle import bundled, open_bundle
 from hounsfield.model.errors import ExplanationError
@@ -41,26 +44,27 @@ def milliseconds(call: Callable[[], object], runs: int) -> float:
     return median(found)
 
 
-def costs(predictor: Predictor, runs: int) -> None:
-    """Print what one analysis of 40 slices of 512 x 512 pays for its pictures."""
+def costs(predictor: Predictor, runs: int) -> Sheet:
+    """Measure what one analysis of 40 slices of 512 x 512 pays for its pictures."""
+    sheet = Sheet("cost", f"Pictures of an analysis of {SERIES} slices", ("what", "ms", "of scoring"))
     drawn = render(PhantomSpec(seed=3, lesion="intraparenchymal", slices=SERIES, matrix=512, step_mm=3.5))
     spacing = (float(drawn.spacing_mm[1]), float(drawn.spacing_mm[2]))
     steps = [float(drawn.spacing_mm[0])] * (SERIES - 1)
     answer = predictor.analyse(drawn.hu, [spacing] * SERIES, steps)
     scores = answer.slices[:, 0]
-    shown = top_slices(list(scores))
+    chosen = top_slices(list(scores))
     beside = [Beside(among=answer.in_sequence(k)) for k in range(SERIES)]
     scoring = milliseconds(lambda: predictor.analyse(drawn.hu, [spacing] * SERIES, steps), runs)
-    print(f"scoring {SERIES} slices: {scoring:.0f} ms")
+    sheet.add(f"scoring {SERIES} slices", shown(scoring), "1.00")
     for way in (HiResCam.of, InputGradient.of, Occlusion.of):
         explainer = SliceExplainer(tuple(predictor.bundle.manifest.preprocessing.steps), way(predictor))
 
         def explain(way: SliceExplainer = explainer) -> None:
-            for k in shown:
+            for k in chosen:
                 way.explain(drawn.hu[k], spacing, beside=beside[k])
 
         cost = milliseconds(explain, runs)
-        print(f"{explainer.method}: {cost / SHOWN:.1f} ms a slice, {cost:.0f} ms for {SHOWN}, {cost / scoring:.2f} x")
+        sheet.add(f"{explainer.method}, {SHOWN} slices", shown(cost), shown(cost / scoring))
     explainer = explainer_for(predictor)
     content = PageContent(
         verdict="FLAGGED",
@@ -80,7 +84,7 @@ def costs(predictor: Predictor, runs: int) -> None:
                 orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
                 heatmap=explainer.explain(drawn.hu[k], spacing, beside=beside[k]),
             )
-            for k in shown
+            for k in chosen
         ),
         bundle="benchmark",
         completeness="COMPLETE",
@@ -89,11 +93,13 @@ def costs(predictor: Predictor, runs: int) -> None:
     )
     alone = milliseconds(lambda: render_pages(content, most_flagged=0), runs)
     every = milliseconds(lambda: render_pages(content), runs)
-    print(f"drawing the summary: {alone:.0f} ms; with three pages of flagged slices: {every:.0f} ms")
+    sheet.add("drawing the summary", shown(alone), shown(alone / scoring))
+    sheet.add("the same with three pages of flagged slices", shown(every), shown(every / scoring))
+    return sheet
 
 
-def pointing(predictor: Predictor, heads: int) -> None:
-    """Print how well the ways agree with what was drawn, on flagged slices with at least 60 mm2 of blood."""
+def pointing(predictor: Predictor, heads: int) -> Sheet:
+    """Measure how well the ways agree with what was drawn, on flagged slices with at least 60 mm2 of blood."""
     cases = []
     for seed in range(heads):
         drawn = render(PhantomSpec(seed=1000 + seed, lesion=list(Subtype)[seed % len(Subtype)], slices=20))
@@ -112,7 +118,9 @@ def pointing(predictor: Predictor, heads: int) -> None:
             )
             for k in np.flatnonzero((areas >= 60) & (scores >= limit))
         ]
-    print(f"{len(cases)} slices, of which blood and its surroundings are {np.mean([c[2].mean() for c in cases]):.1%}")
+    share = np.mean([blood.mean() for _, _, blood, _ in cases])
+    title = f"Pointing at blood, on {len(cases)} slices of which blood and its surroundings are {share:.1%}"
+    sheet = Sheet("pointing", title, ("way", "hottest pixel in it", "share of the heat"))
     for way in (HiResCam.of, InputGradient.of, Occlusion.of):
         explainer = SliceExplainer(tuple(predictor.bundle.manifest.preprocessing.steps), way(predictor))
         hits, shares = [], []
@@ -124,19 +132,20 @@ def pointing(predictor: Predictor, heads: int) -> None:
                 continue
             hits.append(bool(blood[hottest(heatmap)]))
             shares.append(float(heatmap[blood].sum() / heatmap.sum()))
-        print(f"{explainer.method}: hottest pixel in it {np.mean(hits):.0%}, share of the heat {np.mean(shares):.0%}")
+        sheet.add(explainer.method, f"{np.mean(hits):.0%}", f"{np.mean(shares):.0%}")
+    return sheet
 
 
 def main() -> None:
-    """Print both tables."""
+    """Measure and print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--heads", type=int, default=10)
+    add_json_option(parser)
     options = parser.parse_args()
     predictor = Predictor(open_bundle(bundled()), "cpu")
-    print(predictor.device)
-    costs(predictor, options.runs)
-    pointing(predictor, options.heads)
+    sheets = [costs(predictor, options.runs), pointing(predictor, options.heads)]
+    Report(sheets).end(Console(width=120), options.json)
 
 
 if __name__ == "__main__":

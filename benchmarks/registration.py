@@ -16,6 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from common.record import Report, Sheet, add_json_option
+from common.spread import shown
+from rich.console import Console
+
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.records import InstanceReceipt
 from hounsfield.storage.states import InstanceRole
@@ -45,14 +49,17 @@ def receipts(count: int, series: int, study: int) -> Iterator[InstanceReceipt]:
         )
 
 
-def measure(name: str, database: Database, batches: Sequence[Sequence[InstanceReceipt]], record: Record) -> None:
+def measure(
+    sheet: Sheet, name: str, database: Database, batches: Sequence[Sequence[InstanceReceipt]], record: Record
+) -> None:
+    """Add a row to the sheet."""
     rows = sum(map(len, batches))
     record(database, batches[0])  # warm
     wall, cpu = time.perf_counter(), time.thread_time()
     for batch in batches[1:]:
         record(database, batch)
     wall, cpu, rows = time.perf_counter() - wall, time.thread_time() - cpu, rows - len(batches[0])
-    print(f"{name:32} {rows / wall:10.0f} {1000 * cpu / rows:14.3f}")
+    sheet.add(name, shown(rows / wall), shown(1000 * cpu / rows))
 
 
 def one_by_one(database: Database, batch: Sequence[InstanceReceipt]) -> None:
@@ -73,23 +80,25 @@ def cut(rows: Sequence[InstanceReceipt], size: int) -> list[Sequence[InstanceRec
 
 
 def main() -> None:
-    """Print a table."""
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=3000)
     parser.add_argument("--series", type=int, default=1, help="how many series come mixed")
     parser.add_argument("--before", type=int, default=20_000)
+    add_json_option(parser)
     chosen = parser.parse_args()
+    sheet = Sheet("rows", "Registering instances", ("batch", "rows a second", "CPU ms of a row"))
     with tempfile.TemporaryDirectory() as folder:
         database = open_database(None, Path(folder))
         for batch in cut(list(receipts(chosen.before, 40, 0)), 1000):
             database.series.record([], batch, [])
-        print(f"{'':32} {'rows / s':>10} {'CPU ms / row':>14}")
         few = list(receipts(max(2, chosen.rows // 10), chosen.series, 1))
-        measure("statement by statement", database, cut(few, 1), one_by_one)
+        measure(sheet, "statement by statement", database, cut(few, 1), one_by_one)
         for study, size in enumerate(BATCHES, 2):
             rows = list(receipts(chosen.rows if size > 1 else chosen.rows // 3, chosen.series, study))
-            measure(f"batches of {size}", database, cut(rows, size), in_a_batch)
+            measure(sheet, f"batches of {size}", database, cut(rows, size), in_a_batch)
         database.close()
+    Report([sheet]).end(Console(width=120), chosen.json)
 
 
 if __name__ == "__main__":

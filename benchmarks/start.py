@@ -2,18 +2,23 @@
 
     python benchmarks/start.py [--runs 5]
 
-Target (docs/performance.md): 2 s with a warm page cache and an existing database, 4 s at first start.
+Target: 2 s with a warm page cache and an existing database, 4 s at first start.
 """
 
 import argparse
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from common.record import Figure, Report, add_json_option
+from common.spread import Spread
+from rich.console import Console
+
+TARGETS = {"first start": 4.0, "existing home": 2.0}
 
 
 def seconds_to_ready(home: Path) -> float:
@@ -42,15 +47,19 @@ def seconds_to_ready(home: Path) -> float:
 
 
 def main() -> None:
-    """Print minimum, median and maximum of both cases."""
+    """Measure both cases."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=5)
-    runs = parser.parse_args().runs
+    add_json_option(parser)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        first = [seconds_to_ready(Path(folder) / f"home-{i}") for i in range(runs)]
-        again = [seconds_to_ready(Path(folder) / "home-0") for _ in range(runs)]
-    for name, seconds in (("first start", first), ("existing home", again)):
-        print(f"{name}: min {min(seconds):.2f} s, median {statistics.median(seconds):.2f} s, max {max(seconds):.2f} s")
+        first = [seconds_to_ready(Path(folder) / f"home-{i}") for i in range(options.runs)]
+        again = [seconds_to_ready(Path(folder) / "home-0") for _ in range(options.runs)]
+    report = Report()
+    for (name, target), seconds in zip(TARGETS.items(), (first, again), strict=True):
+        what = f"`hounsfield run` to its ready line, {name}"
+        report.figures.append(Figure(what=what, unit="s", ours=Spread.of(seconds), target=target))
+    report.end(Console(width=120), options.json)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def chosen(settings: "Settings") -> "list[BundleChoice]":
     url = settings.storage.resolved_database_url
     if not has_database(url):
         return []
-    database = open_database(url, settings.storage.home)
+    database = open_database(url, settings.storage.home, may_upgrade=False)
     try:
         return database.bundle_choices.current()
     finally:

@@ -22,7 +22,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="hounsfield.daemon.fit_process")
     parser.add_argument("--config", type=Path)
     try:
-        application = build(load_settings(parser.parse_args().config))
+        application = build(load_settings(parser.parse_args().config), may_upgrade=True)
         application.refuse_misfits()
         application.database.close()
     except ConfigurationError as error:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.notify import notify, watchdog_seconds
+from hounsfield.daemon.notify import WATCHDOG, notify, watchdog_seconds
 
 BEAT_SECONDS = 2.0
 """A role beats about this often. A native import may hold the interpreter for longer, now and then."""
@@ -36,7 +36,7 @@ def tell_supervisor(fd: int) -> Tell:
 
 def tell_service_manager(message: bytes) -> None:
     """Say the same in the words of sd_notify: for a role that is the whole service."""
-    notify("WATCHDOG=1" if message == _BEAT else "READY=1")
+    notify(WATCHDOG if message == _BEAT else "READY=1")
 
 
 class Heartbeat:
@@ -63,7 +63,7 @@ class Heartbeat:
             self._tell(_BEAT)
 
     def ready(self, port: int) -> None:
-        """Say that associations are accepted on ``port``."""
+        """Say that the role does its work; a receiver accepts associations on ``port``, other roles have none (0)."""
         self._tell(b"%s%d\n" % (_READY, port))
 
     @contextmanager

@@ -62,7 +62,7 @@ class Surroundings:
     signals: StopSignals
     heartbeat: Heartbeat
     on_ready: Callable[[int], object]
-    """Called with the port when a receiver accepts associations."""
+    """Called when the role does its work, with the port where a receiver accepts associations, 0 for other roles."""
     port: int = 0
     """Where the receivers of this service listen already; 0 for the first one, which takes the configured port."""
     number: int = 1
@@ -98,7 +98,8 @@ def _receive(settings: "Settings", around: Surroundings) -> tuple["Application",
                 refuse_taken_port(settings.tls_host, settings.tls.port)
         application, beats = _build(settings, ChildName(Role.RECEIVER, around.number), around.signals.stop)
         receiver = application.receiver(around.heartbeat.beat, around.port)
-        beats.tell(receiver.facts)
+        certificates = application.certificate_news()
+        beats.tell(lambda: {**receiver.facts(), **certificates.facts()})
         receiver.start()
     # From here on the receiver itself beats: a thread of ours would go on when it hangs.
     gc.freeze()  # what was made by now lives as long as the process: the collector need not look at it again
@@ -110,18 +111,21 @@ def _receive(settings: "Settings", around: Surroundings) -> tuple["Application",
 
 
 def _serve(role: Role, settings: "Settings", around: Surroundings) -> tuple["Application", "Beats"]:
-    signals = around.signals
+    signals, ready = around.signals, partial(around.on_ready, 0)
     application, beats = _build(settings, ChildName(role, around.number), signals.stop)
     if role is Role.ASSEMBLER:
+        ready()
         _assemble(application, beats, signals.stop)
     elif role is Role.WORKER:
         worker, bells = application.worker(beats.tell), application.bells()
         doorbell = bells.of(JobKind.INFER)
+        ready()
         with bells.ringing():
             _work(worker, application.gate(Part.INFERENCE), signals, doorbell)
     elif role is Role.CONSOLE:
-        _show(application, signals.stop)
+        _show(application, signals.stop, ready)
     else:
+        ready()
         _deliver(application, signals.stop)
     return application, beats
 
@@ -188,7 +192,7 @@ def _build(settings: "Settings", name: ChildName, stop: threading.Event) -> tupl
     """
     from hounsfield.daemon.app import build
 
-    application = build(settings)
+    application = build(settings, may_upgrade=True)
     wait_for_server(lambda: application.database, settings.storage.resolved_database_url, stop)
     application.refuse_misfits()
     beats = application.beats(name)
@@ -262,13 +266,17 @@ def _tell_alarms(application: "Application", stop: threading.Event) -> None:
     term.end()
 
 
-def _show(application: "Application", stop: threading.Event) -> None:
+def _show(application: "Application", stop: threading.Event, ready: Callable[[], object]) -> None:
     from hounsfield.daemon.console.serving import serve
+
+    def on_ready(url: str) -> None:
+        log.info("console ready", url=url)
+        ready()
 
     console = application.settings.console
     app, live = application.console()
     gc.freeze()
-    serve(app, live, console.host, console.port, stop, lambda url: log.info("console ready", url=url))
+    serve(app, live, console.host, console.port, stop, on_ready)
 
 
 def repeat(

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import structlog
+
 from hounsfield.daemon.children import spawn_role
 from hounsfield.daemon.clock import Clock, SystemClock
 from hounsfield.daemon.config.settings import Settings
@@ -24,12 +26,16 @@ from hounsfield.daemon.roles import DEFAULT_ROLES, Role
 from hounsfield.daemon.stop_signals import StopSignals
 from hounsfield.daemon.supervisor import Supervisor
 
+log = structlog.get_logger("hounsfield.service")
+
 
 def run(settings: Settings, config: Path | None, roles: Sequence[Role] = ()) -> int:
     """Run the roles (all if none is named) until SIGTERM or SIGINT, a second one hurries; return the exit code."""
     wanted = list(dict.fromkeys(roles)) or list(DEFAULT_ROLES)
     _refuse_what_cannot_work(settings, wanted)
     configure(settings.logging)
+    for renamed in settings.origin.renamed:
+        log.warning("a key of the configuration has another name now", key=renamed.old, now=renamed.new)
     clock, receivers = SystemClock(), settings.dicom.receivers
     signals = StopSignals()
     signals.install()
@@ -54,7 +60,8 @@ def _run_alone(role: Role, settings: Settings, signals: StopSignals, clock: Cloc
     heartbeat = Heartbeat.of_process(-1, clock)
 
     def on_ready(port: int) -> None:
-        announce(settings.dicom, port)
+        if role is Role.RECEIVER:
+            announce(settings.dicom, port)
         heartbeat.ready(port)
 
     return run_role(role, settings, Surroundings(signals, heartbeat, on_ready))

@@ -30,7 +30,7 @@ def verdict_text(verdict: Verdict | None) -> str:
 
 def evidence_lines(evidence: Mapping[str, object]) -> list[tuple[str, str]]:
     """Return label and text of each piece of evidence, in its order; what says nothing is left out."""
-    lines = [(_label(key), evidence_text(value)) for key, value in evidence.items()]
+    lines = [(label_of(key), evidence_text(value)) for key, value in evidence.items()]
     return [(label, text) for label, text in lines if text]
 
 
@@ -43,7 +43,7 @@ def evidence_text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}" if abs(value) < 1000 else f"{value:.0f}"
     if isinstance(value, Mapping):
-        parts = [(_label(str(key)), evidence_text(inner)) for key, inner in value.items()]
+        parts = [(label_of(str(key)), evidence_text(inner)) for key, inner in value.items()]
         return ", ".join(f"{label} {text}" for label, text in parts if text)
     if isinstance(value, Sequence) and not isinstance(value, str):
         texts = [text for item in value[:_LONGEST_LIST] if (text := evidence_text(item))]
@@ -53,5 +53,6 @@ def evidence_text(value: object) -> str:
     return escape_controls(str(value))
 
 
-def _label(key: str) -> str:
+def label_of(key: str) -> str:
+    """Return a key as words."""
     return escape_controls(key.replace("_", " "))

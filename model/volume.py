@@ -97,12 +97,6 @@ class Volume:
         """The pixels' part of the analysis identity, of each slice read so far."""
         return tuple(one.digest for one in self._decoded)
 
-    @property
-    def padded_fraction(self) -> float:
-        """Share of all pixels read so far that were padding and now hold -1024 HU."""
-        total = sum(hu.size for hu in self._read)
-        return sum(one.padded for one in self._decoded) / total if total else 0.0
-
     def _advance(self) -> None:
         decoded = next(self._coming)
         self._read.append(self._scratch.read(len(self._read), whole=decoded.whole))

@@ -38,10 +38,10 @@ class ControlStore(Protocol):
     """Pauses: they outlive every process and are seen by all."""
 
     def pause(self, pause: Pause) -> bool:
-        """Pause a part; False, and nothing changes but the note, when it is paused already."""
+        """Pause a part, and tell the event log; False, and nothing changes but the note, when it is paused already."""
 
-    def resume(self, part: Part) -> bool:
-        """Let a part go on; False when it is not paused."""
+    def resume(self, part: Part, now: datetime, person: str = "") -> bool:
+        """Let a part go on, and tell the event log who let it; False when it is not paused."""
 
     def pauses(self) -> list[Pause]:
         """Return what is paused, in the order of the flow."""

@@ -1,9 +1,14 @@
 """Pauses on SQL."""
 
-from sqlalchemy import delete, select, update
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hounsfield.storage.control import LONGEST_NOTE, LONGEST_PERSON, Part, Pause
+from hounsfield.storage.events import append_events
+from hounsfield.storage.operation_log import event_of
+from hounsfield.storage.operations import Action, Operation
 from hounsfield.storage.tables import pause as table
 from hounsfield.storage.transactions import Transactions
 
@@ -24,12 +29,17 @@ class SqlControlStore:
             added = connection.execute(statement).first() is not None
             if not added and told["note"]:
                 connection.execute(update(table).where(table.c.name == pause.part).values(**told))
+            if added:
+                _tell(connection, Action.PAUSED, pause.part, pause.since, pause.person)
             return added
 
-    def resume(self, part: Part) -> bool:
+    def resume(self, part: Part, now: datetime, person: str = "") -> bool:
         """Let a part go on."""
         with self._transactions.write() as connection:
-            return connection.execute(delete(table).where(table.c.name == part)).rowcount == 1
+            was_paused = connection.execute(delete(table).where(table.c.name == part)).rowcount == 1
+            if was_paused:
+                _tell(connection, Action.RESUMED, part, now, person)
+            return was_paused
 
     def pauses(self) -> list[Pause]:
         """Return what is paused."""
@@ -40,6 +50,11 @@ class SqlControlStore:
             for part in Part
             if part in rows
         ]
+
+
+def _tell(connection: Connection, action: Action, part: Part, at: datetime, person: str) -> None:
+    done = Operation(at=at, action=action, person=person, origin="command line", detail={"part": str(part)})
+    append_events(connection, [event_of(done)])
 
 
 def _printable(text: str, longest: int) -> str:

@@ -129,6 +129,15 @@ def make_folder(path: Path, operations: FileOperations) -> None:
         operations.fsync_directory(folder.parent)
 
 
+def sync_path(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk: for what nobody acknowledges. Raise OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sync_way_to(folder: Path, operations: FileOperations) -> None:
     """Bring the names of a folder and of those it lies in to the disk, as far up as its file system goes.
 

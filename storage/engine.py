@@ -105,18 +105,26 @@ def has_database(url: str) -> bool:
     return path is None or path.exists()
 
 
-def open_database(url: str | None, home: Path, order: ClaimOrder = USUAL_ORDER, *, wakes: bool = False) -> Database:
+def open_database(
+    url: str | None,
+    home: Path,
+    order: ClaimOrder = USUAL_ORDER,
+    *,
+    wakes: bool = False,
+    may_upgrade: bool = True,
+) -> Database:
     """Open the database of ``url``, or the embedded one under ``home`` when it is None or empty.
 
     Jobs are claimed in ``order``.
-    A SQLite file is created or upgraded (after a backup beside it); any other database must be at the needed schema.
+    A SQLite file is created, and upgraded where it ``may_upgrade`` (after a backup beside it); any other database must
+    be at the needed schema.
     ``wakes``: whether jobs that become due are told to the queue in that database, which must be there then too.
     Raise SchemaError when it is not or is newer, DatabaseUnavailable when it cannot be reached.
     """
     chosen = url or default_url(home)
     path = schema.sqlite_path(chosen)
     if path is not None:
-        schema.prepare_sqlite(chosen, path)
+        schema.prepare_sqlite(chosen, path, may_upgrade=may_upgrade)
     engine = make_engine(parse_url(chosen), may_create=False, answer_seconds=ANSWER_SECONDS)
     transactions = Transactions(engine.execution_options(**{wake_ups.OPTION: wakes}))
     try:

@@ -1,4 +1,16 @@
-"""What the storage package raises. No message holds a UID, a name or another value from an instance."""
+"""What the storage package raises.
+
+::
+
+    StorageError
+    ├── DatabaseUnavailable     the database did not take the transaction: nothing was written, try again later
+    ├── SchemaError             the database's schema is not the one this program needs
+    ├── SpoolError              a received file could not be made durable, or cannot be read back
+    │   └── SpoolFull           no space, or no quota, is left for received files
+    └── ResultFileError         a finished result object could not be made durable, or was changed
+
+No message holds a UID, a name or another value from an instance.
+"""
 
 
 class StorageError(Exception):

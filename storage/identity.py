@@ -52,6 +52,7 @@ def settle_identity(
     found = identity_of(folder)
     known = facts.get(name) or facts.keep(name, found or _NEW + uuid4().hex, now)
     is_new, known = known.startswith(_NEW), known.removeprefix(_NEW)
+    found = found or identity_of(folder)  # written before it was known, perhaps a moment ago by another process
     if found is None and is_new:
         write_identity(folder, known, operations)
         found = known

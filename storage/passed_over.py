@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, exists, or_, select, update
+from sqlalchemy import Connection, and_, exists, or_, select
 
-from hounsfield.storage.events import NewEvent, append_events
+from hounsfield.storage.events import append_events
 from hounsfield.storage.registration import lock_series
-from hounsfield.storage.states import FAULTS_OF_THE_MODEL, JobKind, Outcome, Reason, SeriesState, Stage
+from hounsfield.storage.series_changes import change, update_series
+from hounsfield.storage.states import FAULTS_OF_THE_MODEL, JobKind, Outcome, Reason, SeriesState
 from hounsfield.storage.tables import job, series
 
 _MOST = 100
@@ -49,15 +50,8 @@ def _reopen_one(connection: Connection, series_id: int, now: datetime) -> bool:
     row = lock_series(connection, series_id)
     if row is None or row.state != SeriesState.SKIPPED or row.reason != Reason.ANOTHER_SERIES:
         return False
-    values = {"state": SeriesState.RECEIVING, "reason": None, "receiving_since": now, "version": row.version + 1}
-    connection.execute(update(series).where(series.c.id == series_id).values(**values))
-    event = NewEvent(
-        at=now,
-        series_id=series_id,
-        stage=Stage.ASSEMBLE,
-        from_state=SeriesState.SKIPPED,
-        to_state=SeriesState.RECEIVING,
-        detail={"because": "the better series of the study could not be analysed"},
-    )
+    because: dict[str, object] = {"because": "the better series of the study could not be analysed"}
+    event = change(row, SeriesState.RECEIVING, now, None, because)
+    update_series(connection, row, state=SeriesState.RECEIVING, reason=None, receiving_since=now)
     append_events(connection, [event])
     return True

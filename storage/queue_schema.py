@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from hounsfield.storage.errors import SchemaError
 from hounsfield.storage.server_connections import CONNECT_SECONDS, watched
-from hounsfield.storage.transactions import Transactions, make_engine, parse_url
+from hounsfield.storage.transactions import ANSWER_SECONDS, Transactions, make_engine, parse_url
 
 _LOCK = 0x484F5551
 _IS_THERE = text("SELECT to_regtype('procrastinate_job_to_defer_v1') IS NOT NULL")
@@ -51,6 +51,20 @@ def install(url: str, schema: QueueSchema) -> None:
             version = ".".join(str(number) for number in schema.version)
             connection.execute(text(f"COMMENT ON TABLE procrastinate_jobs IS '{_MARK} {version}'"))
             connection.execute(text(_INDEX))
+    finally:
+        engine.dispose()
+
+
+def version_of(url: str) -> Version | None:
+    """Return the version of the tables in a database, None if there are none.
+
+    Raise SchemaError for those of another program, DatabaseUnavailable.
+    """
+    engine = make_engine(parse_url(url), answer_seconds=ANSWER_SECONDS)
+    try:
+        with Transactions(engine).read() as connection:
+            _require_postgresql(connection)
+            return _version(connection)
     finally:
         engine.dispose()
 

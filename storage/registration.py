@@ -16,13 +16,13 @@ from hounsfield.storage.errors import StorageError
 from hounsfield.storage.events import NewEvent, append_events
 from hounsfield.storage.records import AssociationEnd, AssociationRecord, InstanceReceipt, Registration
 from hounsfield.storage.rows import AnyRow
-from hounsfield.storage.states import SeriesState, Stage
+from hounsfield.storage.states import SERIES_TRANSITIONS, SeriesAction, SeriesState, Stage
 from hounsfield.storage.tables import association, instance, series
 
 T = TypeVar("T")
 
 _CHUNK = 500
-_REOPENED = (SeriesState.CLOSED, SeriesState.SKIPPED)
+_REOPENED = {before for before, action in SERIES_TRANSITIONS if action is SeriesAction.REOPEN}
 _DIALECTS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 
 _SERIES_COLUMNS = (

@@ -1,9 +1,10 @@
 """Finished result objects on disk: persisted before the first send, and always sent byte for byte as they lie."""
 
+import fcntl
 import hashlib
 import re
-from collections.abc import Collection, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from hounsfield.storage.durable import (
@@ -32,13 +33,33 @@ class ResultFiles:
     """
 
     def __init__(
-        self, home: Path, operations: FileOperations | None = None, *, patience: Patience | None = None
+        self,
+        home: Path,
+        operations: FileOperations | None = None,
+        *,
+        patience: Patience | None = None,
+        alone: Callable[[], AbstractContextManager[object]] | None = None,
     ) -> None:
-        """``patience``: for a folder that other hosts write to."""
+        """``patience``: for a folder that other hosts write to; ``alone``: their lock, see :meth:`alone`."""
         self.folder = home / "results"
         self._stage = self.folder / "staged"
         self._operations = operations or SystemFileOperations()
         self._patience = patience
+        self._alone = alone or self._alone_on_this_machine
+
+    def alone(self) -> AbstractContextManager[object]:
+        """Return a block that one person of all has at a time who takes results back or has them written anew.
+
+        Two who did it at once would write the same files. It raises StorageError.
+        """
+        return self._alone()
+
+    @contextmanager
+    def _alone_on_this_machine(self) -> Iterator[None]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".recall.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def prepare(self, *, spare_seconds: float = 0.0) -> int:
         """Create the folder and delete what dead writers left; return how many files that were.

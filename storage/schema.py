@@ -8,19 +8,27 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from hounsfield.storage.errors import DatabaseUnavailable, SchemaError, StorageError
 from hounsfield.storage.transactions import ANSWER_SECONDS, Transactions, make_engine, parse_url
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 HEAD = "0008"
 """The schema this program needs; a test compares it with the migration scripts."""
 
-_UPGRADE_LOCK = 0x484F5553
-_UPGRADE = "run `hounsfield db upgrade`"
+NAMES_PROCESSES = "0006"
+"""The first schema in which the processes of the service say that they live."""
+UPGRADE_LOCK = 0x484F5553
+"""Of the server: one process at a time changes the schema."""
+_UPGRADE = "stop the service and run `hounsfield db upgrade`"
+_ANOTHER = "the database's schema version is none of ours: is it another program's database?"
 
 
 def check(url: str) -> tuple[str | None, str]:
@@ -31,7 +39,7 @@ def check(url: str) -> tuple[str | None, str]:
     path = sqlite_path(url)
     if path is not None and not path.exists():
         return None, HEAD
-    with _engine(url, ANSWER_SECONDS) as engine, Transactions(engine).read() as connection:
+    with engine_of(url, ANSWER_SECONDS) as engine, Transactions(engine).read() as connection:
         return current_revision(connection), HEAD
 
 
@@ -46,24 +54,25 @@ def upgrade(url: str) -> None:
         _upgrade(url, path)
 
 
-def prepare_sqlite(url: str, path: Path) -> None:
-    """Create or upgrade an embedded database if it needs it; raises as :func:`upgrade`."""
+def prepare_sqlite(url: str, path: Path, *, may_upgrade: bool = True) -> None:
+    """Create an embedded database if it is not there; upgrade an older one if it may be. Raises as :func:`upgrade`."""
     with one_at_a_time(path):
-        if check(url)[0] != HEAD:
+        revision = check(url)[0]
+        if revision != HEAD and (may_upgrade or revision is None):
             _upgrade(url, path)
 
 
 def _upgrade(url: str, path: Path | None) -> None:
-    with _engine(url) as engine, Transactions(engine).write() as connection:
+    with engine_of(url) as engine, Transactions(engine).write() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
         revision = current_revision(connection)
         if revision == HEAD:
             return
         refuse_newer(revision)
         if path is not None and revision is not None:
             copy_sqlite(path, path.with_name(f"{path.name}.backup-{revision}"))
-        _run_migrations(connection)
+        run_migrations(connection)
 
 
 def backup(url: str, path: Path) -> None:
@@ -107,23 +116,54 @@ def refuse_newer(revision: str | None) -> None:
     if revision is not None and revision > HEAD:
         raise SchemaError(
             f"the database is at schema {revision}, made by a newer hounsfield; this one knows up to {HEAD}:"
-            " install the newer version, or restore the backup that was made before its upgrade"
+            f" install the newer version again, or let it go back with `hounsfield db downgrade --to {HEAD}` first"
         )
 
 
-def _run_migrations(connection: Connection) -> None:
+def run_migrations(connection: Connection) -> None:
+    """Bring the database to :data:`HEAD` in the connection's transaction. Raise SchemaError for another's database."""
     from alembic import command
-    from alembic.config import Config
     from alembic.util import CommandError
+
+    try:
+        command.upgrade(migrations_of(connection), HEAD)
+    except CommandError:
+        raise SchemaError(_ANOTHER) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of the schema."""
+
+    revision: str
+    words: str
+    """What it brings."""
+
+
+def steps_from(revision: str | None) -> list[Step]:
+    """Return what leads from a schema to :data:`HEAD`, the first step first; all for a database without one.
+
+    Raise SchemaError for a schema that is none of ours.
+    """
+    from alembic.script import ScriptDirectory
+
+    scripts = [*ScriptDirectory.from_config(migrations_of()).walk_revisions()][::-1]
+    known = [script.revision for script in scripts]
+    if revision is not None and revision not in known:
+        raise SchemaError(_ANOTHER)
+    first = 0 if revision is None else known.index(revision) + 1
+    return [Step(script.revision, script.doc.splitlines()[0]) for script in scripts[first:]]
+
+
+def migrations_of(connection: Connection | None = None) -> "Config":
+    """Return what alembic is given to find our migrations, and the connection to run them in."""
+    from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, HEAD)
-    except CommandError:
-        raise SchemaError("the database's schema version is none of ours: is it another program's database?") from None
+    return config
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
@@ -132,7 +172,7 @@ def copy_sqlite(source: Path, target: Path) -> None:
     try:
         os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
         with (
-            closing(sqlite3.connect(f"file:{quote(str(source))}?mode=ro", uri=True)) as old,
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as old,
             closing(sqlite3.connect(part)) as new,
         ):
             old.backup(new)
@@ -143,7 +183,8 @@ def copy_sqlite(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _engine(url: str, answer_seconds: float | None = None) -> Iterator[Engine]:
+def engine_of(url: str, answer_seconds: float | None = None) -> Iterator[Engine]:
+    """Give an engine that is disposed of with the block; ``answer_seconds`` as :func:`make_engine` takes it."""
     engine = make_engine(parse_url(url), answer_seconds=answer_seconds)
     try:
         yield engine

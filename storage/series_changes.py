@@ -30,6 +30,7 @@ from hounsfield.storage.states import (
     Reason,
     SeriesState,
     Stage,
+    refuse_impossible,
 )
 from hounsfield.storage.subjects import lock_subjects, subject_of
 from hounsfield.storage.tables import instance, job, revision, series, snapshot
@@ -272,7 +273,8 @@ def update_series(connection: Connection, row: AnyRow, **values: Any) -> None:
 def change(
     row: AnyRow, state: SeriesState, now: datetime, reason: Reason | None, detail: dict[str, object] | None = None
 ) -> NewEvent:
-    """Return the event for what becomes of a locked series."""
+    """Return the event for what becomes of a locked series; raise IllegalTransition for what never may."""
+    refuse_impossible(SeriesState(row.state), state)
     return NewEvent(
         at=now,
         series_id=row.id,

@@ -10,8 +10,9 @@ from pathlib import Path
 from hounsfield.storage import spool_lock, writer_folders
 from hounsfield.storage.durable import FileOperations, SystemFileOperations, make_folder, sync_way_to
 from hounsfield.storage.errors import SpoolError
-from hounsfield.storage.intake import Intake, Places, Sealed, Slot, place_of
+from hounsfield.storage.intake import Intake, Places, place_of
 from hounsfield.storage.records import InstanceReceipt
+from hounsfield.storage.slot import Sealed, Slot
 from hounsfield.storage.spool_format import Head, Provenance, decode_head, digest_of
 from hounsfield.storage.spool_lock import FolderLock, SpoolLock
 from hounsfield.storage.writer_book import OneMachine, WriterBook

@@ -1,7 +1,7 @@
-"""The words of the job log: states, reasons and the one table of transitions. Pure: no database here.
+"""The words of the job log: states, reasons and the tables of transitions. Pure: no database here.
 
-A job's state changes only through :data:`TRANSITIONS`; every change is stored with its event in one
-transaction (see ``hounsfield.storage.job_store``).
+A job's state changes only through :data:`TRANSITIONS`, a series' state only as :data:`SERIES_TRANSITIONS` says; every
+change is stored with its event in one transaction (see ``hounsfield.storage.job_store``).
 """
 
 from enum import StrEnum
@@ -20,23 +20,64 @@ class SeriesState(StrEnum):
     """No bundle wants it."""
 
 
+class SeriesAction(StrEnum):
+    """What moves a series from one state to the next, and who does it."""
+
+    CLOSE = "close"
+    """The assembler: it is as whole as it will be and a bundle wants it, or what came again changes nothing."""
+    SKIP = "skip"
+    """The assembler: no bundle wants it."""
+    HOLD = "hold"
+    """The assembler, or the worker that saw the pixels: a person has to decide."""
+    REOPEN = "reopen"
+    """The receiver: another image came. The assembler: the better series of the study could not be analysed."""
+    RELEASE = "release"
+    """A person: it goes on, and this reason holds it no more."""
+    DISCARD = "discard"
+    """A person: nothing of it is analysed or sent."""
+    REPLAY = "replay"
+    """A person: the rules are asked again."""
+
+
+SERIES_TRANSITIONS: dict[tuple[SeriesState, SeriesAction], SeriesState] = {
+    (SeriesState.RECEIVING, SeriesAction.CLOSE): SeriesState.CLOSED,
+    (SeriesState.RECEIVING, SeriesAction.SKIP): SeriesState.SKIPPED,
+    (SeriesState.RECEIVING, SeriesAction.HOLD): SeriesState.HELD,
+    (SeriesState.CLOSED, SeriesAction.HOLD): SeriesState.HELD,
+    (SeriesState.CLOSED, SeriesAction.REOPEN): SeriesState.RECEIVING,
+    (SeriesState.SKIPPED, SeriesAction.REOPEN): SeriesState.RECEIVING,
+    (SeriesState.SKIPPED, SeriesAction.REPLAY): SeriesState.RECEIVING,
+    (SeriesState.HELD, SeriesAction.RELEASE): SeriesState.RECEIVING,
+    (SeriesState.HELD, SeriesAction.DISCARD): SeriesState.SKIPPED,
+}
+
+
 class JobKind(StrEnum):
     """What a job does."""
 
     INFER = "INFER"
+    """The worker analyses one revision of a series with one bundle, and builds the result objects."""
     DELIVER = "DELIVER"
+    """The courier brings a result set to one destination, until its time is over."""
     NOTIFY = "NOTIFY"
+    """The courier tells one worklist or webhook of an outcome."""
 
 
 class JobState(StrEnum):
     """Where a job stands."""
 
     AVAILABLE = "AVAILABLE"
+    """It waits for its turn."""
     RUNNING = "RUNNING"
+    """A worker or courier has it, under a lease that its heartbeat extends."""
     RETRYABLE = "RETRYABLE"
+    """It failed and is tried again at a later time."""
     COMPLETED = "COMPLETED"
+    """It did what it was for."""
     DISCARDED = "DISCARDED"
+    """It was given up: a dead letter, with its reason."""
     CANCELLED = "CANCELLED"
+    """A person or a hold took it out."""
     HELD = "HELD"
     """A delivery that a person has to look at; nothing is sent meanwhile."""
 
@@ -146,11 +187,17 @@ class Stage(StrEnum):
     """The stage an event belongs to, in the order of the flow."""
 
     RECEIVE = "receive"
+    """Images come and are made durable."""
     ASSEMBLE = "assemble"
+    """They become a series, and the series becomes jobs."""
     INFER = "infer"
+    """The images are read, preprocessed and scored."""
     REPORT = "report"
+    """The result objects are built and made durable."""
     DELIVER = "deliver"
+    """They are sent, and their keeping is proven."""
     NOTIFY = "notify"
+    """A worklist or webhook is told."""
     OPERATE = "operate"
     """What people, or housekeeping, did to the service itself; no stage of a job."""
 
@@ -302,7 +349,7 @@ FAULTS_OF_THE_MODEL: frozenset[Reason] = frozenset(
 
 
 class IllegalTransition(ValueError):
-    """A job was asked for a change that the table does not hold."""
+    """A job or a series was asked for a change that its table does not hold."""
 
 
 def next_state(state: JobState, action: JobAction) -> JobState:
@@ -311,3 +358,10 @@ def next_state(state: JobState, action: JobAction) -> JobState:
         return TRANSITIONS[state, action]
     except KeyError:
         raise IllegalTransition(f"a job that is {state} cannot take '{action}'") from None
+
+
+def refuse_impossible(before: SeriesState, after: SeriesState) -> None:
+    """Raise :class:`IllegalTransition` unless a series stays as it is, or some action leads there."""
+    possible = (end for (begin, _), end in SERIES_TRANSITIONS.items() if begin is before)
+    if after is not before and after not in possible:
+        raise IllegalTransition(f"a series that is {before} does not become {after}")

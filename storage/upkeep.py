@@ -1,6 +1,5 @@
 """What an administrator does to the embedded database as a file: giving room back, and putting a backup in place."""
 
-import os
 import shutil
 import sqlite3
 import time
@@ -8,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from hounsfield.storage import schema
+from hounsfield.storage.durable import sync_path
 from hounsfield.storage.errors import DatabaseUnavailable, SchemaError, StorageError
 
 _WAIT_SECONDS = 15.0
@@ -76,7 +75,7 @@ def restore(backup: Path, path: Path, suffix: str) -> Restored:
     with schema.one_at_a_time(path):  # a service that starts now waits here
         try:
             schema.copy_sqlite(backup, fresh)
-            _sync(fresh)
+            sync_path(fresh)
             had_one = path.exists()
             if had_one:
                 _close_for_good(path)
@@ -84,7 +83,7 @@ def restore(backup: Path, path: Path, suffix: str) -> Restored:
             for side in _SIDE_FILES:
                 path.with_name(path.name + side).unlink(missing_ok=True)
             fresh.rename(path)
-            _sync(path.parent)
+            sync_path(path.parent)
         except OSError as error:
             raise StorageError(f"the backup could not be put in place ({error.strerror})") from error
         finally:
@@ -135,7 +134,7 @@ def opened_alone(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def _opened(path: Path, mode: str, wait_seconds: float = _WAIT_SECONDS) -> Iterator[sqlite3.Connection]:
-    uri = f"file:{quote(str(path))}?mode={mode}"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=wait_seconds, isolation_level=None)) as connection:
             yield connection
@@ -150,11 +149,3 @@ def _opened(path: Path, mode: str, wait_seconds: float = _WAIT_SECONDS) -> Itera
                 "the database is in use: stop the service, and every command that reads it"
             ) from None
         raise DatabaseUnavailable(f"the database file refused the work ({code})") from None
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,6 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import structlog
+from support.fast_part import forbid_tensorflow, is_fast
 from support.peers import PostgreSQL, everything_required, postgresql, skip_or_fail
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,6 +15,21 @@ ROOT = Path(__file__).resolve().parent.parent
 # how long an example takes says something about the machine, not about what is tested
 hypothesis.settings.register_profile("hounsfield", deadline=None)
 hypothesis.settings.load_profile("hounsfield")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="only the fast part: no TensorFlow, no real peers")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--fast"):
+        forbid_tensorflow()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--fast"):
+        config.hook.pytest_deselected(items=[item for item in items if not is_fast(item)])
+        items[:] = [item for item in items if is_fast(item)]
 
 
 @pytest.fixture(autouse=True, scope="session")

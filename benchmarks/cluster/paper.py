@@ -176,9 +176,9 @@ def _limits(found: Found) -> str:
     }
     rows = [
         [name, f"{series:.1f}", f"{series * 86400 / PEAK:,.0f}", f"{series * 86400 / PEAK / a_day:.1f}"]
-        for name, series in held.items()
+        for name, series in sorted(held.items(), key=lambda one: one[1])
     ]
-    heads = ["what ends first", "series a second", "series a day with this peak", "networks of this size"]
+    heads = ["what ends", "series a second", "series a day with this peak", "networks of this size"]
     stored = costs.in_all(found["costs"], "stored_bytes") * a_day
     grows = f"{stored / 1e9:.0f} GB a day and {365 * stored / 1e12:.0f} TB a year"
     received = a_day * float(found["costs"]["images"]) * IMAGE_BYTES / 1e12

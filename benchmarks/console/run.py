@@ -9,20 +9,21 @@ a target is missed.
 """
 
 import argparse
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tests"))
+sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "tests"))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
+from common.record import Figure, Report, Sheet, add_json_option
+from common.spread import Spread, shown
 from fill import fill
 from rich.console import Console
-from rich.table import Table
 from visits import COMMANDS, Visited, visited
 
 PER_DAY = 1000
@@ -40,6 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, nargs="+", default=[1000, 1_000_000], help="(default: 1000 1000000)")
     parser.add_argument("--rounds", type=int, default=9, help="medians of so many (default: 9)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the databases stay")
+    add_json_option(parser)
     return parser.parse_args()
 
 
@@ -54,31 +56,31 @@ def filled(folder: Path, jobs: int) -> Path:
     return home
 
 
-def by_turns(sites: Sequence[Visited], timing: Timing, rounds: int) -> list[float]:
-    """Return the median of each site in milliseconds; the first round warms up."""
+def by_turns(sites: Sequence[Visited], timing: Timing, rounds: int) -> list[list[float]]:
+    """Return the milliseconds of each site in each round; the first round warms up."""
     taken: list[list[float]] = [[] for _ in sites]
     for number in range(rounds + 1):
         for site, times in zip(sites, taken, strict=True):
             seconds = timing(site)
             if number:
                 times.append(1000 * seconds)
-    return [statistics.median(times) for times in taken]
+    return taken
 
 
-def compared(title: str, sites: Sequence[Visited], timings: dict[str, Timing], rounds: int) -> Table:
-    """Measure everything on every site, by turns."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("what")
-    for site in sites:
-        table.add_column(f"{site.jobs:,} jobs", justify="right")
-    table.add_column("ratio", justify="right")
-    table.add_column(f"target {TARGET_RATIO}")
+def compared(sites: Sequence[Visited], timings: dict[str, Timing], rounds: int) -> Iterator[Figure]:
+    """Measure everything on every site, by turns; each longer past is held against the first one."""
     for name, timing in timings.items():
-        medians = by_turns(sites, timing, rounds)
-        ratio = max(medians) / medians[0]
-        cells = [f"{one:.1f}" for one in medians]
-        table.add_row(name, *cells, f"{ratio:.2f}", "met" if ratio <= TARGET_RATIO else "MISSED")
-    return table
+        short, *longer = by_turns(sites, timing, rounds)
+        for site, taken in zip(sites[1:], longer, strict=True):
+            yield Figure(
+                what=f"{name}, {site.jobs:,} jobs",
+                unit="ms",
+                ours=Spread.of(taken),
+                peer=f"{sites[0].jobs:,} jobs",
+                theirs=Spread.of(short),
+                ratio=Spread.ratio(taken, short),
+                target=TARGET_RATIO,
+            )
 
 
 def page(name: str) -> Timing:
@@ -91,22 +93,24 @@ def command(words: tuple[str, ...]) -> Timing:
     return lambda site: site.command_seconds(words)
 
 
-def changes(sites: Sequence[Visited], rounds: int) -> Table:
+def changes(report: Report, sites: Sequence[Visited], rounds: int) -> None:
     """Measure how soon a page has what was committed."""
-    table = Table(title="A change in the database, ms after its commit (median and longest)", title_justify="left")
-    for name in ("jobs", "told to browsers", "on the page", f"target {1000 * CHANGE_TARGET:.0f} ms"):
-        table.add_column(name, justify="right")
+    heads = ("jobs", "told to browsers", "longest", "on the page", "longest")
+    sheet = Sheet("changes", "A change in the database, ms after its commit", heads)
     for site in sites:
-        told, shown = zip(*(site.change_seconds() for _ in range(rounds)), strict=True)
-        cells = [f"{1000 * statistics.median(one):.0f} ({1000 * max(one):.0f})" for one in (told, shown)]
-        table.add_row(f"{site.jobs:,}", *cells, "met" if max(shown) <= CHANGE_TARGET else "MISSED")
-    return table
+        told, shown_after = zip(*(site.change_seconds() for _ in range(rounds)), strict=True)
+        spreads = [Spread.of([1000 * value for value in one]) for one in (told, shown_after)]
+        sheet.add(f"{site.jobs:,}", *(shown(value) for one in spreads for value in (one.median, one.high)))
+        longest = Spread.of([spreads[1].high])
+        what = f"commit to the page, the longest, {site.jobs:,} jobs"
+        report.figures.append(Figure(what=what, unit="ms", ours=longest, target=1000 * CHANGE_TARGET))
+    report.sheets.append(sheet)
 
 
 def main() -> int:
-    """Fill, open, print."""
+    """Fill, open, print, write."""
     options = arguments()
-    console = Console(width=120)
+    report = Report()
     with ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         homes = [filled(folder, jobs) for jobs in options.jobs]
@@ -114,10 +118,11 @@ def main() -> int:
         pages = {name: page(name) for name in sites[0].pages()}
         pages["metrics, read anew"] = Visited.metrics_seconds
         pages["search by a UID's hash"] = Visited.search_seconds
-        console.print(compared("Pages, ms", sites, pages, options.rounds))
+        report.figures += compared(sites, pages, options.rounds)
         commands = {name: command(words) for name, words in COMMANDS.items()}
-        console.print(compared("Commands, ms, with the start of Python", sites, commands, max(3, options.rounds // 3)))
-        console.print(changes(sites, options.rounds))
+        report.figures += compared(sites, commands, max(3, options.rounds // 3))
+        changes(report, sites, options.rounds)
+    report.end(Console(width=120), options.json)
     return 0
 
 

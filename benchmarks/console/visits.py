@@ -118,7 +118,7 @@ class Visited:
             told = time.perf_counter() - began
             self.seconds("/")
             shown = time.perf_counter() - began
-            database.control.resume(Part.DELIVERY)
+            database.control.resume(Part.DELIVERY, database.now())
             _next_event(stream)
         finally:
             database.close()

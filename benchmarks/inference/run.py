@@ -9,16 +9,21 @@ with what was measured. Ratios hold on other machines, rates do not. Exits with 
 
 import argparse
 import os
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "tests"))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
+
 import numpy as np
+from common.record import Figure, Report, Sheet, add_json_option
+from common.spread import Spread, shown, shown_spread
 from material import SPACING, bundles, decoded, network, stored
 from rich.console import Console
-from rich.table import Table
 from timing import compare
 
 from hounsfield.model.bundle import Bundle, ModelKind
@@ -28,6 +33,7 @@ from hounsfield.model.predictor import Predictor
 from hounsfield.model.preprocess import Preprocessor
 from hounsfield.model.runtime import choose_device, tensorflow
 
+DECODE, INFER = "decode and preprocess", "bare inference"
 BARE, OURS, ONNX = "tf.function", "ours", "ours, ONNX Runtime"
 BATCHES = (1, 8, 16, 32)
 SERIES = (40, 300)
@@ -36,6 +42,8 @@ MOST_OVER_BARE = 1.1
 MOST_OVER_SLOWER = 1.15
 
 Ways = dict[str, Callable[[], object]]
+Seconds = dict[str, list[float]]
+"""Of each way, in each round."""
 
 
 def arguments() -> argparse.Namespace:
@@ -45,6 +53,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=15, help="medians of so many rounds (default: 15)")
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="slices at once (default: 1 8 16 32)")
     parser.add_argument("--series", type=int, nargs="+", default=SERIES, help="slices of a series (default: 40 300)")
+    add_json_option(parser)
     return parser.parse_args()
 
 
@@ -87,16 +96,17 @@ def ways(made: dict[ModelKind, Bundle], model: Any, device: str, batch: int) -> 
     return found
 
 
-def batch_table(seconds: dict[int, dict[str, float]]) -> Table:
+def batch_sheet(seconds: dict[int, Seconds]) -> Sheet:
     names = list(next(iter(seconds.values())))
-    table = Table("batch", "tf.function, ms per slice", *names[1:], title="One batch, as ratio to the bare tf.function")
+    heads = ("batch", f"{BARE}, ms a slice", *names[1:])
+    sheet = Sheet("batches", f"One batch, as ratio to the bare {BARE}", heads)
     for batch, one in seconds.items():
-        ratios = (f"{one[name] / one[BARE]:.2f}" for name in names[1:])
-        table.add_row(str(batch), f"{one[BARE] / batch * 1e3:.2f}", *ratios)
-    return table
+        ratios = (shown(Spread.ratio(one[name], one[BARE]).median) if name in one else "-" for name in names[1:])
+        sheet.add(str(batch), shown(Spread.of(one[BARE]).median / batch * 1e3), *ratios)
+    return sheet
 
 
-def series(bundle: Bundle, model: Any, device: str, count: int, rounds: int) -> dict[str, float]:
+def series(bundle: Bundle, model: Any, device: str, count: int, rounds: int) -> Seconds:
     """Time a series: its halves one after the other, and both beside each other."""
     pixels = stored(count)
     preprocessor = Preprocessor.from_spec(bundle.manifest.preprocessing)
@@ -106,54 +116,56 @@ def series(bundle: Bundle, model: Any, device: str, count: int, rounds: int) -> 
     least = bare(model, choose_device(device), zeros.shape)
     batches = -(-count // BATCH)
     calls: Ways = {
-        "decode and preprocess": lambda: [preprocessor.tensor(one, SPACING) for one in decoded(pixels)],
-        "bare inference": lambda: [least(zeros) for _ in range(batches)],
-        "ours": lambda: predictor.analyse(decoded(pixels), [SPACING] * count, [5.0] * (count - 1)),
+        DECODE: lambda: [preprocessor.tensor(one, SPACING) for one in decoded(pixels)],
+        INFER: lambda: [least(zeros) for _ in range(batches)],
+        OURS: lambda: predictor.analyse(decoded(pixels), [SPACING] * count, [5.0] * (count - 1)),
     }
     return compare(calls, rounds)
 
 
-def series_table(seconds: dict[int, dict[str, float]], cores: int) -> Table:
-    names = ("slices", "decode and preprocess", "bare inference", "ours", "ours/slower", "ours/bound")
-    table = Table(*names, title="A series of 512 x 512, seconds")
+def series_sheet(seconds: dict[int, Seconds], cores: int) -> Sheet:
+    heads = ("slices", DECODE, INFER, OURS, f"{OURS} / slower", f"{OURS} / bound")
+    sheet = Sheet("series", "A series of 512 x 512, seconds", heads)
     for count, one in seconds.items():
-        halves = one["decode and preprocess"], one["bare inference"]
-        shown = (f"{value:.3f}" for value in (*halves, one["ours"]))
-        table.add_row(str(count), *shown, f"{_over_slower(one):.2f}", f"{one['ours'] / _bound(halves, cores):.2f}")
-    return table
+        times = (shown(Spread.of(one[name]).median) for name in (DECODE, INFER, OURS))
+        ratios = (Spread.ratio(one[OURS], other) for other in (_slower(one), _bound(one, cores)))
+        sheet.add(str(count), *times, *map(shown_spread, ratios))
+    return sheet
 
 
-def _over_slower(one: dict[str, float]) -> float:
-    return one["ours"] / max(one["decode and preprocess"], one["bare inference"])
+def _slower(one: Seconds) -> list[float]:
+    return [max(halves) for halves in zip(one[DECODE], one[INFER], strict=True)]
 
 
-def _bound(halves: tuple[float, float], cores: int) -> float:
+def _bound(one: Seconds, cores: int) -> list[float]:
     """Inference on the CPU takes every core: then all the work, shared by the cores, cannot be done faster."""
-    return max(*halves, halves[1] + halves[0] / cores)
+    halves = zip(one[DECODE], one[INFER], strict=True)
+    return [max(decode, infer, infer + decode / cores) for decode, infer in halves]
 
 
-def targets(batches: dict[int, dict[str, float]], whole: dict[int, dict[str, float]]) -> Table:
-    table = Table("target", "allowed", "measured", "", title="Targets")
+def figures(batches: dict[int, Seconds], whole: dict[int, Seconds]) -> Iterator[Figure]:
+    """What the project promises, and beside it what ONNX Runtime does."""
     for batch, one in batches.items():
-        _judge(table, f"ours to bare tf.function, batch {batch}", MOST_OVER_BARE, one[OURS] / one[BARE])
+        yield _figure(f"a batch of {batch}", one[OURS], f"bare {BARE}", one[BARE], MOST_OVER_BARE)
     for count, one in whole.items():
-        _judge(table, f"decoding beside inference, {count} slices", MOST_OVER_SLOWER, _over_slower(one))
+        yield _figure(
+            f"decoding beside inference, {count} slices", one[OURS], "slower half", _slower(one), MOST_OVER_SLOWER
+        )
     for batch, one in batches.items():
-        if ONNX not in one:
-            table.add_row(f"ONNX Runtime to ours, batch {batch}", "told", "not on this device", "")
-            continue
-        table.add_row(f"ONNX Runtime to ours, batch {batch}", "told", f"{one[ONNX] / one[OURS]:.2f}", "")
-    return table
+        if ONNX in one:
+            yield _figure(f"a batch of {batch}", one[OURS], "ONNX Runtime", one[ONNX], None)
 
 
-def _judge(table: Table, what: str, most: float, measured: float) -> None:
-    table.add_row(what, f"{most:.2f}", f"{measured:.2f}", "kept" if measured <= most else "MISSED")
+def _figure(what: str, ours: list[float], peer: str, theirs: list[float], target: float | None) -> Figure:
+    ratio = Spread.ratio(ours, theirs)
+    mine, other = (Spread.of([1000 * value for value in some]) for some in (ours, theirs))
+    return Figure(what=what, unit="ms", ours=mine, peer=peer, theirs=other, ratio=ratio, target=target)
 
 
 def main() -> None:
-    """Print the tables."""
+    """Measure, print, write."""
     options = arguments()
-    console = Console()
+    console = Console(width=132)
     with tempfile.TemporaryDirectory() as scratch:
         model = network(options.side)
         made = bundles(Path(scratch), model)
@@ -161,11 +173,10 @@ def main() -> None:
         facts = Predictor(made[ModelKind.KERAS], options.device, 1).runtime_facts()
         console.print(f"{facts['device']}, {cores} cores, TensorFlow {facts['tensorflow']}")
         batches = {n: compare(ways(made, model, options.device, n), options.rounds) for n in options.batches}
-        console.print(batch_table(batches))
         rounds = max(3, options.rounds // 3)
         whole = {n: series(made[ModelKind.KERAS], model, options.device, n, rounds) for n in options.series}
-        console.print(series_table(whole, cores))
-        console.print(targets(batches, whole))
+    report = Report([batch_sheet(batches), series_sheet(whole, cores)], [*figures(batches, whole)])
+    report.end(console, options.json)
 
 
 if __name__ == "__main__":

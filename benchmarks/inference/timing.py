@@ -1,14 +1,13 @@
-"""Medians of interleaved rounds: a slow moment of the machine hits everything that is compared."""
+"""Interleaved rounds: a slow moment of the machine hits everything that is compared."""
 
 import time
 from collections.abc import Callable, Mapping
-from statistics import median
 
 Call = Callable[[], object]
 
 
-def compare(calls: Mapping[str, Call], rounds: int) -> dict[str, float]:
-    """Return the median seconds of each call; each has run twice before."""
+def compare(calls: Mapping[str, Call], rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of each call in each round; each has run twice before."""
     for call in calls.values():
         call()
         call()
@@ -18,4 +17,4 @@ def compare(calls: Mapping[str, Call], rounds: int) -> dict[str, float]:
             started = time.perf_counter()
             call()
             seen[name].append(time.perf_counter() - started)
-    return {name: median(values) for name, values in seen.items()}
+    return seen

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from measure import milliseconds
+from common.spread import Spread
+from measure import Rounds, milliseconds
 from pydicom import dcmread
 
 from hounsfield.model.codestreams import Shape, decode
@@ -27,36 +28,41 @@ SPEC = PreprocessingSpec.model_validate(
 )
 
 
+STEPS = ("header", "codec", "ours", "digest", "numpy", "zoom", "scipy", "floor")
+"""What is measured. *codec* is the frame alone, or reading the file for native pixels; *digest* that of the stored
+values for the analysis identity, which nobody else makes and no tensor needs; *ours* header, pixels and tensor without
+it; *numpy* pydicom and float64 arrays with the mean of 2 x 2 pixels; *zoom* ``scipy.ndimage.zoom`` without smoothing,
+which aliases; *scipy* smoothed before it is shrunk, as MONAI and scikit-image do it; *floor* what of it memory alone
+needs, see :func:`memory_floor`."""
+
+
 @dataclass(frozen=True)
 class Chain:
-    """Milliseconds per slice of one transfer syntax."""
+    """One transfer syntax."""
 
     syntax: str
-    header: float
-    codec: float
-    """The frame alone; reading the file for native pixels."""
-    digest: float
-    """Of the stored values, for the analysis identity; nobody else does that, and no tensor needs it."""
-    ours: float
-    """Header, pixels, tensor; without the digest."""
-    numpy: float
-    """pydicom and float64 arrays, the mean of 2 x 2 pixels."""
-    zoom: float
-    """pydicom, float64 and ``scipy.ndimage.zoom``, linear, without smoothing: it aliases."""
-    scipy: float
-    """The same, smoothed before it is shrunk, as MONAI and scikit-image do it."""
-    floor: float
-    """What of it memory alone needs: see :func:`memory_floor`."""
+    rounds: Rounds
+    """Processor milliseconds of a slice, by step."""
+
+    def of(self, step: str) -> Spread:
+        """Return what a step takes."""
+        return Spread.of(self.rounds[step])
 
     @property
-    def to_scipy(self) -> float:
+    def to_scipy(self) -> Spread:
         """Target: 1/10 or less."""
-        return self.ours / self.scipy
+        return Spread.ratio(self.rounds["ours"], self.rounds["scipy"])
 
     @property
-    def to_floor(self) -> float:
-        """Pixels and tensor, without header, to codec and memory floor; target: 2 or less."""
-        return (self.ours - self.header) / (self.codec + self.floor)
+    def pixels_to_tensor(self) -> list[float]:
+        """Ours without the header."""
+        both = zip(self.rounds["ours"], self.rounds["header"], strict=True)
+        return [ours - header for ours, header in both]
+
+    @property
+    def codec_and_floor(self) -> list[float]:
+        """What nobody can do without; target: twice this or less."""
+        return [codec + floor for codec, floor in zip(self.rounds["codec"], self.rounds["floor"], strict=True)]
 
 
 def compare(name: str, path: Path, frame: bytes, native: bool, rounds: int) -> Chain:
@@ -80,8 +86,7 @@ def compare(name: str, path: Path, frame: bytes, native: bool, rounds: int) -> C
         "scipy": lambda: with_scipy(path, smooth=True),
         "floor": memory_floor(header),
     }
-    found = milliseconds(calls, rounds)
-    return Chain(name, **found)
+    return Chain(name, milliseconds(calls, rounds))
 
 
 def ours(path: Path, preprocessor: Preprocessor) -> np.ndarray:

@@ -16,12 +16,12 @@ OURS = "ours"
 
 @dataclass(frozen=True)
 class Row:
-    """One codec on one frame, ms per slice."""
+    """One codec on one frame, ms per slice in each round."""
 
     syntax: str
     codec: str
-    alone: float
-    pool_of_2: float
+    alone: list[float]
+    pool_of_2: list[float]
     equal: bool
 
 

@@ -10,19 +10,21 @@ processor time; ratios hold on other machines, rates do not. Exits with 0 also w
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
+
 import chains
 import decoders
 import memory
+from common.record import Figure, Report, Sheet, add_json_option
+from common.spread import Spread, shown, shown_spread
 from material import SYNTAXES, encoded, stored_values, write
 from rich.console import Console
-from rich.table import Table
 
 PARTS = ("codecs", "chains", "overlap", "memory")
 OVERLAPPED = ("native", "JPEG-LS", "JPEG 2000")
@@ -34,38 +36,39 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7, help="medians of so many rounds of five (default: 7)")
     parser.add_argument("--slices", type=int, default=160, help="of the overlap (default: 160)")
     parser.add_argument("--device", default="cpu", help="of the overlap's model: auto, cpu, gpu or gpu:N")
+    add_json_option(parser)
     return parser.parse_args()
 
 
-def codec_table(rows: Sequence[decoders.Row]) -> Table:
-    table = _table("Codecs, ms per slice of 512 x 512", "syntax", "codec", "alone", "2 threads", "same pixels")
+def codec_sheet(rows: Sequence[decoders.Row]) -> Sheet:
+    heads = ("syntax", "codec", "alone", "2 threads", "same pixels")
+    sheet = Sheet("codecs", "Codecs, ms per slice of 512 x 512", heads, left=2)
     for row in rows:
-        same = "yes" if row.equal else "NO"
-        table.add_row(row.syntax, row.codec, f"{row.alone:.2f}", f"{row.pool_of_2:.2f}", same)
-    return table
+        times = (shown_spread(Spread.of(row.alone)), shown_spread(Spread.of(row.pool_of_2)))
+        sheet.add(row.syntax, row.codec, *times, "yes" if row.equal else "NO")
+    return sheet
 
 
-def chain_table(rows: Sequence[chains.Chain]) -> Table:
-    names = ("syntax", "header", "codec", "ours", "digest", "numpy", "zoom", "scipy", "floor", "ours/scipy", "to floor")
-    table = _table("File to tensor of three windows at 256 x 256, processor ms per slice", *names)
+def chain_sheet(rows: Sequence[chains.Chain]) -> Sheet:
+    title = "File to tensor of three windows at 256 x 256, processor ms per slice"
+    sheet = Sheet("chains", title, ("syntax", *chains.STEPS))
     for row in rows:
-        times = (row.header, row.codec, row.ours, row.digest, row.numpy, row.zoom, row.scipy, row.floor)
-        table.add_row(row.syntax, *(f"{value:.2f}" for value in times), f"{row.to_scipy:.3f}", f"{row.to_floor:.2f}")
-    return table
+        sheet.add(row.syntax, *(shown(row.of(step).median) for step in chains.STEPS))
+    return sheet
 
 
-def overlap_table(rows: dict[str, dict[str, float]]) -> Table:
-    names = ("syntax", "decode", "model", "both", "work per core", "both/slower", "both/bound", "waiting model")
-    table = _table("Decoding beside the model, seconds (best of three)", *names)
+def overlap_sheet(rows: dict[str, dict[str, float]]) -> Sheet:
+    heads = ("syntax", "decode", "model", "both", "work per core", "both/slower", "both/bound", "waiting model")
+    sheet = Sheet("overlap", "Decoding beside the model, seconds (best of three)", heads)
     for name, one in rows.items():
-        table.add_row(
+        sheet.add(
             name,
             *(f"{one[key]:.2f}" for key in ("decode", "infer", "both", "work_per_core")),
             f"{one['both'] / max(one['decode'], one['infer']):.2f}",
             f"{one['both'] / _bound(one):.2f}",
             f"{one['waiting_both'] / _waiting_bound(one):.2f}",
         )
-    return table
+    return sheet
 
 
 def _bound(one: dict[str, float]) -> float:
@@ -77,43 +80,56 @@ def _waiting_bound(one: dict[str, float]) -> float:
     return max(one["decode"], one["waiting_infer"], one["work_waiting_per_core"])
 
 
-def memory_table(rows: Sequence[memory.Memory]) -> Table:
-    table = _table("Whole series of 180 x 180 on disk", "slices", "anonymous MiB", "seconds")
+def memory_sheet(rows: Sequence[memory.Memory]) -> Sheet:
+    sheet = Sheet("memory", "Whole series of 180 x 180 on disk", ("slices", "anonymous MiB", "seconds"))
     for row in rows:
-        table.add_row(str(row.slices), f"{row.anonymous_mib:.1f}", f"{row.seconds:.2f}")
-    return table
+        sheet.add(str(row.slices), f"{row.anonymous_mib:.1f}", f"{row.seconds:.2f}")
+    return sheet
 
 
-def targets(
-    chained: Sequence[chains.Chain], overlapped: dict[str, dict[str, float]], used: Sequence[memory.Memory]
-) -> Iterator[tuple[str, float, float]]:
-    """What the project promises: words, measured, at most."""
-    for row in chained:
-        if row.syntax == "native":
-            yield "file to tensor, native, of scipy with smoothing", row.to_scipy, 0.1
-        yield f"pixels to tensor, {row.syntax}, of codec and memory floor", row.to_floor, 2.0
-    for name, one in overlapped.items():
-        yield f"decoding beside the model, {name}, of what the cores allow", one["both"] / _bound(one), 1.15
-        beside = one["waiting_both"] / _waiting_bound(one)
-        yield f"the same beside a model that needs no core, {name}", beside, 1.15
-    if used:
-        yield "anonymous KiB per slice", memory.slope_kib(list(used)), 8.0
+def codec_figures(rows: Sequence[decoders.Row]) -> Iterator[Figure]:
+    """Ours beside the best other codec of each syntax, with two threads at work."""
+    for syntax in dict.fromkeys(row.syntax for row in rows):
+        ours = next(row for row in rows if row.syntax == syntax and row.codec == decoders.OURS)
+        others = [row for row in rows if row.syntax == syntax and row.codec != decoders.OURS]
+        best = min(others, key=lambda row: Spread.of(row.pool_of_2).median, default=None)
+        if best is not None:
+            pair = (ours.pool_of_2, best.pool_of_2)
+            yield _figure(f"decoding {syntax}, 2 threads", "ms", pair, best.codec, None)
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right")
-    return table
+def chain_figures(rows: Sequence[chains.Chain]) -> Iterator[Figure]:
+    """What the project promises about the way from a file to a tensor."""
+    for row in rows:
+        target = 0.1 if row.syntax == "native" else None
+        pair = (row.rounds["ours"], row.rounds["scipy"])
+        yield _figure(f"file to tensor, {row.syntax}", "ms", pair, "scipy with smoothing", target)
+    for row in rows:
+        pair = (row.pixels_to_tensor, row.codec_and_floor)
+        yield _figure(f"pixels to tensor, {row.syntax}", "ms", pair, "codec and memory floor", 2.0)
+
+
+def overlap_figures(rows: dict[str, dict[str, float]]) -> Iterator[Figure]:
+    """What it promises about decoding beside the model."""
+    for name, one in rows.items():
+        pair = ([one["both"]], [_bound(one)])
+        yield _figure(f"decoding beside the model, {name}", "s", pair, "what the cores allow", 1.15)
+        pair = ([one["waiting_both"]], [_waiting_bound(one)])
+        yield _figure(f"the same beside a model that needs no core, {name}", "s", pair, "the slower half", 1.15)
+
+
+def _figure(
+    what: str, unit: str, pair: tuple[Sequence[float], Sequence[float]], peer: str, target: float | None
+) -> Figure:
+    ours, theirs = map(Spread.of, pair)
+    ratio = Spread.ratio(*pair)
+    return Figure(what=what, unit=unit, ours=ours, peer=peer, theirs=theirs, ratio=ratio, target=target)
 
 
 def main() -> None:
+    """Measure, print, write."""
     options = arguments()
-    console = Console() if sys.stdout.isatty() else Console(width=132)
-    console.print(f"{len(os.sched_getaffinity(0))} cores, load before the run {os.getloadavg()[0]:.2f}")
-    chained: list[chains.Chain] = []
-    overlapped: dict[str, dict[str, float]] = {}
-    used: list[memory.Memory] = []
+    report = Report()
     with tempfile.TemporaryDirectory() as scratch:
         folder, stored = Path(scratch), stored_values()
         files = {s.name: write(folder / s.name.replace(" ", "-"), encoded(stored, s), s) for s in SYNTAXES}
@@ -122,24 +138,25 @@ def main() -> None:
             rows = [
                 row for s in encapsulated for row in decoders.compare(s, encoded(stored, s), stored, options.rounds)
             ]
-            console.print(codec_table(rows))
+            report.sheets.append(codec_sheet(rows))
+            report.figures += codec_figures(rows)
         if "chains" in options.only:
-            for s in SYNTAXES:
-                frame = encoded(stored, s)
-                chained.append(chains.compare(s.name, files[s.name], frame, s.encode is None, options.rounds))
-            console.print(chain_table(chained))
+            chained = [
+                chains.compare(s.name, files[s.name], encoded(stored, s), s.encode is None, options.rounds)
+                for s in SYNTAXES
+            ]
+            report.sheets.append(chain_sheet(chained))
+            report.figures += chain_figures(chained)
         if "overlap" in options.only:
-            for name in OVERLAPPED:
-                overlapped[name] = overlap(files[name], options)
-            console.print(overlap_table(overlapped))
+            overlapped = {name: overlap(files[name], options) for name in OVERLAPPED}
+            report.sheets.append(overlap_sheet(overlapped))
+            report.figures += overlap_figures(overlapped)
         if "memory" in options.only:
-            small = write(folder / "small", stored[:180, :180].tobytes(), SYNTAXES[0], side=180)
-            used = memory.measure(small)
-            console.print(memory_table(used))
-    promised = _table("Targets", "what", "measured", "at most", "")
-    for words, value, most in targets(chained, overlapped, used):
-        promised.add_row(words, f"{value:.2f}", f"{most:g}", "met" if value <= most else "missed")
-    console.print(promised)
+            used = memory.measure(write(folder / "small", stored[:180, :180].tobytes(), SYNTAXES[0], side=180))
+            report.sheets.append(memory_sheet(used))
+            slope = Spread.of([memory.slope_kib(used)])
+            report.figures.append(Figure(what="anonymous memory of a slice", unit="KiB", ours=slope, target=8.0))
+    report.end(Console() if sys.stdout.isatty() else Console(width=132), options.json)
 
 
 def overlap(path: Path, options: argparse.Namespace) -> dict[str, float]:

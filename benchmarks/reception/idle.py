@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
-import usage
 import wire
+from common import usage
 from servers import AE_TITLE, Running
 
 CONNECTIONS = (50, 500)

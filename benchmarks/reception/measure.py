@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-import usage
+from common import usage
 from images import Image
 from servers import AE_TITLE, Running
 

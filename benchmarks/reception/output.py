@@ -1,118 +1,74 @@
-"""What a run prints: tables for a person, or one JSON object."""
+"""What a run found, as sheets: servers below each other, senders side by side."""
 
-import json
-import os
-import platform
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict, fields
-from typing import Any
+from collections.abc import Callable
 
-from measure import Sample
-from plan import Results
-from rich.console import Console
-from rich.table import Table
-from targets import Target
+import floor
+from common.record import Sheet
+from common.spread import shown
+from measure import Sender
+from plan import Case, FloorCase, Results
 
-_WIDTH = 132
+Column = tuple[Sender, int]
 
 
-def machine(load_before: float) -> dict[str, Any]:
-    """Return what a reader must know about the machine: other load makes rates worthless and ratios doubtful."""
-    return {
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()}",
-        "load_before": round(load_before, 2),
-    }
-
-
-def console() -> Console:
-    """Return where the tables go: wide enough for them where it is no terminal."""
-    return Console() if sys.stdout.isatty() else Console(width=_WIDTH)
-
-
-def print_tables(console: Console, about: dict[str, Any], results: Results, promised: Sequence[Target]) -> None:
-    """Print everything that was measured."""
-    console.print(f"{about['cores']} cores, {about['system']}, load before the run {about['load_before']}")
-    for table in (_samples(results), _floor(results), _idle(results), _targets(promised)):
-        if table.row_count:
-            console.print()
-            console.print(table)
-    for failure in results.failures:
-        console.print(f"not measured: {failure}", style="red", markup=False)
-
-
-def as_json(about: dict[str, Any], results: Results, promised: Sequence[Target]) -> str:
-    """Return everything that was measured; every list has the median first and the rounds beside it."""
-    names = [field.name for field in fields(Sample)]
-    samples = [
-        {"server": case.server, "sender": case.sender.value, "associations": case.associations}
-        | {name: results.value(case, name) for name in names}
-        | {"rounds": [asdict(sample) for sample in rounds]}
-        for case, rounds in results.samples.items()
+def sheets(results: Results) -> list[Sheet]:
+    """Return everything that was measured."""
+    found = [
+        _matrix(results, "rates", "Images per second (CPU ms of the server for an image)", _rate),
+        _matrix(results, "waits", "Milliseconds to the acknowledgement, half and 99 of 100 (peak MB)", _wait),
+        _floor(results),
+        _idle(results),
     ]
-    floor = [
-        {"order": case.order.name, "passes_power_loss": case.order.passes_power_loss}
-        | {"rows": case.rows.value, "threads": case.threads}
-        | {"images_per_second": results.floor_value(case), "rounds": rates}
-        for case, rates in results.floor.items()
-    ]
-    idle = [{"server": name} | asdict(sample) for name, samples in results.idle.items() for sample in samples]
-    held = [asdict(target) | {"is_met": target.is_met} for target in promised]
-    everything = {"machine": about, "samples": samples, "floor": floor, "idle": idle, "targets": held}
-    return json.dumps(everything | {"failures": results.failures}, indent=1)
+    return [sheet for sheet in found if sheet.rows]
 
 
-def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for name in left:
-        table.add_column(name)
-    for name in right:
-        table.add_column(name, justify="right")
-    return table
+def _matrix(results: Results, key: str, title: str, cell: Callable[[Results, Case], str]) -> Sheet:
+    columns = sorted({(case.sender, case.associations) for case in results.samples}, key=_order)
+    sheet = Sheet(key, title, ("server", *map(_head, columns)))
+    for server in dict.fromkeys(case.server for case in results.samples):
+        cases = (Case(server, *column) for column in columns)
+        sheet.add(server, *(cell(results, case) if case in results.samples else "-" for case in cases))
+    return sheet
 
 
-def _samples(results: Results) -> Table:
-    numbers = ("images_per_second", "cpu_ms_per_image", "p50_ms", "p99_ms", "peak_memory_mb", "sender_cpu_ms")
-    heads = ("images/s", "CPU ms", "ack p50 ms", "ack p99 ms", "RSS MB", "sender CPU ms")
-    table = _table("Reception, medians of the rounds", ("sender", "server"), ("assoc.", *heads))
-    # One sender at a time, its servers below each other.
-    cases = sorted(results.samples, key=lambda case: (list(type(case.sender)).index(case.sender), case.associations))
-    for before, case in zip((None, *cases), cases, strict=False):
-        if before and (before.sender, before.associations) != (case.sender, case.associations):
-            table.add_section()
-        values = (_number(results.value(case, name)) for name in numbers)
-        table.add_row(case.sender.value, case.server, str(case.associations), *values)
-    return table
+def _order(column: Column) -> tuple[int, int]:
+    return list(Sender).index(column[0]), column[1]
 
 
-def _floor(results: Results) -> Table:
-    table = _table("Disk floor: no network", ("order", "rows"), ("threads", "images/s"))
-    for case in results.floor:
-        table.add_row(case.order.name, case.rows.value, str(case.threads), _number(results.floor_value(case)))
-    return table
+def _head(column: Column) -> str:
+    sender, associations = column
+    return f"{sender.value}, {associations}"
 
 
-def _idle(results: Results) -> Table:
-    table = _table("Nobody sends", ("server", "connected"), ("% of a core",))
+def _rate(results: Results, case: Case) -> str:
+    return f"{_median(results, case, 'images_per_second')} ({_median(results, case, 'cpu_ms_per_image')})"
+
+
+def _wait(results: Results, case: Case) -> str:
+    memory = _median(results, case, "peak_memory_mb")
+    return f"{_median(results, case, 'p50_ms')}, {_median(results, case, 'p99_ms')} ({memory})"
+
+
+def _median(results: Results, case: Case, attribute: str) -> str:
+    value = results.value(case, attribute)
+    return "-" if value is None else shown(value)
+
+
+def _floor(results: Results) -> Sheet:
+    heads = ("order", "row", *(f"{threads} threads" for threads in floor.THREADS))
+    sheet = Sheet("floor", "Disk floor: no network, images per second", heads, left=2)
+    for order in floor.ORDERS:
+        for rows in floor.Rows:
+            rates = [results.floor_value(FloorCase(order, rows, threads)) for threads in floor.THREADS]
+            if None not in rates:
+                safe = "" if order.passes_power_loss else " (may be lost with the power)"
+                sheet.add(order.name + safe, rows.value, *(shown(rate) for rate in rates if rate is not None))
+    return sheet
+
+
+def _idle(results: Results) -> Sheet:
+    sheet = Sheet("idle", "Nobody sends: share of a core", ("server", "connected", "%"), left=2)
     for name, samples in results.idle.items():
         for sample in samples:
-            table.add_row(name, f"{sample.count} {sample.what}".removeprefix("0 "), f"{100 * sample.cores:.1f}")
-    return table
-
-
-def _targets(promised: Sequence[Target]) -> Table:
-    table = _table("Targets", ("server", "what"), ("measured", "target", ""))
-    for target in promised:
-        if target.value is None:
-            continue  # with --only: what it would be held against was left out
-        goal = f"{'<=' if target.at_most else '>='} {target.goal:.3g}"
-        verdict = "[green]met[/]" if target.is_met else "[red]missed[/]"
-        table.add_row(target.server, target.words, _number(target.value, 3), goal, verdict)
-    return table
-
-
-def _number(value: float | None, digits: int = 2) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.{digits}f}"
+            sheet.add(name, f"{sample.count} {sample.what}".removeprefix("0 "), f"{100 * sample.cores:.1f}")
+    return sheet

@@ -3,7 +3,7 @@
     make bench-reception                                      everything, about six minutes
     python benchmarks/reception/run.py --only hounsfield orthanc --associations 1 8 --rounds 1
     python benchmarks/reception/run.py --only floor           what the disk allows
-    python benchmarks/reception/run.py --variant "small PDU" HOUNSFIELD_DICOM__MAX_PDU=16384
+    python benchmarks/reception/run.py --variant "small PDU" HOUNSFIELD_DICOM__MAX_PDU_BYTES=16384
 
 Prints images per second, CPU and memory of each server, the disk floor, the cost of idle connections, and the targets
 of the project with what was measured. Other work on the machine spoils it. Exits with 0 also where a target is missed,
@@ -11,13 +11,15 @@ with 1 where something could not be measured.
 """
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
+
 import output
+from common.record import Report, add_json_option
 from measure import Amount
 from plan import Plan, execute
 from rich.console import Console
@@ -26,6 +28,8 @@ from servers import MOST_ASSOCIATIONS, PEERS, VARIANTS, Server, hounsfield, miss
 from targets import targets
 
 FLOOR, IDLE = "floor", "idle"
+_WIDTH = 150
+"""Of the tables where they go to no terminal."""
 
 
 def arguments() -> argparse.Namespace:
@@ -39,7 +43,7 @@ def arguments() -> argparse.Namespace:
     add("--variant", nargs="+", action="append", default=[], metavar=("NAME", "KEY=VALUE"), help="our receiver, set so")
     add("--folder", type=Path, help="on the file system to be measured (default: where temporary files go)")
     add("--idle-seconds", type=float, default=10.0, help="of each idle measurement (default: 10)")
-    add("--json", action="store_true", help="one JSON object instead of tables")
+    add_json_option(parser)
     options = parser.parse_args()
     if not all(1 <= count <= MOST_ASSOCIATIONS for count in options.associations):
         parser.error(f"--associations: from 1 to {MOST_ASSOCIATIONS}")
@@ -84,7 +88,6 @@ def main() -> int:
         return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended, too
     wanted = plan(options)
-    about = output.machine(os.getloadavg()[0])
     words = TextColumn("{task.description}")
     with Progress(BarColumn(), words, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=wanted.steps)
@@ -94,11 +97,9 @@ def main() -> int:
             progress.update(task, description=description, advance=int(started))
 
         results = execute(wanted, on_step)
-    promised = [target for server in wanted.servers if server.is_ours for target in targets(results, server.name)]
-    if options.json:
-        print(output.as_json(about, results, promised))
-    else:
-        output.print_tables(output.console(), about, results, promised)
+    promised = [figure for server in wanted.servers if server.is_ours for figure in targets(results, server.name)]
+    report = Report(output.sheets(results), promised, results.failures)
+    report.end(Console() if sys.stdout.isatty() else Console(width=_WIDTH), options.json)
     return 1 if results.failures else 0
 
 

@@ -1,9 +1,10 @@
 """What the project promises about reception, held against what was seen. All are ratios within one run, or shares."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import floor
+from common.record import Figure
+from common.spread import Spread
 from measure import Sender
 from plan import Case, Results
 
@@ -11,31 +12,12 @@ _IDLE_CORES = 0.005
 """An idle association costs nothing: 50 of them less than this share of a core (5 ticks of the clock in 10 s)."""
 
 
-@dataclass(frozen=True)
-class Target:
-    """One promise, about one way to run our receiver."""
-
-    server: str
-    words: str
-    value: float | None
-    """None where something needed for it was not measured."""
-    goal: float
-    at_most: bool = False
-
-    @property
-    def is_met(self) -> bool | None:
-        """None where it was not measured."""
-        if self.value is None:
-            return None
-        return self.value <= self.goal if self.at_most else self.value >= self.goal
-
-
-def targets(results: Results, ours: str) -> list[Target]:
-    """Return every promise for the receiver named ``ours``."""
+def targets(results: Results, ours: str) -> list[Figure]:
+    """Return every promise about the receiver named ``ours`` for which there are measurements."""
     return [*_rates(results, ours), *_floor(results, ours), *_costs(results, ours), *_idle(results, ours)]
 
 
-def _rates(results: Results, ours: str) -> Iterator[Target]:
+def _rates(results: Results, ours: str) -> Iterator[Figure]:
     lean, stock = Sender.LEAN, Sender.STOCK
     for peer, sender, associations, goal in (
         ("orthanc", lean, 1, 10.0),
@@ -44,50 +26,78 @@ def _rates(results: Results, ours: str) -> Iterator[Target]:
         ("orthanc nodelay", lean, 8, 2.0),
         ("storescp --fork", lean, 8, 1.0),
         ("storescp --fork nodelay", lean, 8, 1.0),
+        ("pynetdicom", lean, 1, 1.0),
+        ("pynetdicom", lean, 8, 1.0),
         ("storescp", stock, 1, 3.0),
         ("orthanc", stock, 1, 10.0),
     ):
-        words = f"images/s, {sender.value}, {_associations(associations)}: times {peer}"
-        yield Target(ours, words, _ratio(results, "images_per_second", ours, peer, sender, associations), goal)
+        mine, theirs = (_seen(results, "images_per_second", name, sender, associations) for name in (ours, peer))
+        what = f"{_named(ours)}images/s, {sender.value}, {_associations(associations)}"
+        yield from _compared(what, "", mine, peer, theirs, goal, at_most=False)
 
 
-def _floor(results: Results, ours: str) -> Iterator[Target]:
-    mine = results.value(Case(ours, Sender.LEAN, 1), "images_per_second")
+def _floor(results: Results, ours: str) -> Iterator[Figure]:
     floors = {
-        case.order.name: rate
+        case.order.name: results.floor[case]
         for case in results.floor
         if case.order.passes_power_loss and case.rows is floor.Rows.BEHIND and case.threads == 1
-        if (rate := results.floor_value(case))
     }
-    order = max(floors, key=lambda name: floors[name], default=None)
-    words = f"images/s, {Sender.LEAN.value}, 1 association: share of the disk floor ({order or 'not measured'})"
-    yield Target(ours, words, mine / floors[order] if order and mine else None, 0.9)
+    if not floors:
+        return
+    best = max(floors, key=lambda name: Spread.of(floors[name]).median)
+    mine = _seen(results, "images_per_second", ours, Sender.LEAN, 1)
+    what = f"{_named(ours)}images/s, {Sender.LEAN.value}, {_associations(1)}"
+    yield from _compared(what, "", mine, f"disk floor ({best})", floors[best], 0.9, at_most=False)
 
 
-def _costs(results: Results, ours: str) -> Iterator[Target]:
+def _costs(results: Results, ours: str) -> Iterator[Figure]:
     for associations in (1, 8):
-        value = _ratio(results, "cpu_ms_per_image", ours, "orthanc", Sender.LEAN, associations)
-        words = f"CPU per image, {_associations(associations)}: share of orthanc's"
-        yield Target(ours, words, value, 1 / 3, at_most=True)
+        mine, theirs = (
+            _seen(results, "cpu_ms_per_image", name, Sender.LEAN, associations) for name in (ours, "orthanc")
+        )
+        what = f"{_named(ours)}CPU of an image, {_associations(associations)}"
+        yield from _compared(what, "ms", mine, "orthanc", theirs, 1 / 3, at_most=True)
     for associations in (8, 32):
-        value = results.value(Case(ours, Sender.LEAN, associations), "p99_ms")
-        words = f"ms to the acknowledgement, {_associations(associations)}, 99 of 100"
-        yield Target(ours, words, value, 500.0, at_most=True)
+        mine = _seen(results, "p99_ms", ours, Sender.LEAN, associations)
+        if mine:
+            what = f"{_named(ours)}99 of 100 acknowledgements within, {_associations(associations)}"
+            yield Figure(what=what, unit="ms", ours=Spread.of(mine), target=500.0)
 
 
-def _idle(results: Results, ours: str) -> Iterator[Target]:
+def _idle(results: Results, ours: str) -> Iterator[Figure]:
     seen = {(sample.what, sample.count): sample.cores for sample in results.idle.get(ours, [])}
     alone = next((cores for (_, count), cores in seen.items() if count == 0), 0.0)
     for what, count, goal in (("idle associations", 50, _IDLE_CORES), ("idle connections", 500, 0.3)):
         cores = seen.get((what, count))
-        more = None if cores is None else cores - alone
-        yield Target(ours, f"cores for {count} {what}, more than for nobody", more, goal, at_most=True)
+        if cores is not None:
+            more = Spread.of([max(0.0, cores - alone)])
+            yield Figure(what=f"{_named(ours)}cores for {count} {what}, more than for nobody", ours=more, target=goal)
 
 
-def _ratio(results: Results, attribute: str, ours: str, peer: str, sender: Sender, associations: int) -> float | None:
-    mine = results.value(Case(ours, sender, associations), attribute)
-    theirs = results.value(Case(peer, sender, associations), attribute)
-    return mine / theirs if mine is not None and theirs else None
+def _seen(results: Results, attribute: str, server: str, sender: Sender, associations: int) -> list[float]:
+    samples = results.samples.get(Case(server, sender, associations), [])
+    return [value for sample in samples if (value := getattr(sample, attribute)) is not None]
+
+
+def _compared(
+    what: str, unit: str, ours: Sequence[float], peer: str, theirs: Sequence[float], target: float, *, at_most: bool
+) -> Iterator[Figure]:
+    if ours and theirs:  # with --only it may have been left out
+        yield Figure(
+            what=what,
+            unit=unit,
+            ours=Spread.of(ours),
+            peer=peer,
+            theirs=Spread.of(theirs),
+            ratio=Spread.ratio(ours, theirs),
+            target=target,
+            at_most=at_most,
+        )
+
+
+def _named(server: str) -> str:
+    """Name the variant where it is not the receiver as shipped."""
+    return "" if server == "hounsfield" else f"{server.removeprefix('hounsfield, ')}: "
 
 
 def _associations(count: int) -> str:

@@ -10,97 +10,127 @@ Prints medians and the targets of the project with what was measured. Exits with
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tests"))
+sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "tests"))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
 import building
 import to_pacs
+from common.heads import BLEEDS, BLEEDS_NOT, head
+from common.record import Figure, Report, Sheet, add_json_option
+from common.spread import Spread, shown, shown_spread
 from rich.console import Console
-from rich.table import Table
-
-from hounsfield.model.phantom.series import PhantomSpec, write_series
 
 PARTS = ("building", "arrival")
-SERIES = {40: 4.0, 300: 0.6}
-"""Slices, and mm from one to the next: a routine head and a thin one."""
 ARRIVAL_TARGETS = {40: 0.8, 300: 1.5}
+OURS, FLAGGED = "hounsfield", "hounsfield, flagged"
+
+Arrivals = dict[int, dict[str, list[to_pacs.Arrival]]]
+"""By slices and by who."""
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts (default: all)")
     parser.add_argument("--rounds", type=int, default=5, help="medians of so many (default: 5)")
+    parser.add_argument("--slices", type=int, nargs="+", default=list(ARRIVAL_TARGETS), help="sent (default: 40 300)")
     parser.add_argument("--router", type=Path, help="program of dicom-ai-router, to be measured beside us")
     parser.add_argument("--matrix", type=int, default=512, help="rows and columns (default: 512)")
+    parser.add_argument("--drawn", type=Path, metavar="FOLDER", help="where generated heads stay")
+    add_json_option(parser)
     return parser.parse_args()
 
 
-def building_table(rows: Sequence[building.Cost]) -> Table:
-    table = Table(title="Pages, report and captures, ms in all", title_justify="left")
-    for name in ("slices", "pages", "objects", "in all", "target"):
-        table.add_column(name, justify="right")
+def building_sheet(rows: Sequence[building.Cost]) -> Sheet:
+    sheet = Sheet("building", "Pages, report and captures, ms", ("slices", "pages", "objects", "in all"))
     for row in rows:
-        met = f"{row.target_ms} {'met' if row.total_ms <= row.target_ms else 'MISSED'}"
-        table.add_row(str(row.slices), f"{row.pages_ms:.0f}", f"{row.objects_ms:.0f}", f"{row.total_ms:.0f}", met)
-    return table
+        times = (row.pages_ms, row.objects_ms, row.total_ms)
+        sheet.add(str(row.slices), *(shown_spread(Spread.of(one)) for one in times))
+    return sheet
 
 
-def arrival_table(rows: "list[tuple[str, int, to_pacs.Arrival]]") -> Table:
-    table = Table(title="Last image acknowledged to results in the PACS, seconds", title_justify="left")
-    for name in ("who", "slices", "in all", "without model", "target", "stages"):
-        table.add_column(name, justify="right" if name != "stages" else "left")
-    for who, slices, one in rows:
-        target = ""
-        if one.stages:
-            limit = ARRIVAL_TARGETS[slices]
-            target = f"{limit} {'met' if one.without_model <= limit else 'MISSED'}"
-        stages = ", ".join(f"{name} {seconds:.2f}" for name, seconds in one.stages.items())
-        table.add_row(who, str(slices), f"{one.total:.2f}", f"{one.without_model:.2f}", target, stages)
-    return table
+def arrival_sheet(found: Arrivals) -> Sheet:
+    heads = ("who", "slices", "in all", "without model", "stages")
+    sheet = Sheet("arrival", "Last image acknowledged to results in the PACS, seconds", heads, left=2)
+    for slices, by_name in found.items():
+        for who, some in by_name.items():
+            times = ([one.total for one in some], [one.without_model for one in some])
+            stages = (
+                f"{name} {shown(Spread.of([one.stages[name] for one in some]).median)}" for name in some[0].stages
+            )
+            sheet.add(who, str(slices), *(shown_spread(Spread.of(one)) for one in times), ", ".join(stages))
+    return sheet
 
 
-def measured_arrivals(options: argparse.Namespace, folder: Path) -> "list[tuple[str, int, to_pacs.Arrival]]":
+def figures(costs: Sequence[building.Cost], found: Arrivals) -> Iterator[Figure]:
+    """What the project promises about results."""
+    for row in costs:
+        what = f"pages, report and captures, {row.slices} slices"
+        yield Figure(what=what, unit="ms", ours=Spread.of(row.total_ms), target=row.target_ms)
+    for slices, by_name in found.items():
+        for who in (OURS, FLAGGED):
+            words = f"{who.removeprefix(OURS).removeprefix(', ') or 'nothing found'}, {slices} slices"
+            ours = [one.without_model for one in by_name[who]]
+            what = f"last image to results in the PACS without the model's time, {words}"
+            yield Figure(what=what, unit="s", ours=Spread.of(ours), target=ARRIVAL_TARGETS.get(slices))
+        for peer in by_name.keys() - {OURS, FLAGGED}:
+            ours, theirs = ([one.without_model for one in by_name[who]] for who in (OURS, peer))
+            yield Figure(
+                what=f"the same beside a peer whose model answers at once, {slices} slices",
+                unit="s",
+                ours=Spread.of(ours),
+                peer=peer,
+                theirs=Spread.of(theirs),
+                ratio=Spread.ratio(ours, theirs),
+                target=1.0,
+            )
+
+
+def measured_arrivals(options: argparse.Namespace, folder: Path) -> Arrivals:
     """Measure everybody with the same images, by turns; ourselves also with images that are flagged.
 
     The model of the yardstick finds nothing, so it sends what it sends then. Flagged ones have heatmaps and more pages.
     """
+    drawn = options.drawn or folder / "drawn"
     with ExitStack() as stack:
         hounsfield = stack.enter_context(to_pacs.ours(folder / "ours", {}))
         receivers = [hounsfield]
         if options.router is not None:
             receivers.append(stack.enter_context(to_pacs.theirs(options.router, folder / "theirs")))
-        rows = []
-        for slices, step in SERIES.items():
+        arrivals: Arrivals = {}
+        for slices in options.slices:
             plain, flagged = (
-                write_series(
-                    folder / f"{slices} {lesion}",
-                    PhantomSpec(seed=3, lesion=lesion, slices=slices, matrix=options.matrix, step_mm=step),
-                )
-                for lesion in (None, "subdural")
+                head(drawn, slices, lesion=lesion, matrix=options.matrix) for lesion in (BLEEDS_NOT, BLEEDS)
             )
             turns = [(receiver.name, receiver, plain) for receiver in receivers]
-            turns.append(("hounsfield, flagged", hounsfield, flagged))
-            found: dict[str, list[to_pacs.Arrival]] = {name: [] for name, _, _ in turns}
+            turns.append((FLAGGED, hounsfield, flagged))
+            found = arrivals.setdefault(slices, {name: [] for name, _, _ in turns})
             for number in range(options.rounds + 1):  # by turns: the machine is not the same all the time
                 for name, receiver, files in turns:
                     one = to_pacs.arrival(receiver, files)
                     if number:  # the first one is warming up
                         found[name].append(one)
-            rows += [(name, slices, to_pacs.median(some)) for name, some in found.items()]
-    return rows
+        return arrivals
 
 
 def main() -> int:
+    """Measure, print, write."""
     options = arguments()
-    console = Console(width=140)
+    costs: list[building.Cost] = []
+    found: Arrivals = {}
+    report = Report()
     if "building" in options.only:
-        console.print(building_table(building.costs(options.rounds)))
+        costs = building.costs(options.rounds)
+        report.sheets.append(building_sheet(costs))
     if "arrival" in options.only:
         with tempfile.TemporaryDirectory() as folder:
-            console.print(arrival_table(measured_arrivals(options, Path(folder))))
+            found = measured_arrivals(options, Path(folder))
+        report.sheets.append(arrival_sheet(found))
+    report.figures += figures(costs, found)
+    report.end(Console(width=140), options.json)
     return 0
 
 

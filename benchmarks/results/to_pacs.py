@@ -5,18 +5,18 @@ wait is taken off; a shorter one would have it analyse half a series.
 """
 
 import json
-import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.router import AE_TITLE as ROUTER_AE
+from common.router import router
+from instant import instant_model
 from pydicom import Dataset, dcmread
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, build_context
-from router import AE_TITLE as ROUTER_AE
-from router import QUIET_SECONDS, router
 from support.daemon import Daemon
 from support.peers import Orthanc, orthanc
 
@@ -28,6 +28,8 @@ from hounsfield.storage.states import JobKind
 LONGEST_SECONDS = 120.0
 LOOK_SECONDS = 0.03
 """Looking costs the PACS time too."""
+QUIET_SECONDS = 2.0
+"""Of the router."""
 ROUTER_OBJECTS = 2
 """It sends a report and a key image."""
 WITHOUT_QUIET = {
@@ -76,7 +78,11 @@ def ours(folder: Path, settings: dict[str, str]) -> Iterator[Receiver]:
 @contextmanager
 def theirs(program: Path, folder: Path) -> Iterator[Receiver]:
     """Run dicom-ai-router with an Orthanc of its own and a model that answers at once."""
-    with orthanc(folder / "pacs") as pacs, router(program, folder / "router", pacs.dicom_port, pacs.ae_title) as port:
+    with (
+        orthanc(folder / "pacs") as pacs,
+        instant_model() as url,
+        router(program, folder / "router", pacs, url, QUIET_SECONDS) as (port, _),
+    ):
         yield Receiver("dicom-ai-router", port, ROUTER_AE, pacs, QUIET_SECONDS)
 
 
@@ -93,12 +99,6 @@ def arrival(receiver: Receiver, images: Sequence[Path]) -> Arrival:
             return Arrival(last - acknowledged - receiver.quiet_seconds, _stages(receiver))
         time.sleep(LOOK_SECONDS)
     raise SystemExit(f"{receiver.name}: no result within {LONGEST_SECONDS:.0f} s")
-
-
-def median(arrivals: Sequence[Arrival]) -> Arrival:
-    """Return the one in the middle."""
-    middle = statistics.median_low(one.total for one in arrivals)
-    return next(one for one in arrivals if one.total == middle)
 
 
 def _is_done(receiver: Receiver, arrived: int) -> bool:

@@ -140,7 +140,7 @@ def _stores(config: Path | None) -> "Iterator[tuple[Settings, InstalledBundles, 
     from hounsfield.storage.engine import open_database
 
     settings = read_settings(config)
-    database = open_database(settings.storage.resolved_database_url, prepare_home(settings))
+    database = open_database(settings.storage.resolved_database_url, prepare_home(settings), may_upgrade=False)
     try:
         installed = installed_in(settings)
         with installed.changing():

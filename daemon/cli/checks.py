@@ -105,11 +105,14 @@ def check_home(settings: Settings) -> Check:
 def check_disk(settings: Settings) -> Iterator[Check]:
     """Tell how much space home and spool have."""
     for name, folder in (("home", settings.storage.home), ("spool", settings.storage.spool_folder)):
-        free = shutil.disk_usage(_nearest_existing(folder)).free
+        space = shutil.disk_usage(_nearest_existing(folder))
+        free, dicom = space.free, settings.dicom
         message = f"{name}: {free / GIGABYTE:.1f} GB free"
-        if free < settings.dicom.min_free_bytes:
+        by_percent = space.total * dicom.min_free_percent / 100
+        if free < max(dicom.min_free_bytes, by_percent):
+            key = "dicom.min_free_bytes" if free < dicom.min_free_bytes else "dicom.min_free_percent"
             mend = "make room, or images are answered A700 (out of resources)"
-            yield Check("disk", Level.PROBLEM, f"{message}, below dicom.min_free_bytes", mend)
+            yield Check("disk", Level.PROBLEM, f"{message}, below {key}", mend)
         elif free < COMFORTABLE_FREE_BYTES:
             mend = "make room soon: a head CT takes 20 to 300 MB"
             yield Check("disk", Level.WARNING, message, mend)
@@ -138,7 +141,7 @@ def _check_jobs(settings: Settings) -> Iterator[Check]:
     file = database_file(settings)
     if file is not None and not file.exists():
         return
-    database = engine.open_database(settings.storage.resolved_database_url, settings.storage.home)
+    database = engine.open_database(settings.storage.resolved_database_url, settings.storage.home, may_upgrade=False)
     try:
         yield from check_pauses(database.control)
         yield from check_accounts(settings.console, database.accounts)

@@ -1,5 +1,6 @@
 """``hounsfield config``: write, check and show the configuration."""
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,12 +42,40 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show every key in force and whether it comes from the file, the environment or the defaults."""
     from hounsfield.daemon.config.describe import describe
 
-    rows = describe(read_settings(config))
+    settings = read_settings(config)
+    for renamed in settings.origin.renamed:
+        note(f"warning: {renamed}")
+    rows = describe(settings)
     if as_json:
         for row in rows:
             json_line({"key": row.key, "value": row.value, "source": row.source})
     else:
         show_table(("key", "value", "source"), [(row.key, row.value, row.source) for row in rows])
+
+
+@app.command()
+def migrate(file: Annotated[Path, typer.Argument(help="The configuration file.")]) -> None:
+    """Write a file anew with the names that its keys have now. Comments and order stay; the old one stays beside it."""
+    from hounsfield.daemon.config.rewriting import rewritten
+    from hounsfield.daemon.config.settings import read_toml
+
+    read_toml(file)  # says what is wrong with it, if anything is
+    content = file.read_text(encoding="utf-8")
+    new, renamed = rewritten(content, str(file))
+    if new is None:
+        told = "; ".join(f"{one.old} is called {one.new} now" for one in renamed)
+        raise CommandFailed(f"{file}: {told}", "change it by hand: it stands where a program may not touch it")
+    if new == content:
+        typer.echo(f"{file}: nothing to rename")
+        return
+    kept = file.with_name(f"{file.name}.before-migrate")
+    if kept.exists():
+        raise CommandFailed(f"{kept} is there already", "move it away")
+    shutil.copy2(file, kept)
+    file.write_text(new, encoding="utf-8")  # in place: owner and mode stay
+    for one in renamed:
+        typer.echo(f"{one.old} -> {one.new}")
+    typer.echo(f"{file} written; as it was: {kept}")
 
 
 @app.command()
@@ -76,7 +105,8 @@ def warnings_of(settings: "Settings", manifests: "list[Manifest]") -> list[str]:
     from hounsfield.daemon.config.rules import unreachable_rules
     from hounsfield.daemon.pipeline.destinations import may_receive
 
-    warnings = [
+    warnings = [str(renamed) for renamed in settings.origin.renamed]
+    warnings += [
         f"destination '{destination.name}' ({destination.host or destination.kind}) gets nothing from bundle "
         f"'{manifest.name}': the bundle says clinical = false and delivers only to this machine. Set "
         "allow_demonstration = true at the destination for a trial, or configure a bundle that is made for clinical use"

@@ -43,7 +43,7 @@ def open_stores(config: Path | None) -> Iterator[tuple["Settings", "Database"]]:
     settings = read_settings(config)
     require_database(settings)
     url, wakes = settings.storage.resolved_database_url, settings.queue.wakes
-    database = open_database(url, settings.storage.home, wakes=wakes)
+    database = open_database(url, settings.storage.home, wakes=wakes, may_upgrade=False)
     try:
         yield settings, database
     finally:

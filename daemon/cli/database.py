@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hounsfield.daemon.cli import database_schema
+from hounsfield.daemon.cli.administration import note, refuse_beside_receivers
 from hounsfield.daemon.cli.context import (
     ConfigOption,
     JsonOption,
@@ -24,40 +26,24 @@ from hounsfield.daemon.clock import SystemClock
 from hounsfield.storage.operations import Action
 
 if TYPE_CHECKING:
-    from hounsfield.daemon.config.settings import Settings
     from hounsfield.storage.copying import Progress
-    from hounsfield.storage.spool import Spool
 
 app = typer.Typer(name="db", help="The job database: schema, backup and restore, room.", no_args_is_help=True)
-
-
-@app.command()
-def upgrade(config: ConfigOption = None) -> None:
-    """Make the database if it is not there, and bring its schema up to date. Stop the service first."""
-    from hounsfield.storage import engine
-
-    settings = read_settings(config)
-    settings.storage.home.mkdir(parents=True, exist_ok=True)
-    engine.upgrade(settings.storage.resolved_database_url)
-    if settings.queue.wakes:
-        from hounsfield.daemon.queue.schema import shipped_schema
-        from hounsfield.storage.queue_schema import install
-
-        install(settings.storage.resolved_database_url, shipped_schema())
-    current, _ = engine.check(settings.storage.resolved_database_url)
-    typer.echo(f"database at revision {current}")
+app.command("upgrade")(database_schema.upgrade)
+app.command("downgrade")(database_schema.downgrade)
 
 
 @app.command()
 def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Compare the schema with what this version needs; exit 1 if they differ."""
-    from hounsfield.storage import engine
+    from hounsfield.storage import engine, schema
 
     settings = read_settings(config)
     require_database(settings)
     current, head = engine.check(settings.storage.resolved_database_url)
     if as_json:
         json_line({"current": current, "head": head})
+    schema.refuse_newer(current)
     if current != head:
         raise CommandFailed(f"the database is at revision {current}, needed is {head}", "run `hounsfield db upgrade`")
     if not as_json:
@@ -82,7 +68,7 @@ def spool(
         if accept:
             for name, folder in ((SPOOL, storage.spool_folder), (SHARED, storage.shared_folder)):
                 accept_identity(folder, database.site_facts, name, SystemClock().now())
-            _note(settings, Action.SPOOL_ACCEPTED, by, {})
+            note(settings, Action.SPOOL_ACCEPTED, by, {})
     misfits = list(misfits_of(settings))
     if misfits:
         raise CommandFailed(f"{misfits[0].key}: {misfits[0].wrong}", misfits[0].allowed)
@@ -109,8 +95,7 @@ def backup(
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     url = settings.storage.resolved_database_url
     engine.backup(url, target)
-    if engine.check(url)[0] == engine.check(url)[1]:  # an older one is copied as it is, and stays as it is
-        _note(settings, Action.BACKED_UP, by, {"bytes": target.stat().st_size})
+    note(settings, Action.BACKED_UP, by, {"bytes": target.stat().st_size})
     typer.echo(f"{target} written")
 
 
@@ -130,7 +115,7 @@ def vacuum(by: ByOption = None, as_json: JsonOption = False, config: ConfigOptio
     before = upkeep.room(file)
     seconds = upkeep.vacuum(file)
     after = upkeep.room(file)
-    _note(settings, Action.VACUUMED, by, {"before": before.size, "after": after.size, "seconds": round(seconds, 3)})
+    note(settings, Action.VACUUMED, by, {"before": before.size, "after": after.size, "seconds": round(seconds, 3)})
     if as_json:
         json_line({"before": before.size, "after": after.size, "seconds": round(seconds, 3)})
     else:
@@ -150,13 +135,12 @@ def restore(
     """
     from hounsfield.daemon.home import prepare_home
     from hounsfield.storage import engine, upkeep
-    from hounsfield.storage.spool import Spool
 
     settings = read_settings(config)
     target = database_file(settings)
     if target is None:
         raise CommandFailed("a PostgreSQL database is restored with its own tool: pg_restore")
-    _refuse_beside_service(Spool(settings.storage.spool_folder))
+    refuse_beside_receivers(settings)
     if not yes and target.exists():
         if not sys.stdin.isatty():
             raise UsageFault("nobody can be asked here", "add --yes to put the backup in place")
@@ -165,7 +149,7 @@ def restore(
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     done = upkeep.restore(file, target, f"before-restore-{stamp}")
     engine.upgrade(settings.storage.resolved_database_url)
-    _note(settings, Action.RESTORED, by, {"series": done.series, "jobs": done.jobs, "schema": done.revision})
+    note(settings, Action.RESTORED, by, {"series": done.series, "jobs": done.jobs, "schema": done.revision})
     typer.echo(f"{target} restored: {done.series} series, {done.jobs} jobs")
     if done.kept is not None:
         typer.echo(f"the database that was there is {done.kept}")
@@ -193,12 +177,11 @@ def copy(
     """
     from hounsfield.daemon.clock import SystemClock
     from hounsfield.storage.copying import copy_site
-    from hounsfield.storage.spool import Spool
 
     settings = read_settings(config)
     if source is None:
         require_database(settings)
-    _refuse_beside_service(Spool(settings.storage.spool_folder))
+    refuse_beside_receivers(settings)
     origin = source or settings.storage.resolved_database_url
     with _progress() as progress:
         done = copy_site(origin, to, now=SystemClock().now(), person=person(by), progress=progress)
@@ -228,22 +211,3 @@ def _progress() -> "Iterator[Progress]":
             drawn.update(bars[what], completed=done)
 
         yield report
-
-
-def _refuse_beside_service(spool: "Spool") -> None:
-    if spool.folder.exists() and spool.writers():
-        raise CommandFailed("the service receives into this spool", "stop it first: `systemctl stop hounsfield`")
-
-
-def _note(settings: "Settings", action: Action, by: str | None, detail: dict[str, object]) -> None:
-    """Write what was done to the event log."""
-    from hounsfield.storage.engine import open_database
-    from hounsfield.storage.operations import Operation
-
-    database = open_database(settings.storage.resolved_database_url, settings.storage.home)
-    try:
-        database.operations.note(
-            Operation(at=SystemClock().now(), action=action, person=person(by), origin="command line", detail=detail)
-        )
-    finally:
-        database.close()

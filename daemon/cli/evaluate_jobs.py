@@ -109,7 +109,7 @@ class _Scores:
 
         require_database(self._settings)
         storage = self._settings.storage
-        self._opened = open_database(storage.resolved_database_url, storage.home)
+        self._opened = open_database(storage.resolved_database_url, storage.home, may_upgrade=False)
         return self
 
     def __exit__(self, *_: object) -> None:

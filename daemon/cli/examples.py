@@ -19,6 +19,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "tune": ("tune --config train.toml --rates 0.001,0.0003",),
     "evaluate": ("evaluate --bundle ich-demo --data prepared --out report",),
     "doctor": ("doctor", "doctor --json"),
+    "health": ("health",),
     "jobs": ("jobs tail -f", "jobs list --state DISCARDED", "jobs stats --since 7d"),
     "jobs list": (
         "jobs list --kind INFER --outcome not_analysed --since 3d",

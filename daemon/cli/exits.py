@@ -34,12 +34,6 @@ class UsageFault(CommandFailed):
     code = ExitCode.USAGE
 
 
-class Misconfigured(CommandFailed):
-    """The configuration is well-formed, but what it names cannot be used."""
-
-    code = ExitCode.CONFIGURATION
-
-
 class NotFound(CommandFailed):
     """What the command was asked about does not exist."""
 

@@ -18,7 +18,7 @@ def misfits_of(settings: Settings) -> Iterator[Misfit]:
     try:
         if not engine.has_database(url) or engine.check(url)[0] != engine.check(url)[1]:
             return
-        database = engine.open_database(url, settings.storage.home)
+        database = engine.open_database(url, settings.storage.home, may_upgrade=False)
     except StorageError:
         return
     try:

@@ -19,6 +19,7 @@ from hounsfield.daemon.cli import (
     echo,
     evaluate,
     feedback,
+    health,
     jobs,
     notify,
     pause,
@@ -77,6 +78,7 @@ app.add_typer(config.app)
 app.add_typer(database.app)
 app.add_typer(tls.app)
 app.command("doctor")(doctor.doctor)
+app.command("health")(health.health)
 app.command("conformance")(conformance.conformance)
 finish_help(app)
 

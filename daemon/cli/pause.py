@@ -45,10 +45,10 @@ def pause(
         note("nothing is paused")
 
 
-def resume(part: PartArgument, config: ConfigOption = None) -> None:
-    """Let intake, inference or delivery go on."""
+def resume(part: PartArgument, by: ByOption = None, config: ConfigOption = None) -> None:
+    """Let intake, inference or delivery go on. The job log says who paused and who resumed."""
     with open_stores(config) as (_, database):
-        done = database.control.resume(part)
+        done = database.control.resume(part, database.now(), person(by))
     typer.echo(f"{part} goes on" if done else f"{part} was not paused")
 
 

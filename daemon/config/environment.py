@@ -4,17 +4,26 @@ import difflib
 import json
 import os
 import re
+from collections.abc import Mapping
 from typing import get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from hounsfield.daemon.config.fields import allowed_text
+from hounsfield.daemon.config.origin import RenamedKey
+from hounsfield.daemon.config.renames import current_variables
 from hounsfield.daemon.errors import ConfigurationProblem
 
 PREFIX = "HOUNSFIELD_"
-NOT_SETTINGS = frozenset({"HOUNSFIELD_REAL_CT", "HOUNSFIELD_REQUIRE_ALL", "HOUNSFIELD_CONFIG", "HOUNSFIELD_DEBUG"})
-"""Variables of ours that configure tests or the command line, not the service."""
+NOT_SETTINGS = frozenset(
+    {
+        *("HOUNSFIELD_REAL_CT", "HOUNSFIELD_REQUIRE_ALL"),
+        *("HOUNSFIELD_CONFIG", "HOUNSFIELD_DEBUG", "HOUNSFIELD_SIGN_OF_LIFE"),
+    }
+)
+"""Variables of ours that configure tests, the command line or the surroundings of the service, not the service."""
 _SERVICE_LINK = re.compile(
     r"HOUNSFIELD(_[A-Z0-9]+)*_(SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP)(_[A-Z]+)?)?)"
 )
@@ -33,14 +42,34 @@ def environment_problems(settings: type[BaseModel]) -> tuple[ConfigurationProble
     return tuple(problem for problem in problems if problem is not None)
 
 
+def renamed_variables() -> tuple[RenamedKey, ...]:
+    """Return the keys that variables set under an old name. Raise ConfigurationError for one that has both names."""
+    return current_variables(_in_capitals(os.environ))[1]
+
+
+class Environment(EnvSettingsSource):
+    """The environment for pydantic, with every key under the name that it has now."""
+
+    def __init__(self, settings: type[BaseSettings]) -> None:
+        super().__init__(settings)
+        ours = {name: value for name, value in self.env_vars.items() if value is not None}
+        current, _ = current_variables(_in_capitals(ours))
+        self.env_vars = {name.lower(): value for name, value in current.items()}
+
+
+def _in_capitals(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name.upper(): value for name, value in variables.items() if name.upper().startswith(PREFIX)}
+
+
 def _variables() -> dict[str, str]:
-    return {
+    ours = {
         name: value
         for name, value in os.environ.items()
         if name.upper().startswith(PREFIX)
         and name.upper() not in NOT_SETTINGS
         and not ("__" not in name and _SERVICE_LINK.fullmatch(name))
     }
+    return current_variables(_in_capitals(ours))[0]
 
 
 def _key_of(variable: str) -> str:

@@ -1,4 +1,4 @@
-"""Where a value came from."""
+"""Where a value came from, and under which name."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,19 @@ def variable_of(key: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenamedKey:
+    """A key that was given under the name that it had in an older version."""
+
+    old: str
+    """Dotted, as :class:`~hounsfield.daemon.errors.ConfigurationProblem` has it."""
+    new: str
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.old} is called {self.new} now. It still counts; write the new name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """The keys that were set, by source; a whole array comes from one source."""
 
@@ -22,6 +35,8 @@ class Origin:
     file_keys: frozenset[str] = frozenset()
     environment_keys: frozenset[str] = frozenset()
     """Dotted, or the bare name of an array."""
+    renamed: tuple[RenamedKey, ...] = ()
+    """The keys that were given under an old name; everything else here has the new names."""
 
     def kind(self, key: str) -> SourceKind:
         """Return where the value of ``key`` came from."""

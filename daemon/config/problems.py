@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from dataclasses import replace
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -9,7 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from hounsfield.daemon.config.fields import allowed_text, extra_of
-from hounsfield.daemon.config.origin import Origin
+from hounsfield.daemon.config.origin import Origin, RenamedKey
 from hounsfield.daemon.errors import ConfigurationProblem
 
 _LONGEST_SHOWN = 80
@@ -25,6 +26,22 @@ def explain(error: ValidationError, settings: type[BaseModel], origin: Origin) -
         if not any(len(place) > len(detail["loc"]) and place[: len(detail["loc"])] == detail["loc"] for place in places)
         or not detail["loc"]
     )
+
+
+def as_written(problems: tuple[ConfigurationProblem, ...], origin: Origin) -> tuple[ConfigurationProblem, ...]:
+    """Return the problems with keys named as whoever wrote them did, and by their new names beside."""
+    renamed = {one.new: one for one in origin.renamed if not _is_overruled(one, origin)}
+    return tuple(
+        replace(problem, source=one.source, key=one.old, allowed=f"{problem.allowed}; the key is called {one.new} now")
+        if (one := renamed.get(problem.key)) is not None
+        else problem
+        for problem in problems
+    )
+
+
+def _is_overruled(one: RenamedKey, origin: Origin) -> bool:
+    """Whether the value that counts comes from somewhere else: the file says it, and a variable wins."""
+    return one.source == str(origin.file) and origin.kind(one.new) == "environment"
 
 
 def _problem(detail: ErrorDetails, settings: type[BaseModel], origin: Origin) -> ConfigurationProblem:

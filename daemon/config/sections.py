@@ -68,7 +68,7 @@ class DicomSettings(Section):
         ge=1,
         le=1024,
     )
-    max_pdu: int = setting(
+    max_pdu_bytes: int = setting(
         131072, "Largest PDU that senders may send; larger is faster.", unit="bytes", ge=4096, le=1048576
     )
     short_path: bool = setting(

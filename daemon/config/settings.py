@@ -11,10 +11,16 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from hounsfield.daemon.config.cluster import QueueSettings, engine_without_database
 from hounsfield.daemon.config.destinations import Destination, FeedbackSettings, Notifier
 from hounsfield.daemon.config.drift import DriftSettings
-from hounsfield.daemon.config.environment import environment_problems, keys_from_environment
+from hounsfield.daemon.config.environment import (
+    Environment,
+    environment_problems,
+    keys_from_environment,
+    renamed_variables,
+)
 from hounsfield.daemon.config.operation import AlarmSettings, ConsoleSettings, RetentionSettings
 from hounsfield.daemon.config.origin import Origin
-from hounsfield.daemon.config.problems import explain
+from hounsfield.daemon.config.problems import as_written, explain
+from hounsfield.daemon.config.renames import current_names
 from hounsfield.daemon.config.rules import Rule, broken_rules
 from hounsfield.daemon.config.sections import (
     AssemblySettings,
@@ -94,14 +100,14 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(  # pydantic-settings calls it with all of these by name
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over what is passed in, which :func:`load_settings` reads from the TOML file."""
-        return env_settings, init_settings
+        return Environment(settings_cls), init_settings
 
     @property
     def origin(self) -> Origin:
@@ -152,22 +158,26 @@ def load_settings(path: Path | None = None) -> Settings:
 
     Raises :class:`ConfigurationError`, which names every wrong key with its source and what is allowed.
     """
-    values = {} if path is None else _read_toml(path)
+    values, renamed = ({}, ()) if path is None else current_names(read_toml(path), str(path))
     problems = environment_problems(Settings)
     origin = Origin(
-        file=path, file_keys=frozenset(_flat_keys(values)), environment_keys=keys_from_environment(Settings)
+        file=path,
+        file_keys=frozenset(_flat_keys(values)),
+        environment_keys=keys_from_environment(Settings),
+        renamed=(*renamed, *renamed_variables()),
     )
     if problems:
         raise ConfigurationError(problems)
     try:
         settings = Settings(**values)
     except ValidationError as error:
-        raise ConfigurationError(explain(error, Settings, origin)) from None
+        raise ConfigurationError(as_written(explain(error, Settings, origin), origin)) from None
     settings._origin = origin
     return settings
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the tables of a file as they stand there. Raises :class:`ConfigurationError`."""
     try:
         with path.open("rb") as file:
             return tomllib.load(file)

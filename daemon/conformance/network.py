@@ -44,7 +44,7 @@ def general(settings: Settings) -> Section:
         ("Application Context Name", _APPLICATION_CONTEXT),
         ("Implementation Class UID", IMPLEMENTATION_CLASS_UID),
         ("Implementation Version Name", IMPLEMENTATION_VERSION_NAME),
-        ("Largest PDU that is received, as acceptor", f"{dicom.max_pdu} bytes (dicom.max_pdu)"),
+        ("Largest PDU that is received, as acceptor", f"{dicom.max_pdu_bytes} bytes (dicom.max_pdu_bytes)"),
         ("Largest PDU that is received, as requestor", f"{LONGEST_PDU} bytes"),
         ("Largest PDU that is sent", "as the other side says"),
         ("Largest A-ASSOCIATE-RQ that is read", f"{LONGEST_REQUEST} bytes"),

@@ -1,4 +1,4 @@
 """Web pages for admins, metrics and health. Reads the database; writes only what a signed-in person does.
 
-Nothing here opens a received image, and no patient data stand on a page unless a signed-in person asks and says why.
+Never here: received images, and patient data on a page unless a signed-in person asks and says why.
 """

@@ -4,7 +4,7 @@ from hounsfield.daemon.errors import DaemonError
 
 
 class ConsoleError(DaemonError):
-    """Base of them."""
+    """Base of what the pages refuse."""
 
     status = 400
 

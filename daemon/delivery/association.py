@@ -4,7 +4,6 @@ The library's time-outs are for single steps, and it reads PDUs of any length. S
 deadline and reads so many bytes and no more; whatever it waits for ends with that.
 """
 
-import logging
 import socket
 import time
 from collections import deque
@@ -13,12 +12,12 @@ from contextlib import contextmanager, suppress
 from enum import StrEnum
 from typing import Any
 
-from pynetdicom import _config, evt
+from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
 from hounsfield.daemon.delivery.address import Address
-from hounsfield.daemon.delivery.entity import requesting_entity
+from hounsfield.daemon.delivery.entity import quiet_library, requesting_entity
 from hounsfield.daemon.delivery.reactor import contain, requested
 
 MOST_BYTES = 256 * 1024
@@ -218,7 +217,7 @@ def associated(
     ``connect_timeout_seconds`` and ``acse_timeout_seconds``, save for looking up the host's name; each step in the
     block is to be preceded by :meth:`Link.allow`.
     """
-    _quiet_library()
+    quiet_library()
     link = Link(address, monotonic)
     link.open(contexts, items, handlers)
     try:
@@ -228,10 +227,3 @@ def associated(
         raise
     finally:
         link.end()
-
-
-def _quiet_library() -> None:
-    """Keep what peers send out of the library's texts; how an exchange ended is told by :class:`Failure`."""
-    _config.LOG_HANDLER_LEVEL = "none"
-    _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
-    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)

@@ -1,6 +1,5 @@
 """The bundles that were installed: ``bundles/NAME/VERSION-SHA8/`` below ``storage.home``, read-only, never changed."""
 
-import os
 import re
 import secrets
 import shutil
@@ -14,6 +13,7 @@ from hounsfield.daemon.errors import DaemonError
 from hounsfield.model.bundle import Bundle, open_bundle
 from hounsfield.model.errors import BundleError
 from hounsfield.model.manifest import MANIFEST_NAME
+from hounsfield.storage.durable import sync_path
 
 _PLACE = re.compile(r"(?P<version>[0-9][0-9A-Za-z.+-]*)-(?P<digest>[0-9a-f]{8})")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -115,7 +115,7 @@ class InstalledBundles:
         _sync(staged.folder)
         staged.folder.rename(target)
         for folder in (parent, self.folder):
-            _sync_folder(folder)
+            sync_path(folder)
         _make_read_only(target)
         return open_bundle(target)
 
@@ -158,13 +158,4 @@ def _delete(folder: Path) -> None:
 
 def _sync(folder: Path) -> None:
     for path in (*folder.rglob("*"), folder):
-        _sync_folder(path)
-
-
-def _sync_folder(path: Path) -> None:
-    """Flush a folder, or a file."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_path(path)

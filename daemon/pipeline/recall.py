@@ -1,12 +1,9 @@
 """Taking results back: nothing of them is sent any more, and whoever may have them gets a rejection note."""
 
-import fcntl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import Protocol
 
 from hounsfield.daemon.clock import Clock
@@ -70,7 +67,7 @@ class Corrections(Protocol):
 
 
 class Retractor:
-    """Takes result sets back, one at a time on this machine. What is done twice does nothing the second time."""
+    """Takes result sets back, one at a time. What is done twice does nothing the second time."""
 
     def __init__(
         self,
@@ -112,7 +109,7 @@ class Retractor:
         Raise StorageError, or :class:`ResultError` if the note cannot be written: nothing of the result is sent any
         more by then, and calling this again goes on.
         """
-        with one_at_a_time(self._files.folder):
+        with self._files.alone():
             taken = self._jobs.result_set(result_set_id)
             if taken is None or taken.kind is ResultKind.RETRACTION:
                 raise ResultError(f"there is no result {result_set_id} to take back", "`hounsfield results list` shows")
@@ -224,12 +221,3 @@ class Retractor:
     def _unconfigured(self, names: Sequence[str], told: Sequence[str]) -> tuple[str, ...]:
         gone = [name for name in names if name not in self._destinations]
         return (*gone, *(name for name in told if name not in self._notifiers))
-
-
-@contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Hold the lock on taking back and writing anew: two who do it at once would write the same files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".recall.lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

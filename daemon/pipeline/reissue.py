@@ -11,7 +11,6 @@ from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.delivery.retry import is_kept
 from hounsfield.daemon.errors import ResultError
-from hounsfield.daemon.pipeline.recall import one_at_a_time
 from hounsfield.daemon.results.profile import objects_of, profile_of
 from hounsfield.daemon.results.reissue import NewPatient, Original, reissued
 from hounsfield.daemon.results.request import BuiltObject, PredecessorRef
@@ -93,7 +92,7 @@ class Reissuer:
         Raise :class:`ResultError` where that cannot be done, or the delivery is not held any more.
         """
         destination, result = self._where(job), self._result(job)
-        with one_at_a_time(self._files.folder):
+        with self._files.alone():
             objects = self._wanted(result, destination)
             originals = [Original(role=one.role, dataset=self._read(one)) for one in objects]
             built = reissued(originals, NewPatient.of(change.new), self._predecessor(result, objects))

@@ -4,18 +4,17 @@ Its time-outs are for single steps. So it is given a socket that keeps to the de
 it waits for ends with that.
 """
 
-import logging
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from pydicom import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
-from pynetdicom import _config, build_context, evt
+from pynetdicom import build_context, evt
 from pynetdicom.association import Association
 
 from hounsfield.daemon.delivery.association import LONGEST_PDU, STUMBLES, Line
-from hounsfield.daemon.delivery.entity import requesting_entity
+from hounsfield.daemon.delivery.entity import quiet_library, requesting_entity
 from hounsfield.daemon.delivery.reactor import steady
 from hounsfield.daemon.query.find import NoNumber, QueryPeer, Why
 
@@ -40,7 +39,7 @@ def find(peer: QueryPeer, questions: Sequence[Dataset], monotonic: Callable[[], 
 
     Ends by ``peer.timeout_seconds``, save for looking up the host's name and a fraction of a second to clear up.
     """
-    _quiet_library()
+    quiet_library()
     exchange = _Exchange(peer.timeout_seconds, monotonic)
     try:
         association = _associate(peer, exchange)
@@ -57,13 +56,6 @@ def find(peer: QueryPeer, questions: Sequence[Dataset], monotonic: Callable[[], 
     if found is None:
         raise NoNumber(exchange.why_broken_off())
     return found
-
-
-def _quiet_library() -> None:
-    """Keep what archives send out of the library's texts; how an exchange ended is told by :class:`Why`."""
-    _config.LOG_HANDLER_LEVEL = "none"
-    _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
-    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
 
 
 def _associate(peer: QueryPeer, exchange: "_Exchange") -> Association:

@@ -178,10 +178,6 @@ class DatasetWalk:
             raise InstanceRefused(Status.NOT_A_DATASET)
         return vr, self._short[level.order].unpack_from(self._data, at + 6)[0], at + 8
 
-    def _enter_defined(self, tag: int, end: int, level: _Level) -> None:
-        inside = _Level(limit=end, is_open=False, implicit=level.implicit, order=level.order, holds_items=True, tag=tag)
-        self._enter(inside)
-
     def _enter_undefined(self, tag: int, vr: bytes, level: _Level) -> None:
         fragments = tag in _PIXELS
         if not fragments and not level.implicit and vr not in (b"SQ", b"UN"):

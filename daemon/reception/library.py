@@ -156,7 +156,7 @@ class _AssociationMaker(RequestHandler):
                 self._visitor.connection,
                 self._visitor.request,
                 pace=conduct.pace,
-                longest_pdu=max(conduct.settings.max_pdu, LONGEST_REQUEST),
+                longest_pdu=max(conduct.settings.max_pdu_bytes, LONGEST_REQUEST),
                 monotonic=conduct.monotonic,
             )
         )

@@ -100,7 +100,7 @@ class PDataReader:
         if kind != P_DATA_TF:
             return False
         if not _HEADER <= length <= self._longest_pdu:
-            raise BrokenProtocol("a P-DATA-TF PDU is longer than dicom.max_pdu, or too short to hold anything")
+            raise BrokenProtocol("a P-DATA-TF PDU is longer than dicom.max_pdu_bytes, or too short to hold anything")
         self._pdu_left = length
         return True
 

@@ -224,7 +224,7 @@ class Receiver:
         entity = AE(ae_title=settings.ae_title)
         entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
         entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-        entity.maximum_pdu_size = settings.max_pdu
+        entity.maximum_pdu_size = settings.max_pdu_bytes
         entity.maximum_associations = 2**31  # admission counts
         entity.acse_timeout = settings.acse_timeout_seconds
         entity.dimse_timeout = settings.pdu_timeout_seconds

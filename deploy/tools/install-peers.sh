@@ -3,7 +3,7 @@
 # Does nothing where they are all there. Without root or sudo it prints the line to run and exits 1.
 set -eu
 
-packages="dcmtk dicom3tools orthanc orthanc-dicomweb postgresql chromium-headless-shell prometheus gnupg minisign"
+packages="dcmtk dicom3tools orthanc orthanc-dicomweb postgresql chromium-headless-shell prometheus gnupg minisign shellcheck systemd"
 PATH="$PATH:/usr/sbin:/sbin:/usr/local/sbin"
 
 # The built site of the viewer, unpacked; tests/support/ohif.py looks for it at the same place.
@@ -40,6 +40,8 @@ for package in $packages; do
         prometheus) ok=$(command -v promtool) || ok="" ;;
         gnupg) ok=$(command -v gpg) || ok="" ;;
         minisign) ok=$(command -v minisign) || ok="" ;;
+        shellcheck) ok=$(command -v shellcheck) || ok="" ;;
+        systemd) ok=$(command -v systemd-analyze) || ok="" ;;
         npm) ok="" ;;
         postgresql) ok=$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || command -v initdb) || ok="" ;;
     esac
@@ -70,6 +72,7 @@ if [ ! -e $policy ]; then
 fi
 echo "Installing$missing from Debian ..."
 log=$(mktemp)
+# shellcheck disable=SC2086  # a list of words
 if ! { $become env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
     $become env DEBIAN_FRONTEND=noninteractive $line -qq; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2

@@ -1,1 +1,4 @@
-"""Decoding foreign pixels: compressed ones in a process of its own, under limits of time and memory."""
+"""Decoding foreign pixels: compressed ones in a process of its own, under limits of time and memory.
+
+Never here: trust. What the process is given may end it, and the worker goes on.
+"""

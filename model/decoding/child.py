@@ -84,13 +84,13 @@ def decoded(source: Source, place: Place, file: int, index: FrameIndex) -> Answe
         write_at(file, place, pixels.hu)
     except OSError:
         return NoSpace()
-    return Decoded(pixels.hu.dtype == np.int16, int(np.count_nonzero(pixels.padding)), pixels.digest)
+    return Decoded(pixels.hu.dtype == np.int16, pixels.digest)
 
 
 def digest(source: Source, index: FrameIndex) -> Answer:
     """Decode a slice for the digest of its stored values only."""
     try:
-        return Decoded(True, 0, pixel_digest(source, index))
+        return Decoded(True, pixel_digest(source, index))
     except PixelError as error:
         return error
 

@@ -164,11 +164,10 @@ class Decoding:
         def read() -> Answer:
             try:
                 if scratch is None:
-                    return Decoded(True, 0, pixel_digest(source))
+                    return Decoded(True, pixel_digest(source))
                 pixels = read_pixels(source)
                 scratch.write(number, pixels.hu)
-                padded = int(np.count_nonzero(pixels.padding))
-                return Decoded(pixels.hu.dtype == np.int16, padded, pixels.digest)
+                return Decoded(pixels.hu.dtype == np.int16, pixels.digest)
             except PixelError as error:
                 return error
 

@@ -67,8 +67,6 @@ class Decoded:
 
     whole: bool
     """Its HU are int16 in the scratch file, else float32."""
-    padded: int
-    """Pixels that were padding."""
     digest: str
     """As :class:`hounsfield.model.pixels.Pixels`."""
 
@@ -117,7 +115,7 @@ def answer_line(answer: Answer) -> bytes:
     """Return an answer as one line."""
     row: list[object] = ["no-space"]
     if isinstance(answer, Decoded):
-        row = ["decoded", answer.whole, answer.padded, answer.digest]
+        row = ["decoded", answer.whole, answer.digest]
     elif isinstance(answer, PixelError):
         row = ["refused", answer.rejection, str(answer)[:200]]
     return json.dumps(row).encode() + b"\n"
@@ -126,8 +124,8 @@ def answer_line(answer: Answer) -> bytes:
 def read_answer(line: bytes) -> Answer:
     """Read an answer; raise ValueError for a line that is none."""
     match json.loads(line):
-        case ["decoded", bool(whole), int(padded), str(digest)] if padded >= 0 and _DIGEST.fullmatch(digest):
-            return Decoded(whole, padded, digest)
+        case ["decoded", bool(whole), str(digest)] if _DIGEST.fullmatch(digest):
+            return Decoded(whole, digest)
         case ["refused", str(code), str(words)]:
             return PixelError(Rejection(code), words)
         case ["no-space"]:

@@ -1,4 +1,7 @@
-"""Heatmaps: what the score of a slice rests on, in the pixels of that slice. Keras is imported in the worker only."""
+"""Heatmaps: what the score of a slice rests on, in the pixels of that slice. Keras is imported in the worker only.
+
+Never here: another score: a heatmap shows what the score rests on and never changes it.
+"""
 
 from hounsfield.model.explain.explainer import Beside, Explainer, SliceExplainer, explainer_for
 from hounsfield.model.explain.heatmap import Heatmap, hottest

@@ -1,4 +1,7 @@
-"""The pages of one analysis: for the Secondary Captures and for the PNG preview."""
+"""The pages of one analysis: for the Secondary Captures and for the PNG preview.
+
+Never here: patient names, and words that call a patient free of something.
+"""
 
 from hounsfield.model.page.content import FurtherScore, PageContent, PageSlice
 from hounsfield.model.page.pages import render_pages

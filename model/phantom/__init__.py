@@ -1,6 +1,8 @@
 """Generated head CT, with and without haemorrhage: for the demonstration, for tests and for the demonstration model.
 
-Drawn from implicit surfaces, not fitted to any data set; it is not a clinical simulator. Needs numpy and OpenCV only.
+Drawn from implicit surfaces. Needs numpy and OpenCV only.
+
+Never here: data of patients; nothing is fitted to any data set, and it is no clinical simulator.
 """
 
 from hounsfield.model.phantom.first import draw_first

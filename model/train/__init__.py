@@ -1,1 +1,4 @@
-"""Training on generated phantoms. TensorFlow is imported only inside functions."""
+"""Training: from prepared data, or generated phantoms, to a bundle. TensorFlow is imported only inside functions.
+
+Never here: what serving needs: a bundle that is finished is served without this folder's libraries.
+"""

@@ -203,7 +203,7 @@ def test_a_page_changes_within_half_a_second_of_the_database(browser: Browser, c
             taken.append(time.monotonic() - committed)
             if number == 0:
                 keep(page, "paused")
-            assert database.control.resume(Part.DELIVERY)
+            assert database.control.resume(Part.DELIVERY, database.now())
             note.wait_for(state="detached")
     assert min(taken) <= LIVE_SECONDS, taken
 

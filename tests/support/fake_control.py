@@ -1,6 +1,7 @@
 """Pauses in memory; they fail when told."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from hounsfield.storage.control import Part, Pause
 from hounsfield.storage.errors import StorageError
@@ -17,7 +18,7 @@ class FakeControl:
     def pause(self, pause: Pause) -> bool:
         return self.paused.setdefault(pause.part, pause) is pause
 
-    def resume(self, part: Part) -> bool:
+    def resume(self, part: Part, now: datetime, person: str = "") -> bool:
         return self.paused.pop(part, None) is not None
 
     def pauses(self) -> list[Pause]:

@@ -121,7 +121,8 @@ class NfsHost:
         theirs = _REAL["open"](self.there(path), flags, mode)
         if not path.exists() and not flags & os.O_CREAT:
             self._copy(path)
-        ours = int(_REAL["open"](path, (flags & ~os.O_EXCL), mode))
+        readable = (flags & ~(os.O_EXCL | os.O_WRONLY)) | os.O_RDWR  # to be flushed
+        ours = int(_REAL["open"](path, readable, mode))
         self._dirty[ours] = theirs
         return ours
 

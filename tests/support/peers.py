@@ -1,4 +1,4 @@
-"""Real peer programs for tests: DCMTK, dicom3tools, Orthanc, PostgreSQL and Prometheus, all from Debian.
+"""Real peer programs and checkers for tests: DCMTK, dicom3tools, Orthanc, PostgreSQL and others, all from Debian.
 
 A missing program skips the test, or fails it where ``HOUNSFIELD_REQUIRE_ALL=1`` (which ``.ci/run`` sets).
 """
@@ -24,7 +24,8 @@ from support.waiting import wait_until
 
 DEBIAN_LINE = (
     "sudo apt-get install --no-install-recommends -y "
-    "dcmtk dicom3tools orthanc orthanc-dicomweb postgresql chromium-headless-shell prometheus gnupg minisign"
+    "dcmtk dicom3tools orthanc orthanc-dicomweb postgresql chromium-headless-shell prometheus "
+    "gnupg minisign shellcheck systemd"
 )
 DICOMWEB_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 _PORTS = (12_000, 32_000)
@@ -176,12 +177,13 @@ def orthanc(
     dicomweb: bool = False,
     host: str = "127.0.0.1",
     there: Sequence[str] = (),
+    script: Path | None = None,
 ) -> Iterator[Orthanc]:
     """Run an Orthanc of our own that keeps its data in ``folder``; started again there, it still has them.
 
     ``reports_to``: the port of HOUNSFIELD, to which it sends its reports of storage commitment. With ``dicomweb`` it
     serves DICOMweb (PS3.18) under ``/dicom-web`` of its HTTP port. ``there`` is a command that runs it on another
-    host, which has the address ``host``.
+    host, which has the address ``host``. ``script`` is a Lua script that it runs.
 
     It is killed at the end: its clean shutdown takes 3.5 s and adds nothing to what it has stored.
     """
@@ -204,6 +206,7 @@ def orthanc(
         "Plugins": [str(DICOMWEB_PLUGIN)] if dicomweb else [],
         "DicomWeb": {"Enable": dicomweb, "Root": "/dicom-web/"},
         "StableAge": 1,
+        "LuaScripts": [] if script is None else [str(script)],
         "SaveJobs": False,
         "DicomModalities": {} if reports_to is None else {"hounsfield": ["HOUNSFIELD", "127.0.0.1", reports_to]},
     }

@@ -1,137 +1,15 @@
 """What lies in deploy/ is checked by the programs that will read it, as far as they can be had."""
 
-import json
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 from support import ohif
-from support.peers import DEBIAN_LINE, free_port, require_binary, running
-from support.waiting import wait_until
-
-from hounsfield.daemon.config.settings import load_settings
-from hounsfield.daemon.stop_signals import STOP_SECONDS
-from hounsfield.daemon.supervisor import READY_SECONDS
+from support.peers import DEBIAN_LINE, require_binary
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
-UNIT = DEPLOY / "systemd" / "hounsfield.service"
-PROGRAM = "/opt/hounsfield/venv/bin/hounsfield"
-
-
-def test_the_unit_is_one_that_systemd_accepts(tmp_path: Path) -> None:
-    text = UNIT.read_text()
-    assert text.count(PROGRAM) == 2
-    copy = tmp_path / UNIT.name
-    copy.write_text(text.replace(PROGRAM, "/bin/true"))  # verify asks whether the program exists
-    if shutil.which("systemd-analyze") is None:
-        assert_known_sections(text)
-        return
-    done = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def assert_known_sections(text: str) -> None:
-    assert re.findall(r"^\[(.*)\]$", text, re.MULTILINE) == ["Unit", "Service", "Install"]
-    assert all(re.match(r"[A-Z]\w+=|\[|#|$", line) for line in text.splitlines())
-
-
-def test_the_unit_runs_as_its_own_user_and_does_not_restart_on_a_wrong_configuration() -> None:
-    lines = UNIT.read_text().splitlines()
-    wanted = {
-        "Type=notify",
-        "User=hounsfield",
-        "Restart=on-failure",
-        "RestartPreventExitStatus=2 3",
-        "StateDirectory=hounsfield",
-        "WatchdogSec=60",
-    }
-    assert wanted <= set(lines)
-    assert "u hounsfield " in (DEPLOY / "systemd" / "hounsfield.sysusers.conf").read_text()
-
-
-def test_the_service_manager_waits_longer_than_the_supervisor() -> None:
-    seconds = {
-        name: float(value) for name, value in re.findall(r"^(Timeout\w+)Sec=(\d+)$", UNIT.read_text(), re.MULTILINE)
-    }
-    assert seconds["TimeoutStop"] > 2 * STOP_SECONDS, "receivers first, then the others"
-    assert seconds["TimeoutStart"] >= READY_SECONDS
-
-
-def test_the_units_environment_is_configuration_that_the_daemon_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in re.findall(r"^Environment=(\w+)=(.*)$", UNIT.read_text(), re.MULTILINE):
-        monkeypatch.setenv(name, value)
-    settings = load_settings(None)
-    assert settings.storage.home == Path("/var/lib/hounsfield")
-
-
-def test_the_image_runs_as_a_user_without_rights() -> None:
-    stages = (DEPLOY / "docker" / "Dockerfile").read_text().split("\nFROM ")
-    assert len(stages) == 3
-    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", stages[-1], re.MULTILINE)
-    assert 'ENTRYPOINT ["hounsfield"]' in stages[-1]
-
-
-def test_the_image_copies_only_what_exists_and_the_context_lets_through() -> None:
-    text = (DEPLOY / "docker" / "Dockerfile").read_text()
-    sources = [word for line in re.findall(r"^COPY (?!--from)(.*)$", text, re.MULTILINE) for word in line.split()[:-1]]
-    let_through = (DEPLOY / "docker" / "Dockerfile.dockerignore").read_text().split()
-    assert [name for name in sources if not (ROOT / name).exists() or f"!{name}" not in let_through] == []
-
-
-def test_the_composition_gives_the_daemon_configuration_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    composition = yaml.safe_load((DEPLOY / "docker" / "compose.yaml").read_text())
-    image = (DEPLOY / "docker" / "Dockerfile").read_text()
-    for name, value in re.findall(r"(HOUNSFIELD_\w+)=(\S+)", image):
-        monkeypatch.setenv(name, value)
-    for name, value in composition["services"]["hounsfield"]["environment"].items():
-        monkeypatch.setenv(name, value)
-    settings = load_settings(None)
-    (destination,) = settings.destination
-    orthanc = json.loads((DEPLOY / "docker" / "orthanc.json").read_text())
-    assert destination.host in composition["services"]
-    assert (destination.ae_title, destination.port) == (orthanc["DicomAet"], orthanc["DicomPort"])
-    assert orthanc["DicomModalities"]["hounsfield"] == [settings.dicom.ae_title, "hounsfield", settings.dicom.port]
-
-
-def test_the_composition_publishes_on_loopback_only_and_declares_its_volumes() -> None:
-    composition = yaml.safe_load((DEPLOY / "docker" / "compose.yaml").read_text())
-    for service in composition["services"].values():
-        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
-        named = [volume.split(":")[0] for volume in service["volumes"] if not volume.startswith("./")]
-        assert set(named) <= set(composition["volumes"])
-        mounted = [volume.split(":")[0] for volume in service["volumes"] if volume.startswith("./")]
-        assert all((DEPLOY / "docker" / path).exists() for path in mounted)
-
-
-def test_docker_compose_reads_the_composition() -> None:
-    docker = shutil.which("docker")
-    plugin = docker and subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode == 0
-    if not plugin:
-        # Without the plugin its structure is all that can be said here; the tests above look at the values.
-        known = {"build", "image", "restart", "depends_on", "environment", "ports", "volumes", "read_only", "tmpfs"}
-        known |= {"cap_drop", "security_opt", "stop_grace_period"}
-        services = yaml.safe_load((DEPLOY / "docker" / "compose.yaml").read_text())["services"]
-        assert set().union(*services.values()) <= known
-        return
-    command = ["docker", "compose", "--file", DEPLOY / "docker" / "compose.yaml", "config", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_orthanc_starts_with_the_configuration_of_the_composition(tmp_path: Path) -> None:
-    configuration = json.loads((DEPLOY / "docker" / "orthanc.json").read_text())
-    configuration |= {"StorageDirectory": str(tmp_path), "IndexDirectory": str(tmp_path), "RemoteAccessAllowed": False}
-    configuration |= {"HttpPort": free_port(), "DicomPort": free_port(), "Plugins": []}
-    file, log = tmp_path / "orthanc.json", tmp_path / "log"
-    file.write_text(json.dumps(configuration))
-    with running([require_binary("Orthanc"), file], log) as process:
-        wait_until(lambda: "Orthanc has started" in log.read_text() or process.poll() is not None, 30)
-        assert process.poll() is None
-        process.kill()
 
 
 def test_without_root_the_line_to_install_the_peers_is_printed(tmp_path: Path) -> None:
@@ -150,7 +28,8 @@ def test_without_root_the_line_to_install_the_peers_is_printed(tmp_path: Path) -
 
 
 def test_with_all_peers_there_nothing_is_installed() -> None:
-    for name in ("storescu", "dciodvfy", "Orthanc", "initdb", "chromium-headless-shell", "promtool", "gpg", "minisign"):
+    programs = ("storescu", "dciodvfy", "Orthanc", "initdb", "chromium-headless-shell", "promtool", "shellcheck")
+    for name in (*programs, "gpg", "minisign"):
         require_binary(name)
     ohif.site()
     done = subprocess.run([DEPLOY / "tools" / "install-peers.sh"], capture_output=True, text=True, check=False)

@@ -1,5 +1,7 @@
 """The three top-level folders reach users as hounsfield.*: docs/adr/0001-import-names.md."""
 
+import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -29,9 +31,18 @@ def test_every_folder_with_code_is_a_listed_package() -> None:
 
 
 @pytest.mark.parametrize("name", folders_with_code())
-def test_every_package_says_what_lives_there(name: str) -> None:
+def test_every_package_says_what_lives_there_and_what_never_does(name: str) -> None:
     folder = ROOT.joinpath(*name.split(".")[1:])
-    assert (folder / "__init__.py").read_text().lstrip().startswith('"""')
+    lives, *more = (ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or "").split("\n\n")
+    assert len(lives) > 20
+    assert lives.endswith(".")
+    assert more[-1].startswith("Never here: ")
+    assert more[-1].endswith(".")
+
+
+def test_every_folder_of_tests_is_told_in_their_readme() -> None:
+    told = re.findall(r"^\| `([a-z]+)/` \|", (ROOT / "tests" / "README.md").read_text(), re.MULTILINE)
+    assert told == sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name[0].isalpha())
 
 
 def test_package_dir_maps_the_three_folders_and_nothing_else() -> None:

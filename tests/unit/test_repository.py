@@ -14,17 +14,11 @@ from hounsfield.daemon.config.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
-MARKDOWN = sorted(
-    path.relative_to(ROOT).as_posix()
-    for path in (*ROOT.glob("*.md"), *ROOT.glob("d*/**/*.md"), *ROOT.glob("model/**/*.md"))
-)
 # In pieces, so that this file does not hold what it looks for.
 REGISTRIES = re.compile(
     "|".join(("pypi" + r"\.org", "python" + r"hosted\.", "docker" + r"\.io", "gh" + r"cr\.io", "quay" + r"\.io"))
 )
 MACHINE_PATHS = re.compile(r"(?<![\w.~}])/(?:" + "|".join(("work", "root", "home", "Users", "tmp/w")) + r")/[\w.]")
-LINK = re.compile(r"\]\(([^)\s]+)\)")
-HEADING = re.compile(r"^#+ +(.*?) *$", re.MULTILINE)
 LARGEST_FILE = 5 * 1024 * 1024
 
 
@@ -45,12 +39,6 @@ def matches(pattern: re.Pattern[str], files: list[Path]) -> list[str]:
     return found
 
 
-def anchors(file: Path) -> set[str]:
-    """Return the anchors that a forge makes of a Markdown file's headings."""
-    words = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in HEADING.findall(file.read_text()))
-    return {heading.replace(" ", "-") for heading in words}
-
-
 def test_no_file_names_a_package_registry(tracked: list[Path]) -> None:
     assert matches(REGISTRIES, tracked) == []
 
@@ -63,19 +51,6 @@ def test_no_dicom_file_and_nothing_large_is_committed(tracked: list[Path]) -> No
     dicom = [file for file in tracked if file.read_bytes()[128:132] == b"DICM"]
     large = [file for file in tracked if file.stat().st_size > LARGEST_FILE]
     assert (dicom, large) == ([], [])
-
-
-@pytest.mark.parametrize("name", MARKDOWN)
-def test_every_relative_link_leads_somewhere(name: str) -> None:
-    broken = []
-    for target in LINK.findall((ROOT / name).read_text()):
-        if re.match(r"[a-z]+:", target):
-            continue
-        path, _, anchor = target.partition("#")
-        file = (ROOT / name).parent / path if path else ROOT / name
-        if not file.exists() or (anchor and anchor not in anchors(file)):
-            broken.append(target)
-    assert broken == []
 
 
 def test_the_configuration_in_the_readme_is_one_that_the_daemon_takes(tmp_path: Path) -> None:
@@ -92,13 +67,6 @@ def test_the_readme_names_every_command() -> None:
     text = README.read_text()
     missing = [name for name in group.commands if f"hounsfield {name}" not in text]  # type: ignore[attr-defined]
     assert missing == []
-
-
-@pytest.mark.parametrize("name", MARKDOWN)
-def test_every_make_command_in_the_documents_exists(name: str) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:`|^ *|\$ )make ([a-z][a-z-]*)", (ROOT / name).read_text(), re.MULTILINE))
-    assert named <= targets
 
 
 def test_make_help_lists_every_command() -> None:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hounsfield.daemon.logs import escape_controls
-from hounsfield.daemon.verdict_texts import evidence_text
+from hounsfield.daemon.verdict_texts import evidence_text, label_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +20,8 @@ def figures(metrics: Mapping[str, object]) -> Figures:
     found: dict[str, dict[str, str]] = {}
     for name, value in metrics.items():
         members = value.items() if isinstance(value, Mapping) else [(name, value)]
-        group = found.setdefault(_label(name) if isinstance(value, Mapping) else "", {})
-        group.update({_label(str(key)): _text(one) for key, one in members})
+        group = found.setdefault(label_of(name) if isinstance(value, Mapping) else "", {})
+        group.update({label_of(str(key)): _text(one) for key, one in members})
     names = dict.fromkeys(name for group in found.values() for name in group)
     rows = ((name, tuple(group.get(name, "") for group in found.values())) for name in names)
     return Figures(sets=tuple(found), rows=tuple(rows))
@@ -41,7 +40,3 @@ def _text(value: object) -> str:
 def _is_interval(value: Sequence[object]) -> bool:
     are_numbers = all(isinstance(one, float | int) for one in value)
     return len(value) == 3 and are_numbers and any(isinstance(one, float) for one in value)
-
-
-def _label(key: str) -> str:
-    return escape_controls(key.replace("_", " "))

@@ -1,4 +1,7 @@
-"""The layouts of data sets: each turns a configuration into a listing of files and of what tables say about them."""
+"""The layouts of data sets: each turns a configuration into a listing of files and of what tables say about them.
+
+Never here: reading of pixels, and judgement of what was found.
+"""
 
 from hounsfield.model.data.layouts.registry import list_files
 

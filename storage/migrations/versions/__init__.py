@@ -1,1 +1,4 @@
-"""One module per schema version, in order."""
+"""One module per schema version, in order.
+
+Never here: changes to a version that was released.
+"""

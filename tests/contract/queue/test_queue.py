@@ -116,7 +116,7 @@ def test_a_part_that_is_paused_takes_up_nothing_and_then_all(queue: QueueUnderTe
         jobs = [add_job(database, number) for number in range(3)]
         assert not threading.Event().wait(1.5)
         assert slot.claims == []
-        database.control.resume(Part.INFERENCE)
+        database.control.resume(Part.INFERENCE, database.now())
         wait_until(lambda: is_done(database, jobs))
     assert sorted(slot.claims) == jobs
 

@@ -17,5 +17,5 @@ def short_path(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="module")
 def reception(tmp_path_factory: pytest.TempPathFactory, short_path: bool) -> Iterator[Reception]:
     """A receiver for all tests of a module: none of them may leave anything in it that another would see."""
-    with receiving(tmp_path_factory.mktemp("reception"), short_path=short_path, max_pdu=1048576) as running:
+    with receiving(tmp_path_factory.mktemp("reception"), short_path=short_path, max_pdu_bytes=1048576) as running:
         yield running

@@ -175,7 +175,7 @@ def test_who_does_not_read_our_answers_is_ended_and_holds_up_nobody(reception: R
 def test_a_message_larger_than_allowed_is_refused_before_it_fills_the_memory(tmp_path: Path, short_path: bool) -> None:
     mib = 1024 * 1024
     with (
-        receiving(tmp_path, short_path=short_path, max_instance_bytes=mib, max_pdu=mib) as reception,
+        receiving(tmp_path, short_path=short_path, max_instance_bytes=mib, max_pdu_bytes=mib) as reception,
         dial(reception.port) as wire,
     ):
         wire.associate()

@@ -6,14 +6,14 @@ import pytest
 from sqlalchemy import Engine
 from support.peers import PostgreSQL
 
-from hounsfield.storage import database_lock
+from hounsfield.storage import advisory_lock
 from hounsfield.storage.database_lock import DatabaseLock
 from hounsfield.storage.errors import SpoolError
 
 
 @pytest.fixture
 def locks(postgresql_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[DatabaseLock, DatabaseLock]]:
-    monkeypatch.setattr(database_lock, "_WAIT", "50ms")
+    monkeypatch.setattr(advisory_lock, "_WAIT", "50ms")
     url = postgresql_engine.url.render_as_string(hide_password=False)
     made = DatabaseLock(url), DatabaseLock(url)
     yield made

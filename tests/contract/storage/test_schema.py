@@ -190,7 +190,7 @@ def test_a_failed_upgrade_changes_nothing(tmp_path: Path, monkeypatch: pytest.Mo
         connection.exec_driver_sql("DROP TABLE event")  # type: ignore[attr-defined]
         raise StorageError("half way")
 
-    monkeypatch.setattr(schema, "_run_migrations", fail)
+    monkeypatch.setattr(schema, "run_migrations", fail)
     with pytest.raises(StorageError, match="half way"):
         open_database(None, tmp_path)
     monkeypatch.undo()

@@ -20,7 +20,7 @@ from support.waiting import wait_until
 from support.wire import ALLOWED, CT, Connection, associated
 
 from hounsfield.daemon.reception import registrar
-from hounsfield.storage import database_lock, engine, intake
+from hounsfield.storage import advisory_lock, engine, intake
 from hounsfield.storage.database_lock import DatabaseLock
 from hounsfield.storage.engine import Database, open_database, upgrade
 from hounsfield.storage.spool import Spool
@@ -39,7 +39,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registrar, "STALE_SECONDS", 0.5)
     monkeypatch.setattr(registrar, "_TROUBLE_SECONDS", 0.1)
     monkeypatch.setattr(engine, "ANSWER_SECONDS", 1.0)
-    monkeypatch.setattr(database_lock, "_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(advisory_lock, "_PATIENCE_SECONDS", 0.5)
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,7 @@ def test_a_running_receiver_rejects_new_senders_within_a_second_until_it_is_resu
         began = time.monotonic()
         wait_until(lambda: answer(reception.port, CT) == TRANSIENT_LOCAL_LIMIT)
         assert time.monotonic() - began < 1.5
-        database.control.resume(Part.INTAKE)
+        database.control.resume(Part.INTAKE, database.now())
         wait_until(lambda: answer(reception.port, CT) is None)
 
 
@@ -113,7 +113,7 @@ def test_who_never_hangs_up_is_answered_a700_in_the_end_and_loses_nothing(
         wait_until(lambda: answer(reception.port, CT) == TRANSIENT_LOCAL_LIMIT)
         second = tiny(instance="1.2.3.5")
         assert store(association, second, "1.2.3.5") == 0xA700
-        database.control.resume(Part.INTAKE)
+        database.control.resume(Part.INTAKE, database.now())
         wait_until(lambda: answer(reception.port, CT) is None)
         assert store(association, second, "1.2.3.5") == 0
         assert len(reception.digests()) == 2

@@ -60,7 +60,7 @@ def reception(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, place: Place
 ) -> Iterator[Reception]:
     folder = tmp_path_factory.mktemp("reception")
-    with receiving(folder, tls=place.files.settings(), short_path=request.param, max_pdu=MIB) as running:
+    with receiving(folder, tls=place.files.settings(), short_path=request.param, max_pdu_bytes=MIB) as running:
         yield running
 
 

@@ -3,4 +3,5 @@
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[3] / "benchmarks" / "cluster"))
+_BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
+sys.path += [str(_BENCHMARKS), str(_BENCHMARKS / "cluster"), str(_BENCHMARKS / "end_to_end")]

@@ -58,7 +58,7 @@ def test_a_pause_is_seen_within_a_second_and_so_is_its_end(scene: Scene) -> None
     scene.pause()
     scene.clock.advance(1.0)
     assert not scene.step()
-    scene.control.resume(Part.INFERENCE)
+    scene.control.resume(Part.INFERENCE, scene.clock.now())
     scene.clock.advance(1.0)
     assert scene.step()
     assert scene.done == 2
@@ -126,7 +126,7 @@ def test_a_pause_of_delivery_holds_couriers_and_messengers_back_and_both_go_on(s
     try:
         wait_until(lambda: scene.control.asked >= 2)
         assert worked == set()
-        scene.control.resume(Part.DELIVERY)
+        scene.control.resume(Part.DELIVERY, scene.clock.now())
         wait_until(lambda: scene.passes(1.0) and worked == {"courier", "messenger"})
     finally:
         stop.set()

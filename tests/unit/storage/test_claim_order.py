@@ -37,6 +37,7 @@ def test_who_waited_too_long_and_was_passed_over_often_enough_is_owed_a_turn() -
     assert first(line(0, 30, passed=3), line(100, 29)) == 0
     assert first(line(0, 29.9, passed=3), line(100, 29)) == 1
     assert first(line(0, 40, passed=3), line(1, 50, passed=3), line(100, 60)) == 1
+    assert first(line(1, 40, passed=3), line(0, 50, passed=3), line(100, 60)) == 1
 
 
 @given(ORDERS, st.lists(HEADS, max_size=6))

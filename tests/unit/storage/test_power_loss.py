@@ -30,7 +30,8 @@ from hounsfield.daemon.reception.reconcile import reconcile
 from hounsfield.storage import intake as intake_module
 from hounsfield.storage import spool_lock
 from hounsfield.storage.durable import Buffer
-from hounsfield.storage.intake import Intake, Sealed, place_of
+from hounsfield.storage.intake import Intake, place_of
+from hounsfield.storage.slot import Sealed
 from hounsfield.storage.spool import Spool
 
 

@@ -1,8 +1,18 @@
-"""The one table of transitions."""
+"""The tables of transitions."""
 
 import pytest
 
-from hounsfield.storage.states import TRANSITIONS, IllegalTransition, JobAction, JobState, next_state
+from hounsfield.storage.states import (
+    SERIES_TRANSITIONS,
+    TRANSITIONS,
+    IllegalTransition,
+    JobAction,
+    JobState,
+    SeriesAction,
+    SeriesState,
+    next_state,
+    refuse_impossible,
+)
 
 ALL = [(state, action) for state in JobState for action in JobAction]
 
@@ -34,3 +44,26 @@ def test_every_state_can_be_reached_from_available() -> None:
     for _ in JobState:
         reached |= {after for (before, _), after in TRANSITIONS.items() if before in reached}
     assert reached == set(JobState)
+
+
+MOVES = {(before, after) for (before, _), after in SERIES_TRANSITIONS.items()}
+
+
+@pytest.mark.parametrize("before", list(SeriesState))
+@pytest.mark.parametrize("after", list(SeriesState))
+def test_a_series_goes_only_where_its_table_says_or_stays(before: SeriesState, after: SeriesState) -> None:
+    if before is after or (before, after) in MOVES:
+        refuse_impossible(before, after)
+    else:
+        with pytest.raises(IllegalTransition, match=f"{before} does not become {after}"):
+            refuse_impossible(before, after)
+
+
+def test_only_a_person_moves_a_series_that_is_held() -> None:
+    actions = {action for before, action in SERIES_TRANSITIONS if before is SeriesState.HELD}
+    assert actions == {SeriesAction.RELEASE, SeriesAction.DISCARD}
+
+
+def test_a_series_is_closed_only_by_the_assembler_that_received_it() -> None:
+    ways = {key for key, after in SERIES_TRANSITIONS.items() if after is SeriesState.CLOSED}
+    assert ways == {(SeriesState.RECEIVING, SeriesAction.CLOSE)}

@@ -1,13 +1,18 @@
 """Certificates are told of in time, and so are files that cannot be used."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from support.fakes import ManualClock
 from support.tls import Files, authority
 
-from hounsfield.daemon.alarms.certificates import CertificateProbe
+from hounsfield.daemon.alarms.certificates import CERTIFICATES, CertificateNews, CertificateProbe
+from hounsfield.daemon.alarms.others import others_of
 from hounsfield.daemon.config.sections import TlsSettings
+from hounsfield.storage.components import Component
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -50,3 +55,40 @@ def test_files_that_cannot_be_used_are_told_of_one_by_one(files: Files, tmp_path
 
 def test_without_tls_there_is_nothing_to_tell() -> None:
     assert CertificateProbe(TlsSettings(), 30.0).conditions(NOW) == []
+
+
+def test_a_receiver_tells_of_the_files_on_its_host_and_looks_every_few_minutes(files: Files) -> None:
+    clock = ManualClock(NOW)
+    news = CertificateNews(CertificateProbe(files.settings(), 30.0), clock)
+    assert news.facts() == {CERTIFICATES: {}}
+    clock.advance(75 * 86_400)
+    (wrong,) = news.facts().values()
+    assert isinstance(wrong, dict)
+    assert list(wrong) == ["tls.certificate", "tls.authority"]
+    json.dumps(wrong)  # a fact is JSON
+
+
+def test_what_receivers_on_other_hosts_tell_is_told_with_their_host() -> None:
+    def receiver(host: str, **facts: object) -> Component:
+        return Component(
+            name=f"receiver-1@{host}",
+            role="receiver",
+            host=host,
+            pid=1,
+            version="1",
+            started_at=NOW,
+            seen_at=NOW,
+            facts=facts,
+        )
+
+    wrong = {"tls.certificate": {"words": "expires in 3 days"}}
+    told = (
+        receiver("here", certificates=wrong),
+        receiver("there", certificates=wrong),
+        receiver("well", certificates={}),
+        receiver("old"),
+        receiver("odd", certificates="?"),
+    )
+    others = others_of(SimpleNamespace(all=lambda: list(told)), "here")
+    (found,) = CertificateProbe(TlsSettings(), 30.0, others).conditions(NOW)
+    assert (found.subject, found.detail) == ("tls.certificate of there", {"words": "expires in 3 days"})

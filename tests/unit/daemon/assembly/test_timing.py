@@ -29,7 +29,7 @@ def associations(*endings: AssociationEnding) -> list[AssociationRecord]:
     ]
 
 
-def timing(**own: float) -> Timing:
+def timing(**own: object) -> Timing:
     rule = Rule(name="head", bundle=["ich"], **own)  # type: ignore[arg-type]
     return Timing.of(rule, AssemblySettings(quiet_seconds=10, released_seconds=4, max_age_seconds=100))
 
@@ -39,6 +39,18 @@ def test_what_a_rule_leaves_open_comes_from_the_assembly_section() -> None:
     assert timing(quiet_seconds=30.0).released == 4.0
     assert timing(quiet_seconds=30.0).max_age == 100.0
     assert timing(wait_seconds=0.0).wait == 0.0
+
+
+def test_each_time_of_a_rule_comes_before_the_one_of_the_section() -> None:
+    others = [{"SeriesDescription": "Scout"}]
+    own = timing(
+        incomplete_wait_seconds=7.0, max_age_seconds=50.0, released_seconds=1.0, requires=others, force_seconds=20.0
+    )
+    assert (own.incomplete_wait, own.max_age, own.force, own.released) == (7.0, 50.0, 20.0, 1.0)
+    usual = timing()
+    section = AssemblySettings()
+    assert (usual.incomplete_wait, usual.wait) == (section.incomplete_wait_seconds, section.wait_seconds)
+    assert usual.force == usual.max_age == 100.0
 
 
 def test_the_shorter_period_never_exceeds_the_quiet_period() -> None:

@@ -77,6 +77,13 @@ def test_too_little_space_is_a_problem(tmp_path: Path) -> None:
     assert Level.PROBLEM not in {check.level for check in checks.check_disk(roomy)}
 
 
+def test_space_is_judged_by_the_share_too_as_the_receiver_does(tmp_path: Path) -> None:
+    full = settings(storage={"home": tmp_path}, dicom={"min_free_bytes": 0, "min_free_percent": 99.9})
+    found = list(checks.check_disk(full))
+    assert {check.level for check in found} == {Level.PROBLEM}
+    assert all("below dicom.min_free_percent" in check.message for check in found)
+
+
 def test_a_home_that_is_a_file_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
     assert checks.check_home(settings(storage={"home": tmp_path / "home"})).level is Level.PROBLEM

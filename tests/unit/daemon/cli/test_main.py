@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from support.documents.understanding import misunderstood
 from typer.testing import CliRunner
 
 from hounsfield.daemon.cli.examples import EXAMPLES
@@ -25,7 +26,7 @@ HEAVY = (
 COMMANDS = {
     *("run", "demo", "send", "echo", "jobs", "series", "rules", "peers", "bundle", "phantom", "config", "db", "tls"),
     *("conformance", "doctor", "console", "drift", "destinations", "pause", "resume", "results", "notify", "feedback"),
-    *("data", "train", "tune", "evaluate", "top", "alarms", "purge"),
+    *("data", "train", "tune", "evaluate", "top", "alarms", "purge", "health"),
 }
 
 
@@ -77,11 +78,6 @@ def test_every_group_has_an_example_and_every_example_is_of_a_command_that_is_th
     assert EXAMPLES.keys() - paths.keys() == set()
 
 
-def is_for_itself(group: object, words: list[str]) -> bool:
-    """Whether a group that does something without a command is asked for that."""
-    return getattr(group, "invoke_without_command", False) and all(word.startswith("-") for word in words)
-
-
 def test_help_loses_no_word_in_brackets(runner: CliRunner) -> None:
     for path, command in every_command(typer.main.get_command(app)):
         written = re.findall(r"\[+[a-z]+\]+", getattr(command, "help", None) or "")
@@ -91,15 +87,7 @@ def test_help_loses_no_word_in_brackets(runner: CliRunner) -> None:
 
 @pytest.mark.parametrize("line", sorted({line for lines in EXAMPLES.values() for line in lines}))
 def test_an_example_is_understood(line: str) -> None:
-    words = shlex.split(line.split(" >", maxsplit=1)[0])
-    command = typer.main.get_command(app)
-    context = command.make_context("hounsfield", list(words))
-    while hasattr(command, "resolve_command") and not is_for_itself(command, words):
-        _, command, words = command.resolve_command(context, words)
-        assert command is not None
-        shared = {"parent": context, "resilient_parsing": hasattr(command, "commands")}
-        context = command.make_context(command.name, list(words), **shared)
-    assert context.params or not command.params
+    assert misunderstood(shlex.split(line.split(" >", maxsplit=1)[0])) is None
 
 
 def test_help_ends_with_the_examples(runner: CliRunner) -> None:

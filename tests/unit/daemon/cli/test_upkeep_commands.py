@@ -115,6 +115,13 @@ def test_a_backup_is_put_in_place_and_the_old_database_kept(log: Log, tmp_path: 
         assert connection.execute("SELECT count(*) FROM series").fetchone() == (5,)
 
 
+def test_a_path_with_two_slashes_in_front_is_a_path(log: Log, tmp_path: Path) -> None:
+    backup = tmp_path / "backup.db"
+    assert log.run("db", "backup", str(backup)).exit_code == 0
+    told = log.run("db", "restore", f"/{backup}", "--yes")
+    assert told.exit_code == 0, told.stderr
+
+
 def test_a_database_that_anybody_has_open_is_not_replaced(log: Log, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     log.run("db", "backup", str(copy))

@@ -174,7 +174,7 @@ def test_a_wrong_environment_variable_is_named(monkeypatch, name, value, expecte
 
 
 def test_variables_that_are_not_settings_are_left_alone(monkeypatch):
-    for name in ("HOUNSFIELD_REAL_CT", "HOUNSFIELD_REQUIRE_ALL", "HOUNSFIELD_CONFIG"):
+    for name in ("HOUNSFIELD_REAL_CT", "HOUNSFIELD_REQUIRE_ALL", "HOUNSFIELD_CONFIG", "HOUNSFIELD_SIGN_OF_LIFE"):
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("HOUNSFIELD_SERVICE_HOST", "10.0.0.1")  # Kubernetes adds these for a Service of our name
     monkeypatch.setenv("HOUNSFIELD_PORT_11112_TCP_ADDR", "10.0.0.1")

@@ -74,7 +74,7 @@ def test_hostile_text_is_no_markup_in_markdown(text: str) -> None:
 
 
 def test_words_with_underscores_stay_readable_and_lines_do_not_break() -> None:
-    assert escaped("dicom.max_pdu\nis a setting") == "dicom.max_pdu is a setting"
+    assert escaped("dicom.max_pdu_bytes\nis a setting") == "dicom.max_pdu_bytes is a setting"
 
 
 def test_a_table_without_rows_says_so_in_both() -> None:

@@ -61,6 +61,13 @@ def test_after_an_hour_without_an_answer_it_is_asked_anew() -> None:
     assert judge([A], [first], T0, at(later), NEVER) == Ask((A,), (first.transaction_uid,))
 
 
+def test_a_request_is_waited_for_an_hour_and_asked_for_only_what_it_passes_over() -> None:
+    first = asked(a=None)
+    assert isinstance(judge([A], [first], T0, at(3599), NEVER), NotYet)
+    assert judge([A, B], [first], T0, at(3600), NEVER) == Ask((A, B), (first.transaction_uid,))
+    assert judge([A, B], [first], T0, at(2), NEVER) == Ask((B,))
+
+
 def test_a_request_that_was_refused_is_made_again_at_the_next_look_and_not_before() -> None:
     refused = asked(0, closed=0, a=None)
     assert judge([A], [refused], T0, at(1), NEVER) == NotYet(at(2))
@@ -74,7 +81,7 @@ def test_what_is_committed_is_proven_also_by_a_late_answer_to_an_old_request(clo
 
 
 def test_what_the_destination_does_not_have_is_lost_with_its_failure_reason() -> None:
-    assert judge([A, B], [asked(0, answered=1, a=KEPT, b=NOT_FOUND)], T0, at(1), NEVER) == Lost({B: NOT_FOUND})
+    assert judge([A, B], [asked(0, answered=1, a=KEPT, b=NOT_FOUND)], T0, at(1), NEVER) == Lost({B: 0x0112})
 
 
 def test_a_loss_that_was_acted_upon_is_not_told_again() -> None:

@@ -17,8 +17,10 @@ from hounsfield.daemon.delivery.retry import (
     RetryLater,
     decide,
     decide_lost,
+    decide_unknown,
     delay,
     is_kept,
+    is_refused_for_good,
     lost_status,
 )
 from hounsfield.daemon.delivery.scu import Failure, SendReport, SentObject
@@ -42,6 +44,25 @@ def after(
 def test_success_a_warning_and_a_known_object_complete_a_delivery(status: int) -> None:
     assert is_kept(status)
     assert after(answered(0, status)) == Complete()
+
+
+def test_of_all_statuses_none_but_those_of_the_standard_counts_as_kept() -> None:
+    kept = {0x0000, 0x0001, 0x0107, 0x0111, 0x0116, *range(0xB000, 0xC000)}
+    assert {status for status in range(0x10000) if is_kept(status)} == kept
+
+
+def test_of_all_statuses_none_but_those_that_may_pass_is_tried_for_days() -> None:
+    passing = {0x0110, 0x0124, 0x0210, 0x0213, 0xFE00, *range(0xA700, 0xA800)}
+    refused = {status for status in range(0x10000) if is_refused_for_good(answered(status))}
+    assert refused == {status for status in range(0x10000) if not is_kept(status)} - passing
+
+
+def test_a_delivery_of_which_something_may_pass_is_not_refused_for_good() -> None:
+    assert is_refused_for_good(answered(0xA900, 0xC000))
+    assert not is_refused_for_good(answered(0xA900, 0xA700))
+    assert is_refused_for_good(answered(0, failure=Failure.NOT_ACCEPTED))
+    assert not is_refused_for_good(answered(0xA900, failure=Failure.BROKEN_OFF))
+    assert not is_refused_for_good(answered(0))
 
 
 def test_nothing_left_to_send_completes_a_delivery() -> None:
@@ -106,6 +127,23 @@ def test_what_was_lost_never_counts_as_kept(failure_reason: int) -> None:
     assert not is_kept(lost_status(failure_reason))
 
 
+@pytest.mark.parametrize(
+    ("written", "status"), [(0x0000, 0x0112), (0xB000, 0x0112), (0x0110, 0x0110), (0x0112, 0x0112)]
+)
+def test_a_failure_reason_that_would_count_as_kept_says_that_there_is_no_such_instance(
+    written: int, status: int
+) -> None:
+    assert lost_status(written) == status
+
+
+def test_a_failure_that_nobody_thought_of_is_tried_again_until_the_deadline() -> None:
+    decision = decide_unknown(1, NOW, IN_A_WEEK, random.Random(1))
+    assert isinstance(decision, RetryLater)
+    assert decision.reason == Reason.INTERNAL
+    assert isinstance(decide_unknown(1, NOW, None, random.Random(1)), RetryLater)
+    assert decide_unknown(1, NOW, NOW, random.Random(1)) == Discard(Reason.DEADLINE)
+
+
 def test_what_was_lost_is_sent_again_until_the_deadline() -> None:
     decision = decide_lost(1, NOW, IN_A_WEEK, random.Random(1))
     assert isinstance(decision, RetryLater)
@@ -123,6 +161,21 @@ def test_an_unreachable_peer_is_given_up_only_at_the_deadline() -> None:
 
 def test_a_delivery_that_succeeds_after_its_deadline_is_complete() -> None:
     assert after(answered(0), give_up_at=NOW - timedelta(days=1)) == Complete()
+
+
+def test_the_first_wait_is_of_seconds_the_longest_of_a_quarter_of_an_hour() -> None:
+    class Longest(random.Random):
+        def uniform(self, a: float, b: float) -> float:
+            return max(a, b)
+
+    class Shortest(random.Random):
+        def uniform(self, a: float, b: float) -> float:
+            return min(a, b)
+
+    attempts = (0, 1, 2, 3, 8, 9, 50)
+    assert [delay(one, Longest()).total_seconds() for one in attempts] == [4, 4, 8, 16, 512, 900, 900]
+    assert [delay(one, Shortest()).total_seconds() for one in attempts] == [2, 2, 4, 8, 256, 450, 450]
+    assert PERMANENT_ATTEMPTS == 24
 
 
 def test_waits_double_up_to_a_quarter_of_an_hour_and_differ() -> None:

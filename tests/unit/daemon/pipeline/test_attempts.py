@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hounsfield.daemon.pipeline.attempts import Leaving, batch_of, pause_before_next
-from hounsfield.daemon.pipeline.serving import usable_device
 
 
 @pytest.mark.parametrize(("attempt", "slices"), [(1, 16), (2, 8), (3, 4), (5, 1), (9, 1), (10_000, 1)])
@@ -33,13 +32,3 @@ def test_after_the_last_attempt_there_is_none(most: int, failed: int) -> None:
 
 def test_exit_statuses_tell_why_a_worker_ended_itself() -> None:
     assert {int(status) for status in Leaving} == {70, 71, 72}
-
-
-@pytest.mark.parametrize(
-    ("wanted", "is_lost", "used"),
-    [("auto", False, "auto"), ("auto", True, "cpu"), ("AUTO", True, "cpu"), ("gpu", True, "gpu"), ("cpu", True, "cpu")],
-)
-def test_after_a_loss_auto_means_the_cpu_and_the_configuration_may_insist(
-    wanted: str, is_lost: bool, used: str
-) -> None:
-    assert usable_device(wanted, is_lost=is_lost) == used

@@ -17,7 +17,7 @@ from support.fakes import ManualClock
 from hounsfield.daemon.config.sections import WorkerSettings
 from hounsfield.daemon.pipeline import serving
 from hounsfield.daemon.pipeline.attempts import Leaving
-from hounsfield.daemon.pipeline.serving import LoadedModels, Loader, NotServed
+from hounsfield.daemon.pipeline.serving import LoadedModels, Loader, NotServed, usable_device
 from hounsfield.daemon.pipeline.serving_notes import FILE, LOST_FOR, ServingNote, ServingNotes, ServingState
 from hounsfield.model.bundle import Bundle, bundled, open_bundle
 from hounsfield.model.engines import ways
@@ -308,3 +308,13 @@ def test_other_threads_are_told_how_each_bundle_fared(tmp_path: Path) -> None:
             "good": {"state": "served", "device": str(Loaded.device)},
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("wanted", "is_lost", "used"),
+    [("auto", False, "auto"), ("auto", True, "cpu"), ("AUTO", True, "cpu"), ("gpu", True, "gpu"), ("cpu", True, "cpu")],
+)
+def test_after_a_loss_auto_means_the_cpu_and_the_configuration_may_insist(
+    wanted: str, is_lost: bool, used: str
+) -> None:
+    assert usable_device(wanted, is_lost=is_lost) == used

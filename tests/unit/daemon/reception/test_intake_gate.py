@@ -46,7 +46,7 @@ def test_a_pause_closes_to_new_senders_at_once_and_to_those_inside_after_the_gra
 def test_the_end_of_the_pause_opens_both(scene: Scene) -> None:
     scene.pause()
     scene.clock.advance(GRACE_SECONDS)
-    scene.control.resume(Part.INTAKE)
+    scene.control.resume(Part.INTAKE, scene.clock.now())
     scene.gate.look()
     assert (scene.gate.is_closed, scene.gate.is_shut) == (False, False)
     assert scene.told == ["STATUS=intake is paused: no new senders", "STATUS=ready: images are accepted"]

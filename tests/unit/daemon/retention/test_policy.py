@@ -156,3 +156,8 @@ def test_a_policy_is_read_from_the_configuration() -> None:
 
 def test_every_reason_to_keep_something_has_words() -> None:
     assert set(KEEP_WORDS) == set(Keep)
+
+
+def test_what_scripts_read_of_what_is_kept_stays() -> None:
+    words = "recent receiving held unmatched unfinished undelivered unproven files"
+    assert [str(keep) for keep in Keep] == words.split()

@@ -113,17 +113,10 @@ def test_fractions_that_need_more_than_the_budget_are_refused_while_reading(
     assert caught.value.rejection is Rejection.TOO_LARGE
 
 
-def test_padding_is_counted(tmp_path: Path) -> None:
-    stored = head_hu().copy()
-    stored[: len(stored) // 2] = -2000
-    with loaded(tmp_path, headers_of(tmp_path, RescaleIntercept="0", PixelData=stored.tobytes())) as volume:
-        assert volume.padded_fraction == 0.5
-
-
 def test_an_empty_volume_has_nothing_to_give(reader: VolumeReader) -> None:
     with reader.open([]) as volume:
         volume.load()
-        assert (len(volume.slices_hu), volume.padded_fraction) == (0, 0.0)
+        assert len(volume.slices_hu) == 0
 
 
 def test_frames_of_one_file_are_slices_like_others(tmp_path: Path, reader: VolumeReader) -> None:

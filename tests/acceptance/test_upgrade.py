@@ -1,0 +1,150 @@
+"""The last release is upgraded under load, goes back and comes again: nothing acknowledged is lost, nothing said twice.
+
+Real processes, a real PACS, senders that never wait. The short form, without processes, is
+tests/migration/test_released_home.py.
+"""
+
+import io
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom import dcmread
+from support.cluster.material import Supply
+from support.daemon import Daemon
+from support.peers import Orthanc, PostgreSQL, free_port, orthanc
+from support.released_home import LAST, ReleasedHome, lost, on_server, unpack
+from support.results_in_pacs import COMPREHENSIVE_3D_SR, evidence_series
+from support.revisions import damages, on, revision_of, shape
+from support.stubborn_senders import StubbornSenders
+from support.waiting import wait_until
+from typer.testing import CliRunner
+
+from hounsfield.daemon.cli.main import app
+from hounsfield.storage.engine import Database, open_database
+from hounsfield.storage.records import JobFilter
+from hounsfield.storage.spool import Spool
+from hounsfield.storage.states import JobKind, JobState, SeriesState
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+
+UNDER_LOAD = 3
+"""Series that come before and after each change of the version."""
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> ReleasedHome:
+    return unpack(tmp_path / "home")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(found: ReleasedHome, request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield found.url
+        return
+    cluster: PostgreSQL = request.getfixturevalue("postgresql_cluster")
+    yield on_server(found, cluster, "upgraded")
+    cluster.drop_database("upgraded")
+
+
+def test_a_release_is_upgraded_under_load_goes_back_and_comes_again(
+    found: ReleasedHome, url: str, tmp_path: Path
+) -> None:
+    with orthanc(tmp_path / "orthanc") as pacs:
+        daemon = Daemon(found.home, [_destination(pacs)], {"HOUNSFIELD_STORAGE__DATABASE_URL": url}, free_port())
+        senders = StubbornSenders(daemon.port, Supply(tmp_path, random.Random(9)).next)
+        wait_until(lambda: senders.turned_away > 0, 60)  # the old service is stopped, and nobody waits for that
+        waiting = _files(found)
+        assert _checks(daemon)["in use"] == "ok"
+        daemon.command("db", "upgrade")
+        with daemon.start():
+            _refuse_beside_the_service(daemon)
+            wait_until(lambda: len(senders.complete) >= UNDER_LOAD, 120)
+            daemon.kill()  # with images that are acknowledged and not registered, and jobs that are running
+
+        daemon.command("db", "downgrade", "--to", LAST, "--yes")
+        assert (on(url, revision_of), on(url, damages)) == (LAST, [])
+        assert not {"turn", "site_fact", "spool_writer"} & set(on(url, shape))
+        so_far = senders.turned_away
+        wait_until(lambda: senders.turned_away > so_far, 60)
+
+        daemon.command("db", "upgrade")
+        with daemon.start():
+            wait_until(lambda: len(senders.complete) >= 2 * UNDER_LOAD, 120)
+            senders.end()
+            uids = _analysed(found, senders)
+            wait_until(lambda: _all_delivered(url, found.home, uids), 180, 0.5)
+            assert daemon.stop() == 0
+        _nothing_is_lost(url, found, senders)
+        reports = _reports(pacs)
+        assert Counter(uid for _, uid in reports) == dict.fromkeys(uids, 1)
+        assert waiting <= {uid for uid, _ in _sops(pacs)}, "what waited before the upgrade came as it was"
+        assert len(_files(found)) == len(_sops(pacs))
+
+
+def _destination(pacs: Orthanc) -> dict[str, Any]:
+    return {"name": "pacs", "ae_title": pacs.ae_title, "host": "127.0.0.1", "port": pacs.dicom_port}
+
+
+def _checks(daemon: Daemon) -> dict[str, str]:
+    """What `hounsfield doctor --upgrade` says, which ends with 0."""
+    lines = daemon.command("doctor", "--upgrade", "--json").splitlines()
+    return {line["check"]: line["level"] for line in map(json.loads, lines)}
+
+
+def _refuse_beside_the_service(daemon: Daemon) -> None:
+    done = CliRunner(env=daemon._environment()).invoke(app, ["db", "downgrade", "--to", LAST, "--yes"])
+    assert done.exit_code == 1
+    assert "stop it first" in done.stderr
+
+
+def _files(found: ReleasedHome) -> set[str]:
+    return {path.stem for path in (found.home / "results").glob("*.dcm")}
+
+
+def _analysed(found: ReleasedHome, senders: StubbornSenders) -> list[str]:
+    old = [found.series[name] for name in ("analysed", "running", "unregistered")]
+    return [*old, *(series.series_uid for series in senders.complete)]
+
+
+def _all_delivered(url: str, home: Path, uids: list[str]) -> bool:
+    database = open_database(url, home)
+    try:
+        states = {one.series_uid: one.state for one in database.series.page()}
+        if any(states.get(uid) is not SeriesState.CLOSED for uid in uids):
+            return False
+        return _jobs(database, JobKind.INFER) == {JobState.COMPLETED} == _jobs(database, JobKind.DELIVER)
+    finally:
+        database.close()
+
+
+def _jobs(database: Database, kind: JobKind) -> set[JobState]:
+    return {job.state for job in database.jobs.page(JobFilter(kind=kind), limit=1000)}
+
+
+def _nothing_is_lost(url: str, found: ReleasedHome, senders: StubbornSenders) -> None:
+    database = open_database(url, found.home)
+    try:
+        told = found.acknowledged | senders.acknowledged
+        assert lost(Spool(found.home / "spool"), database.series.digests(""), told) == set()
+    finally:
+        database.close()
+
+
+def _sops(pacs: Orthanc) -> list[tuple[str, str]]:
+    return sorted(pacs.instances().items())
+
+
+def _reports(pacs: Orthanc) -> list[tuple[str, str]]:
+    """Every report in the PACS, with the series that it is about."""
+    found = [dcmread(io.BytesIO(pacs.file(uid))) for uid in pacs.instances()]
+    return [
+        (str(one.SOPInstanceUID), uid)
+        for one in found
+        if one.SOPClassUID == COMPREHENSIVE_3D_SR
+        for uid in evidence_series(one)
+    ]
