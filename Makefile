@@ -155,10 +155,11 @@ bench-cluster: peers dev ## a long past, several workers and a simulated network
 	@$(BIN)/python benchmarks/cluster/run.py $(BENCH_ARGS)
 
 docs: $(VENV)/.docs ## build the site into site/; every link and anchor is checked
-	@$(BIN)/mkdocs build
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo "site/index.html"
 
 docs-serve: $(VENV)/.docs ## show the site on http://127.0.0.1:8000/ and anew whenever a page is saved
-	@$(BIN)/mkdocs serve
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 dist: dev ## build sdist and wheel into dist/, the same bytes each time, and check them in a clean environment
 	@rm -rf build dist
