@@ -166,7 +166,7 @@ dist: dev ## build sdist and wheel into dist/, the same bytes each time, and che
 	@$(BIN)/python deploy/tools/build_dist.py dist
 	@$(BIN)/python deploy/tools/check_dist.py dist
 
-lock: $(VENV)/.release ## write constraints.txt and deploy/requirements from what .venv holds, then the licence list
+lock: $(VENV)/.release $(VENV)/.docs ## write constraints.txt and deploy/requirements from what .venv holds, then the licence list
 	@$(BIN)/python deploy/tools/lock.py
 	@$(BIN)/python deploy/tools/licences.py
 

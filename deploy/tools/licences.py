@@ -29,8 +29,8 @@ Hounsfield itself is under the [Apache License 2.0](../LICENSE). This page lists
 found out about the codecs: [supply chain](supply-chain.md#licences).
 
 The rule: permissive licences are fine; licences with a condition are fine in the groups named below, for the reason
-given; everything else, the GPL and the AGPL among them, is refused. No codec that Hounsfield uses is under a copyleft
-licence; the one that comes along unused, FFmpeg in OpenCV's wheel, is explained under
+given; everything else is refused, the GPL and the AGPL in every installation. No codec that Hounsfield uses is under a
+copyleft licence; the one that comes along unused, FFmpeg in OpenCV's wheel, is explained under
 [codecs](supply-chain.md#codecs).
 """
 TITLES = {

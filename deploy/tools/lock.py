@@ -2,11 +2,12 @@
 
 Run by ``make lock`` with the interpreter of the environment to be frozen: one that was made without constraints, with
 the newest versions pyproject.toml allows, and has passed the tests. Its versions are kept; what it does not hold (the
-extra ``gpu``) is taken as new as the bounds allow. uv asks the configured index for the hashes of every file of a
-release, so that the lock also serves other machines than this one.
+extra ``gpu``) keeps its place in the lock, or is taken as new as the bounds allow. uv asks the configured index for the
+hashes of every file of a release, so that the lock also serves other machines than this one.
 """
 
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from packaging.utils import canonicalize_name
 PROJECT = "hounsfield"
 # What `make venv` installs first, to build the project without an isolated environment.
 BUILDERS = ("setuptools", "wheel")
-TARGET = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28")
+TARGET = ("--python-version", platform.python_version(), "--python-platform", "x86_64-manylinux_2_28")
 # What installs is there before anything is installed.
 UNLOCKED = ("--no-emit-package", "pip")
 MADE_FOR = "for Python 3.11 on x86-64 Linux. Written by `make lock`."
@@ -38,34 +39,35 @@ def installed() -> dict[str, Pin]:
     return {pin.name: pin for pin in found if pin.name != PROJECT}
 
 
-def resolve(requirements: Iterable[str], kept: Mapping[str, Pin], *, hashes: bool = False) -> dict[str, Pin]:
-    """Return what the requirements need in all, at the versions of ``kept`` where it has one."""
+def resolve(
+    requirements: Iterable[str], kept: Mapping[str, Pin], *, preferred: Iterable[Pin] = (), hashes: bool = False
+) -> dict[str, Pin]:
+    """Return all that the requirements need: at the versions of ``kept``, then of ``preferred`` if they fit."""
     command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate"]
     with tempfile.TemporaryDirectory(prefix="hounsfield-lock-") as name:
-        wanted, constraints = Path(name, "requirements.in"), Path(name, "constraints.txt")
+        wanted, constraints, found = (Path(name, file) for file in ("wanted.in", "kept.txt", "found.txt"))
         wanted.write_text("\n".join(requirements))
-        constraints.write_text(render("", (Pin(name=pin.name, version=pin.version) for pin in kept.values())))
-        command += [
-            *TARGET,
-            *UNLOCKED,
-            "--constraint",
-            str(constraints),
-            *(["--generate-hashes"] if hashes else []),
-            str(wanted),
-        ]
+        constraints.write_text(render("", map(_bare, kept.values())))
+        found.write_text(render("", map(_bare, preferred)))  # uv prefers what the file it writes held before
+        command += [*TARGET, *UNLOCKED, "--constraint", str(constraints), "--output-file", str(found), str(wanted)]
+        command += ["--generate-hashes"] if hashes else []
         environment = os.environ | {"UV_NO_CONFIG": "1"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode != 0:
-        raise Unresolved(done.stderr.strip()[-2000:] or f"uv ended with {done.returncode}")
-    return parse(done.stdout)
+        if done.returncode != 0:
+            raise Unresolved(done.stderr.strip()[-2000:] or f"uv ended with {done.returncode}")
+        return parse(found.read_text())
 
 
-def locked(project: Mapping[str, Any]) -> dict[str, dict[str, Pin]]:
+def _bare(pin: Pin) -> Pin:
+    return Pin(name=pin.name, version=pin.version)
+
+
+def locked(project: Mapping[str, Any], before: Iterable[Pin] = ()) -> dict[str, dict[str, Pin]]:
     """Return the pins of each group: the base, what builds, and what each extra adds to the base."""
     base: list[str] = project["dependencies"]
     extras: dict[str, list[str]] = project["optional-dependencies"]
     everything = [*base, *BUILDERS, *(line for lines in extras.values() for line in lines)]
-    pins = resolve(everything, installed(), hashes=True)
+    pins = resolve(everything, installed(), preferred=before, hashes=True)
     names = {extra: set(resolve([*base, *lines], pins)) for extra, lines in extras.items()}
     core = set(resolve(base, pins))
     wanted = {BASE: core, BUILD: set(resolve(BUILDERS, pins))}
@@ -86,7 +88,7 @@ def main() -> int:
     """Write the files; return the exit status."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     try:
-        found = locked(project)
+        found = locked(project, parse(CONSTRAINTS.read_text()).values())
         pins = union(found)
     except (Unresolved, ValueError) as error:
         print(f"lock: {error}", file=sys.stderr)
@@ -96,8 +98,9 @@ def main() -> int:
         old.unlink()
     for group, of_group in found.items():
         (FOLDER / f"{group}.txt").write_text(render(header(group), of_group.values()))
-    versions = (Pin(name=pin.name, version=pin.version) for pin in pins.values())
-    CONSTRAINTS.write_text(render(f"The lock: every version of the project and its extras, {MADE_FOR}", versions))
+    CONSTRAINTS.write_text(
+        render(f"The lock: every version of the project and its extras, {MADE_FOR}", map(_bare, pins.values()))
+    )
     print(f"{len(pins)} versions, {sum(len(pin.hashes) for pin in pins.values())} hashes in {len(found)} files")
     return 0
 

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import sbom
 from lockfiles import BASE, BUILD, Pin
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 PROJECT = tomllib.loads((lockfiles.ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
@@ -60,6 +62,12 @@ def test_what_the_locked_packages_need_is_locked_too(group: str) -> None:
     assert missing == {}, "make lock"
 
 
+@pytest.mark.parametrize("group", [BASE, "postgres", "train", "onnx"])
+def test_what_is_served_with_runs_with_the_python_of_debian_12(group: str) -> None:
+    wanted = {name: distribution(name).metadata.get_all("Requires-Python", ()) for name in GROUPS[group]}
+    assert [name for name, said in wanted.items() if not SpecifierSet(",".join(said)).contains("3.11.2")] == []
+
+
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_an_extra_repeats_nothing_of_the_base(extra: str) -> None:
     assert GROUPS[BASE].keys() & GROUPS[extra].keys() == set()
@@ -91,7 +99,7 @@ def test_two_groups_that_pin_different_versions_are_refused() -> None:
 def test_an_extras_file_holds_only_what_the_extra_adds(monkeypatch: pytest.MonkeyPatch) -> None:
     needs = {"web": {"web", "text"}, "db": {"db", "text"}, "setuptools": {"setuptools"}, "wheel": {"wheel"}}
 
-    def resolve(lines: Iterable[str], kept: Mapping[str, Pin], *, hashes: bool = False) -> dict[str, Pin]:
+    def resolve(lines: Iterable[str], kept: object, *, preferred: object = (), hashes: bool = False) -> dict[str, Pin]:
         names = {name for line in lines for name in needs[line]}
         return {name: Pin(name=name, version="1", hashes=("sha256:00",) if hashes else ()) for name in names}
 
