@@ -38,7 +38,6 @@ NOT_RUN: Mapping[str, str] = {
     r"(psql|pg_dump|pg_restore) .*": "needs the PostgreSQL of a site",
     r"(jq|xargs) .*": "works on what the command before it in the pipe says, which is done",
     r"(git|gpg|minisign|cosign|sha256sum|tar) .*": "signs a release or checks one that was downloaded",
-    r"python3? benchmarks/.*": "measures for minutes",
     r"pytest -m (long|gpu).*": "is a test that is run by hand",
     r"python docs/tools/.*": "writes into this checkout; tests/unit/docs compares what it would write",
     r"make (bench.*|torture.*|cluster-demo|demo-model|upgrade-trial)": "takes minutes to hours",
