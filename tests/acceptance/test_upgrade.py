@@ -6,6 +6,7 @@ tests/migration/test_released_home.py.
 
 import io
 import json
+import logging
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ from hounsfield.storage.records import JobFilter
 from hounsfield.storage.spool import Spool
 from hounsfield.storage.states import JobKind, JobState, SeriesState
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 UNDER_LOAD = 3
 """Series that come before and after each change of the version."""
@@ -52,8 +53,9 @@ def url(found: ReleasedHome, request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def test_a_release_is_upgraded_under_load_goes_back_and_comes_again(
-    found: ReleasedHome, url: str, tmp_path: Path
+    found: ReleasedHome, url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.CRITICAL, "pynetdicom")  # senders knock at a closed door, again and again
     with orthanc(tmp_path / "orthanc") as pacs:
         daemon = Daemon(found.home, [_destination(pacs)], {"HOUNSFIELD_STORAGE__DATABASE_URL": url}, free_port())
         senders = StubbornSenders(daemon.port, Supply(tmp_path, random.Random(9)).next)
@@ -63,7 +65,7 @@ def test_a_release_is_upgraded_under_load_goes_back_and_comes_again(
         daemon.command("db", "upgrade")
         with daemon.start():
             _refuse_beside_the_service(daemon)
-            wait_until(lambda: len(senders.complete) >= UNDER_LOAD, 120)
+            wait_until(lambda: len(senders.complete) >= UNDER_LOAD, 240)
             daemon.kill()  # with images that are acknowledged and not registered, and jobs that are running
 
         daemon.command("db", "downgrade", "--to", LAST, "--yes")
@@ -74,7 +76,7 @@ def test_a_release_is_upgraded_under_load_goes_back_and_comes_again(
 
         daemon.command("db", "upgrade")
         with daemon.start():
-            wait_until(lambda: len(senders.complete) >= 2 * UNDER_LOAD, 120)
+            wait_until(lambda: len(senders.complete) >= 2 * UNDER_LOAD, 240)
             senders.end()
             uids = _analysed(found, senders)
             wait_until(lambda: _all_delivered(url, found.home, uids), 180, 0.5)
@@ -92,7 +94,7 @@ def _destination(pacs: Orthanc) -> dict[str, Any]:
 
 def _checks(daemon: Daemon) -> dict[str, str]:
     """What `hounsfield doctor --upgrade` says, which ends with 0."""
-    lines = daemon.command("doctor", "--upgrade", "--json").splitlines()
+    lines = daemon.command("doctor", "--upgrade", "--json", seconds=200).splitlines()
     return {line["check"]: line["level"] for line in map(json.loads, lines)}
 
 

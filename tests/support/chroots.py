@@ -69,8 +69,11 @@ class Image:
     def _begin(self, name: str) -> None:
         """Put ``python`` where the base image has it, and let every user reach it."""
         python = Path(sys.executable).resolve()
-        reach = " ".join(str(folder) for folder in python.parents)
-        self._run(name, f"chmod o+x {reach} && ln -sf {python} /usr/local/bin/python", "/")
+        wrapper = self._inside(name, "usr/local/bin/python")  # not a link: an environment would look beside it
+        wrapper.parent.mkdir(parents=True)
+        wrapper.write_text(f'#!/bin/sh\nexec {python} "$@"\n')
+        wrapper.chmod(0o755)
+        self._run(name, "chmod o+x " + " ".join(str(folder) for folder in python.parents), "/")
 
     def _inside(self, stage: str, path: str) -> Path:
         return self.upper(stage) / path.lstrip("/")
