@@ -53,7 +53,7 @@ def test_a_documented_command_does_its_work(site: Scene, tmp_path: Path, command
     with site.copied(tmp_path / "site") as folder:
         words = site.words(command.ours, fills_of(recipe, site, folder), folder)
         words = [*words, "--help"] if is_only_named(command) else words
-        without_output(words, folder)
+        without_output(words, recipe.makes, folder)
         status, said = done(words, recipe, folder)
     assert status in recipe.codes, f"{command.place}: {shlex.join(words)} ended with {status}\n{said}"
     assert "Traceback" not in said

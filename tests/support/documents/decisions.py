@@ -26,7 +26,9 @@ class Recipe:
     """Whether it goes on until somebody stops it."""
     typed: str = ""
     """What a person types at its prompts."""
-    seconds: float = 120.0
+    makes: int | None = None
+    """Which of its words names what it makes, and what is not there yet."""
+    seconds: float = 240.0
 
 
 NOT_RUN: Mapping[str, str] = {
@@ -68,6 +70,10 @@ RECIPES: Mapping[str, Recipe] = {
     "echo": Recipe(fills={"NAME": "pacs"}),
     "notify test": Recipe(fills={"NAME": "ris"}),
     "bundle": Recipe(fills={"NAME": "my-ich", "VERSION": "1.0.0"}),
+    "bundle selftest": Recipe(seconds=900),  # of every bundle that is installed
+    "config init": Recipe(makes=2),
+    "config migrate": Recipe(fills={"FILE": "hounsfield.toml"}),
+    "phantom": Recipe(makes=1),
     "tls init": Recipe(fills={"FOLDER": "new-certificates"}),
     "db backup": Recipe(fills={"FILE": "new-backup.db"}),
     "db restore": Recipe(fills={"FILE": "backup.db"}, typed="y\n"),
