@@ -17,6 +17,7 @@ from support.documents.commands import Command, commands
 from support.documents.decisions import Recipe, is_done, is_only_named, recipe_of
 from support.documents.pages import ROOT, pages
 from support.documents.scene import PROGRAM, Scene, environment, scene, without_output
+from support.documents.terminal import answered
 
 GRACE_SECONDS = 8.0
 """So long a command runs that goes on until somebody stops it."""
@@ -64,7 +65,7 @@ def fills_of(recipe: Recipe, site: Scene, folder: Path) -> dict[str, str]:
     wanted = {name for name in recipe.fills.values() if name.endswith(" job")}
     if not wanted:
         return dict(recipe.fills)
-    done(["results", "retract", "1"], Recipe(typed="y\n"), folder)
+    done(["results", "retract", "1"], Recipe(typed=("y",)), folder)
     job = newest_job(folder)
     if "cancelled job" in wanted:
         done(["jobs", "cancel", job], Recipe(), folder)
@@ -80,20 +81,20 @@ def newest_job(folder: Path) -> str:
 def done(words: list[str], recipe: Recipe, folder: Path) -> tuple[int, str]:
     """Do a command and return its status and what it said; one that goes on is interrupted, as by Ctrl-C."""
     line = [*PROGRAM, *words]
-    if recipe.typed:  # prompts are answered at a terminal only
-        line = ["script", "--quiet", "--return", "--command", shlex.join(line), "/dev/null"]
+    if recipe.typed:
+        return answered(line, recipe.typed, folder, environment(folder), recipe.seconds)
     process = subprocess.Popen(
         line,
         cwd=folder,
         env=environment(folder),
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
     try:
-        said, _ = process.communicate(recipe.typed, timeout=GRACE_SECONDS if recipe.goes_on else recipe.seconds)
+        said, _ = process.communicate(timeout=GRACE_SECONDS if recipe.goes_on else recipe.seconds)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)
         if not recipe.goes_on:

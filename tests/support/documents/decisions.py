@@ -24,8 +24,8 @@ class Recipe:
     """Exit statuses that are right here; each other than 0 has its reason beside it."""
     goes_on: bool = False
     """Whether it goes on until somebody stops it."""
-    typed: str = ""
-    """What a person types at its prompts."""
+    typed: tuple[str, ...] = ()
+    """What a person types at its prompts, one after the other."""
     makes: int | None = None
     """Which of its words names what it makes, and what is not there yet."""
     seconds: float = 240.0
@@ -76,9 +76,9 @@ RECIPES: Mapping[str, Recipe] = {
     "phantom": Recipe(makes=1),
     "tls init": Recipe(fills={"FOLDER": "new-certificates"}),
     "db backup": Recipe(fills={"FILE": "new-backup.db"}),
-    "db restore": Recipe(fills={"FILE": "backup.db"}, typed="y\n"),
-    "purge": Recipe(typed="y\n"),
-    "console account add": Recipe(fills={"NAME": "anna"}, typed="a long pass phrase\n" * 2),
+    "db restore": Recipe(fills={"FILE": "backup.db"}, typed=("y",)),
+    "purge": Recipe(typed=("y",)),
+    "console account add": Recipe(fills={"NAME": "anna"}, typed=("a long pass phrase",) * 2),
 }
 """By the words of the command; the longest that fits counts."""
 
