@@ -17,6 +17,7 @@ from support.documents.commands import Command, commands
 from support.documents.decisions import Recipe, is_done, is_only_named, recipe_of
 from support.documents.pages import ROOT, pages
 from support.documents.scene import PROGRAM, Scene, environment, scene, without_output
+from support.documents.terminal import answered
 
 GRACE_SECONDS = 8.0
 """So long a command runs that goes on until somebody stops it."""
@@ -53,7 +54,7 @@ def test_a_documented_command_does_its_work(site: Scene, tmp_path: Path, command
     with site.copied(tmp_path / "site") as folder:
         words = site.words(command.ours, fills_of(recipe, site, folder), folder)
         words = [*words, "--help"] if is_only_named(command) else words
-        without_output(words, folder)
+        without_output(words, recipe.makes, folder)
         status, said = done(words, recipe, folder)
     assert status in recipe.codes, f"{command.place}: {shlex.join(words)} ended with {status}\n{said}"
     assert "Traceback" not in said
@@ -64,7 +65,7 @@ def fills_of(recipe: Recipe, site: Scene, folder: Path) -> dict[str, str]:
     wanted = {name for name in recipe.fills.values() if name.endswith(" job")}
     if not wanted:
         return dict(recipe.fills)
-    done(["results", "retract", "1"], Recipe(typed="y\n"), folder)
+    done(["results", "retract", "1"], Recipe(typed=("y",)), folder)
     job = newest_job(folder)
     if "cancelled job" in wanted:
         done(["jobs", "cancel", job], Recipe(), folder)
@@ -80,20 +81,20 @@ def newest_job(folder: Path) -> str:
 def done(words: list[str], recipe: Recipe, folder: Path) -> tuple[int, str]:
     """Do a command and return its status and what it said; one that goes on is interrupted, as by Ctrl-C."""
     line = [*PROGRAM, *words]
-    if recipe.typed:  # prompts are answered at a terminal only
-        line = ["script", "--quiet", "--return", "--command", shlex.join(line), "/dev/null"]
+    if recipe.typed:
+        return answered(line, recipe.typed, folder, environment(folder), recipe.seconds)
     process = subprocess.Popen(
         line,
         cwd=folder,
         env=environment(folder),
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
     try:
-        said, _ = process.communicate(recipe.typed, timeout=GRACE_SECONDS if recipe.goes_on else recipe.seconds)
+        said, _ = process.communicate(timeout=GRACE_SECONDS if recipe.goes_on else recipe.seconds)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)
         if not recipe.goes_on:

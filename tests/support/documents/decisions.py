@@ -24,9 +24,11 @@ class Recipe:
     """Exit statuses that are right here; each other than 0 has its reason beside it."""
     goes_on: bool = False
     """Whether it goes on until somebody stops it."""
-    typed: str = ""
-    """What a person types at its prompts."""
-    seconds: float = 120.0
+    typed: tuple[str, ...] = ()
+    """What a person types at its prompts, one after the other."""
+    makes: int | None = None
+    """Which of its words names what it makes, and what is not there yet."""
+    seconds: float = 240.0
 
 
 NOT_RUN: Mapping[str, str] = {
@@ -38,7 +40,6 @@ NOT_RUN: Mapping[str, str] = {
     r"(psql|pg_dump|pg_restore) .*": "needs the PostgreSQL of a site",
     r"(jq|xargs) .*": "works on what the command before it in the pipe says, which is done",
     r"(git|gpg|minisign|cosign|sha256sum|tar) .*": "signs a release or checks one that was downloaded",
-    r"python3? benchmarks/.*": "measures for minutes",
     r"pytest -m (long|gpu).*": "is a test that is run by hand",
     r"python docs/tools/.*": "writes into this checkout; tests/unit/docs compares what it would write",
     r"make (bench.*|torture.*|cluster-demo|demo-model|upgrade-trial)": "takes minutes to hours",
@@ -69,11 +70,15 @@ RECIPES: Mapping[str, Recipe] = {
     "echo": Recipe(fills={"NAME": "pacs"}),
     "notify test": Recipe(fills={"NAME": "ris"}),
     "bundle": Recipe(fills={"NAME": "my-ich", "VERSION": "1.0.0"}),
+    "bundle selftest": Recipe(seconds=900),  # of every bundle that is installed
+    "config init": Recipe(makes=2),
+    "config migrate": Recipe(fills={"FILE": "hounsfield.toml"}),
+    "phantom": Recipe(makes=1),
     "tls init": Recipe(fills={"FOLDER": "new-certificates"}),
     "db backup": Recipe(fills={"FILE": "new-backup.db"}),
-    "db restore": Recipe(fills={"FILE": "backup.db"}, typed="y\n"),
-    "purge": Recipe(typed="y\n"),
-    "console account add": Recipe(fills={"NAME": "anna"}, typed="a long pass phrase\n" * 2),
+    "db restore": Recipe(fills={"FILE": "backup.db"}, typed=("y",)),
+    "purge": Recipe(typed=("y",)),
+    "console account add": Recipe(fills={"NAME": "anna"}, typed=("a long pass phrase",) * 2),
 }
 """By the words of the command; the longest that fits counts."""
 

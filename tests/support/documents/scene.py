@@ -84,10 +84,11 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def without_output(words: Sequence[str], folder: Path) -> None:
-    """Remove what a command is to make anew."""
-    if _OUTPUT in words:
-        made = folder / words[words.index(_OUTPUT) + 1]
+def without_output(words: Sequence[str], makes: int | None, folder: Path) -> None:
+    """Remove what a command is to make anew: what ``--out`` names, and its word number ``makes``."""
+    places = [words.index(_OUTPUT) + 1] if _OUTPUT in words else []
+    for place in (*places, *(() if makes is None else (makes,))):
+        made = folder / words[place]
         shutil.rmtree(made, ignore_errors=True) if made.is_dir() else made.unlink(missing_ok=True)
 
 
