@@ -82,8 +82,10 @@ test-install: dev ## as root: run deploy/install.sh and the demonstration in a f
 	@command -v debootstrap >/dev/null || apt-get install -qq -y --no-install-recommends debootstrap >/dev/null
 	$(BIN)/pytest -m long tests/acceptance/test_installation.py $(PYTEST_ARGS)
 
+# Of these what is not marked heavy; the ten slowest are told, so that it stays fast.
+FAST := tests/unit tests/contract/storage tests/contract/spool tests/contract/query
 test-fast: dev ## what one runs after every change: no TensorFlow, no real peers, under a minute
-	@$(BIN)/pytest tests/unit tests/contract --fast -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/pytest $(FAST) --fast --durations=10 -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 # Modules, and the tests in them, in an order of chance; a seed gives the same order again.
 RUNS ?= 5

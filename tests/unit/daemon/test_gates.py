@@ -105,6 +105,7 @@ def test_a_database_that_is_down_lets_nothing_through_and_is_asked_again(
     assert scene.control.asked == 4
 
 
+@pytest.mark.heavy
 def test_a_pause_of_delivery_holds_couriers_and_messengers_back_and_both_go_on(scene: Scene) -> None:
     scene.pause(Part.DELIVERY)
     worked: set[str] = set()

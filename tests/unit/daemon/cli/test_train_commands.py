@@ -17,6 +17,8 @@ from hounsfield.model.train.config import TrainConfig
 from hounsfield.model.train.loop import Figures, Hooks, Progress, TrainingStopped
 from hounsfield.model.train.run import Result
 
+pytestmark = pytest.mark.heavy
+
 runner = CliRunner()
 PROGRESS = Progress(
     stage="slices", epoch=2, epochs=5, step=10, steps=10, loss=0.5, rate=0.1,

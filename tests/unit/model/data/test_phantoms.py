@@ -1,9 +1,12 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from hounsfield.model.data.phantoms import LABELS, HeadPlan, Purpose, areas_mm2, draw_head, prepare_phantoms, truth
 from hounsfield.model.train.recipe import STRIP
+
+pytestmark = pytest.mark.heavy
 
 
 def test_a_set_of_heads_is_the_same_in_whatever_process_it_is_drawn(tmp_path: Path) -> None:
