@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+AUDIT_ARGS ?=
 # The acceptance tests wait for quiet periods and restarts: three workers keep two cores busy.
 PYTEST_WORKERS ?= 3
 # --no-compile and one parallel compileall afterwards: 10 s less than pip's own compilation on two cores.
@@ -13,7 +14,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version
 COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo run peers check test test-only test-fast test-random coverage mutation demo-model torture torture-cluster cluster-demo bench test-install upgrade-trial container-check bench-reception bench-pixels bench-inference bench-results bench-end-to-end bench-console bench-cluster docs docs-serve dist lock clean
+.PHONY: help venv dev demo run peers check test test-only test-fast test-random coverage mutation demo-model torture torture-cluster cluster-demo bench test-install upgrade-trial container-check bench-reception bench-pixels bench-inference bench-results bench-end-to-end bench-console bench-cluster docs docs-serve dist check-lock lock licences sbom audit release clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +49,11 @@ $(VENV)/.docs: $(VENV)/.dev
 venv: $(VENV)/.runtime ## make .venv with the project installed (.venv/bin/hounsfield)
 
 dev: $(VENV)/.dev ## the same, with the tools for tests, checks and training
+
+# What locks and audits the dependencies.
+$(VENV)/.release: $(VENV)/.dev
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[release]'
+	@touch $@
 
 demo: venv ## do the main job on generated head CT, or on INPUT=folder
 	@$(BIN)/hounsfield demo $(if $(INPUT),--input "$(INPUT)")
@@ -149,18 +155,35 @@ bench-cluster: peers dev ## a long past, several workers and a simulated network
 	@$(BIN)/python benchmarks/cluster/run.py $(BENCH_ARGS)
 
 docs: $(VENV)/.docs ## build the site into site/; every link and anchor is checked
-	@$(BIN)/mkdocs build
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo "site/index.html"
 
 docs-serve: $(VENV)/.docs ## show the site on http://127.0.0.1:8000/ and anew whenever a page is saved
-	@$(BIN)/mkdocs serve
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
-dist: dev ## build sdist and wheel into dist/ and check them in a clean environment
+dist: dev ## build sdist and wheel into dist/, the same bytes each time, and check them in a clean environment
 	@rm -rf build dist
-	@said=$$($(BIN)/python -m build --sdist --wheel --no-isolation --outdir dist . 2>&1) || { echo "$$said"; exit 1; }
+	@$(BIN)/python deploy/tools/build_dist.py dist
 	@$(BIN)/python deploy/tools/check_dist.py dist
 
-lock: dev ## write constraints.txt from what .venv holds
+lock: $(VENV)/.release ## write constraints.txt and deploy/requirements from what .venv holds, then the licence list
 	@$(BIN)/python deploy/tools/lock.py
+	@$(BIN)/python deploy/tools/licences.py
+
+check-lock: dev ## install the wheel from the hashed lock into a new environment: three minutes
+	@$(BIN)/pytest -m long tests/integration/test_locked_installation.py
+
+licences: dev ## write docs/licences.md; fails if a licence is unknown or refused
+	@$(BIN)/python deploy/tools/licences.py
+
+sbom: dev ## write the bill of materials (CycloneDX) into dist/
+	@$(BIN)/python deploy/tools/sbom.py dist
+
+audit: $(VENV)/.release ## ask whether a locked version has a known vulnerability (AUDIT_ARGS)
+	@$(BIN)/python deploy/tools/audit.py $(AUDIT_ARGS)
+
+release: dist sbom ## all files of a release in dist/, with SHA256SUMS to sign: deploy/release/RELEASE.md
+	@cd dist && sha256sum -- *.whl *.tar.gz *.json > SHA256SUMS && cat SHA256SUMS
 
 clean: ## remove what the other commands made
 	rm -rf $(VENV) build dist site demo-output hounsfield-home *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -148,7 +148,7 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     Reason.GAP: ReasonText(
         _COMPLETENESS,
         "Between two slices is a gap as wide as one or more slices.",
-        "Have the missing slices sent: they make a new result that replaces this one.",
+        "Have the missing slices sent: they make a new result that names this one.",
     ),
     Reason.SPARSE: ReasonText(
         _COMPLETENESS,

@@ -98,7 +98,7 @@ PARTS: Sequence[Part] = (
         title="Results",
         program="results/run.py",
         minutes=4,
-        quick=("--rounds", "1", "--slices", "40"),
+        quick=("--rounds", "1", "--slices", "40", "--matrix", "256"),
         setup=Setup.with_router,
     ),
     Part(
@@ -106,7 +106,7 @@ PARTS: Sequence[Part] = (
         title="End to end",
         program="end_to_end/run.py",
         minutes=8,
-        quick=("--rounds", "1", "--slices", "40"),
+        quick=("--rounds", "1", "--slices", "40", "--matrix", "256"),
         setup=Setup.with_router,
     ),
     Part(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from common.page import filled
+from common.page import filled, places
 from common.parts import PARTS
 from common.record import MET, MISSED, figure_sheet, markdown
 
@@ -15,6 +15,7 @@ PAGE = ROOT / "docs" / "performance.md"
 MEASURED = ROOT / "benchmarks" / "measured.json"
 ON_GPU = ROOT / "benchmarks" / "inference" / "measured-gpu.json"
 """Of the last run on a machine with one, see docs/performance.md."""
+NOT_YET = "Not measured yet."
 Found = dict[str, Any]
 
 
@@ -26,7 +27,8 @@ def measured() -> Found:
 def keep(found: Found) -> None:
     """Keep it, and bring the page up to date. Raises NoPlace."""
     MEASURED.write_text(json.dumps(found, indent=1) + "\n")
-    PAGE.write_text(filled(PAGE.read_text(), blocks(found, json.loads(ON_GPU.read_text()))))
+    page = PAGE.read_text()
+    PAGE.write_text(filled(page, dict.fromkeys(places(page), NOT_YET) | blocks(found, json.loads(ON_GPU.read_text()))))
 
 
 def blocks(found: Found, on_gpu: Found) -> dict[str, str]:

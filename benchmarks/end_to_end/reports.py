@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models import SCORE
+from pydicom.uid import CTImageStorage
 from support.peers import Orthanc
 
 _PROBABILITY = "122157"
@@ -32,7 +33,7 @@ class Arrival:
 
     @property
     def images(self) -> int:
-        """How many images its evidence names (PS3.3 C.17.2.3), whatever the sequence."""
+        """How many CT images its evidence names (PS3.3 C.17.2.3), whatever the sequence; ours names its pages, too."""
         evidence = ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence")
         named = {
             item["ReferencedSOPInstanceUID"]
@@ -40,6 +41,7 @@ class Arrival:
             for study in self.tags.get(name, [])
             for series in study["ReferencedSeriesSequence"]
             for item in series["ReferencedSOPSequence"]
+            if item["ReferencedSOPClassUID"] == CTImageStorage
         }
         return len(named)
 

@@ -11,6 +11,7 @@ missed, with 1 where something could not be measured.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,9 +25,10 @@ from common.record import Figure, Report, Sheet, add_json_option
 from common.router import NotInstalled, install
 from common.spread import Spread, shown, shown_spread
 from rich.console import Console
+from scanner import NotTaken
 from studies import Studies
 from systems import HOUNSFIELD, QUIET_SECONDS, System, dicom_ai_router, hounsfield, plain
-from turns import NoResult, NotTaken, Turn, take_turn
+from turns import NoResult, Turn, take_turn
 
 SCORES_AGREE = 0.002
 """Scores of the same series differ by no more: preprocessing of whole numbers and of floating point ones."""
@@ -48,6 +50,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slices", type=int, nargs="+", default=[40, 300], help="(default: 40 300)")
     parser.add_argument("--studies", type=int, nargs="+", default=[1, 8], help="at once (default: 1 8)")
+    parser.add_argument("--matrix", type=int, default=512, help="rows and columns (default: 512)")
     parser.add_argument("--rounds", type=int, default=3, help="medians of so many (default: 3)")
     parser.add_argument("--router", type=Path, metavar="PROGRAM", help="dicom-ai-router (default: installed from PyPI)")
     parser.add_argument("--without-router", action="store_true", help="compare with the script alone")
@@ -58,7 +61,8 @@ def arguments() -> argparse.Namespace:
 
 def measure(options: argparse.Namespace, folder: Path, report: Report) -> Seen:
     """Run everybody and let them take turns."""
-    material = [Studies(options.drawn or folder / "drawn", slices) for slices in options.slices]
+    drawn = options.drawn or folder / "drawn"
+    material = [Studies(drawn, slices, options.matrix) for slices in options.slices]
     seen: Seen = {}
     with ExitStack() as stack:
         systems = list(_systems(options, folder, stack, report))
@@ -155,6 +159,7 @@ def _agreement(seen: Seen) -> Iterator[Figure]:
 def main() -> int:
     """Measure, print, write."""
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the systems are ended, too
     report = Report()
     with tempfile.TemporaryDirectory(prefix="bench-end-to-end-") as folder:
         seen = measure(options, Path(folder), report)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from common.heads import BLEEDS, head
+from common.heads import heads
 from pydicom import dcmread
 from support.memory import memory_folder
 
@@ -34,9 +34,9 @@ class Study:
 class Studies:
     """Makes studies of so many slices; their images are drawn or taken from ``drawn``."""
 
-    def __init__(self, drawn: Path, slices: int) -> None:
+    def __init__(self, drawn: Path, slices: int, matrix: int) -> None:
         self.slices = slices
-        self._plain, self._bleeding = (_template(head(drawn, slices, lesion=one)) for one in (None, BLEEDS))
+        self._plain, self._bleeding = map(_template, heads(drawn, slices, matrix))
 
     @contextmanager
     def fresh(self, number: int) -> Iterator[list[Study]]:

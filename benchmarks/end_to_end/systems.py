@@ -18,7 +18,7 @@ from support.waiting import wait_until
 HOUNSFIELD, PLAIN, ROUTER = "Hounsfield", "plain pynetdicom", "dicom-ai-router"
 QUIET_SECONDS = 3.0
 """Of the peers, which know no other end of a study: the router's default. A shorter one ends studies half way."""
-_START_SECONDS = 180.0
+_START_SECONDS = 600.0
 _HERE = Path(__file__).resolve().parent
 _SETTINGS = {
     "HOUNSFIELD_ASSEMBLY__QUIET_SECONDS": "10",

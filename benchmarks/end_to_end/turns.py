@@ -10,7 +10,7 @@ from scanner import send
 from studies import Study
 from systems import System
 
-LONGEST_SECONDS = 300.0
+LONGEST_SECONDS = 600.0
 LOOK_SECONDS = 0.03
 """Looking costs the PACS time too."""
 SETTLED_SECONDS = 1.5
@@ -96,8 +96,15 @@ def take_turn(system: System, studies: Sequence[Study]) -> Turn:
         cpu=used / len(studies),
         peak_mib=peak,
         halves=reports.halves,
-        scores=tuple(one.score for one in found),
+        scores=_scores(found),
     )
+
+
+def _scores(found: Sequence[Arrival]) -> tuple[float, ...]:
+    try:
+        return tuple(one.score for one in found)
+    except ValueError as error:  # it was not analysed
+        raise NoResult(str(error)) from error
 
 
 def _settled(reports: _Reports) -> bool:

@@ -19,7 +19,7 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
 import building
 import to_pacs
-from common.heads import BLEEDS, BLEEDS_NOT, head
+from common.heads import heads
 from common.record import Figure, Report, Sheet, add_json_option
 from common.spread import Spread, shown, shown_spread
 from rich.console import Console
@@ -102,9 +102,7 @@ def measured_arrivals(options: argparse.Namespace, folder: Path) -> Arrivals:
             receivers.append(stack.enter_context(to_pacs.theirs(options.router, folder / "theirs")))
         arrivals: Arrivals = {}
         for slices in options.slices:
-            plain, flagged = (
-                head(drawn, slices, lesion=lesion, matrix=options.matrix) for lesion in (BLEEDS_NOT, BLEEDS)
-            )
+            plain, flagged = heads(drawn, slices, options.matrix)
             turns = [(receiver.name, receiver, plain) for receiver in receivers]
             turns.append((FLAGGED, hounsfield, flagged))
             found = arrivals.setdefault(slices, {name: [] for name, _, _ in turns})

@@ -36,7 +36,7 @@ fill_venv() { # wheel, lock, where from
     say "Installing $(basename "$wheel")${extras:+ with $extras} into $new (TensorFlow is large: some minutes) ..."
     rm -rf "$new"
     "$python" -m venv "$new"
-    "$new/bin/python" -m pip "$@" install --quiet --disable-pip-version-check --no-compile --constraint "$lock" \
+    "$new/bin/python" -m pip install "$@" --quiet --disable-pip-version-check --no-compile --constraint "$lock" \
         "$wheel${extras:+[$extras]}"
     "$new/bin/python" -m compileall -q -j 0 "$new/lib" >/dev/null || true # some packages hold files of other Pythons
     "$new/bin/hounsfield" --version >/dev/null

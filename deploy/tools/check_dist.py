@@ -2,6 +2,7 @@
 
 The environment holds what the wheel's own metadata asks for and nothing else: those distributions are hard-linked
 from the environment this runs in (installing TensorFlow a second time costs a minute), then pip installs the wheel.
+Both are built a second time, in other folders: they must come out byte for byte the same.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from email.parser import Parser
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
+import build_dist
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,8 +65,25 @@ def wheel_from_sdist(sdist: Path, scratch: Path) -> Path:
     unpacked.mkdir()
     run(["tar", "-xzf", sdist, "-C", unpacked], scratch)
     (source,) = unpacked.iterdir()
-    run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", scratch / "rebuilt", source], scratch)
+    build_dist.build(source, scratch / "rebuilt", build_dist.source_date(), ("--wheel",))
     return the_only(scratch / "rebuilt", "*.whl")
+
+
+def sdist_again(scratch: Path) -> Path:
+    """Build the sdist from the checkout a second time and return it."""
+    build_dist.export(scratch / "again")
+    build_dist.build(scratch / "again", scratch / "second", build_dist.source_date(), ("--sdist",))
+    sdist = the_only(scratch / "second", "*.tar.gz")
+    build_dist.normalise(sdist, build_dist.source_date())
+    return sdist
+
+
+def same_bytes(what: str, found: Path, expected: Path) -> str:
+    """Return the SHA-256 that both files have; raise :class:`Broken` if they differ."""
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in (found, expected)]
+    if digests[0] != digests[1]:
+        raise Broken(f"{what} is not {expected.name} byte for byte: {digests[0]}, not {digests[1]}")
+    return digests[0]
 
 
 def needed(requirements: Iterable[str]) -> list[Distribution]:
@@ -136,12 +155,16 @@ def check(folder: Path) -> str:
             raise Broken(f"the wheel has nothing under {part}")
     with tempfile.TemporaryDirectory(prefix="hounsfield-dist-") as name:
         scratch = Path(name)
-        compare("the sdist's wheel against the wheel", packed(wheel_from_sdist(sdist, scratch)), files)
+        rebuilt = wheel_from_sdist(sdist, scratch)
+        compare("the sdist's wheel against the wheel", packed(rebuilt), files)
+        same_bytes("the sdist's wheel", rebuilt, wheel)
+        same_bytes("a second sdist", sdist_again(scratch), sdist)
         binaries = clean_environment(wheel, scratch / "venv")
         version = run([binaries / "hounsfield", "--version"], scratch).strip()
         run([binaries / "hounsfield", "bundle", "selftest"], scratch)
     return (
-        f"{wheel.name}: {len(files)} files as in the checkout, the sdist gives the same; '{version}', self-test passed"
+        f"{wheel.name}: {len(files)} files as in the checkout, built twice with the same bytes, from the sdist too; "
+        f"'{version}', self-test passed"
     )
 
 
@@ -152,7 +175,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         print(check(Path(arguments[0]).resolve()))
-    except Broken as broken:
+    except (Broken, build_dist.Unbuilt) as broken:
         print(f"check_dist: {broken}", file=sys.stderr)
         return 1
     return 0

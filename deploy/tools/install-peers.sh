@@ -3,7 +3,7 @@
 # Does nothing where they are all there. Without root or sudo it prints the line to run and exits 1.
 set -eu
 
-packages="dcmtk dicom3tools orthanc orthanc-dicomweb postgresql chromium-headless-shell prometheus shellcheck systemd"
+packages="dcmtk dicom3tools orthanc orthanc-dicomweb postgresql chromium-headless-shell prometheus shellcheck systemd gnupg minisign"
 PATH="$PATH:/usr/sbin:/sbin:/usr/local/sbin"
 
 # The built site of the viewer, unpacked; tests/support/ohif.py looks for it at the same place.
@@ -40,6 +40,8 @@ for package in $packages; do
         prometheus) ok=$(command -v promtool) || ok="" ;;
         shellcheck) ok=$(command -v shellcheck) || ok="" ;;
         systemd) ok=$(command -v systemd-analyze) || ok="" ;;
+        gnupg) ok=$(command -v gpg) || ok="" ;;
+        minisign) ok=$(command -v minisign) || ok="" ;;
         npm) ok="" ;;
         postgresql) ok=$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || command -v initdb) || ok="" ;;
     esac

@@ -1,59 +1,104 @@
-"""Write constraints.txt: the exact version of everything the project installs, with all its extras but ``gpu``.
+"""Write constraints.txt and deploy/requirements/*.txt: versions and hashes of all that the project and its extras need.
 
-Run by ``make lock`` with the interpreter of the environment to be frozen; that environment was made without
-constraints, with the newest versions pyproject.toml allows, and has passed the tests.
+Run by ``make lock`` with the interpreter of the environment to be frozen: one that was made without constraints, with
+the newest versions pyproject.toml allows, and has passed the tests. Its versions are kept; what it does not hold (the
+extra ``gpu``) is taken as new as the bounds allow. uv asks the configured index for the hashes of every file of a
+release, so that the lock also serves other machines than this one.
 """
 
-import re
+import os
+import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, distribution
+import tempfile
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
-from packaging.requirements import Requirement
+from lockfiles import BASE, BUILD, CONSTRAINTS, FOLDER, ROOT, Pin, parse, render, union
+from packaging.utils import canonicalize_name
 
 PROJECT = "hounsfield"
-EXTRAS = ("", "dev", "onnx", "postgres", "train")
-BUILD_REQUIREMENTS = ("setuptools",)
-HEADER = """\
-# The lock: every version `make venv` installs, for Python 3.11 on x86-64 Linux. Written by `make lock`.
-"""
+# What `make venv` installs first, to build the project without an isolated environment.
+BUILDERS = ("setuptools", "wheel")
+TARGET = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28")
+# What installs is there before anything is installed.
+UNLOCKED = ("--no-emit-package", "pip")
+MADE_FOR = "for Python 3.11 on x86-64 Linux. Written by `make lock`."
 
 
-def canonical(name: str) -> str:
-    """Return a distribution's name as indexes compare it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+class Unresolved(Exception):
+    """The requirements could not be resolved; the text says why."""
 
 
-def closure(project: str, extras: tuple[str, ...]) -> dict[str, str]:
-    """Return name and version of everything ``project`` needs here, itself left out."""
-    found: dict[str, str] = {}
-    seen: set[tuple[str, tuple[str, ...]]] = set()
-    todo = [(project, extras), *((name, ("",)) for name in BUILD_REQUIREMENTS)]
-    while todo:
-        name, wanted = todo.pop()
-        if (canonical(name), wanted) in seen:
-            continue
-        seen.add((canonical(name), wanted))
-        installed = distribution(name)
-        if canonical(name) != project:
-            found[canonical(name)] = installed.version
-        for line in installed.requires or ():
-            requirement = Requirement(line)
-            if requirement.marker and not any(requirement.marker.evaluate({"extra": extra}) for extra in wanted):
-                continue
-            todo.append((requirement.name, ("", *sorted(requirement.extras))))
-    return found
+def installed() -> dict[str, Pin]:
+    """Return what this environment holds, the project itself left out."""
+    found = (Pin(name=canonicalize_name(here.name), version=here.version.partition("+")[0]) for here in distributions())
+    return {pin.name: pin for pin in found if pin.name != PROJECT}
+
+
+def resolve(requirements: Iterable[str], kept: Mapping[str, Pin], *, hashes: bool = False) -> dict[str, Pin]:
+    """Return what the requirements need in all, at the versions of ``kept`` where it has one."""
+    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate"]
+    with tempfile.TemporaryDirectory(prefix="hounsfield-lock-") as name:
+        wanted, constraints = Path(name, "requirements.in"), Path(name, "constraints.txt")
+        wanted.write_text("\n".join(requirements))
+        constraints.write_text(render("", (Pin(name=pin.name, version=pin.version) for pin in kept.values())))
+        command += [
+            *TARGET,
+            *UNLOCKED,
+            "--constraint",
+            str(constraints),
+            *(["--generate-hashes"] if hashes else []),
+            str(wanted),
+        ]
+        environment = os.environ | {"UV_NO_CONFIG": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode != 0:
+        raise Unresolved(done.stderr.strip()[-2000:] or f"uv ended with {done.returncode}")
+    return parse(done.stdout)
+
+
+def locked(project: Mapping[str, Any]) -> dict[str, dict[str, Pin]]:
+    """Return the pins of each group: the base, what builds, and what each extra adds to the base."""
+    base: list[str] = project["dependencies"]
+    extras: dict[str, list[str]] = project["optional-dependencies"]
+    everything = [*base, *BUILDERS, *(line for lines in extras.values() for line in lines)]
+    pins = resolve(everything, installed(), hashes=True)
+    names = {extra: set(resolve([*base, *lines], pins)) for extra, lines in extras.items()}
+    core = set(resolve(base, pins))
+    wanted = {BASE: core, BUILD: set(resolve(BUILDERS, pins))}
+    wanted |= {extra: found - core for extra, found in names.items()}
+    return {group: {name: pins[name] for name in found} for group, found in wanted.items()}
+
+
+def header(group: str) -> str:
+    """Return what stands at the top of a group's file."""
+    what = {
+        BASE: "All that the wheel needs, with hashes,",
+        BUILD: "What builds the wheel, with hashes,",
+    }.get(group, f"What the extra {group} adds to base.txt, with hashes,")
+    return f"{what}\n{MADE_FOR}"
 
 
 def main() -> int:
-    """Write the file beside pyproject.toml; return the exit status."""
+    """Write the files; return the exit status."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     try:
-        versions = closure(PROJECT, EXTRAS)
-    except PackageNotFoundError as missing:
-        print(f"{missing.name} is not installed here: pip install -e '.[dev,postgres,train]' first", file=sys.stderr)
+        found = locked(project)
+        pins = union(found)
+    except (Unresolved, ValueError) as error:
+        print(f"lock: {error}", file=sys.stderr)
         return 1
-    lines = [f"{name}=={version.split('+')[0]}\n" for name, version in sorted(versions.items())]
-    (Path(__file__).resolve().parents[2] / "constraints.txt").write_text(HEADER + "".join(lines))
+    FOLDER.mkdir(exist_ok=True)
+    for old in FOLDER.glob("*.txt"):
+        old.unlink()
+    for group, of_group in found.items():
+        (FOLDER / f"{group}.txt").write_text(render(header(group), of_group.values()))
+    versions = (Pin(name=pin.name, version=pin.version) for pin in pins.values())
+    CONSTRAINTS.write_text(render(f"The lock: every version of the project and its extras, {MADE_FOR}", versions))
+    print(f"{len(pins)} versions, {sum(len(pin.hashes) for pin in pins.values())} hashes in {len(found)} files")
     return 0
 
 

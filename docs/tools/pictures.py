@@ -17,19 +17,19 @@ from hounsfield.storage.states import SERIES_TRANSITIONS, TRANSITIONS, JobState,
 State = TypeVar("State", bound=StrEnum)
 Action = TypeVar("Action", bound=StrEnum)
 
-_TOP, _HEIGHT = 170, 100
+_TOP, _HEIGHT = 180, 126
 _ROLES: Mapping[Role, Box] = {
-    Role.RECEIVER: Box(230, _TOP, 170, _HEIGHT),
-    Role.ASSEMBLER: Box(440, _TOP, 170, _HEIGHT),
-    Role.WORKER: Box(650, _TOP, 170, _HEIGHT),
-    Role.COURIER: Box(860, _TOP, 170, _HEIGHT),
-    Role.CONSOLE: Box(1120, 20, 140, 84),
+    Role.RECEIVER: Box(210, _TOP, 180, _HEIGHT),
+    Role.ASSEMBLER: Box(415, _TOP, 180, _HEIGHT),
+    Role.WORKER: Box(620, _TOP, 180, _HEIGHT),
+    Role.COURIER: Box(825, _TOP, 180, _HEIGHT),
+    Role.CONSOLE: Box(1083, 12, 150, 100),
 }
-_DATABASE = Box(230, 30, 800, 64)
-_SPOOL = Box(230, 350, 490, 60)
-_RESULTS = Box(750, 350, 280, 60)
-_SENDERS = Box(20, _TOP, 120, _HEIGHT)
-_TAKERS = Box(1120, _TOP, 140, _HEIGHT)
+_DATABASE = Box(210, 30, 795, 68)
+_SPOOL = Box(210, 390, 500, 66)
+_RESULTS = Box(735, 390, 270, 66)
+_SENDERS = Box(10, _TOP, 118, _HEIGHT)
+_TAKERS = Box(1083, _TOP, 150, _HEIGHT)
 _STAGES: Mapping[Stage, Role | None] = {
     Stage.RECEIVE: Role.RECEIVER,
     Stage.ASSEMBLE: Role.ASSEMBLER,
@@ -74,9 +74,9 @@ _PAIR_BEND = 32
 """How far the arrows of two states that lead to each other swing apart."""
 
 _PACKAGES: Mapping[str, Box] = {
-    "daemon": Box(190, 20, 420, 120),
-    "storage": Box(20, 250, 360, 120),
-    "model": Box(420, 250, 360, 120),
+    "daemon": Box(170, 16, 480, 136),
+    "storage": Box(16, 250, 385, 136),
+    "model": Box(421, 250, 385, 136),
 }
 
 
@@ -97,13 +97,13 @@ def way_of_the_data() -> str:
         svg.box(_DATABASE, "job database", "series, jobs and the event log: one transaction a change", "store", 70),
         svg.box(_SPOOL, "spool", "received images, as they came", "store", 60),
         svg.box(_RESULTS, "results", "finished objects, as they are sent", "store", 60),
-        svg.box(_SENDERS, "senders", "scanner, router or PACS", "world", 16),
+        svg.box(_SENDERS, "senders", "scanner, router or PACS", "world", 12),
         svg.box(_TAKERS, "destinations", "PACS, folder, worklist, webhook", "world", 16),
-        *(svg.box(_ROLES[role], str(role), texts[role], letters=22) for role in Role),
+        *(svg.box(_ROLES[role], str(role), texts[role], letters=15 if role is Role.CONSOLE else 20) for role in Role),
         *_arrows_of_the_way(),
         *_stages(),
     ]
-    return svg.picture("way", "The way of a series from the scanner to the PACS", 1280, 470, parts)
+    return svg.picture("way", "The way of a series from the scanner to the PACS", 1244, 510, parts)
 
 
 def _arrows_of_the_way() -> Iterator[str]:
@@ -113,23 +113,23 @@ def _arrows_of_the_way() -> Iterator[str]:
     def at(role: Role, part: float) -> float:
         return _ROLES[role].x + _ROLES[role].width * part
 
-    yield svg.line(_right(_SENDERS), _left(_ROLES[Role.RECEIVER]), ("C-STORE",), above=12)
+    yield svg.line(_right(_SENDERS), _left(_ROLES[Role.RECEIVER]), ("C-STORE",), above=14)
     yield svg.line(
         (at(Role.RECEIVER, 0.5), bottom), (at(Role.RECEIVER, 0.5), files), ("file, synced,", "then the answer")
     )
-    yield svg.badge((at(Role.RECEIVER, 0.5) - 62, (bottom + files) / 2), 1)
+    yield svg.badge((at(Role.RECEIVER, 0.5) - 76, (bottom + files) / 2), 1)
     yield svg.line((at(Role.RECEIVER, 0.5), top), (at(Role.RECEIVER, 0.5), database), ("row of the image",))
     yield svg.line((at(Role.ASSEMBLER, 0.5), top), (at(Role.ASSEMBLER, 0.5), database), ("series closed,", "INFER job"))
-    yield svg.line((at(Role.WORKER, 0.2), database), (at(Role.WORKER, 0.2), top), ("claim",))
-    yield svg.line((at(Role.WORKER, 0.72), top), (at(Role.WORKER, 0.72), database), ("completed,", "DELIVER job"))
-    yield svg.badge((at(Role.WORKER, 0.72) + 52, (top + database) / 2), 2)
-    yield svg.line((at(Role.WORKER, 0.22), files), (at(Role.WORKER, 0.22), bottom), ("images",))
-    yield svg.line((at(Role.WORKER, 0.8), bottom), (at(Role.WORKER, 0.8), files), ("objects,", "synced"))
+    yield svg.line((at(Role.WORKER, 0.15), database), (at(Role.WORKER, 0.15), top), ("claim",))
+    yield svg.line((at(Role.WORKER, 0.66), top), (at(Role.WORKER, 0.66), database), ("completed,", "DELIVER job"))
+    yield svg.badge((at(Role.WORKER, 0.66) + 64, (top + database) / 2), 2)
+    yield svg.line((at(Role.WORKER, 0.25), files), (at(Role.WORKER, 0.25), bottom), ("images",))
+    yield svg.line((at(Role.WORKER, 0.83), bottom), (at(Role.WORKER, 0.83), files), ("objects,", "synced"))
     yield svg.line((at(Role.COURIER, 0.25), database), (at(Role.COURIER, 0.25), top), ("claim",))
     yield svg.line((at(Role.COURIER, 0.75), top), (at(Role.COURIER, 0.75), database), ("sent,", "proven"))
     yield svg.line((at(Role.COURIER, 0.5), files), (at(Role.COURIER, 0.5), bottom), ("the same bytes", "each time"))
-    yield svg.line(_right(_ROLES[Role.COURIER]), _left(_TAKERS), ("C-STORE",), above=12)
-    yield svg.line(_right(_DATABASE), (_ROLES[Role.CONSOLE].x - 3, _DATABASE.centre[1]), ("reads",), above=12)
+    yield svg.line(_right(_ROLES[Role.COURIER]), _left(_TAKERS), ("C-STORE",), above=14)
+    yield svg.line(_right(_DATABASE), (_ROLES[Role.CONSOLE].x - 3, _DATABASE.centre[1]), ("reads",), above=14)
 
 
 def _right(place: Box) -> Point:
@@ -143,19 +143,19 @@ def _left(place: Box) -> Point:
 def _stages() -> Iterator[str]:
     for role in _ROLES_OF_THE_WAY:
         names = [str(stage) for stage in Stage if _STAGES[stage] is role]
-        yield svg.words((_ROLES[role].centre[0], 450), " \N{RIGHTWARDS ARROW} ".join(names), "title")
-    yield svg.words((20, 450), "stages", "words", "start")
+        yield svg.words((_ROLES[role].centre[0], 490), " \N{RIGHTWARDS ARROW} ".join(names), "title")
+    yield svg.words((16, 490), "stages", "words", "start")
 
 
 def folders() -> str:
     """Return the three folders, who may import whom, and the libraries that live in one of them only."""
     texts = {one.folder: one.words for one in packages()}
     boxes = (
-        svg.box(_PACKAGES[folder], f"{folder}/", f"{texts[folder]} Only here: {_libraries(folder)}.", letters=56)
+        svg.box(_PACKAGES[folder], f"{folder}/", f"{texts[folder]} Only here: {_libraries(folder)}.", letters=46)
         for folder in FOLDERS
     )
     arrows = (svg.curve(_PACKAGES[who], _PACKAGES[whom], ("may import",)) for who, whom in allowed_imports())
-    return svg.picture("folders", "Which folder may import which", 800, 390, [*boxes, *arrows])
+    return svg.picture("folders", "Which folder may import which", 822, 402, [*boxes, *arrows])
 
 
 def _libraries(folder: str) -> str:

@@ -17,15 +17,15 @@ font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
 .hf-store{fill:var(--hf-store);stroke:var(--hf-store-line)}
 .hf-world{fill:var(--hf-world);stroke:var(--hf-line);stroke-dasharray:4 3}
 .hf-end{fill:var(--hf-box);stroke:var(--hf-line);stroke-width:3}
-.hf-title{fill:var(--hf-ink);font-weight:600;font-size:15px}
-.hf-words{fill:var(--hf-soft);font-size:12px}
-.hf-label{fill:var(--hf-ink);font-size:12px;stroke:var(--hf-paper);stroke-width:5px;paint-order:stroke}
+.hf-title{fill:var(--hf-ink);font-weight:600;font-size:18px}
+.hf-words{fill:var(--hf-soft);font-size:15px}
+.hf-label{fill:var(--hf-ink);font-size:15px;stroke:var(--hf-paper);stroke-width:5px;paint-order:stroke}
 .hf-arrow{fill:none;stroke:var(--hf-line);stroke-width:1.6}
 .hf-head{fill:var(--hf-line)}
 .hf-badge{fill:var(--hf-mark)}
-.hf-number{fill:var(--hf-paper);font-weight:700;font-size:12px}
+.hf-number{fill:var(--hf-paper);font-weight:700;font-size:14px}
 """
-LINE = 16
+LINE = 19
 """Pixels from one line of words to the next."""
 
 Point = tuple[float, float]
@@ -116,8 +116,8 @@ def curve(start: Box, end: Box, label: Iterable[str], bend: float = 0.0) -> str:
 def badge(point: Point, number: int) -> str:
     """Return a number in a disc."""
     x, y = point
-    disc = f'<circle class="hf-badge" cx="{x:.0f}" cy="{y:.0f}" r="10"/>'
-    return f"{disc}\n{words((x, y + 4), str(number), 'number')}"
+    disc = f'<circle class="hf-badge" cx="{x:.0f}" cy="{y:.0f}" r="12"/>'
+    return f"{disc}\n{words((x, y + 5), str(number), 'number')}"
 
 
 def _lines(at: Point, label: tuple[str, ...]) -> list[str]:

@@ -45,8 +45,9 @@ def test_a_series_becomes_a_result_in_a_container_that_can_write_to_two_places_o
     image: Image, tmp_path: Path
 ) -> None:
     home, port = image.folder / "home", free_port()
-    home.mkdir()
-    os.chown(home, 10001, 10001)
+    for folder in (home, home / "out"):
+        folder.mkdir()
+        os.chown(folder, 10001, 10001)
     destination = {"name": "out", "kind": "folder", "folder": "/var/lib/hounsfield/out", "allow_demonstration": True}
     settings = {
         "HOUNSFIELD_DICOM__PORT": str(port),
@@ -57,14 +58,16 @@ def test_a_series_becomes_a_result_in_a_container_that_can_write_to_two_places_o
     files = write_series(tmp_path / "ct", PhantomSpec(slices=24))
     log, volumes = tmp_path / "log", {"/var/lib/hounsfield": home}
     with container(image, "cpu", ["hounsfield", "run"], volumes=volumes, settings=settings, log=log) as service:
-        wait_until(lambda: "ready dicom=" in log.read_text() or service.process.poll() is not None, 60)
+        wait_until(lambda: "ready dicom=" in log.read_text() or service.process.poll() is not None, 180)
         assert "ready dicom=" in log.read_text(), log.read_text()[-3000:]
+        assert service.run("id").stdout == "uid=10001(hounsfield) gid=10001(hounsfield) groups=10001(hounsfield)\n"
+        assert "CapBnd:\t0000000000000000\n" in service.run("cat", "/proc/1/status").stdout
         assert service.run("touch", "/opt/hounsfield/anything").returncode != 0
         assert service.run("touch", "/etc/anything").returncode != 0
         health = service.run("hounsfield", "health")
         assert (health.returncode, health.stderr) == (0, "")
         dcmsend(port, files)
-        wait_until(lambda: list((home / "out").rglob("*.dcm")), 180, 1.0)
+        wait_until(lambda: list((home / "out").rglob("*.dcm")), 600, 1.0)
         os.kill(service.main, signal.SIGTERM)
         assert service.process.wait(60) == 0
     assert "Read-only file system" not in log.read_text()

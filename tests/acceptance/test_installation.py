@@ -9,12 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.booted import Booted, booted
 from support.debian import Debian, debian
+from support.waiting import wait_until
+
+from hounsfield.daemon.roles import Role
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 WHEELS, NEWER = "/srv/wheels", "/srv/newer"
 LATER = "99.0.0"
+CONFIGURATION = '[dicom]\nae_title = "OURS"\n'
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
@@ -72,43 +77,43 @@ def host(wheelhouse: Path, newer: Path) -> Iterator[Debian]:
         yield seeing
 
 
-def in_use(host: Debian) -> str:
+def in_use(host: Debian | Booted) -> str:
     return checked(host.run("hounsfield --version")).split()[-1]
 
 
-def test_a_stranger_installs_sees_the_whole_way_configures_upgrades_and_goes_back(host: Debian) -> None:
-    install = f"{WHEELS}/deploy/install.sh"
-    said = checked(host.run(install))
+def test_a_stranger_installs_and_sees_the_whole_way_then_services_run_are_upgraded_and_go_back(
+    host: Debian,
+) -> None:
+    said = checked(host.run(f"{WHEELS}/deploy/install.sh --all"))
     assert "systemd does not run here" in said
     assert "Next, as root" in said
     version = in_use(host)
-    _serves_as_its_own_user(host)
+    _belongs_to_its_own_user(host)
 
     demo = checked(host.run("hounsfield demo", user="stranger"))
     for verdict in ("FLAGGED, score", "NOT FLAGGED, score", "NOT ANALYSED (slices missing)"):
         assert verdict in demo
     assert "not for clinical use" in demo
 
-    host.path("/etc/hounsfield/hounsfield.toml").write_text('[dicom]\nae_title = "OURS"\n')
-    checked(host.run("hounsfield-service db upgrade"))
-    assert "is there already" in checked(host.run(install))
-    assert '"OURS"' in checked(host.run("hounsfield-service config show"))
+    config = host.path("/etc/hounsfield/hounsfield.toml")
+    config.write_text(CONFIGURATION)
+    assert "is there already" in checked(host.run(f"{WHEELS}/deploy/install.sh"))
+    assert config.read_text() == CONFIGURATION
 
-    checked(host.run(f"{NEWER}/deploy/install.sh"))
-    assert in_use(host) == LATER
-    (backup,) = host.path("/var/lib/hounsfield/backups").iterdir()
-    assert backup.read_bytes().startswith(b"SQLite format 3")
-    checked(host.run(f"{install} --rollback"))
-    assert in_use(host) == version
-    checked(host.run("hounsfield-service db check"))
-
-    checked(host.run(f"{install} --uninstall"))
+    with booted(host) as running:
+        _analyses_a_series(running)
+        _is_watched(running)
+        _is_upgraded_and_goes_back(running, version)
+        _does_not_start_again_and_again_with_a_wrong_configuration(running, config)
+        _runs_as_one_service_too(running)
+        checked(running.run(f"{WHEELS}/deploy/install.sh --uninstall"))
+        assert running.state("hounsfield.service") != "active"
     assert not host.path("/opt/hounsfield").exists()
     assert host.path("/var/lib/hounsfield/hounsfield.db").exists()
-    assert '"OURS"' in host.path("/etc/hounsfield/hounsfield.toml").read_text()
+    assert config.exists()
 
 
-def _serves_as_its_own_user(host: Debian) -> None:
+def _belongs_to_its_own_user(host: Debian) -> None:
     """The service's user may read its configuration and write to its home, and to nothing of the program."""
     checked(host.run("hounsfield-service config check"))
     owners = checked(host.run("stat --format '%n %U:%G %a' /var/lib/hounsfield /etc/hounsfield/hounsfield.toml"))
@@ -117,3 +122,48 @@ def _serves_as_its_own_user(host: Debian) -> None:
         "/etc/hounsfield/hounsfield.toml root:hounsfield 640",
     ]
     assert checked(host.run(r"find /opt/hounsfield \( -not -user root -or -perm /022 -not -type l \) | head")) == ""
+
+
+def _all_run(running: Booted) -> bool:
+    return all(running.state(f"hounsfield@{role}") == "active" for role in Role)
+
+
+def _analyses_a_series(running: Booted) -> None:
+    wait_until(lambda: _all_run(running), 300, 1.0)
+    send = "hounsfield send /tmp/head --to 127.0.0.1:11112 --called OURS"
+    checked(running.run(f"hounsfield phantom /tmp/head && {send}"))
+    wait_until(lambda: "COMPLETED" in running.run("hounsfield-service jobs list").stdout, 300, 2.0)
+
+
+def _is_watched(running: Booted) -> None:
+    """A process that is silent for a minute is replaced by the service manager."""
+    main_pid = "systemctl show --property MainPID --value hounsfield@courier"
+    before = checked(running.run(main_pid)).strip()
+    checked(running.run(f"kill -STOP {before}"))
+    wait_until(lambda: checked(running.run(main_pid)).strip() not in (before, "0") and _all_run(running), 300, 2.0)
+
+
+def _is_upgraded_and_goes_back(running: Booted, version: str) -> None:
+    checked(running.run(f"{NEWER}/deploy/install.sh", 900))
+    assert in_use(running) == LATER
+    wait_until(lambda: _all_run(running), 300, 1.0)
+    assert "SQLite format 3" in checked(running.run("head -c 15 /var/lib/hounsfield/backups/*.db"))
+    checked(running.run(f"{NEWER}/deploy/install.sh --rollback", 300))
+    assert in_use(running) == version
+    wait_until(lambda: _all_run(running), 300, 1.0)
+    assert "COMPLETED" in checked(running.run("hounsfield-service jobs list"))
+
+
+def _does_not_start_again_and_again_with_a_wrong_configuration(running: Booted, config: Path) -> None:
+    checked(running.run("systemctl stop hounsfield.target"))
+    config.write_text("[dicom]\nprot = 104\n")
+    assert running.run("systemctl start hounsfield@courier").returncode != 0
+    said = checked(running.run("systemctl show --property NRestarts,ExecMainStatus,ActiveState hounsfield@courier"))
+    assert set(said.split()) == {"NRestarts=0", "ExecMainStatus=3", "ActiveState=failed"}
+    config.write_text(CONFIGURATION)
+
+
+def _runs_as_one_service_too(running: Booted) -> None:
+    checked(running.run("systemctl start hounsfield.service", 300))
+    assert running.state("hounsfield.service") == "active"
+    checked(running.run("hounsfield echo 127.0.0.1:11112 --called OURS"))

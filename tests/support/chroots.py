@@ -20,6 +20,7 @@ from support.waiting import wait_until
 
 _MOUNTS = 'set -eu; mount -t overlay overlay -o "$OPTIONS" "$ROOT"; mount --rbind /dev "$ROOT/dev"; '
 _PROCESSES = 'mount -t proc proc "$ROOT/proc"; '
+_READ_ONLY = 'mount -o remount,ro "$ROOT"; mount -t tmpfs tmpfs "$ROOT/tmp"; '
 _FROM = re.compile(r"--from=(\S+)")
 _BIND = re.compile(r"--mount=type=bind,from=(\w+),source=(\S+),target=(\S+)")
 _PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
@@ -43,6 +44,16 @@ class Image:
     def upper(self, stage: str) -> Path:
         """Return the folder with what a stage and those that it is built on have written."""
         return self._place(f"{lineage(stages(self.dockerfile), stage)[0].name}/upper")
+
+    def layers(self, stage: str) -> str:
+        """Return what overlayfs is to lay over one another."""
+        upper = self.upper(stage)
+        return f"lowerdir=/,upperdir={upper},workdir={self._place(f'{upper.parent.name}/work')}"
+
+    @property
+    def root(self) -> Path:
+        """Where it is mounted, in a namespace of mounts of each process."""
+        return self._place("root")
 
     def variables(self, stage: str) -> dict[str, str]:
         """Return the environment of its processes."""
@@ -69,8 +80,11 @@ class Image:
     def _begin(self, name: str) -> None:
         """Put ``python`` where the base image has it, and let every user reach it."""
         python = Path(sys.executable).resolve()
-        reach = " ".join(str(folder) for folder in python.parents)
-        self._run(name, f"chmod o+x {reach} && ln -sf {python} /usr/local/bin/python", "/")
+        wrapper = self._inside(name, "usr/local/bin/python")  # not a link: an environment would look beside it
+        wrapper.parent.mkdir(parents=True)
+        wrapper.write_text(f'#!/bin/sh\nexec {python} "$@"\n')
+        wrapper.chmod(0o755)
+        self._run(name, "chmod o+x " + " ".join(str(folder) for folder in python.parents), "/")
 
     def _inside(self, stage: str, path: str) -> Path:
         return self.upper(stage) / path.lstrip("/")
@@ -97,10 +111,7 @@ class Image:
         if bound:
             extra = f'mkdir -p "$ROOT{bound[3]}"; mount --bind "{self._inside(bound[1], bound[2])}" "$ROOT{bound[3]}"; '
         script = _MOUNTS + _PROCESSES + extra + 'exec chroot "$ROOT" env --chdir="$AT" sh -c "$DO"'
-        options = (
-            f"lowerdir=/,upperdir={self.upper(name)},workdir={self._place(f'{self.upper(name).parent.name}/work')}"
-        )
-        places = {"OPTIONS": options, "ROOT": str(self._place("root")), "AT": at}
+        places = {"OPTIONS": self.layers(name), "ROOT": str(self.root), "AT": at}
         command = [require_binary("unshare"), "--mount", "sh", "-c", script]
         variables = {**self.variables(name), **places, "DO": _BIND.sub("", rest).strip()}
         done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
@@ -141,8 +152,10 @@ def container(
 ) -> Iterator[Container]:
     """Run a command as the user of the image, without rights, on a root that cannot be written but for ``volumes``."""
     bound = "".join(f'mount --bind "{folder}" "$ROOT{place}"; ' for place, folder in volumes.items())
-    script = _MOUNTS + _PROCESSES + 'mount -t tmpfs tmpfs "$ROOT/tmp"; ' + bound + 'exec "$@"'
-    places = {"OPTIONS": f"lowerdir={image.upper(stage)}:/", "ROOT": str(image._place("root"))}
+    script = (
+        _MOUNTS + _PROCESSES + 'mount -o remount,ro "$ROOT"; mount -t tmpfs tmpfs "$ROOT/tmp"; ' + bound + 'exec "$@"'
+    )
+    places = {"OPTIONS": image.layers(stage), "ROOT": str(image.root)}
     inside = [*_as_user(image, stage, settings), *command]
     namespaces = [require_binary("unshare"), "--mount", "--pid", "--fork", "--kill-child"]
     with log.open("w") as output:
@@ -168,7 +181,7 @@ def _as_user(image: Image, stage: str, settings: Mapping[str, str]) -> list[str]
     variables["PATH"] = image.variables(stage)["PATH"]
     home = {"HOME": image.workdir(stage)}
     return [
-        *("chroot", str(image._place("root")), "setpriv", f"--reuid={user}", f"--regid={group}", *_NO_RIGHTS),
+        *("chroot", str(image.root), "setpriv", f"--reuid={user}", f"--regid={group}", *_NO_RIGHTS),
         *("env", "--ignore-environment", f"--chdir={image.workdir(stage)}"),
         *(f"{name}={value}" for name, value in {**home, **variables, **settings}.items()),
     ]

@@ -1,15 +1,18 @@
 """What the command line makes of words, without doing any of it."""
 
+import functools
 from typing import Any
 
 import typer.main
 
 from hounsfield.daemon.cli.main import app
 
+_program = functools.cache(typer.main.get_command)
+
 
 def understand(words: list[str]) -> dict[str, Any]:
     """Return the parameters that ``hounsfield WORDS`` would run with; raise what the command line says otherwise."""
-    command = typer.main.get_command(app)
+    command: Any = _program(app)
     context = command.make_context("hounsfield", list(words))
     while hasattr(command, "resolve_command") and not _is_for_itself(command, words):
         _, command, words = command.resolve_command(context, words)

@@ -94,10 +94,12 @@ class Daemon:
         if self.process is not None and self.process.poll() is None:
             self.kill()
 
-    def command(self, *arguments: str) -> str:
+    def command(self, *arguments: str, seconds: float = 60.0) -> str:
         """Run ``hounsfield`` with this daemon's settings; the test fails unless it ends with 0."""
         command = [sys.executable, "-m", "hounsfield.daemon.cli.main", *arguments]
-        done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, env=self._environment(), capture_output=True, text=True, timeout=seconds, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

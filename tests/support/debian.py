@@ -12,8 +12,9 @@ from pathlib import Path
 from support.peers import require_binary, skip_or_fail
 
 RELEASE = "bookworm"
-PACKAGES = "python3,python3-venv"
-_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PACKAGES = "python3,python3-venv,systemd,systemd-sysv,dbus"
+PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What a command finds its programs by."""
 # A loopback of its own and nothing else; the mounts go with the last process.
 _ENTER = """
 set -e
@@ -43,7 +44,7 @@ class Debian:
         """Run a line of shell as a user, in the user's home; the exit status is the caller's."""
         binds = [str(part) for bind in self.binds.items() for part in bind]
         home = "/root" if user == "root" else f"/home/{user}"
-        as_user = ["env", "-i", _PATH, f"HOME={home}", "LC_ALL=C.UTF-8", "runuser", "-u", user, "--"]
+        as_user = ["env", "-i", PATH, f"HOME={home}", "LC_ALL=C.UTF-8", "runuser", "-u", user, "--"]
         inside = [*as_user, "sh", "-c", f"cd && {command}"]
         unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--net", "--"]
         return subprocess.run(

@@ -25,7 +25,7 @@ from support.waiting import wait_until
 DEBIAN_LINE = (
     "sudo apt-get install --no-install-recommends -y "
     "dcmtk dicom3tools orthanc orthanc-dicomweb postgresql chromium-headless-shell prometheus "
-    "shellcheck systemd"
+    "shellcheck systemd gnupg minisign"
 )
 DICOMWEB_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 _PORTS = (12_000, 32_000)

@@ -9,7 +9,7 @@ from hounsfield.daemon.errors import PeerFailed
 from hounsfield.daemon.scu import Outcome, Peer, store
 
 ANSWER_SECONDS = 6.0
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.5
 
 
 class StubbornSenders:

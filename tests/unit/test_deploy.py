@@ -28,7 +28,8 @@ def test_without_root_the_line_to_install_the_peers_is_printed(tmp_path: Path) -
 
 
 def test_with_all_peers_there_nothing_is_installed() -> None:
-    for name in ("storescu", "dciodvfy", "Orthanc", "initdb", "chromium-headless-shell", "promtool", "shellcheck"):
+    peers = ("storescu", "dciodvfy", "Orthanc", "initdb", "chromium-headless-shell", "promtool", "shellcheck")
+    for name in (*peers, "gpg", "minisign"):
         require_binary(name)
     ohif.site()
     done = subprocess.run([DEPLOY / "tools" / "install-peers.sh"], capture_output=True, text=True, check=False)

@@ -35,7 +35,7 @@ Manifest = dict[str, Any]
 def build(folder: Path) -> list[Manifest]:
     done = run_installed("kubectl", "kustomize", folder)
     assert (done.returncode, done.stderr) == (0, "")
-    return list(yaml.safe_load_all(done.stdout))
+    return list(yaml.load_all(done.stdout, Loader=yaml.CSafeLoader))  # ten times as fast as the one in Python
 
 
 @functools.cache
@@ -91,15 +91,13 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return load_settings(file)
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_kubernetes_knows_every_field_of_every_manifest(overlay: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_kubernetes_knows_every_field_of_every_manifest(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     read = functools.cache(kubernetes_validate.utils.schema_contents)  # of megabytes, once for each of them otherwise
     monkeypatch.setattr(kubernetes_validate.utils, "schema_contents", read)
-    manifests = built(overlay)
-    assert len(manifests) > 20
-    for version in (OLDEST, NEWEST):
-        for manifest in manifests:
-            assert kubernetes_validate.validate(manifest, version, strict=True) == version
+    assert len(built("cpu")) == len(built("gpu")) > 20
+    for manifest in [*built("cpu"), *(one for one in built("gpu") if one not in built("cpu"))]:
+        assert kubernetes_validate.validate(manifest, version, strict=True) == version
 
 
 def test_a_field_that_kubernetes_does_not_know_is_found() -> None:

@@ -18,6 +18,8 @@ from hounsfield.model.predictor import Predictor
 from hounsfield.model.runtime import tensorflow
 from hounsfield.model.selftest import selftest, write_bundle_with_golden
 
+pytestmark = pytest.mark.heavy
+
 SPACING = (0.5, 0.5)
 Make = Callable[..., Predictor]
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from support.documents.pages import ROOT
+from support.documents.understanding import PLACEHOLDERS
 from support.webhook_server import webhook_server
 
 from hounsfield.daemon.delivery.store_listener import FolderStore
@@ -29,7 +30,7 @@ HOME = Path("demo-output", "home")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+:\d+")
 _ELSEWHERE = re.compile(r"^/(?:etc/hounsfield|backup|tmp|var/lib/hounsfield)/")
 _OUTPUT = "--out"
-_LINKED = frozenset({"spool", "bundles", "input", "head"})
+_LINKED = frozenset({"spool", "bundles", "input", "head", "trial"})
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class Scene:
     def _word(self, word: str, fills: Mapping[str, str], folder: Path) -> str:
         if word in fills:
             return self.values.get(fills[word], fills[word])
-        if word in self.values:
-            return self.values[word]
+        if word in self.values or word in PLACEHOLDERS:
+            return self.values.get(word) or PLACEHOLDERS[word]
         if _ADDRESS.fullmatch(word):
             return f"127.0.0.1:{self.port}"
         return str(folder / _ELSEWHERE.sub("", word)) if _ELSEWHERE.match(word) else word
@@ -95,9 +96,10 @@ def scene(folder: Path) -> Iterator[Scene]:
     """Make the site in ``folder``, with a PACS and a webhook that listen while the block runs."""
     folder.mkdir()
     with FolderStore(folder / "kept", ae_title="PACS") as pacs, webhook_server() as webhook:
-        _do(folder, "demo")
+        _do(folder, "demo", "--time-limit", "600")
         _configure(folder, pacs.port, webhook.url)
         _do(folder, "phantom", "head", "--lesion", "subdural")
+        shutil.copytree(folder / "head", folder / "trial")
         for name in ("my-ich", "my-model", "my-sequence"):
             _bundle(folder / name, name, "1.2.0")
         shutil.copytree(folder / "my-ich", folder / "my-sequence" / "bundle")
@@ -161,7 +163,9 @@ def _fill(folder: Path) -> dict[str, str]:
             choice = BundleChoice(name=name, version=version, sha256=sha256, kind=kind, at=now, person="anna")
             database.bundle_choices.choose(choice)
     shutil.rmtree(folder / "sources")
+    result = sorted((folder / HOME / "results").glob("*.dcm"))[0]
     return {
+        "results/UID.dcm": str(HOME / "results" / result.name),
         "ID": "1",
         "JOB": "1",
         "UID": first.series_uid,

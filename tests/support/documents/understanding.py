@@ -44,7 +44,7 @@ def root() -> Any:
 def what_is_wrong(command: Command) -> str | None:
     """Return what the program would say against a command, None if nothing or if it is none that we know."""
     if command.ours is not None:
-        return misunderstood(command.ours, is_whole=command.is_whole)
+        return misunderstood(command.ours, is_whole=command.is_whole and command.program != "xargs")
     checks = {"make": _make, "python": _python, "python3": _python, "python3.11": _python, "pip": _pip}
     check = checks.get(command.program)
     return check(command.words[1:]) if check else None

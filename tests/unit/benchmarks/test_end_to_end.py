@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import studies
 from pydicom import dcmread
+from pydicom.uid import CTImageStorage, SecondaryCaptureImageStorage
 from reports import Arrival
 from support.ct_factory import ct_series, write_series
 from turns import _Reports
@@ -13,7 +14,9 @@ PROBABILITY = {"ConceptNameCodeSequence": [{"CodeValue": "122157", "CodeMeaning"
 
 
 def arrival(study: str, images: int, at: float = 1.0, modality: str = "SR") -> Arrival:
-    uids = [{"ReferencedSOPInstanceUID": f"1.2.{number}"} for number in range(images)]
+    ct = {"ReferencedSOPClassUID": CTImageStorage}
+    uids = [ct | {"ReferencedSOPInstanceUID": f"1.2.{number}"} for number in range(images)]
+    uids.append({"ReferencedSOPClassUID": SecondaryCaptureImageStorage, "ReferencedSOPInstanceUID": "1.3"})  # a page
     evidence = [{"ReferencedSeriesSequence": [{"ReferencedSOPSequence": uids}]}]
     return Arrival(at, study, modality, {"CurrentRequestedProcedureEvidenceSequence": evidence})
 
@@ -53,8 +56,8 @@ def test_a_report_on_a_part_of_a_study_is_counted_and_does_not_end_the_wait() ->
 
 def test_studies_are_new_each_time_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = write_series(tmp_path, ct_series(3))
-    monkeypatch.setattr(studies, "head", lambda *_, **__: files)
-    made = studies.Studies(tmp_path, 3)
+    monkeypatch.setattr(studies, "heads", lambda *_: (files, files))
+    made = studies.Studies(tmp_path, 3, 16)
     seen: list[str] = []
     for _ in range(2):
         with made.fresh(2) as some:

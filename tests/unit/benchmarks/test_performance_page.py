@@ -12,13 +12,13 @@ PAGE = performance.PAGE.read_text()
 BLOCKS = performance.blocks(performance.measured(), json.loads(performance.ON_GPU.read_text()))
 
 
-@pytest.mark.parametrize("name", list(BLOCKS))
+@pytest.mark.parametrize("name", places(PAGE))
 def test_every_table_is_the_one_that_was_measured(name: str) -> None:
-    assert f"<!-- measured: {name} -->\n{BLOCKS[name]}\n<!-- end -->" in PAGE
+    assert f"<!-- measured: {name} -->\n{BLOCKS.get(name, performance.NOT_YET)}\n<!-- end -->" in PAGE
 
 
-def test_every_place_of_the_page_is_filled_from_a_measurement() -> None:
-    assert sorted(places(PAGE)) == sorted(BLOCKS)
+def test_whatever_was_measured_has_a_place() -> None:
+    assert set(BLOCKS) <= set(places(PAGE))
 
 
 def test_no_table_stands_outside_the_marks() -> None:
@@ -26,8 +26,8 @@ def test_no_table_stands_outside_the_marks() -> None:
     assert [line for line in beside.splitlines() if line.startswith("|")] == []
 
 
-def test_every_part_was_measured() -> None:
-    assert set(performance.measured()["parts"]) == {part.name for part in PARTS}
+def test_only_what_is_still_run_is_kept() -> None:
+    assert set(performance.measured()["parts"]) <= {part.name for part in PARTS}
 
 
 def test_a_page_is_filled_between_its_marks_only() -> None:

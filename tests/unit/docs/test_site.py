@@ -9,7 +9,9 @@ import hooks
 import pytest
 import yaml
 from lists import for_python_markdown
-from support.documents.pages import ROOT
+from support.documents.pages import ROOT, page
+
+from hounsfield.daemon.config.settings import load_settings
 
 DOCS = ROOT / "docs"
 
@@ -62,10 +64,10 @@ def test_every_decision_stands_in_the_list_of_decisions_under_its_title() -> Non
         assert f"| {number} | [{title}]({file.name}) |" in text
 
 
-@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("api/*.md")))
-def test_what_the_reference_names_is_there_and_has_a_docstring(page: str) -> None:
-    for name in re.findall(r"^::: hounsfield\.([\w.]+)$", (DOCS / "api" / page).read_text(), re.MULTILINE):
-        assert docstring_of(name), name
+@pytest.mark.parametrize("name", sorted(path.name for path in DOCS.glob("api/*.md")))
+def test_what_the_reference_names_is_there_and_has_a_docstring(name: str) -> None:
+    for named in re.findall(r"^::: hounsfield\.([\w.]+)$", (DOCS / "api" / name).read_text(), re.MULTILINE):
+        assert docstring_of(named), named
 
 
 def docstring_of(name: str) -> str | None:
@@ -119,3 +121,10 @@ def test_a_drawn_picture_stands_in_the_page_with_its_words(tmp_path: Path) -> No
     assert shown == (
         '<figure><svg class="hf-picture" aria-label="A &amp; B"></svg></figure><img alt="p" src="photo.png">'
     )
+
+
+def test_the_configuration_of_the_first_steps_is_one_that_the_daemon_takes(tmp_path: Path) -> None:
+    (block,) = (fence for fence in page("docs/getting-started.md").fences if fence.language == "toml")
+    file = tmp_path / "hounsfield.toml"
+    file.write_text((ROOT / "deploy" / "config" / "hounsfield.toml").read_text() + "\n".join(block.lines))
+    assert [one.name for one in load_settings(file).destination] == ["inbox"]

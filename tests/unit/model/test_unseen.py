@@ -44,6 +44,7 @@ def test_a_model_that_looks_for_no_brain_may_see_nothing() -> None:
     assert unseen_problem((Resize(pixels=96),), series("####")) is None
 
 
+@pytest.mark.heavy
 def test_the_demonstration_knows_that_it_saw_nothing_of_a_head_cut_open() -> None:
     drawn = render(PhantomSpec(seed=3, lesion="intraparenchymal", slices=20, matrix=256))
     spacing = [(float(drawn.spacing_mm[1]), float(drawn.spacing_mm[2]))] * 20

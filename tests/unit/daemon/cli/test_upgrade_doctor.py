@@ -35,11 +35,16 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     return answer
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Log:
-    log = Log(tmp_path / "home")
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Log:
+    log = Log(tmp_path_factory.mktemp("filled") / "home")
     downgrade(default_url(log.home), OLD)
     return log
+
+
+@pytest.fixture
+def old(filled: Log, tmp_path: Path) -> Log:
+    return filled.copied(tmp_path / "home")
 
 
 def said(log: Log, *arguments: str) -> tuple[int, dict[str, dict[str, str]]]:

@@ -7,6 +7,8 @@ from hounsfield.model.bundle import open_bundle
 from hounsfield.model.lint import lint
 from hounsfield.model.selftest import selftest
 
+pytestmark = pytest.mark.heavy
+
 GUIDE = Path(__file__).parents[4] / "docs" / "bring-a-model.md"
 
 

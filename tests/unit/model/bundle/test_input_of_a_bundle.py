@@ -44,6 +44,7 @@ def test_a_second_network_is_looked_into_as_the_first(tmp_path: Path) -> None:
         write_bundle(tmp_path / "b", sequence_fields(), files)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("normalise", "expected"),
     [

@@ -40,23 +40,27 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.heavy
 def test_a_backbone_of_keras_applications_is_served_by_writing_a_manifest_only(sealed: Path) -> None:
     assert {problem.key for problem in lint(sealed)} == {"provenance.metrics"}  # it has no numbers
     assert selftest(open_bundle(sealed)).passed
 
 
+@pytest.mark.heavy
 def test_the_authors_own_words_stay_as_they_are(sealed: Path) -> None:
     text = (sealed / "manifest.toml").read_text()
     assert text.startswith(manifest_example().replace("224", "64").rstrip("\n"))
     assert text.count("\n[files]\n") == 1
 
 
+@pytest.mark.heavy
 def test_sealing_again_changes_nothing(sealed: Path) -> None:
     before = {path: path.read_bytes() for path in sealed.rglob("*") if path.is_file()}
     seal(sealed)
     assert {path: path.read_bytes() for path in sealed.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.heavy
 def test_a_model_that_was_changed_fails_its_golden_slices_until_they_are_made_anew(sealed: Path) -> None:
     backbone(2).save(sealed / "model.keras")
     assert not selftest(seal(sealed)).passed

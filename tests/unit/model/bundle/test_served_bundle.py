@@ -18,6 +18,8 @@ from hounsfield.model.runtime import tensorflow
 from hounsfield.model.selftest import selftest, write_bundle_with_golden
 from hounsfield.model.series_scores import SeriesScores, findings
 
+pytestmark = pytest.mark.heavy
+
 SPACING = (0.5, 0.5)
 DOCUMENTS: dict[str, bytes | Path] = {"MODEL_CARD.md": b"# Card\n", "LICENSE": b"Apache-2.0\n"}
 

@@ -9,6 +9,7 @@ from hounsfield.model.selftest import selftest
 from hounsfield.model.train.package import PREFERENCE, SCOPE, VERSION
 
 
+@pytest.mark.heavy
 def test_the_bundle_that_ships_is_clean_and_passes_its_self_test() -> None:
     assert (bundled() / "manifest.toml").is_file(), "model/bundled/ich-demo must be in the package"
     assert lint(bundled()) == []

@@ -19,6 +19,8 @@ from hounsfield.model.networks import NetworkSpec, build_network, export_scores
 from hounsfield.model.predictor import Predictor
 from hounsfield.model.selftest import selftest, write_bundle_with_golden
 
+pytestmark = pytest.mark.heavy
+
 XLA = Execution(xla=True)
 HALF = Execution(precision=Precision.MIXED_FLOAT16)
 SPACING = (0.5, 0.5)

@@ -14,6 +14,8 @@ from hounsfield.model.errors import DeviceError, DeviceLost, InferenceError, Out
 from hounsfield.model.predictor import Predictor
 from hounsfield.model.runtime import choose_device, tensorflow
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.mark.parametrize(
     "message",

@@ -19,6 +19,8 @@ from hounsfield.model.preprocess import PreprocessingSpec
 from hounsfield.model.runtime import tensorflow
 from hounsfield.model.selftest import write_bundle_with_golden
 
+pytestmark = pytest.mark.heavy
+
 LABELS = ("any", "unrelated")
 
 

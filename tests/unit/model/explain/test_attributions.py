@@ -22,6 +22,8 @@ from hounsfield.model.phantom import PhantomSpec, render
 from hounsfield.model.predictor import Predictor
 from hounsfield.model.runtime import tensorflow
 
+pytestmark = pytest.mark.heavy
+
 SPACING = (1.0, 1.0)
 
 

@@ -10,6 +10,8 @@ from hounsfield.model.networks.backbone import BACKBONES
 from hounsfield.model.networks.registry import NetworkChoice
 from hounsfield.model.train.package import keras_bytes
 
+pytestmark = pytest.mark.heavy
+
 
 def test_every_named_backbone_is_one_of_keras() -> None:
     import keras

@@ -4,6 +4,8 @@ from pydantic import ValidationError
 
 from hounsfield.model.networks import NetworkSpec, build_network, export_scores
 
+pytestmark = pytest.mark.heavy
+
 
 def test_compact_is_compact_and_has_a_map_for_training_only() -> None:
     model = build_network(NetworkSpec(shape=(96, 96, 2)))

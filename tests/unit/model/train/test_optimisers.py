@@ -6,6 +6,8 @@ import pytest
 from hounsfield.model.train.config import OptimiserChoice, ScheduleChoice
 from hounsfield.model.train.optimisers import build_optimiser, rate_at
 
+pytestmark = pytest.mark.heavy
+
 NAMES = OptimiserChoice.model_fields["name"].annotation.__args__  # type: ignore[union-attr]
 
 

@@ -24,6 +24,8 @@ from hounsfield.model.train.fit import settle
 from hounsfield.model.train.package import BANNER, GOLDEN, Trained, keras_bytes, with_figures, write_demonstration
 from hounsfield.model.train.recipe import Recipe
 
+pytestmark = pytest.mark.heavy
+
 E = Estimate(0.9123, 0.8901, 0.9345)
 SUMMARY = Summary(
     slices=1000,

@@ -25,6 +25,8 @@ from hounsfield.model.train.config import TrainConfig
 from hounsfield.model.train.loop import Hooks, Progress, TrainingStopped
 from hounsfield.model.train.run import Result, train
 
+pytestmark = pytest.mark.heavy
+
 TODAY = date(2026, 11, 26)
 LEARNS: dict[str, dict[str, Any]] = {
     "training": {"epochs": 3, "batch": 16, "device": "cpu", "checkpoint_seconds": 0.001, "tensorboard": True},

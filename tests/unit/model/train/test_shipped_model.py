@@ -7,6 +7,8 @@ from hounsfield.model.phantom import PhantomSpec, render
 from hounsfield.model.predictor import Predictor
 from hounsfield.model.train.recipe import Recipe
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:

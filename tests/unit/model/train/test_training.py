@@ -15,6 +15,8 @@ from hounsfield.model.train.recipe import STRIP, Recipe
 from hounsfield.model.train.sampler import Sampler, augmented, by_label
 from hounsfield.model.train.vectors import Read, drawn, encoding, read, same_change, scores, train_sequence, with_steps
 
+pytestmark = pytest.mark.heavy
+
 NETWORK = NetworkSpec(shape=(32, 32, 2), labels=len(LABELS), maps=len(LABELS), width=0.5)
 TINY = Recipe(seed=5, steps=3, batch=16, network=NETWORK, sequence_steps=3, sequence_batch=4, views=2, units=4)
 
