@@ -184,7 +184,7 @@ def the_pacs_is_back(site: Recorder) -> None:
         site.record("pacs-up-destinations", "destinations")
     site.record("queue-stats", "jobs", "stats", "--since", "1d")
     site.record("pause", "pause", "intake", "--note", "upgrade", "--by", "anna")
-    site.record("resume", "resume", "intake")
+    site.record("resume", "resume", "intake", "--by", "anna")
     given_up = [str(job["id"]) for job in site.rows("jobs", "list", "--state", "discarded")]
     for words in (("pause", "delivery"), ("jobs", "retry", *given_up), ("jobs", "cancel", *given_up)):
         site.run(*words)
