@@ -117,13 +117,17 @@ def _summary(found: Found) -> None:
     """Name what was missed and what could not be measured."""
     _SAYS.rule("In all")
     for name, one in found.items():
-        missed = [figure["what"] for figure in one["figures"] if figure["verdict"] == MISSED]
+        missed = [_named(figure) for figure in one["figures"] if figure["verdict"] == MISSED]
         judged = sum(bool(figure["verdict"]) for figure in one["figures"])
         _SAYS.print(f"{name}: {judged - len(missed)} of {judged} targets met, {one['seconds'] / 60:.1f} min")
         for what in missed:
             _SAYS.print(f"  missed: {what}", markup=False)
         for what in one["failures"]:
             _SAYS.print(f"  not measured: {what}", style="red", markup=False)
+
+
+def _named(figure: Found) -> str:
+    return f"{figure['what']}, beside {figure['peer']}" if figure["peer"] else str(figure["what"])
 
 
 if __name__ == "__main__":
