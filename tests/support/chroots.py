@@ -7,6 +7,7 @@ adds beside namespaces of mounts and processes (a network, seccomp, control grou
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -152,9 +153,7 @@ def container(
 ) -> Iterator[Container]:
     """Run a command as the user of the image, without rights, on a root that cannot be written but for ``volumes``."""
     bound = "".join(f'mount --bind "{folder}" "$ROOT{place}"; ' for place, folder in volumes.items())
-    script = (
-        _MOUNTS + _PROCESSES + 'mount -o remount,ro "$ROOT"; mount -t tmpfs tmpfs "$ROOT/tmp"; ' + bound + 'exec "$@"'
-    )
+    script = _MOUNTS + _PROCESSES + _READ_ONLY + bound + 'exec "$@"'
     places = {"OPTIONS": image.layers(stage), "ROOT": str(image.root)}
     inside = [*_as_user(image, stage, settings), *command]
     namespaces = [require_binary("unshare"), "--mount", "--pid", "--fork", "--kill-child"]
@@ -166,11 +165,13 @@ def container(
             stderr=output,
             text=True,
         )
+        running = Container(image=image, stage=stage, process=process, settings=settings)
         try:
-            running = Container(image=image, stage=stage, process=process, settings=settings)
             wait_until(lambda: process.poll() is not None or running.main, 10)
             yield running
         finally:
+            if process.poll() is None and running.main:
+                os.kill(running.main, signal.SIGKILL)  # and with it all that it has started: it is their process 1
             process.kill()
             process.wait(20)
 
