@@ -31,7 +31,7 @@ from hounsfield.storage.records import JobFilter
 from hounsfield.storage.spool import Spool
 from hounsfield.storage.states import JobKind, JobState, SeriesState
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
 
 DATABASE = "HOUNSFIELD_STORAGE__DATABASE_URL"
 SETTINGS = {"HOUNSFIELD_ASSEMBLY__INCOMPLETE_WAIT_SECONDS": "600", "HOUNSFIELD_WORKER__LEASE_SECONDS": "20"}
@@ -84,7 +84,7 @@ def test_a_release_is_upgraded_under_load_goes_back_and_comes_again(
             wait_until(lambda: len(senders.complete) >= 2 * UNDER_LOAD, 240)
             senders.end()
             uids = _analysed(found, senders)
-            wait_until(lambda: _all_delivered(url, found.home, uids), 400, 1.0)
+            wait_until(lambda: _all_delivered(url, found.home, uids), 600, 1.0)
             assert daemon.stop() == 0
         _nothing_is_lost(url, found, senders)
         assert Counter(_reported(pacs, uids)) == dict.fromkeys(uids, 1)
