@@ -101,6 +101,7 @@ def scene(folder: Path) -> Iterator[Scene]:
         _configure(folder, pacs.port, webhook.url)
         _do(folder, "phantom", "head", "--lesion", "subdural")
         shutil.copytree(folder / "head", folder / "trial")
+        (folder / "data.toml").write_text('[data]\nlayout = "phantoms"\nheads = 4\nseed = 11\n')
         for name in ("my-ich", "my-model", "my-sequence"):
             _bundle(folder / name, name, "1.2.0")
         shutil.copytree(folder / "my-ich", folder / "my-sequence" / "bundle")
