@@ -67,7 +67,7 @@ def spool(
         storage = settings.storage
         if accept:
             for name, folder in ((SPOOL, storage.spool_folder), (SHARED, storage.shared_folder)):
-                accept_identity(folder, database.site_facts, name, SystemClock().now())
+                accept_identity(folder, database.site_facts, name, database.now())
             note(settings, Action.SPOOL_ACCEPTED, by, {})
     misfits = list(misfits_of(settings))
     if misfits:
@@ -175,7 +175,6 @@ def copy(
     The copy is one transaction: killed at any moment, it leaves the target empty, and is begun anew. The source and the
     spool stay as they are.
     """
-    from hounsfield.daemon.clock import SystemClock
     from hounsfield.storage.copying import copy_site
 
     settings = read_settings(config)

@@ -9,19 +9,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+from support.chromium import Scheme, chromium, window
 from support.documents.pages import ROOT
-from support.peers import require_binary
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
-WINDOW = {"width": 1400, "height": 1000}
+WINDOW = ViewportSize(width=1400, height=1000)
 CONTRAST = (Path(__file__).parent.parent / "support" / "contrast.js").read_text()
 FROM_ELSEWHERE = re.compile(r"<(?:link|script|img|iframe|source)\b[^>]*\b(?:href|src)=[\"'](?:https?:)?//[^\"']+", re.I)
 LOOKED_AT = (
@@ -56,26 +56,12 @@ def url(built: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=require_binary("chromium-headless-shell"))
+    with chromium() as started:
         yield started
-        started.close()
 
 
-@contextmanager
-def visiting(browser: Browser, url: str, scheme: str = "light") -> Iterator[Page]:
-    """A fresh window. Whatever a page complains of, or asks of another server, fails the test."""
-    context = browser.new_context(viewport=WINDOW, color_scheme=scheme, base_url=f"{url}/")  # type: ignore[arg-type]
-    page = context.new_page()
-    amiss: list[str] = []
-    page.on("console", lambda message: amiss.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: amiss.append(str(error)))
-    page.on("request", lambda asked: None if asked.url.startswith((url, "data:", "blob:")) else amiss.append(asked.url))
-    try:
-        yield page
-    finally:
-        context.close()
-    assert amiss == []
+def visiting(browser: Browser, url: str, scheme: Scheme = "light") -> AbstractContextManager[Page]:
+    return window(browser, f"{url}/", WINDOW, scheme, allowed=("data:", "blob:"))
 
 
 def test_no_page_loads_anything_from_elsewhere(built: Path) -> None:
@@ -99,7 +85,7 @@ def test_the_reference_holds_the_methods_of_a_plug(built: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_can_be_read_in_both_colour_schemes(browser: Browser, url: str, scheme: str) -> None:
+def test_pages_can_be_read_in_both_colour_schemes(browser: Browser, url: str, scheme: Scheme) -> None:
     with visiting(browser, url, scheme) as page:
         for path in LOOKED_AT:
             page.goto(path)

@@ -8,18 +8,18 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 from pydicom import dcmread
+from support.chromium import Scheme, chromium, window
 from support.console import PASSWORD
 from support.daemon import Daemon
-from support.peers import require_binary
 from support.sending import dcmsend
 from support.waiting import wait_until
 
@@ -38,7 +38,7 @@ PAGES = {
     "settings": "/settings",
     "sign-in": "/sign-in",
 }
-WINDOW = {"width": 1280, "height": 900}
+WINDOW = ViewportSize(width=1280, height=900)
 READY = re.compile(r"console ready.*?(http://[\d.]+:\d+)")
 LIVE_SECONDS = 0.5
 LOADED = """() => {
@@ -117,26 +117,12 @@ def _stores(daemon: Daemon) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=require_binary("chromium-headless-shell"))
+    with chromium() as started:
         yield started
-        started.close()
 
 
-@contextmanager
-def visiting(browser: Browser, console: Console, scheme: str = "light") -> Iterator[Page]:
-    """A fresh window. Whatever a page complains of, or asks of another server, fails the test."""
-    context = browser.new_context(viewport=WINDOW, color_scheme=scheme, base_url=console.url)  # type: ignore[arg-type]
-    page = context.new_page()
-    amiss: list[str] = []
-    page.on("console", lambda message: amiss.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: amiss.append(str(error)))
-    page.on("request", lambda asked: None if asked.url.startswith(console.url) else amiss.append(asked.url))
-    try:
-        yield page
-    finally:
-        context.close()
-    assert amiss == []
+def visiting(browser: Browser, console: Console, scheme: Scheme = "light") -> AbstractContextManager[Page]:
+    return window(browser, console.url, WINDOW, scheme)
 
 
 def sign_in(page: Page) -> None:
@@ -158,7 +144,7 @@ def paths(console: Console) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_opens_without_complaint_and_can_be_read(browser: Browser, console: Console, scheme: str) -> None:
+def test_every_page_opens_without_complaint_and_can_be_read(browser: Browser, console: Console, scheme: Scheme) -> None:
     with visiting(browser, console, scheme) as page:
         for name, path in paths(console).items():
             answer = page.goto(path)
