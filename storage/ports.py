@@ -54,7 +54,8 @@ class SeriesStore(Protocol):
 
         A NEW instance or VARIANT puts a CLOSED or SKIPPED series back to RECEIVING; a HELD one stays held.
         An exact DUPLICATE is counted and changes no state; if its file had been removed it counts as here again.
-        An event is written when a series is first seen or reopened (stage receive).
+        An event is written when a series is first seen or reopened (stage receive). An ending moves the version of
+        each open series with images of its association, which it is evidence for, and touches none.
 
         Raise DatabaseUnavailable when the database took nothing: try the same again later. Any other StorageError
         means that a receipt contradicts what is registered (the same bytes as another instance) or cannot be stored:

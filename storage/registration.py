@@ -4,7 +4,7 @@ A batch is worked in with a handful of statements, however many instances it hol
 of CPU for an image in all. What the batch does to a series is worked out here, under the lock on the series' row.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -64,6 +64,16 @@ _PRIMARIES = select(instance.c.sop_instance_uid).where(
 )
 _OPEN_ASSOCIATION = {name: dialect.insert(association).on_conflict_do_nothing() for name, dialect in _DIALECTS.items()}
 _END_ASSOCIATION = update(association).where(association.c.id == bindparam("row_id"))
+_SERIES_OF_ASSOCIATIONS = (
+    select(instance.c.series_id).where(instance.c.association_id.in_(bindparam("some", expanding=True))).distinct()
+)
+_SERIES_OF_ASSOCIATION = select(instance.c.series_id).where(instance.c.association_id == bindparam("row_id"))
+# No touch: how an association ended is no image, and the quiet period goes on.
+_TELL_SERIES = (
+    update(series)
+    .where(series.c.state == SeriesState.RECEIVING, series.c.id.in_(_SERIES_OF_ASSOCIATION.scalar_subquery()))
+    .values(version=series.c.version + 1)
+)
 
 
 def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -93,15 +103,19 @@ def record(
 ) -> list[str]:
     """Add associations, then instances, then endings; return a :class:`Registration` constant for each receipt.
 
+    An ending moves the version of the open series that the association brought images of: it is evidence for them.
+
     Raise StorageError when a receipt contradicts what is registered; the transaction has to be rolled back then.
     """
     if opened:
         by_id = {one.id: asdict(one) for one in reversed(opened)}
         connection.execute(_OPEN_ASSOCIATION[connection.dialect.name], [by_id[name] for name in sorted(by_id)])
-    registrations, events = _register(connection, receipts) if receipts else ([], [])
+    brought = _brought_by(connection, ended)
+    registrations, events = _register(connection, receipts, brought) if receipts or brought else ([], [])
     if ended:
         endings = {one.id: {"row_id": one.id, "ending": one.ending, "ended_at": one.at} for one in ended}
         connection.execute(_END_ASSOCIATION, [endings[name] for name in sorted(endings)])
+        connection.execute(_TELL_SERIES, [{"row_id": name} for name in sorted(endings)])
     append_events(connection, events)
     return registrations
 
@@ -180,8 +194,19 @@ class _Series:
         }
 
 
-def _register(connection: Connection, receipts: Sequence[InstanceReceipt]) -> tuple[list[str], list[NewEvent]]:
-    by_uid = _series_of(connection, receipts)
+def _brought_by(connection: Connection, ended: Sequence[AssociationEnd]) -> set[int]:
+    """Return the ids of the series with images that came with these associations before."""
+    found: set[int] = set()
+    for chunk in chunks([one.id for one in ended]):
+        found.update(connection.scalars(_SERIES_OF_ASSOCIATIONS, {"some": chunk}))
+    return found
+
+
+def _register(
+    connection: Connection, receipts: Sequence[InstanceReceipt], brought: Collection[int]
+) -> tuple[list[str], list[NewEvent]]:
+    """Add instances; the series ``brought`` are locked along, since rows are locked once and in one order."""
+    by_uid = _series_of(connection, receipts, brought)
     copies = _copies(connection, receipts)
     primaries = _primaries(connection, by_uid, receipts)
     added: list[dict[str, Any]] = []
@@ -215,12 +240,15 @@ def _register(connection: Connection, receipts: Sequence[InstanceReceipt]) -> tu
     if again:
         seen = [{"row_id": one["id"], "copies": one["copies"], "removed_at": None} for one in again.values()]
         connection.execute(_UPDATE_COPIES, seen)
-    connection.execute(_UPDATE_SERIES, [one.values() for one in by_uid.values()])
+    if by_uid:
+        connection.execute(_UPDATE_SERIES, [one.values() for one in by_uid.values()])
     return registrations, events
 
 
-def _series_of(connection: Connection, receipts: Sequence[InstanceReceipt]) -> dict[str, _Series]:
-    """Return the locked series of the receipts by their UIDs; make those that are not there yet."""
+def _series_of(
+    connection: Connection, receipts: Sequence[InstanceReceipt], others: Collection[int]
+) -> dict[str, _Series]:
+    """Return the locked series of the receipts by their UIDs; make those that are not there yet, lock ``others``."""
     first: dict[str, InstanceReceipt] = {}
     for receipt in receipts:
         if receipt.received_at.tzinfo is None:
@@ -235,7 +263,7 @@ def _series_of(connection: Connection, receipts: Sequence[InstanceReceipt]) -> d
     if missing:
         rows |= _read(connection, _SERIES, missing)
     if connection.dialect.name == "postgresql":  # SQLite: the whole database is locked
-        rows = _read(connection, _LOCKED_SERIES, sorted(row["id"] for row in rows.values()))
+        rows = _read(connection, _LOCKED_SERIES, sorted({row["id"] for row in rows.values()} | set(others)))
     return {uid: _Series(**rows[uid], is_new=uid in made) for uid in uids}
 
 

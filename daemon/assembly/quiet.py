@@ -22,15 +22,18 @@ class Quiet:
     """Since it began, or began again, to receive."""
 
 
+_News = tuple[int, int, int, datetime]
+
+
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    version: int
+    news: _News
     touched: float
     began: float
 
 
 class QuietWatch:
-    """Remembers at which version each open series was seen first. One that starts new gives a fresh quiet period."""
+    """Remembers since when each open series has been as it is. One that starts new gives a fresh quiet period."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -51,13 +54,23 @@ class QuietWatch:
 
     def _sight(self, series: SeriesRecord, wall: datetime, now: float, longest: float) -> _Sight:
         known = self._sights.get(series.id)
-        if known is not None and known.version == series.version:
+        news = _news_of(series)
+        if known is not None and known.news == news:
             return known
         touched = now - _clamped((wall - series.touched_at).total_seconds(), longest)
         if known is not None:
-            return _Sight(series.version, touched, known.began)
+            return _Sight(news, touched, known.began)
         began = now - _clamped((wall - series.receiving_since).total_seconds(), longest)
-        return _Sight(series.version, touched, min(began, touched))
+        return _Sight(news, touched, min(began, touched))
+
+
+def _news_of(series: SeriesRecord) -> _News:
+    """Return what is another one after each image, copy and lost association.
+
+    Not the version, which a released association moves too; and not the stamp alone, which a clock that was set back
+    leaves where it is.
+    """
+    return series.instances, series.duplicates, series.variants, series.touched_at
 
 
 def _clamped(seconds: float, longest: float) -> float:

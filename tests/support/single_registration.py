@@ -29,6 +29,11 @@ class SingleRegistration:
         with self._transactions.write() as connection:
             statement = update(association).where(association.c.id == end.id)
             connection.execute(statement.values(ending=end.ending, ended_at=end.at))
+            brought = select(instance.c.series_id).where(instance.c.association_id == end.id)
+            for row in connection.execute(select(series).where(series.c.id.in_(brought))).all():
+                if row.state == SeriesState.RECEIVING:
+                    moved = update(series).where(series.c.id == row.id).values(version=row.version + 1)
+                    connection.execute(moved)
 
     def register(self, receipt: InstanceReceipt) -> str:
         """Raise StorageError for bytes that are registered as another instance."""

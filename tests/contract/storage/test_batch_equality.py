@@ -121,7 +121,7 @@ def one_by_one(database: Database, step: Step) -> list[str]:
     for opened in step.opened:
         single.open_association(opened)
     found = [or_refused(lambda one=one: single.register(one)) for one in step.receipts]  # type: ignore[misc]
-    for end in step.ended:
+    for end in {one.id: one for one in step.ended}.values():  # an association ends once
         single.end_association(end)
     return found
 

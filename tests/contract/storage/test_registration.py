@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
 
+import pytest
 from support.recording import end_association, open_association, register
 from support.stored import (
     BUNDLE,
@@ -186,3 +187,22 @@ def test_receivers_that_store_the_same_series_at_once_do_not_disturb_each_other(
     assert sorted(answers) == [Registration.DUPLICATE] * 30 + [Registration.NEW] * 10
     assert (series.instances, series.duplicates, series.variants) == (10, 30, 0)
     assert len(database.jobs.events()) == 1
+
+
+@pytest.mark.parametrize("ending", [AssociationEnding.RELEASED, AssociationEnding.ABORTED])
+def test_an_association_that_ends_is_new_evidence_for_its_open_series_and_touches_none(
+    database: Database, ending: AssociationEnding
+) -> None:
+    other, done = "1.2.3.8", "1.2.3.9"
+    ended, still_open = (received(database, series=name) for name in (SERIES, other))
+    finished = closed(database, series=done)
+    open_association(database.series, association("a2"))
+    register(database.series, receipt(9, series=other, association_id="a2"))
+    still_open = present(database.series.get(still_open.id))
+    end_association(database.series, "a1", ending, at(60))
+    after = present(database.series.get(ended.id))
+    assert (after.version, after.touched_at) == (ended.version + 1, ended.touched_at)
+    assert present(database.series.get(finished.id)).version == finished.version
+    assert present(database.series.get(still_open.id)).version == still_open.version + 1, "it had images of both"
+    end_association(database.series, "a2", ending, at(61))
+    assert present(database.series.get(ended.id)).version == ended.version + 1

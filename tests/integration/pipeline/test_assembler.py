@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from support.bench import Bench
 from support.ct_factory import ct_series, ct_slice, head_hu, write, write_series
+from support.recording import end_association
 
 from hounsfield.storage.states import AssociationEnding, Completeness, Outcome, Reason, SeriesState
 
@@ -198,6 +199,34 @@ def test_three_slices_that_came_whole_are_skipped_as_too_few(bench: Bench, tmp_p
 
 def test_an_aborted_association_makes_the_verdict_suspect(bench: Bench, tmp_path: Path) -> None:
     bench.receive(write_series(tmp_path, ct_series(12)), AssociationEnding.ABORTED)
+    bench.settle()
+    (series,) = bench.series()
+    assert (series.completeness, series.reason) == (Completeness.SUSPECT, Reason.ASSOCIATION_ABORTED)
+
+
+def looked_at_while_open(folder: Path) -> tuple[Bench, str]:
+    """A series that was due while its association was still open, and the association."""
+    made = Bench(folder / "home", more={"assembly": {"released_seconds": 2.0}})
+    association = made.receive(write_series(folder, ct_series(12)), AssociationEnding.OPEN)
+    for _ in range(2):
+        made.clock.advance(3)
+        made.assembler.tick()
+    assert only(made)[0] is SeriesState.RECEIVING
+    return made, association
+
+
+def test_a_release_counts_also_for_a_series_that_was_looked_at_before_it(tmp_path: Path) -> None:
+    bench, association = looked_at_while_open(tmp_path)
+    end_association(bench.app.database.series, association, AssociationEnding.RELEASED, bench.clock.now())
+    bench.clock.advance(0.1)
+    bench.assembler.tick()
+    (series,) = bench.series()
+    assert (series.state, series.completeness) == (SeriesState.CLOSED, Completeness.COMPLETE)
+
+
+def test_an_abort_makes_the_verdict_suspect_also_of_a_series_that_was_looked_at_before_it(tmp_path: Path) -> None:
+    bench, association = looked_at_while_open(tmp_path)
+    end_association(bench.app.database.series, association, AssociationEnding.ABORTED, bench.clock.now())
     bench.settle()
     (series,) = bench.series()
     assert (series.completeness, series.reason) == (Completeness.SUSPECT, Reason.ASSOCIATION_ABORTED)

@@ -1,5 +1,6 @@
 """How long a series has been quiet is measured on the monotonic clock, whatever the wall clock does."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -25,6 +26,29 @@ def test_a_series_is_quiet_since_its_last_news() -> None:
     clock.advance(3)
     assert watch.look([series]) == {1: Quiet(7, 7)}
     assert watch.look([opened(clock, version=2)]) == {1: Quiet(0, 7)}
+
+
+def test_an_association_that_ends_is_no_news_of_the_images() -> None:
+    clock = ManualClock()
+    watch = QuietWatch(clock)
+    series = opened(clock)
+    watch.look([series])
+    clock.advance(4)
+    assert watch.look([replace(series, version=2)]) == {1: Quiet(4, 4)}
+
+
+@pytest.mark.parametrize("counted", ["instances", "duplicates", "variants"])
+def test_an_image_whose_clock_was_set_back_is_news(counted: str) -> None:
+    clock = ManualClock()
+    watch = QuietWatch(clock)
+    series = opened(clock)
+    watch.look([series])
+    clock.advance(4)
+    watch.look([series])
+    clock.step(-3600)
+    clock.advance(0.5)
+    newer = replace(series, version=2, **{counted: getattr(series, counted) + 1})
+    assert watch.look([newer])[1].quiet <= 0.5, "its stamp is still that of the image before it"
 
 
 def test_what_was_quiet_before_the_start_is_quiet_anew() -> None:
