@@ -31,7 +31,8 @@ def test_brain_in_the_openings_of_the_skull_base_is_not_the_head_yet(drawn: str)
 
 
 @pytest.mark.parametrize(
-    "drawn", ["..##" + 36 * ".", ".#" + 38 * ".", "#...#" + 35 * ".", "#" + 5 * ".##" + 24 * ".", "##########.#.#......"]
+    "drawn",
+    ["..##" + 36 * ".", ".#" + 38 * ".", "#...#" + 35 * ".", "#" + 5 * ".##" + 24 * ".", "##########.#.#......"],
 )
 def test_a_head_that_begins_before_a_blank_slice_was_not_seen_there(drawn: str) -> None:
     assert unseen_problem(STEPS, series(drawn)) is not None
