@@ -14,10 +14,10 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS, code_to_category
 
+from hounsfield.daemon.association.entity import requesting_entity
+from hounsfield.daemon.association.reactor import requested
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.delivery.address import address_of
-from hounsfield.daemon.delivery.entity import requesting_entity
-from hounsfield.daemon.delivery.reactor import requested
 from hounsfield.daemon.errors import Misaddressed, PeerFailed
 
 MAX_CONTEXTS = 128

@@ -11,8 +11,8 @@ from typing import Protocol
 
 import structlog
 
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.delivery.association import Failure
 from hounsfield.storage.destination_state import DestinationState, DestinationStateStore
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.states import Reason

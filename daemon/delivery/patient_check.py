@@ -11,7 +11,7 @@ from pydicom.charset import convert_encodings, decode_bytes, python_encoding
 from pydicom.valuerep import TEXT_VR_DELIMS
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.delivery.job_address import PeerOf
+from hounsfield.daemon.delivery.address import PeerOf
 from hounsfield.daemon.delivery.proof.find import raw_text, raw_value
 from hounsfield.daemon.delivery.result_header import header_of
 from hounsfield.daemon.errors import DeliveryError

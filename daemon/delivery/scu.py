@@ -10,8 +10,8 @@ from pydicom.filereader import read_file_meta_info
 from pynetdicom import _config
 from pynetdicom.presentation import build_context
 
-from hounsfield.daemon.delivery.address import Address
-from hounsfield.daemon.delivery.association import STUMBLES, Failure, Link, NoAssociation, associated
+from hounsfield.daemon.association.address import Address
+from hounsfield.daemon.association.link import STUMBLES, Failure, Link, NoAssociation, associated
 from hounsfield.daemon.errors import DeliveryError
 
 __all__ = ["VERIFICATION", "Failure", "SendReport", "SentObject", "Variants", "echo", "send"]

@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.delivery.job_address import AddressOf, PeerOf
+from hounsfield.daemon.delivery.address import AddressOf, PeerOf
 from hounsfield.daemon.delivery.plugs import Lost, NotYet, ProofAnswer, Proven, Unobtainable
 from hounsfield.daemon.delivery.proof.commitment import Request, Requested, request
 from hounsfield.daemon.delivery.proof.decision import NOT_FOUND, Ask, judge, next_look

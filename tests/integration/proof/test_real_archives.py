@@ -16,8 +16,8 @@ from support.sending import dcmsend
 from support.stored import analysed, claimed, present
 from support.waiting import wait_until
 
+from hounsfield.daemon.association.address import Address
 from hounsfield.daemon.clock import SystemClock
-from hounsfield.daemon.delivery.address import Address
 from hounsfield.daemon.delivery.patient_check import StudyPatientCheck, patient_at
 from hounsfield.daemon.delivery.plugs import Lost, NotYet, Proven
 from hounsfield.daemon.delivery.proof.provers import CommitmentProver, FindProver

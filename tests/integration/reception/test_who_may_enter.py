@@ -19,9 +19,9 @@ from support.reception import Reception, receiving
 from support.waiting import wait_until
 from typer.testing import CliRunner
 
+from hounsfield.daemon.association.reactor import requested
 from hounsfield.daemon.cli.main import app
 from hounsfield.daemon.config.sections import Peer
-from hounsfield.daemon.delivery.reactor import requested
 from hounsfield.storage.engine import Database, open_database
 
 SCANNER = Peer(ae_title="SCANNER", host=["10.1.2.3", "127.0.0.0/8"])

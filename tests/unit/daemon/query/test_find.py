@@ -29,7 +29,7 @@ from support.query_peers import (
 from support.waiting import wait_until
 from support.wire import LAST, P_DATA, pdu
 
-from hounsfield.daemon.delivery.association import MOST_BYTES
+from hounsfield.daemon.association.link import MOST_BYTES
 from hounsfield.daemon.query.find import MOST_IMAGES, NoNumber, Why, images_of
 from hounsfield.daemon.query.scu import MOST_RESPONSES
 
@@ -109,7 +109,7 @@ CASES: dict[str, tuple[Script, Why]] = {
     "sends empty fragments without end": (answering(*[pdu(P_DATA, b"")] * MOST_BYTES), Why.BROKEN),
     "answers another question": (answering(values((3, response(0, has_dataset=False, field=0x8001)))), Why.BROKEN),
     "sends a data set without a command": (answering(values((LAST, b""))), Why.TOO_SLOW),
-    "sends a command that is none": (answering(values((3, b"\x08\x00\x52"))), Why.TOO_SLOW),
+    "sends a command that is none": (answering(values((3, b"\x08\x00\x52"))), Why.BROKEN),
     "sends a PDV longer than its PDU": (answering(pdu(P_DATA, struct.pack(">IBB", 999, 1, 3))), Why.TOO_SLOW),
     "sends a PDV shorter than its head": (answering(pdu(P_DATA, struct.pack(">IBB", 1, 1, 3))), Why.TOO_SLOW),
     "sends half an element": (answering(pending(b"\x08\x00\x52"), FINAL), Why.NONSENSE),
@@ -135,7 +135,6 @@ CASES: dict[str, tuple[Script, Why]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize(("script", "why"), CASES.values(), ids=CASES)
 def test_no_number_and_no_thread_is_left_by_an_archive_that(script: Script, why: Why) -> None:
     before = set(threading.enumerate())
