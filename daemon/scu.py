@@ -157,7 +157,11 @@ def associate(peer: Peer, contexts: list[PresentationContext], timeout: float) -
     ae = requesting_entity(peer.calling_ae)
     ae.connection_timeout = ae.acse_timeout = min(timeout, 10.0)
     ae.dimse_timeout = ae.network_timeout = timeout
-    association = requested(ae, peer.host, peer.port, contexts=contexts, ae_title=peer.called_ae)
+    try:
+        association = requested(ae, peer.host, peer.port, contexts=contexts, ae_title=peer.called_ae)
+    except OSError:
+        words = "the name of the host is not known here. Check how it is written, and the name server"
+        raise PeerFailed(f"no association with {peer.host}:{peer.port}: {words}") from None
     if association.is_established:
         return association
     raise PeerFailed(_why_none(association, peer))
