@@ -102,7 +102,7 @@ class Receiver:
         self._tls = tls
         self._take_report = take_report
         self._beat = beat
-        self._gate = IntakeGate(control, clock, notify)
+        self._gate = IntakeGate(control, clock)
         self._sightings = SightingBook(clock)
         self._tally = ReceptionTally([peer.ae_title for peer in peers])
         self._servers: list[library.ReceivingServer] = []
@@ -202,7 +202,7 @@ class Receiver:
             beat=self._beat_while_well,
         )
         self._registrar, self._desk = registrar, desk
-        self._readiness = Readiness(acceptor, notify)
+        self._readiness = Readiness(acceptor, self._gate, notify)
         registrar.start()
         self._housekeeper.start()
         self._lobby.start()

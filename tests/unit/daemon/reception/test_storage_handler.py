@@ -65,7 +65,7 @@ class Bench:
             own_results=self.store,
             clock=CLOCK,
             hasher=UidHasher(b"key"),
-            gate=IntakeGate(None, CLOCK, lambda _line: None),
+            gate=IntakeGate(None, CLOCK),
             tally=self.tally,
             lease=self.lease,
         )
