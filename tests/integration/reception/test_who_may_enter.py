@@ -171,7 +171,7 @@ def test_requests_at_once_do_not_slip_past_the_limit(tmp_path: Path, database: D
 
 def test_a_database_that_does_not_take_the_list_refuses_nobody(tmp_path: Path) -> None:
     with receiving(tmp_path, peers=(SCANNER,)) as reception:
-        reception.receiver._peer_store.is_down = True  # type: ignore[attr-defined]
+        reception.receiver._around.peer_store.is_down = True  # type: ignore[attr-defined]
         reception.receiver._sweep()
         with calling(reception.port) as association:
             reception.receiver._sweep()
