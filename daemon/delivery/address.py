@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hounsfield.daemon.association.address import Address
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.delivery.senders import Senders
-from hounsfield.daemon.query.find import QueryPeer
+from hounsfield.daemon.query.archive import QueryPeer
 from hounsfield.storage.records import JobRecord
 
 AddressOf = Callable[[JobRecord], Address | None]

@@ -9,7 +9,7 @@ from pynetdicom import build_context
 
 from hounsfield.daemon.association.address import Address
 from hounsfield.daemon.association.link import STUMBLES, Ending, Failure, Link, NoAssociation, associated
-from hounsfield.daemon.query.find import NoNumber, QueryPeer, Why
+from hounsfield.daemon.query.archive import QueryPeer, Unanswered, Why
 
 MOST_RESPONSES = 50
 """One is due; an archive that ignores a key sends all it has."""
@@ -25,13 +25,8 @@ _WHY = {
 }
 
 
-def matches_of(peer: QueryPeer, study_uid: str, series_uid: str, monotonic: Callable[[], float]) -> list[Dataset]:
-    """Return what the archive has of a series; raise :class:`NoNumber`. Bounded as :func:`find` is."""
-    return find(peer, [_keys(study_uid, series_uid)], monotonic)[0]
-
-
 def find(peer: QueryPeer, questions: Sequence[Dataset], monotonic: Callable[[], float]) -> list[list[Dataset]]:
-    """Ask the questions on one association; return the matches of each, or raise :class:`NoNumber`.
+    """Ask the questions on one association; return the matches of each, or raise :class:`Unanswered`.
 
     Ends by ``peer.timeout_seconds``, save for looking up the host's name and a fraction of a second to clear up.
     """
@@ -51,9 +46,9 @@ def find(peer: QueryPeer, questions: Sequence[Dataset], monotonic: Callable[[], 
             if found is None:
                 link.break_off()
     except NoAssociation as none:
-        raise NoNumber(_WHY[none.ending] if none.failure is Failure.UNREACHABLE else Why.REJECTED) from None
+        raise Unanswered(_WHY[none.ending] if none.failure is Failure.UNREACHABLE else Why.REJECTED) from None
     if found is None:
-        raise NoNumber(_WHY[link.ending()])
+        raise Unanswered(_WHY[link.ending()])
     return found
 
 
@@ -70,22 +65,13 @@ def _address(peer: QueryPeer) -> Address:
     )
 
 
-def _keys(study_uid: str, series_uid: str) -> Dataset:
-    keys = Dataset()
-    keys.QueryRetrieveLevel = "SERIES"
-    keys.StudyInstanceUID = study_uid
-    keys.SeriesInstanceUID = series_uid
-    keys.NumberOfSeriesRelatedInstances = None
-    return keys
-
-
 def _all_matches(link: Link, questions: Sequence[Dataset]) -> list[list[Dataset]] | None:
     """Return the matches of each question; None if the association ended before.
 
     The library takes any transfer syntax for an answer; a deflated data set could be of any size.
     """
     if (_STUDY_ROOT_FIND, ImplicitVRLittleEndian) not in link.accepted:
-        raise NoNumber(Why.REJECTED)
+        raise Unanswered(Why.REJECTED)
     found: list[list[Dataset]] = []
     for keys in questions:
         matches = _matches(link, keys)
@@ -106,11 +92,11 @@ def _matches(link: Link, keys: Dataset) -> list[Dataset] | None:
         if status == _SUCCESS:
             return found
         if status not in _PENDING:
-            raise NoNumber(Why.BUSY if status == _OUT_OF_RESOURCES else Why.FAILED)
+            raise Unanswered(Why.BUSY if status == _OUT_OF_RESOURCES else Why.FAILED)
         if identifier is None:
-            raise NoNumber(Why.BROKEN)
+            raise Unanswered(Why.BROKEN)
         if len(found) == MOST_RESPONSES:
-            raise NoNumber(Why.AMBIGUOUS)
+            raise Unanswered(Why.AMBIGUOUS)
         found.append(identifier)
         link.allow()
     return None

@@ -24,7 +24,7 @@ from hounsfield.daemon.delivery.proof.provers import CommitmentProver, FindProve
 from hounsfield.daemon.delivery.proof.reports import ReportDesk
 from hounsfield.daemon.delivery.scu import send
 from hounsfield.daemon.errors import DeliveryError
-from hounsfield.daemon.query.find import QueryPeer
+from hounsfield.daemon.query.archive import QueryPeer
 from hounsfield.daemon.results.registry import build
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.records import ObjectDelivery, ResultObject
