@@ -11,11 +11,13 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind  # t
 from hounsfield.daemon.config.destinations import Destination, ResultRole
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.reception.contexts import COMMITMENT, VERIFICATION, ContextOffer, accepted_classes
-from hounsfield.daemon.results.ko import KEY_OBJECT_SELECTION
-from hounsfield.daemon.results.pr import PRESENTATION_STATE
 from hounsfield.daemon.results.relabel import FALLBACKS
-from hounsfield.daemon.results.sc import SECONDARY_CAPTURE
-from hounsfield.daemon.results.sr.document import COMPREHENSIVE_3D_SR
+from hounsfield.daemon.results.sop_classes import (
+    COMPREHENSIVE_3D_SR,
+    KEY_OBJECT_SELECTION,
+    PRESENTATION_STATE,
+    SECONDARY_CAPTURE,
+)
 
 RESULT_CLASSES: dict[ResultRole, str] = {
     "sr": COMPREHENSIVE_3D_SR,

@@ -14,9 +14,9 @@ from pydicom.errors import InvalidDicomError
 
 from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.results import codes
-from hounsfield.daemon.results.ko import KEY_OBJECT_SELECTION
 from hounsfield.daemon.results.parts import hierarchical, part10, sop_reference
 from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT, BuiltObject, PredecessorRef, software_version
+from hounsfield.daemon.results.sop_classes import KEY_OBJECT_SELECTION, SECONDARY_CAPTURE
 from hounsfield.daemon.results.source_attributes import copy_elements, copy_patient_and_study, new_dataset, text
 from hounsfield.daemon.results.sr.items import (
     CONTAINS,
@@ -37,8 +37,6 @@ REJECTED_FOR_PATIENT_SAFETY = CodedConcept("113037", "DCM", "Rejected for Patien
 ROLE = "rejection"
 SERIES_NUMBER = 9008
 SERIES_DESCRIPTION = "AI result withdrawn - rejected for patient safety reasons"
-_IMAGES = frozenset({"1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.4"})
-"""Of our classes, those that hold pixels: named as IMAGE, all others as COMPOSITE (TID 2010)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +118,9 @@ def _content(anchor: Dataset, taken: Sequence[PredecessorRef], reason: str) -> D
 
 
 def _named(entry: PredecessorRef) -> Dataset:
+    """Of our classes one holds pixels and is named as IMAGE, all others as COMPOSITE (TID 2010)."""
     item = Dataset()
     item.RelationshipType = CONTAINS
-    item.ValueType = "IMAGE" if entry.sop_class_uid in _IMAGES else "COMPOSITE"
+    item.ValueType = "IMAGE" if entry.sop_class_uid == SECONDARY_CAPTURE else "COMPOSITE"
     item.ReferencedSOPSequence = [sop_reference(entry.sop_class_uid, entry.sop_instance_uid)]
     return item

@@ -4,9 +4,8 @@ from pydicom import Dataset
 
 from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.evidence import shown_images
-from hounsfield.daemon.results.ko import KEY_OBJECT_SELECTION
-from hounsfield.daemon.results.pr import PRESENTATION_STATE
 from hounsfield.daemon.results.request import ObjectReference, ReportRequest
+from hounsfield.daemon.results.sop_classes import KEY_OBJECT_SELECTION, PRESENTATION_STATE
 from hounsfield.daemon.results.source_attributes import copy_elements, has_value, items, number, text
 from hounsfield.daemon.results.sr.context import language, language_of, observer
 from hounsfield.daemon.results.sr.groups import measurement_groups

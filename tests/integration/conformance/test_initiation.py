@@ -25,7 +25,7 @@ from hounsfield.daemon.query.series_images import images_of
 from hounsfield.daemon.reception.contexts import COMMITMENT, VERIFICATION
 from hounsfield.daemon.results.registry import build
 from hounsfield.daemon.results.relabel import FALLBACKS, relabel
-from hounsfield.daemon.results.sr.document import COMPREHENSIVE_3D_SR
+from hounsfield.daemon.results.sop_classes import COMPREHENSIVE_3D_SR
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
