@@ -43,7 +43,7 @@ def _document(request: ReportRequest, reference: ObjectReference) -> Dataset:
     if requested := referenced_requests(request):
         result.ReferencedRequestSequence = requested
     result.CurrentRequestedProcedureEvidenceSequence = hierarchical(
-        entry for entry in evidence_of(request) if entry[-1] in chosen
+        entry for entry in evidence_of(request) if entry.sop_instance_uid in chosen
     )
     description = plain(f"{summary(request)} {words_of(request).key_images}")
     images = [image(CONTAINS, None, text(key.source, "SOPClassUID"), key.uid, key.frame) for key in keys]

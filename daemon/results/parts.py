@@ -12,6 +12,7 @@ from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.request import (
     MANUFACTURER,
     PRODUCT,
+    InstanceReference,
     ObjectReference,
     ReportRequest,
     software_version,
@@ -91,11 +92,8 @@ def sop_reference(sop_class_uid: str, sop_instance_uid: str, frame: int | None =
     return item
 
 
-def hierarchical(references: Iterable[tuple[str, str, str, str]]) -> list[Dataset]:
-    """Return a Hierarchical SOP Instance Reference (PS3.3 C.17.2.1) of (study, series, class, instance) UIDs.
-
-    Each instance stands in it once, in the order given.
-    """
+def hierarchical(references: Iterable[InstanceReference]) -> list[Dataset]:
+    """Return a Hierarchical SOP Instance Reference (PS3.3 C.17.2.1): each instance once, in the order given."""
     tree: dict[str, dict[str, dict[str, str]]] = {}
     for study, series, sop_class, instance in references:
         tree.setdefault(study, {}).setdefault(series, {}).setdefault(instance, sop_class)

@@ -5,7 +5,7 @@ from pydicom import Dataset
 from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.evidence import evidence_of
 from hounsfield.daemon.results.parts import coded, envelope, hierarchical
-from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT, ObjectReference, PredecessorRef, ReportRequest
+from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT, InstanceReference, ObjectReference, ReportRequest
 from hounsfield.daemon.results.sop_classes import COMPREHENSIVE_3D_SR
 from hounsfield.daemon.results.source_attributes import text
 from hounsfield.daemon.results.sr.content import content_tree, source_procedure
@@ -40,16 +40,15 @@ class StructuredReportWriter:
         if requested := referenced_requests(request):
             result.ReferencedRequestSequence = requested
         if request.predecessors:
-            result.PredecessorDocumentsSequence = hierarchical(_four(entry) for entry in request.predecessors)
+            result.PredecessorDocumentsSequence = hierarchical(request.predecessors)
         study = text(request.sources[0], "StudyInstanceUID")
-        ours = [(study, entry.series_uid, entry.sop_class_uid, entry.sop_instance_uid) for entry in companions]
+        ours = [
+            InstanceReference(study, entry.series_uid, entry.sop_class_uid, entry.sop_instance_uid)
+            for entry in companions
+        ]
         result.CurrentRequestedProcedureEvidenceSequence = hierarchical([*evidence_of(request), *ours])
         result.update(content_tree(request, companions))
         return (result,)
-
-
-def _four(reference: PredecessorRef) -> tuple[str, str, str, str]:
-    return reference.study_uid, reference.series_uid, reference.sop_class_uid, reference.sop_instance_uid
 
 
 def _author(request: ReportRequest) -> Dataset:
