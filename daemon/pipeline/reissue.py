@@ -11,6 +11,7 @@ from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.delivery.retry import is_kept
 from hounsfield.daemon.errors import ResultError
+from hounsfield.daemon.pipeline.rows import row_of
 from hounsfield.daemon.results.profile import objects_of, profile_of
 from hounsfield.daemon.results.reissue import NewPatient, Original, reissued
 from hounsfield.daemon.results.request import BuiltObject, InstanceReference
@@ -164,11 +165,4 @@ class Reissuer:
         return None
 
     def _kept(self, built: BuiltObject, profile: str) -> ResultObject:
-        return ResultObject(
-            role=built.role,
-            sop_class_uid=built.sop_class_uid,
-            sop_instance_uid=built.sop_instance_uid,
-            sha256=self._files.write(built.sop_instance_uid, built.content),
-            size=len(built.content),
-            profile=profile,
-        )
+        return row_of(built, self._files.write(built.sop_instance_uid, built.content), profile)

@@ -16,6 +16,7 @@ from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.pipeline.bundle_facts import bundle_facts
 from hounsfield.daemon.pipeline.marks import marks_of
 from hounsfield.daemon.pipeline.page_content import Evidence, page_content
+from hounsfield.daemon.pipeline.rows import row_of
 from hounsfield.daemon.results.languages import WORDS
 from hounsfield.daemon.results.profile import Profile, profiles_of
 from hounsfield.daemon.results.registry import build
@@ -110,14 +111,7 @@ class Reporter:
 
     def _stage(self, request: ReportRequest) -> list[ResultObject]:
         return [
-            ResultObject(
-                role=built.role,
-                sop_class_uid=built.sop_class_uid,
-                sop_instance_uid=built.sop_instance_uid,
-                sha256=self._files.stage(built.sop_instance_uid, built.content),
-                size=len(built.content),
-                profile=request.profile.key,
-            )
+            row_of(built, self._files.stage(built.sop_instance_uid, built.content), request.profile.key)
             for built in build(request, request.profile.roles)
         ]
 
