@@ -19,12 +19,12 @@ from hounsfield.daemon.association.reactor import requested
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.delivery.address import address_of
 from hounsfield.daemon.errors import Misaddressed, PeerFailed
+from hounsfield.daemon.sop_classes import VERIFICATION
 
 MAX_CONTEXTS = 128
 """Presentation context IDs are odd and one byte long (PS3.8 9.3.2.2)."""
 PREAMBLE = 132
 SUCCESS = 0x0000
-VERIFICATION = "1.2.840.10008.1.1"
 LONGEST_AE_TITLE = 16
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 """DICOMDIR: an index of a medium, never stored."""

@@ -28,7 +28,7 @@ from hounsfield.daemon.results.request import (
     ReportRequest,
 )
 from hounsfield.daemon.results.retraction import Rejection, rejection_note
-from hounsfield.daemon.results.sop_classes import COMPREHENSIVE_3D_SR
+from hounsfield.daemon.sop_classes import COMPREHENSIVE_3D_SR
 from hounsfield.model.findings import Analysis, CodedConcept, Finding, SliceScore
 from hounsfield.model.findings import Rejection as Refusal
 from hounsfield.storage.records import Verdict

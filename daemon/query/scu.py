@@ -10,10 +10,10 @@ from pynetdicom import build_context
 from hounsfield.daemon.association.address import Address
 from hounsfield.daemon.association.link import STUMBLES, Ending, Failure, Link, NoAssociation, associated
 from hounsfield.daemon.query.archive import QueryPeer, Unanswered, Why
+from hounsfield.daemon.sop_classes import STUDY_ROOT_FIND
 
 MOST_RESPONSES = 50
 """One is due; an archive that ignores a key sends all it has."""
-_STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 _SUCCESS, _PENDING, _OUT_OF_RESOURCES = 0x0000, (0xFF00, 0xFF01), 0xA700
 _FAREWELL_SECONDS = 0.5
 """Nothing that was answered hangs on how the association ends."""
@@ -31,7 +31,7 @@ def find(peer: QueryPeer, questions: Sequence[Dataset], monotonic: Callable[[], 
     Ends by ``peer.timeout_seconds``, save for looking up the host's name and a fraction of a second to clear up.
     """
     # what every peer takes (PS3.5 10.1)
-    contexts = [build_context(_STUDY_ROOT_FIND, ImplicitVRLittleEndian)]
+    contexts = [build_context(STUDY_ROOT_FIND, ImplicitVRLittleEndian)]
     found: list[list[Dataset]] | None = None
     try:
         with associated(
@@ -70,7 +70,7 @@ def _all_matches(link: Link, questions: Sequence[Dataset]) -> list[list[Dataset]
 
     The library takes any transfer syntax for an answer; a deflated data set could be of any size.
     """
-    if (_STUDY_ROOT_FIND, ImplicitVRLittleEndian) not in link.accepted:
+    if (STUDY_ROOT_FIND, ImplicitVRLittleEndian) not in link.accepted:
         raise Unanswered(Why.REJECTED)
     found: list[list[Dataset]] = []
     for keys in questions:
@@ -85,7 +85,7 @@ def _matches(link: Link, keys: Dataset) -> list[Dataset] | None:
     """Return the identifiers of the pending responses up to the final one; None if the association ended before."""
     found: list[Dataset] = []
     link.allow()
-    for answer, identifier in link.association.send_c_find(keys, _STUDY_ROOT_FIND):
+    for answer, identifier in link.association.send_c_find(keys, STUDY_ROOT_FIND):
         status = getattr(answer, "Status", None)
         if status is None:
             return None

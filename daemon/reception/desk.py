@@ -16,7 +16,7 @@ from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.reception import library
 from hounsfield.daemon.reception.admission import Admission, Applicant, Decision, Rejection
 from hounsfield.daemon.reception.associations import Claim, OpenAssociation, Parties
-from hounsfield.daemon.reception.contexts import COMMITMENT, VERIFICATION, ContextOffer
+from hounsfield.daemon.reception.contexts import ContextOffer
 from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.messages import AcceptedContext, Arrival
 from hounsfield.daemon.reception.registrar import Registrar
@@ -25,6 +25,7 @@ from hounsfield.daemon.reception.status import Status
 from hounsfield.daemon.reception.storage_handler import InstanceAcceptor, StoreRequest
 from hounsfield.daemon.reception.tally import ReceptionTally
 from hounsfield.daemon.reception.wire import Command
+from hounsfield.daemon.sop_classes import COMMITMENT, VERIFICATION
 from hounsfield.storage.states import AssociationEnding
 
 log = structlog.get_logger("hounsfield.reception")

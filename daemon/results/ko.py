@@ -6,12 +6,12 @@ from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.evidence import evidence_of, key_images
 from hounsfield.daemon.results.parts import envelope, hierarchical
 from hounsfield.daemon.results.request import ObjectReference, ReportRequest
-from hounsfield.daemon.results.sop_classes import KEY_OBJECT_SELECTION
 from hounsfield.daemon.results.source_attributes import text
 from hounsfield.daemon.results.sr.context import language_of, observer, referenced_requests
 from hounsfield.daemon.results.sr.items import CONTAINS, container, image, words
 from hounsfield.daemon.results.uids import reference_of
 from hounsfield.daemon.results.words import plain, summary, words_of
+from hounsfield.daemon.sop_classes import KEY_OBJECT_SELECTION
 from hounsfield.storage.states import Outcome
 
 SERIES_NUMBER = 9004

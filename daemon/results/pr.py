@@ -12,10 +12,10 @@ from pydicom import Dataset
 from hounsfield.daemon.results.evidence import KeyImage, key_images
 from hounsfield.daemon.results.parts import copy_body_part, envelope, image_reference, stamp_of
 from hounsfield.daemon.results.request import Mark, ObjectReference, ReportRequest
-from hounsfield.daemon.results.sop_classes import PRESENTATION_STATE
 from hounsfield.daemon.results.source_attributes import items, number, text
 from hounsfield.daemon.results.uids import reference_of
 from hounsfield.daemon.results.words import plain, series_description, words_of
+from hounsfield.daemon.sop_classes import PRESENTATION_STATE
 from hounsfield.model.page.tiles import WINDOW_CENTRE, WINDOW_WIDTH
 from hounsfield.storage.states import Outcome
 

@@ -16,7 +16,6 @@ from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.parts import hierarchical, part10, sop_reference
 from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT, BuiltObject, InstanceReference, software_version
-from hounsfield.daemon.results.sop_classes import KEY_OBJECT_SELECTION, SECONDARY_CAPTURE
 from hounsfield.daemon.results.source_attributes import copy_elements, copy_patient_and_study, new_dataset, text
 from hounsfield.daemon.results.sr.items import (
     CONTAINS,
@@ -30,6 +29,7 @@ from hounsfield.daemon.results.sr.items import (
 from hounsfield.daemon.results.times import stamp
 from hounsfield.daemon.results.uids import derived_uid
 from hounsfield.daemon.results.words import LONGEST_LO, plain
+from hounsfield.daemon.sop_classes import KEY_OBJECT_SELECTION, SECONDARY_CAPTURE
 from hounsfield.model.findings import CodedConcept
 
 REJECTED_FOR_PATIENT_SAFETY = CodedConcept("113037", "DCM", "Rejected for Patient Safety Reasons")

@@ -10,9 +10,9 @@ from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.evidence import KeyImage, flagged_images, key_images
 from hounsfield.daemon.results.parts import coded, copy_body_part, envelope, image_reference
 from hounsfield.daemon.results.request import ObjectReference, Page, ReportRequest
-from hounsfield.daemon.results.sop_classes import SECONDARY_CAPTURE
 from hounsfield.daemon.results.uids import reference_of
 from hounsfield.daemon.results.words import disclaimer, words_of
+from hounsfield.daemon.sop_classes import SECONDARY_CAPTURE
 
 SERIES_NUMBER = 9002
 MOST_BYTES = 6_000_000

@@ -21,7 +21,7 @@ from pynetdicom.dsutils import encode
 from hounsfield.daemon.association.address import Address
 from hounsfield.daemon.association.link import STUMBLES, Failure, Link, NoAssociation, associated
 from hounsfield.daemon.delivery.proof.reports import TakeReport, take_event
-from hounsfield.daemon.reception.contexts import COMMITMENT
+from hounsfield.daemon.sop_classes import COMMITMENT
 from hounsfield.storage.records import ResultObject
 
 _WELL_KNOWN_INSTANCE = "1.2.840.10008.1.20.1.1"

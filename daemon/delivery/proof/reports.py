@@ -13,9 +13,9 @@ from pydicom.filereader import read_dataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.reception.contexts import COMMITMENT
 from hounsfield.daemon.reception.dataset_walk import DatasetWalk
 from hounsfield.daemon.reception.status import InstanceRefused
+from hounsfield.daemon.sop_classes import COMMITMENT
 from hounsfield.storage.commitments import AnswerTaken, CommitmentAnswer, CommitmentStore
 from hounsfield.storage.errors import StorageError
 

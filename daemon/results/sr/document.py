@@ -6,12 +6,12 @@ from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.evidence import evidence_of
 from hounsfield.daemon.results.parts import coded, envelope, hierarchical
 from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT, InstanceReference, ObjectReference, ReportRequest
-from hounsfield.daemon.results.sop_classes import COMPREHENSIVE_3D_SR
 from hounsfield.daemon.results.source_attributes import text
 from hounsfield.daemon.results.sr.content import content_tree, source_procedure
 from hounsfield.daemon.results.sr.context import referenced_requests
 from hounsfield.daemon.results.uids import reference_of
 from hounsfield.daemon.results.words import LONGEST_LO, plain
+from hounsfield.daemon.sop_classes import COMPREHENSIVE_3D_SR
 
 SERIES_NUMBER = 9001
 

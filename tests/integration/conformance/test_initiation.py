@@ -22,10 +22,9 @@ from hounsfield.daemon.delivery.retry import Complete, RetryLater, decide
 from hounsfield.daemon.delivery.scu import SendReport, echo, send
 from hounsfield.daemon.query.archive import Unanswered
 from hounsfield.daemon.query.series_images import images_of
-from hounsfield.daemon.reception.contexts import COMMITMENT, VERIFICATION
 from hounsfield.daemon.results.registry import build
 from hounsfield.daemon.results.relabel import FALLBACKS, relabel
-from hounsfield.daemon.results.sop_classes import COMPREHENSIVE_3D_SR
+from hounsfield.daemon.sop_classes import COMMITMENT, COMPREHENSIVE_3D_SR, VERIFICATION
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from support.destinations import route
 from support.query_peers import IMPLICIT, associate_ac, read_pdu, scripted
 
 from hounsfield.daemon.association.link import associated
-from hounsfield.daemon.delivery.scu import VERIFICATION
+from hounsfield.daemon.sop_classes import VERIFICATION
 
 
 def test_a_message_that_would_go_out_after_our_release_does_not_hold_us_for_ever() -> None:

@@ -21,7 +21,7 @@ from hounsfield.daemon.delivery.scu import send
 from hounsfield.daemon.pipeline.recall import RecallOrder
 from hounsfield.daemon.results.reissue import NewPatient, Original, reissued
 from hounsfield.daemon.results.retraction import rejection_note
-from hounsfield.daemon.results.sop_classes import KEY_OBJECT_SELECTION
+from hounsfield.daemon.sop_classes import KEY_OBJECT_SELECTION
 from hounsfield.storage.states import JobKind, JobState, Reason, ResultKind
 
 SOURCES: dict[str, dict[str, Any]] = {

@@ -11,8 +11,8 @@ from support.reports import series, texts
 from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.reception.dataset_check import OWN_MANUFACTURER
 from hounsfield.daemon.results.retraction import rejection_note
-from hounsfield.daemon.results.sop_classes import KEY_OBJECT_SELECTION
 from hounsfield.daemon.results.source_attributes import raw_bytes
+from hounsfield.daemon.sop_classes import KEY_OBJECT_SELECTION
 
 UMLAUT = {"SpecificCharacterSet": "ISO_IR 100", "PatientName": "Müller^Jörg", "StudyDescription": "Schädel"}
 
