@@ -137,7 +137,7 @@ def test_a_stored_instance_is_durable_and_registered_with_its_provenance(bench):
     (receipt,) = bench.register().receipts
     head = bench.spool.head(receipt.digest)
     assert bench.spool.path(receipt.digest).read_bytes()[head.length :] == data
-    assert bench.spool.receipt(receipt.digest) == receipt
+    assert bench.spool.head(receipt.digest).receipt == receipt
     assert (receipt.calling_ae, receipt.called_ae, receipt.peer_address) == ("CT1", "HOUNSFIELD", "10.1.2.3")
     assert receipt.sop_class_uid == CT
     assert receipt.sop_instance_uid == "1.2.3.4"
