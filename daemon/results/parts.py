@@ -8,15 +8,9 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from hounsfield.daemon.errors import ResultError
+from hounsfield.daemon.product import MANUFACTURER, PRODUCT, software_version
 from hounsfield.daemon.results import codes
-from hounsfield.daemon.results.request import (
-    MANUFACTURER,
-    PRODUCT,
-    InstanceReference,
-    ObjectReference,
-    ReportRequest,
-    software_version,
-)
+from hounsfield.daemon.results.request import InstanceReference, ObjectReference, ReportRequest
 from hounsfield.daemon.results.source_attributes import (
     copy_elements,
     copy_patient_and_study,

@@ -16,7 +16,7 @@ from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.results.parts import hierarchical, part10
 from hounsfield.daemon.results.recoding import CharacterSet, Recoding, common_set, is_plain
 from hounsfield.daemon.results.request import BuiltObject, InstanceReference
-from hounsfield.daemon.results.source_attributes import items, raw_bytes, text
+from hounsfield.daemon.results.source_attributes import items, raw_bytes, raw_element, text
 from hounsfield.daemon.results.uids import derived_uid
 
 _ANSWERED = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
@@ -145,13 +145,6 @@ def _item(source: Dataset, recoding: Recoding, renamed: Mapping[str, str]) -> Da
 def _renamed(value: bytes, renamed: Mapping[str, str]) -> bytes:
     uids = value.rstrip(b"\0 ").decode("ascii", "replace").split("\\")
     return "\\".join(renamed.get(uid, uid) for uid in uids).encode()
-
-
-def raw_element(tag: BaseTag, vr: str, value: bytes) -> RawDataElement:
-    """Return an element that is written byte for byte, padded to an even length (PS3.5 6.2)."""
-    pad = b"\0" if vr in ("UI", "OB", "OW", "UN") else b" "
-    padded = value if len(value) % 2 == 0 else value + pad
-    return RawDataElement(tag, vr, len(padded), padded, 0, False, True)
 
 
 def _name_predecessor(report: Dataset, predecessor: InstanceReference) -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
@@ -16,9 +15,6 @@ from hounsfield.daemon.results.profile import Profile
 from hounsfield.model.findings import Analysis, CodedConcept, Finding
 from hounsfield.storage.records import Verdict
 from hounsfield.storage.states import Outcome, Reason
-
-PRODUCT = "hounsfield"
-MANUFACTURER = "Hounsfield project"
 
 Page = npt.NDArray[np.uint8]
 
@@ -207,11 +203,3 @@ class ResultWriter(Protocol):
 
     def write(self, request: ReportRequest, companions: tuple[ObjectReference, ...]) -> tuple[Dataset, ...]:
         """Build the objects; ``companions`` are the objects they name (only a report names any)."""
-
-
-def software_version() -> str:
-    """Return the version of this package."""
-    try:
-        return version(PRODUCT)
-    except PackageNotFoundError:
-        return "unknown"

@@ -13,9 +13,10 @@ from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 
 from hounsfield.daemon.errors import ResultError
+from hounsfield.daemon.product import MANUFACTURER, PRODUCT, software_version
 from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.parts import hierarchical, part10, sop_reference
-from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT, BuiltObject, InstanceReference, software_version
+from hounsfield.daemon.results.request import BuiltObject, InstanceReference
 from hounsfield.daemon.results.source_attributes import copy_elements, copy_patient_and_study, new_dataset, text
 from hounsfield.daemon.results.sr.items import (
     CONTAINS,

@@ -2,10 +2,11 @@
 
 from pydicom import Dataset
 
+from hounsfield.daemon.product import MANUFACTURER, PRODUCT
 from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.evidence import evidence_of
 from hounsfield.daemon.results.parts import coded, envelope, hierarchical
-from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT, InstanceReference, ObjectReference, ReportRequest
+from hounsfield.daemon.results.request import InstanceReference, ObjectReference, ReportRequest
 from hounsfield.daemon.results.source_attributes import text
 from hounsfield.daemon.results.sr.content import content_tree, source_procedure
 from hounsfield.daemon.results.sr.context import referenced_requests

@@ -16,7 +16,7 @@ from support.spooling import spooled
 
 from hounsfield.daemon.feedback import documents
 from hounsfield.daemon.feedback.documents import UNREADABLE, DocumentReader, read_document
-from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT
+from hounsfield.daemon.product import MANUFACTURER, PRODUCT
 from hounsfield.storage.spool import Spool
 
 DEVICE = "2.25.4242"
