@@ -18,7 +18,7 @@ from support.documents.pages import ROOT
 from support.documents.understanding import PLACEHOLDERS
 from support.webhook_server import webhook_server
 
-from hounsfield.daemon.delivery.store_listener import FolderStore
+from hounsfield.daemon.demo.store_listener import FolderStore
 from hounsfield.daemon.pipeline.bundles import InstalledBundles
 from hounsfield.daemon.pipeline.installing import install
 from hounsfield.storage.bundle_choice import BundleChoice, ChoiceKind
