@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hounsfield.daemon.errors import DaemonError
 from hounsfield.daemon.logs import UidHasher
-from hounsfield.daemon.retention.job_lines import COLUMNS, line
+from hounsfield.daemon.retention.csv_lines import COLUMNS, line
 from hounsfield.storage.durable import sync_path
 from hounsfield.storage.records import JobRecord
 
