@@ -1,5 +1,4 @@
-"""The stages behind the job queue: infer and report in the worker, deliver in the courier, rescue of lost jobs; and the
-bundles that they work with, from their installation on.
+"""The stages behind the job queue: infer and report in the worker, deliver in the courier, rescue of lost jobs.
 
 Never here: how a score comes about (model/) and what an object looks like (daemon/results).
 """
