@@ -14,8 +14,8 @@ from pynetdicom.pdu_primitives import A_RELEASE
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.reception import library
-from hounsfield.daemon.reception.admission import Admission, Applicant, Decision, Rejection
-from hounsfield.daemon.reception.associations import Claim, OpenAssociation, Parties
+from hounsfield.daemon.reception.admission import Admission, Applicant, Decision, Parties, Rejection
+from hounsfield.daemon.reception.associations import Claim, OpenAssociation
 from hounsfield.daemon.reception.contexts import ContextOffer
 from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.messages import AcceptedContext, Arrival
@@ -107,9 +107,9 @@ class Desk:
     def _on_requested(self, event: Any) -> None:
         association = event.assoc
         request = association.requestor.primitive
-        parties = Parties(
-            calling_ae=request.calling_ae_title.strip(" "),
-            called_ae=request.called_ae_title.strip(" "),
+        parties = Parties.of(
+            calling_ae=request.calling_ae_title,
+            called_ae=request.called_ae_title,
             peer_address=association.requestor.address,
         )
         wanted = [str(context.abstract_syntax) for context in request.presentation_context_definition_list]
@@ -126,9 +126,7 @@ class Desk:
     def _decide(self, association: Association, parties: Parties, wanted: Sequence[str]) -> Decision:
         """Decide on a request, note who came, and know the association if it is admitted."""
         applicant = Applicant(
-            calling_ae=parties.calling_ae,
-            called_ae=parties.called_ae,
-            address=parties.peer_address,
+            parties=parties,
             certificate=library.fingerprint_of(association),
             has_user_identity=association.requestor.user_identity is not None,
         )
@@ -142,7 +140,7 @@ class Desk:
                 self._open[association] = entry
                 # this thread is the association's own, and ends with it
                 structlog.contextvars.bind_contextvars(association=entry.id)
-        self._sightings.note(applicant, decision.reason, decision.is_admitted)
+        self._sightings.note(parties, decision.reason, decision.is_admitted)
         self._tally.asked(decision.reason, decision.is_admitted)
         return decision
 

@@ -10,7 +10,8 @@ from support.file_operations import WatchedFileOperations
 
 from hounsfield.daemon.config.sections import DicomSettings
 from hounsfield.daemon.logs import UidHasher
-from hounsfield.daemon.reception.associations import OpenAssociation, Parties
+from hounsfield.daemon.reception.admission import Parties
+from hounsfield.daemon.reception.associations import OpenAssociation
 from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.status import Status
