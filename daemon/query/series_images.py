@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hounsfield.daemon.query.archive import QueryPeer, Unanswered, Why
@@ -21,7 +21,7 @@ _SERIES_IMAGES = 0x0020_1209
 """Number of Series Related Instances."""
 
 
-def images_of(peer: QueryPeer, study_uid: str, series_uid: str, monotonic: Callable[[], float] = time.monotonic) -> int:
+def images_of(peer: QueryPeer, study_uid: str, series_uid: str) -> int:
     """Return Number of Series Related Instances (0020,1209) of a series; raise :class:`Unanswered`.
 
     Study Root Query/Retrieve FIND at level SERIES (PS3.4 C.6.2.1), on an association of its own.
@@ -30,7 +30,7 @@ def images_of(peer: QueryPeer, study_uid: str, series_uid: str, monotonic: Calla
         raise Unanswered(Why.NOT_A_UID)
     from hounsfield.daemon.query.scu import find  # the network library: only who asks pays for it
 
-    (found,) = find(peer, [_keys(study_uid, series_uid)], monotonic)
+    (found,) = find(peer, [_keys(study_uid, series_uid)], time.monotonic)
     return _number_in(found, study_uid, series_uid)
 
 
