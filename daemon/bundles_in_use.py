@@ -39,7 +39,7 @@ def chosen(settings: "Settings") -> "list[BundleChoice]":
 
 def in_use(settings: "Settings", choices: "Sequence[BundleChoice]") -> list[InUse]:
     """Return the bundles that new jobs may get, as the assembler finds them; some may be broken."""
-    from hounsfield.daemon.pipeline.bundles import installed_in
+    from hounsfield.daemon.bundles.shelf import installed_in
     from hounsfield.model.bundle import bundled
 
     configured = [InUse(Path(entry.path), CONFIGURED) for entry in settings.bundle]

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from hounsfield.daemon.app import Application
     from hounsfield.daemon.assembly.assembler import Assembler
     from hounsfield.daemon.beats import Beats
+    from hounsfield.daemon.bundles.shelf import BundleShelf
     from hounsfield.daemon.config.settings import Settings
     from hounsfield.daemon.gates import Gate
-    from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.worker import Worker
 
 log = structlog.get_logger("hounsfield.role")

@@ -14,17 +14,17 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS, code_to_category
 
+from hounsfield.daemon.association.entity import requesting_entity
+from hounsfield.daemon.association.reactor import requested
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.delivery.address import address_of
-from hounsfield.daemon.delivery.entity import requesting_entity
-from hounsfield.daemon.delivery.reactor import requested
 from hounsfield.daemon.errors import Misaddressed, PeerFailed
+from hounsfield.daemon.sop_classes import VERIFICATION
 
 MAX_CONTEXTS = 128
 """Presentation context IDs are odd and one byte long (PS3.8 9.3.2.2)."""
 PREAMBLE = 132
 SUCCESS = 0x0000
-VERIFICATION = "1.2.840.10008.1.1"
 LONGEST_AE_TITLE = 16
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 """DICOMDIR: an index of a medium, never stored."""
@@ -157,7 +157,11 @@ def associate(peer: Peer, contexts: list[PresentationContext], timeout: float) -
     ae = requesting_entity(peer.calling_ae)
     ae.connection_timeout = ae.acse_timeout = min(timeout, 10.0)
     ae.dimse_timeout = ae.network_timeout = timeout
-    association = requested(ae, peer.host, peer.port, contexts=contexts, ae_title=peer.called_ae)
+    try:
+        association = requested(ae, peer.host, peer.port, contexts=contexts, ae_title=peer.called_ae)
+    except OSError:
+        words = "the name of the host is not known here. Check how it is written, and the name server"
+        raise PeerFailed(f"no association with {peer.host}:{peer.port}: {words}") from None
     if association.is_established:
         return association
     raise PeerFailed(_why_none(association, peer))

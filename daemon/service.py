@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from hounsfield.daemon.bundles.shelf import open_configured
 from hounsfield.daemon.children import spawn_role
 from hounsfield.daemon.clock import Clock, SystemClock
 from hounsfield.daemon.config.settings import Settings
@@ -19,7 +20,6 @@ from hounsfield.daemon.fit_process import REFUSED
 from hounsfield.daemon.heartbeat import Heartbeat
 from hounsfield.daemon.home import prepare_home
 from hounsfield.daemon.logs import configure
-from hounsfield.daemon.pipeline.bundles import open_configured
 from hounsfield.daemon.ports import CONSOLE_REMEDY, refuse_taken_port
 from hounsfield.daemon.ready import announce
 from hounsfield.daemon.roles import DEFAULT_ROLES, Role

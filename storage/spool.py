@@ -11,7 +11,6 @@ from hounsfield.storage import spool_lock, writer_folders
 from hounsfield.storage.durable import FileOperations, SystemFileOperations, make_folder, sync_way_to
 from hounsfield.storage.errors import SpoolError
 from hounsfield.storage.intake import Intake, Places, place_of
-from hounsfield.storage.records import InstanceReceipt
 from hounsfield.storage.slot import Sealed, Slot
 from hounsfield.storage.spool_format import Head, Provenance, decode_head, digest_of
 from hounsfield.storage.spool_lock import FolderLock, SpoolLock
@@ -115,26 +114,7 @@ class Spool:
 
     def head(self, digest: str) -> Head:
         """Return preamble and file meta of a file as we wrote them; raise SpoolError if it is missing or not ours."""
-        try:
-            with self.path(digest).open("rb") as file:
-                return decode_head(file.read(_MOST_HEAD_BYTES))
-        except OSError as error:
-            raise SpoolError(f"a spool file cannot be read ({_why(error)})") from error
-
-    def provenance(self, digest: str) -> Provenance:
-        """Return who sent the file and when; raises as :meth:`head`."""
-        return self.head(digest).provenance
-
-    def receipt(self, digest: str) -> InstanceReceipt:
-        """Rebuild the database row of a file; raises as :meth:`head`."""
-        return self.head(digest).receipt
-
-    def verify(self, digest: str) -> bool:
-        """Whether the file is there and its data set still has this digest."""
-        try:
-            return is_whole(self.path(digest).read_bytes(), digest)
-        except (SpoolError, OSError):
-            return False
+        return read_head(self.path(digest))
 
     def files_stay(self) -> AbstractContextManager[object]:
         """Return a block in which files and rows are compared: neither goes meanwhile. It raises SpoolError."""
@@ -242,6 +222,15 @@ class Spool:
 def is_digest(text: str) -> bool:
     """Whether a file can be named by this: 64 hexadecimal digits."""
     return _DIGEST.fullmatch(text) is not None
+
+
+def read_head(path: Path) -> Head:
+    """Return the head of a spool file; raise SpoolError if it is missing or not ours."""
+    try:
+        with path.open("rb") as file:
+            return decode_head(file.read(_MOST_HEAD_BYTES))
+    except OSError as error:
+        raise SpoolError(f"a spool file cannot be read ({_why(error)})") from error
 
 
 def is_whole(content: bytes, digest: str) -> bool:

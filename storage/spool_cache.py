@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield.storage.durable import PART
-from hounsfield.storage.errors import SpoolError
-from hounsfield.storage.spool import is_digest, is_whole
+from hounsfield.storage.spool import is_digest, is_whole, read_head
 from hounsfield.storage.spool_files import SpoolFiles
-from hounsfield.storage.spool_format import Head, decode_head
+from hounsfield.storage.spool_format import Head
 
 IN_USE_SECONDS = 3600.0
 """A copy that was handed out so recently is left alone."""
@@ -29,7 +28,6 @@ _USED = "used"
 _SUFFIX = ".dcm"
 _ROOM_LEFT = 0.1
 """Of the whole: so much is made free at once."""
-_MOST_HEAD_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +72,7 @@ class CachedFiles:
 
     def head(self, digest: str) -> Head:
         """Read it from the copy, or as the files do."""
-        path = self.path(digest)
-        try:
-            with path.open("rb") as file:
-                return decode_head(file.read(_MOST_HEAD_BYTES))
-        except OSError as error:
-            raise SpoolError(f"a spool file cannot be read ({error.strerror})") from error
+        return read_head(self.path(digest))
 
     def _is_good(self, copy: Path, digest: str) -> bool:
         try:

@@ -46,29 +46,17 @@ class FolderLock:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def files_stay(self) -> AbstractContextManager[object]:
-        """See :func:`files_stay`."""
-        return files_stay(self._folder)
+    @contextmanager
+    def files_stay(self) -> Iterator[None]:
+        """See :class:`SpoolLock`. Raise SpoolError if somebody goes on to take files out."""
+        with _locked(self._folder, fcntl.LOCK_SH):
+            yield
 
     @contextmanager
     def files_may_go(self) -> Iterator[Callable[[], None]]:
-        """See :func:`files_may_go`."""
-        with files_may_go(self._folder):
+        """See :class:`SpoolLock`. Raise SpoolError if filing does not pause for seconds."""
+        with _locked(self._folder, fcntl.LOCK_EX):
             yield lambda: None
-
-
-@contextmanager
-def files_stay(folder: Path) -> Iterator[None]:
-    """While this lasts nobody takes a file out of the spool in ``folder``. Raise SpoolError if somebody goes on to."""
-    with _locked(folder, fcntl.LOCK_SH):
-        yield
-
-
-@contextmanager
-def files_may_go(folder: Path) -> Iterator[None]:
-    """While this lasts nobody files and records. Raise SpoolError if that does not pause for seconds."""
-    with _locked(folder, fcntl.LOCK_EX):
-        yield
 
 
 def let_others_in() -> None:

@@ -20,7 +20,7 @@ from pynetdicom import AE, build_context
 from support.daemon import Daemon
 from support.peers import Orthanc, orthanc
 
-from hounsfield.daemon.delivery.reactor import steady
+from hounsfield.daemon.association.reactor import steady
 from hounsfield.storage.engine import open_database
 from hounsfield.storage.records import JobFilter, JobRecord
 from hounsfield.storage.states import JobKind

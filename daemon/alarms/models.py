@@ -20,7 +20,7 @@ _OF_THE_BUNDLE = frozenset({Reason.BUNDLE_DRIFTED, Reason.BUNDLE_GONE})
 
 
 class Shelf(Protocol):
-    """The bundles in use, as :class:`~hounsfield.daemon.pipeline.bundles.BundleShelf`."""
+    """The bundles in use, as :class:`~hounsfield.daemon.bundles.shelf.BundleShelf`."""
 
     @property
     def bundles(self) -> Sequence[Bundle]:

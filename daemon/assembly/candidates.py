@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from hounsfield.daemon.assembly.completeness import Evidence, ended_badly, judge
+from hounsfield.daemon.assembly.completeness import Evidence, counted, ended_badly, judge
 from hounsfield.daemon.assembly.identities import IdentityReader
 from hounsfield.daemon.assembly.images import SeriesImages
 from hounsfield.daemon.assembly.selection import select
@@ -179,17 +179,13 @@ def _with_remarks(verdict: Verdict, images: SeriesImages, part: Part, twins: int
     """Say what of the series the reconstruction is, where it is not all of it."""
     remarks = [*verdict.remarks, *images.split.remarks(part.key)]
     if twins:
-        remarks.append(f"{_images(twins)} left out: the same picture came twice.")
+        remarks.append(f"{counted(twins, 'image')} left out: the same picture came twice.")
     if Reason.CONFLICT in images.series.waived and images.new_variants:
         again = len({one.sop_instance_uid for one in images.new_variants})
         remarks.append(
-            f"{_images(again)} came again with other content under the same identifier; what came first is used, "
-            "as an administrator decided."
+            f"{counted(again, 'image')} came again with other content under the same identifier; what came first is "
+            "used, as an administrator decided."
         )
     left_out = len(images.headers) - len(part.indices) + twins
     evidence = {**verdict.evidence, "reconstructions": len(images.split.parts), "left_out": left_out}
     return replace(verdict, remarks=tuple(remarks), evidence=evidence)
-
-
-def _images(count: int) -> str:
-    return f"{count} image" if count == 1 else f"{count} images"

@@ -32,13 +32,13 @@ class Evidence:
     quiet_seconds: float = 0.0
 
 
-def judge(geometry: SeriesGeometry, thing: Evidence) -> Verdict:
+def judge(geometry: SeriesGeometry, evidence: Evidence) -> Verdict:
     """Return the verdict with every reason that speaks against COMPLETE.
 
     INCOMPLETE means images are known to be missing; SUSPECT means they may be.
     """
-    missing = _missing(geometry, thing)
-    doubtful = _doubtful(geometry, thing)
+    missing = _missing(geometry, evidence)
+    doubtful = _doubtful(geometry, evidence)
     reasons = {**missing, **doubtful}
     doubt = Completeness.SUSPECT if doubtful else Completeness.COMPLETE
     completeness = Completeness.INCOMPLETE if missing else doubt
@@ -46,53 +46,53 @@ def judge(geometry: SeriesGeometry, thing: Evidence) -> Verdict:
         completeness=completeness,
         reasons=tuple(reasons),
         remarks=tuple(reasons.values()),
-        evidence=_evidence(geometry, thing),
+        evidence=_facts(geometry, evidence),
     )
 
 
-def _missing(geometry: SeriesGeometry, thing: Evidence) -> dict[Reason, str]:
+def _missing(geometry: SeriesGeometry, evidence: Evidence) -> dict[Reason, str]:
     found: dict[Reason, str] = {}
-    if thing.unreadable:
-        found[Reason.UNREADABLE] = f"{_count(thing.unreadable, 'image')} of the series cannot be read."
+    if evidence.unreadable:
+        found[Reason.UNREADABLE] = f"{counted(evidence.unreadable, 'image')} of the series cannot be read."
     if geometry.gaps:
         widest = max(gap.step_mm for gap in geometry.gaps)
-        found[Reason.GAP] = f"Slices are missing at {_count(len(geometry.gaps), 'place')}: a step of {widest:.1f} mm."
-    announced = _announced(thing.headers)
-    if announced is not None and announced > len(thing.headers):
+        found[Reason.GAP] = f"Slices are missing at {counted(len(geometry.gaps), 'place')}: a step of {widest:.1f} mm."
+    announced = _announced(evidence.headers)
+    if announced is not None and announced > len(evidence.headers):
         found[Reason.FEWER_THAN_ANNOUNCED] = (
-            f"{len(thing.headers)} images received, the scanner announced {announced} in this acquisition."
+            f"{len(evidence.headers)} images received, the scanner announced {announced} in this acquisition."
         )
-    received = _received(thing)
-    if thing.known is not None and thing.known > received:
-        found[Reason.FEWER_THAN_KNOWN] = f"{received} images received, the PACS holds {thing.known} of this series."
+    received = _received(evidence)
+    if evidence.known is not None and evidence.known > received:
+        found[Reason.FEWER_THAN_KNOWN] = f"{received} images received, the PACS holds {evidence.known} of this series."
     return found
 
 
-def _doubtful(geometry: SeriesGeometry, thing: Evidence) -> dict[Reason, str]:
+def _doubtful(geometry: SeriesGeometry, evidence: Evidence) -> dict[Reason, str]:
     found: dict[Reason, str] = {}
     if geometry.sparse:
         found[Reason.SPARSE] = "Regular steps wider than the slices are thick: every second slice may be missing."
-    if ended_badly(thing.associations):
+    if ended_badly(evidence.associations):
         found[Reason.ASSOCIATION_ABORTED] = "A transfer was cut off; images at the ends of the series may be missing."
-    if thing.still_receiving:
+    if evidence.still_receiving:
         found[Reason.MAX_AGE] = "Images were still coming when the series was closed because of its age."
-    if thing.missing_series:
+    if evidence.missing_series:
         found[Reason.REQUIRED_MISSING] = (
-            f"{_count(thing.missing_series, 'other series', 'other series')} of the study that should come with it "
+            f"{counted(evidence.missing_series, 'other series', 'other series')} of the study that should come with it "
             "did not come in time."
         )
     return found
 
 
-def _evidence(geometry: SeriesGeometry, thing: Evidence) -> dict[str, object]:
+def _facts(geometry: SeriesGeometry, evidence: Evidence) -> dict[str, object]:
     steps = geometry.steps_mm
     return {
         "slices": len(geometry.order),
-        "received": _received(thing),
-        "announced": _announced(thing.headers),
-        "known_to_pacs": thing.known,
-        "associations": dict(Counter(str(one.ending) for one in thing.associations)),
-        "quiet_seconds": round(thing.quiet_seconds, 1),
+        "received": _received(evidence),
+        "announced": _announced(evidence.headers),
+        "known_to_pacs": evidence.known,
+        "associations": dict(Counter(str(one.ending) for one in evidence.associations)),
+        "quiet_seconds": round(evidence.quiet_seconds, 1),
         "step_mm": round(statistics.median(steps), 3) if steps else None,
         "widest_step_mm": round(max(steps), 3) if steps else None,
         "gaps": len(geometry.gaps),
@@ -100,16 +100,17 @@ def _evidence(geometry: SeriesGeometry, thing: Evidence) -> dict[str, object]:
         "coverage_mm": round(geometry.coverage_mm, 1),
         "tilt_degrees": round(geometry.tilt_degrees, 1),
         "orientation": "constant" if geometry.consistent_orientation else "mixed",
-        "left_out": len(thing.headers) - len(geometry.order),
+        "left_out": len(evidence.headers) - len(geometry.order),
     }
 
 
-def _received(thing: Evidence) -> int:
-    return len(thing.headers) if thing.received is None else thing.received
+def _received(evidence: Evidence) -> int:
+    return len(evidence.headers) if evidence.received is None else evidence.received
 
 
-def _count(number: int, thing: str, things: str = "") -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {things or thing + 's'}"
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun: ``1 image``, ``2 images``."""
+    return f"{number} {one}" if number == 1 else f"{number} {many or one + 's'}"
 
 
 def _announced(headers: Sequence[SliceHeader]) -> int | None:

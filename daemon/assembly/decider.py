@@ -1,16 +1,17 @@
 """Decides what becomes of a series, from what the spool and the database hold. Reads only; changes nothing.
 
-The order of the questions is the order of safety: copies that contradict each other, two patients, what the rules
-say, time, what no model may see, other series of the study, completeness.
+The order of the questions is the order of safety: whether it is quiet, copies that contradict each other, two patients,
+what the rules say, what no model may see, other series of the study, completeness.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hounsfield.daemon.assembly.analyses import is_answered, request_of
 from hounsfield.daemon.assembly.candidates import Candidate, Examiner, Option
-from hounsfield.daemon.assembly.completeness import Evidence
-from hounsfield.daemon.assembly.decision import Close, Decision, Hold, Skip, Unchanged, Wait
+from hounsfield.daemon.assembly.choice import Chooser
+from hounsfield.daemon.assembly.decision import SOON, Close, Decision, Hold, Skip, Unchanged, Wait
+from hounsfield.daemon.assembly.evidence import EvidenceGatherer
 from hounsfield.daemon.assembly.identities import IdentityReader
 from hounsfield.daemon.assembly.images import SeriesImages
 from hounsfield.daemon.assembly.quiet import Quiet
@@ -21,23 +22,14 @@ from hounsfield.daemon.assembly.timing import Timing
 from hounsfield.daemon.config.rules import Rule
 from hounsfield.daemon.config.sections import AssemblySettings
 from hounsfield.daemon.errors import IdentityUnavailable
-from hounsfield.daemon.query.series_counts import PENDING, Known, SeriesCounts
-from hounsfield.model.bundle import Bundle
+from hounsfield.daemon.query.series_counts import SeriesCounts
 from hounsfield.model.scope import is_phantom
-from hounsfield.storage.errors import DatabaseUnavailable
 from hounsfield.storage.records import SeriesRecord
 from hounsfield.storage.states import (
-    FAULTS_OF_THE_MODEL,
     Completeness,
     InstanceRole,
-    JobKind,
-    Outcome,
     Reason,
-    SeriesState,
 )
-
-_SOON = 1.0
-"""Seconds until an answer that is on its way, or another series' turn, is asked for again."""
 
 
 class Decider:
@@ -63,7 +55,8 @@ class Decider:
         self._book = book
         self._without_holds = book.without_holds()
         self._examiner = examiner
-        self._counts = counts
+        self._gatherer = EvidenceGatherer(counts, settings)
+        self._chooser = Chooser(examiner=examiner, gatherer=self._gatherer, jobs=jobs, settings=settings)
         self._identities = identities
         self._spool = spool
         self._settings = settings
@@ -133,22 +126,9 @@ class Decider:
         study = Study(images, rule, self._series.of_study(images.series.study_uid), self._reader, self._rule)
         return self._analyse(images, rule, study, standings)
 
-    def _came_to_nothing(self, record: SeriesRecord) -> bool:
-        """Whether a series was closed and then could not be analysed: the next best one may have its place."""
-        if record.state is not SeriesState.CLOSED:
-            return False
-        analyses = [
-            job
-            for job in self._jobs.of_series(record.id)
-            if job.kind is JobKind.INFER and job.revision == record.revision
-        ]
-        return bool(analyses) and all(
-            job.outcome is Outcome.NOT_ANALYSED and job.reason not in FAULTS_OF_THE_MODEL for job in analyses
-        )
-
     def _analyse(self, images: SeriesImages, rule: Rule, study: Study, standings: Mapping[int, Quiet]) -> Decision:
         standing = standings[images.series.id]
-        evidence = self._evidence(images, rule, standing)
+        evidence = self._gatherer.gather(images, rule, standing)
         if isinstance(evidence, Wait):
             return evidence
         candidate = self._examiner.examine(images, rule, evidence)
@@ -161,69 +141,14 @@ class Decider:
         timing = Timing.of(rule, self._settings)
         missing = study.missing(standings, timing)
         if missing and standing.age < timing.force:
-            return Wait(seconds=min(timing.force - standing.age, _SOON), why="other series that its rule requires")
+            return Wait(seconds=min(timing.force - standing.age, SOON), why="other series that its rule requires")
         if missing:
             evidence = replace(evidence, missing_series=missing)
             candidate = self._examiner.examine(images, rule, evidence)
-        options = self._chosen(candidate, rule, study, standings)
+        options = self._chooser.choose(candidate, rule, study, standings)
         if isinstance(options, Wait | Skip):
             return options
         return self._close(candidate, rule, options, standing)
-
-    def _evidence(self, images: SeriesImages, rule: Rule, standing: Quiet | None) -> Evidence | Wait:
-        """Gather what is known; ``standing`` is None for a series that was closed before."""
-        record = images.series
-        evidence = Evidence(
-            headers=images.headers,
-            associations=images.associations,
-            unreadable=images.unreadable,
-            received=record.instances,
-        )
-        if standing is None:
-            return evidence
-        known = self._counts.ask(images.headers[0].study_uid, record.series_uid, record.version)
-        if known is PENDING:
-            return Wait(seconds=_SOON / 4, why="the number of images from the PACS")
-        left = Timing.of(rule, self._settings).until_quiet(standing, images.associations)
-        return replace(
-            evidence,
-            known=known.images if isinstance(known, Known) else None,
-            still_receiving=left > 0,
-            quiet_seconds=standing.quiet,
-        )
-
-    def _chosen(
-        self, candidate: Candidate, rule: Rule, study: Study, standings: Mapping[int, Quiet]
-    ) -> tuple[Option, ...] | Wait | Skip:
-        """All its reconstructions, or those that are the best their study has for a bundle."""
-        if rule.per_study == "all":
-            return candidate.options
-        timing = Timing.of(rule, self._settings)
-        standing = standings[candidate.images.series.id]
-        patience = max(timing.wait, timing.incomplete_wait) - standing.quiet
-        if not timing.is_too_old(standing):
-            if standing.quiet < timing.wait:
-                return Wait(seconds=timing.wait - standing.quiet, why="better series of the study")
-            if patience > 0 and study.is_moving(standings, timing):
-                return Wait(seconds=min(patience, _SOON), why="other series of the study that the rule takes")
-        rivals: list[_Rival] = []
-        for images in study.settled_rivals(standings, timing):
-            evidence = self._evidence(images, rule, standings.get(images.series.id))
-            if isinstance(evidence, Wait):
-                return evidence
-            rival = self._examine_rival(images, rule, evidence)
-            if rival is not None:
-                rivals.append(_Rival(rival, self._came_to_nothing(images.series)))
-        return _best_of(candidate, rivals, rule)
-
-    def _examine_rival(self, images: SeriesImages, rule: Rule, evidence: Evidence) -> Candidate | None:
-        """A series that cannot be judged does not take the others with it: it fails, and is held, on its own turn."""
-        try:
-            return self._examiner.examine(images, rule, evidence)
-        except DatabaseUnavailable:
-            raise
-        except Exception:  # noqa: BLE001 - whatever it is, it is the other series' trouble
-            return None
 
     def _close(self, candidate: Candidate, rule: Rule, options: Sequence[Option], standing: Quiet) -> Decision:
         images = candidate.images
@@ -264,35 +189,3 @@ def _after_removal(images: SeriesImages) -> Decision | None:
         words = f"{len(images.gone)} of its images were removed after their time, and an image that was not there came."
         return Hold(reason=Reason.IMAGES_REMOVED, remarks=(words,))
     return Unchanged(variants=tuple(one.id for one in images.instances if one.revision == 0))
-
-
-@dataclass(frozen=True, slots=True)
-class _Rival:
-    """Another series of the study that the rule takes."""
-
-    candidate: Candidate
-    came_to_nothing: bool
-
-    def beats(self, own: Option | None, bundle: Bundle) -> bool:
-        """Whether it has an option for the bundle that is better, and that did not fail while ours is fit."""
-        best = self.candidate.best(bundle)
-        if best is None or own is None:
-            return best is not None
-        return best.rank < own.rank and not (self.came_to_nothing and not own.rank.unfit)
-
-
-def _best_of(candidate: Candidate, rivals: Sequence[_Rival], rule: Rule) -> tuple[Option, ...] | Wait | Skip:
-    best: list[Option] = []
-    beaten_by_open = False
-    for bundle in {option.bundle.sha256: option.bundle for option in candidate.options}.values():
-        own = candidate.best(bundle)
-        better = [rival for rival in rivals if rival.beats(own, bundle)]
-        if own is not None and not better:
-            best.append(own)
-        beaten_by_open |= any(rival.candidate.images.series.state is SeriesState.RECEIVING for rival in better)
-    if best:
-        return tuple(best)
-    if beaten_by_open:  # skipped only when the better one is really analysed: it may yet be held
-        return Wait(seconds=_SOON / 4, why="a better series of the study, which is decided on first")
-    words = "The rule takes the best series of a study, and another one was analysed."
-    return Skip(reason=Reason.ANOTHER_SERIES, rule=rule.name, remarks=(words,))

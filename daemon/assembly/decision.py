@@ -1,9 +1,13 @@
 """What may become of a series at a look. The decider returns one of these, the assembler does what it says."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from hounsfield.storage.records import InferRequest, Verdict
 from hounsfield.storage.states import Reason
+
+SOON: Final = 1.0
+"""Seconds until an answer that is on its way, or another series' turn, is asked for again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

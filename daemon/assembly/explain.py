@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from hounsfield.daemon.assembly.decision import Close, Decision, Hold, Skip, Unchanged, Wait
 from hounsfield.daemon.assembly.images import SeriesImages
-from hounsfield.daemon.assembly.quoting import shown
 from hounsfield.daemon.assembly.rules import Match, RuleBook
 from hounsfield.daemon.reason_texts import REASON_TEXTS
+from hounsfield.daemon.rule_language.quoting import shown
 from hounsfield.model.bundle import Bundle
 from hounsfield.model.fitness import assess
 from hounsfield.model.geometry import measure

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hounsfield.daemon.assembly.predicates import AGE_KEYWORDS, PredicateValue, predicates_of
+from hounsfield.daemon.rule_language.predicates import AGE_KEYWORDS, PredicateValue, predicates_of
 from hounsfield.model.attributes import Values
 from hounsfield.model.geometry import is_localizer
 from hounsfield.model.headers import SliceHeader
@@ -19,7 +19,7 @@ class SeriesFacts:
     values: Mapping[str, tuple[Values, ...]] = field(repr=False)
     """By keyword of the data dictionary: the different values its images have, each image's as one tuple; sorted."""
     predicates: Mapping[str, PredicateValue] = field(repr=False)
-    """By the names of ``hounsfield.daemon.assembly.predicates.PREDICATES``."""
+    """By the names of ``hounsfield.daemon.rule_language.predicates.PREDICATES``."""
 
 
 def gather_facts(

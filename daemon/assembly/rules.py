@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hounsfield.daemon.assembly.conditions import Condition, parse_where
-from hounsfield.daemon.assembly.expressions import Expression, compile_expression
 from hounsfield.daemon.assembly.facts import SeriesFacts
-from hounsfield.daemon.assembly.predicates import AGE_KEYWORDS
-from hounsfield.daemon.assembly.quoting import MOST_SHOWN, plain, shown
 from hounsfield.daemon.config.rules import Rule
 from hounsfield.daemon.config.sections import AssemblySettings
+from hounsfield.daemon.rule_language.conditions import Condition, parse_where
+from hounsfield.daemon.rule_language.expressions import Expression, compile_expression
+from hounsfield.daemon.rule_language.predicates import AGE_KEYWORDS
+from hounsfield.daemon.rule_language.quoting import MOST_SHOWN, plain, shown
 from hounsfield.model.attributes import Values, attribute
 
 NOT_SHOWN = "(patient attribute, not shown)"

@@ -71,7 +71,7 @@ def list_bundles(as_json: JsonOption = False, config: ConfigOption = None) -> No
 
 def _all(settings: "Settings") -> list[InUse]:
     """Return what is in use, then what is installed besides."""
-    from hounsfield.daemon.pipeline.bundles import installed_in
+    from hounsfield.daemon.bundles.shelf import installed_in
 
     used = in_use(settings, chosen(settings))
     folders = {one.folder for one in used}
@@ -210,7 +210,7 @@ def folders_of(which: str | None, config: Path | None) -> list[Path]:
 
     Of a name that is not in use, all installed versions.
     """
-    from hounsfield.daemon.pipeline.bundles import installed_in
+    from hounsfield.daemon.bundles.shelf import installed_in
 
     if which is not None and Path(which).is_dir():
         return [Path(which)]

@@ -16,8 +16,8 @@ from hounsfield.daemon.cli.output import note
 from hounsfield.daemon.cli.person import ByOption, person
 
 if TYPE_CHECKING:
+    from hounsfield.daemon.bundles.installed import InstalledBundles, Place
     from hounsfield.daemon.config.settings import Settings
-    from hounsfield.daemon.pipeline.installed import InstalledBundles, Place
     from hounsfield.model.bundle import Bundle
     from hounsfield.storage.bundle_choice import BundleChoiceStore, ChoiceKind
 
@@ -35,9 +35,9 @@ def install(
     config: ConfigOption = None,
 ) -> None:
     """Verify a bundle, run its self-test and install it beside its other versions; nothing else changes yet."""
+    from hounsfield.daemon.bundles.installing import install as put
+    from hounsfield.daemon.bundles.shelf import installed_in
     from hounsfield.daemon.home import prepare_home
-    from hounsfield.daemon.pipeline.bundles import installed_in
-    from hounsfield.daemon.pipeline.installing import install as put
 
     settings = read_settings(config)
     prepare_home(settings)
@@ -135,8 +135,8 @@ def remove(name: NameArgument, version: VersionArgument, config: ConfigOption = 
 @contextmanager
 def _stores(config: Path | None) -> "Iterator[tuple[Settings, InstalledBundles, BundleChoiceStore]]":
     """Open the database, made if there is none, with nobody else changing what is installed."""
+    from hounsfield.daemon.bundles.shelf import installed_in
     from hounsfield.daemon.home import prepare_home
-    from hounsfield.daemon.pipeline.bundles import installed_in
     from hounsfield.storage.engine import open_database
 
     settings = read_settings(config)

@@ -63,8 +63,8 @@ def bundles(ctx: typer.Context, incomplete: str) -> list[Offer]:
     """Offer names of bundles: those in use, and those that are installed."""
 
     def found(settings: "Settings", database: "Database | None") -> Iterator[Offer]:
+        from hounsfield.daemon.bundles.shelf import installed_in
         from hounsfield.daemon.bundles_in_use import in_use, manifests_of
-        from hounsfield.daemon.pipeline.bundles import installed_in
 
         choices = [] if database is None else database.bundle_choices.current()
         yield from ((manifest.name, "in use") for manifest in manifests_of(in_use(settings, choices)))

@@ -93,8 +93,8 @@ def check(config: ConfigOption = None) -> None:
 
 
 def _manifests(settings: "Settings") -> "list[Manifest]":
+    from hounsfield.daemon.bundles.shelf import open_configured
     from hounsfield.daemon.bundles_in_use import in_use_now, manifests_of
-    from hounsfield.daemon.pipeline.bundles import open_configured
 
     open_configured(settings)
     return manifests_of(in_use_now(settings))

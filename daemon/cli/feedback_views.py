@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from hounsfield.daemon.assembly.quoting import plain
 from hounsfield.daemon.cli.output import local, show_table
 from hounsfield.daemon.feedback.agreement import Agreement
+from hounsfield.daemon.rule_language.quoting import plain
 from hounsfield.daemon.words import VERDICT_WORDS
 from hounsfield.storage.feedback import FeedbackRecord
 

@@ -7,8 +7,9 @@ from hounsfield.daemon import scu
 from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import PeerFailed
-from hounsfield.daemon.query.find import NoNumber, QueryPeer, Why, images_of
+from hounsfield.daemon.query.archive import QueryPeer, Unanswered, Why
 from hounsfield.daemon.query.series_counts import peer_of
+from hounsfield.daemon.query.series_images import images_of
 
 MEANWHILE = "until then series are judged without its numbers"
 
@@ -41,6 +42,6 @@ def _why_no_answer(peer: QueryPeer) -> Why | None:
     nobody = f"2.25.{secrets.randbits(122)}"
     try:
         images_of(peer, nobody, nobody)
-    except NoNumber as failure:
+    except Unanswered as failure:
         return None if failure.why is Why.NO_MATCH else failure.why
     return Why.NONSENSE

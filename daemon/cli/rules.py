@@ -61,8 +61,8 @@ def try_files(
     from hounsfield.daemon.app import build
     from hounsfield.daemon.assembly.explain import explain
     from hounsfield.daemon.assembly.on_disk import FilesOnDisk
+    from hounsfield.daemon.bundles.shelf import open_configured
     from hounsfield.daemon.cli.rules_views import show_explanation
-    from hounsfield.daemon.pipeline.bundles import open_configured
     from hounsfield.daemon.reception.contexts import role_of
 
     settings = read_settings(config)

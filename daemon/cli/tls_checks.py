@@ -14,7 +14,8 @@ from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import TlsUnusable
 from hounsfield.daemon.ports import what_hinders
 from hounsfield.daemon.reception.certificates import AUTHORITY, CERTIFICATE, CertificateFacts
-from hounsfield.daemon.reception.tls import TlsFiles, load_files, peer_fingerprint
+from hounsfield.daemon.reception.fingerprints import peer_fingerprint
+from hounsfield.daemon.reception.tls import TlsFiles, load_files
 
 PROBE_SECONDS = 5.0
 SOON = timedelta(days=30)

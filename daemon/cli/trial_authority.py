@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from hounsfield.daemon.reception.certificates import fingerprint
+from hounsfield.daemon.reception.fingerprints import fingerprint
 
 _BEFORE = timedelta(hours=1)
 """Certificates count from an hour ago: the clock of a scanner may lag."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.assembly.on_disk import FilesOnDisk
     from hounsfield.daemon.assembly.rules import RuleBook
     from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
-    from hounsfield.daemon.pipeline.bundles import BundleShelf
+    from hounsfield.daemon.bundles.shelf import BundleShelf
     from hounsfield.daemon.query.series_counts import SeriesCounts
 
 

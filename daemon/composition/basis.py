@@ -15,8 +15,8 @@ from hounsfield.storage.states import JobKind
 
 if TYPE_CHECKING:
     from hounsfield.daemon.beats import Beats
+    from hounsfield.daemon.bundles.shelf import BundleShelf
     from hounsfield.daemon.gates import Gate
-    from hounsfield.daemon.pipeline.bundles import BundleShelf
     from hounsfield.daemon.pipeline.job_lines import JobLines
     from hounsfield.daemon.pipeline.leases import LeaseKeeper
     from hounsfield.daemon.pipeline.reporting import Reporter
@@ -38,14 +38,14 @@ class Basis(Places):
     @cached_property
     def shelf(self) -> "BundleShelf":
         """The bundles in use: configured, and chosen of those that are installed."""
-        from hounsfield.daemon.pipeline.bundles import BundleShelf
+        from hounsfield.daemon.bundles.shelf import BundleShelf
 
         return BundleShelf(self.settings, self.database.bundle_choices, self.clock)
 
     @cached_property
     def shelf_of_reader(self) -> "BundleShelf":
         """The same, for commands that make no database where there is none: then nothing was chosen either."""
-        from hounsfield.daemon.pipeline.bundles import BundleShelf, NothingChosen
+        from hounsfield.daemon.bundles.shelf import BundleShelf, NothingChosen
 
         if has_database(self.settings.storage.resolved_database_url):
             return self.shelf

@@ -34,7 +34,7 @@ def _fault(text: str, below: str, allowed: str) -> PydanticCustomError:
 
 
 def _check_where(table: dict[str, Any]) -> dict[str, Any]:
-    from hounsfield.daemon.assembly.conditions import BadCondition, parse_where
+    from hounsfield.daemon.rule_language.conditions import BadCondition, parse_where
 
     try:
         parse_where(table)
@@ -44,7 +44,7 @@ def _check_where(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_when(text: str) -> str:
-    from hounsfield.daemon.assembly.expressions import EXPRESSION_ALLOWED, BadExpression, compile_expression
+    from hounsfield.daemon.rule_language.expressions import EXPRESSION_ALLOWED, BadExpression, compile_expression
 
     try:
         compile_expression(text)

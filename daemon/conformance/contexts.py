@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import build_context
 from pynetdicom.presentation import PresentationContext
-from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
 
 from hounsfield.daemon.config.destinations import Destination, ResultRole
 from hounsfield.daemon.config.settings import Settings
-from hounsfield.daemon.reception.contexts import COMMITMENT, VERIFICATION, ContextOffer, accepted_classes
-from hounsfield.daemon.results.ko import KEY_OBJECT_SELECTION
-from hounsfield.daemon.results.pr import PRESENTATION_STATE
+from hounsfield.daemon.reception.contexts import ContextOffer, accepted_classes
 from hounsfield.daemon.results.relabel import FALLBACKS
-from hounsfield.daemon.results.sc import SECONDARY_CAPTURE
-from hounsfield.daemon.results.sr.document import COMPREHENSIVE_3D_SR
+from hounsfield.daemon.sop_classes import (
+    COMMITMENT,
+    COMPREHENSIVE_3D_SR,
+    KEY_OBJECT_SELECTION,
+    PRESENTATION_STATE,
+    SECONDARY_CAPTURE,
+    STUDY_ROOT_FIND,
+    VERIFICATION,
+)
 
 RESULT_CLASSES: dict[ResultRole, str] = {
     "sr": COMPREHENSIVE_3D_SR,
@@ -24,7 +28,6 @@ RESULT_CLASSES: dict[ResultRole, str] = {
     "pr": PRESENTATION_STATE,
 }
 """The SOP class of each kind of result."""
-STUDY_ROOT_FIND = str(StudyRootQueryRetrieveInformationModelFind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

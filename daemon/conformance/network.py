@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from pydicom.uid import UID
 
+from hounsfield.daemon.association.link import LONGEST_PDU, MOST_BYTES
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.conformance.contexts import (
     Context,
@@ -19,7 +20,6 @@ from hounsfield.daemon.conformance.contexts import (
 )
 from hounsfield.daemon.conformance.document import Block, Bullets, Paragraph, Section, Table
 from hounsfield.daemon.conformance.implementation import DELIVERY, QUERY, RECEPTION
-from hounsfield.daemon.delivery.association import LONGEST_PDU, MOST_BYTES
 from hounsfield.daemon.query.series_counts import PAUSE_SECONDS, THREADS
 from hounsfield.daemon.reception.lobby import LONGEST_REQUEST
 from hounsfield.storage.spool_format import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME

@@ -11,7 +11,7 @@ from hounsfield.daemon.conformance.contexts import (
     storage_contexts,
 )
 from hounsfield.daemon.conformance.document import Block, Bullets, Paragraph, Section, Table
-from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT
+from hounsfield.daemon.product import MANUFACTURER, PRODUCT
 
 YES, NO = "yes", "no"
 

@@ -21,14 +21,14 @@ from hounsfield.daemon.results.registry import build
 from hounsfield.daemon.results.request import (
     BuiltObject,
     BundleFacts,
+    InstanceReference,
     LabelFacts,
     Mark,
     Page,
-    PredecessorRef,
     ReportRequest,
 )
 from hounsfield.daemon.results.retraction import Rejection, rejection_note
-from hounsfield.daemon.results.sr.document import COMPREHENSIVE_3D_SR
+from hounsfield.daemon.sop_classes import COMPREHENSIVE_3D_SR
 from hounsfield.model.findings import Analysis, CodedConcept, Finding, SliceScore
 from hounsfield.model.findings import Rejection as Refusal
 from hounsfield.storage.records import Verdict
@@ -98,11 +98,11 @@ class _Case:
         )
 
     @property
-    def predecessors(self) -> tuple[PredecessorRef, ...]:
+    def predecessors(self) -> tuple[InstanceReference, ...]:
         if self.revision == 1:
             return ()
         study, series, instance = (f"2.25.{self.number + 1}.{part}" for part in range(3))
-        reference = PredecessorRef(
+        reference = InstanceReference(
             study_uid=study, series_uid=series, sop_class_uid=COMPREHENSIVE_3D_SR, sop_instance_uid=instance
         )
         return (reference,)

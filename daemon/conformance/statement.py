@@ -11,7 +11,7 @@ from hounsfield.daemon.conformance.samples import samples
 from hounsfield.daemon.conformance.security import security
 from hounsfield.daemon.conformance.services import services
 from hounsfield.daemon.conformance.statuses import status_codes
-from hounsfield.daemon.results.request import software_version
+from hounsfield.daemon.product import software_version
 
 
 def statement(settings: Settings) -> Document:

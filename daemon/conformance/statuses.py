@@ -1,7 +1,7 @@
 """Status codes (PS3.2 N.7.3): what we answer and when, and what we make of the answers of others."""
 
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.conformance.document import Bullets, Paragraph, Section, Table
-from hounsfield.daemon.delivery.association import Failure
 from hounsfield.daemon.delivery.proof.decision import CONFLICT, NOT_FOUND
 from hounsfield.daemon.delivery.retry import PERMANENT_ATTEMPTS, is_kept, is_refused_for_good
 from hounsfield.daemon.delivery.scu import SendReport, SentObject

@@ -11,18 +11,17 @@ from typing import Protocol
 
 import structlog
 
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.delivery.association import Failure
+from hounsfield.daemon.delivery.retry import REASONS
 from hounsfield.storage.destination_state import DestinationState, DestinationStateStore
 from hounsfield.storage.ports import JobStore
-from hounsfield.storage.states import Reason
 
 BROKEN_OFF_IN_A_ROW = 3
 """So many associations that ended half-way, and none between that went well, count as out of reach."""
 NOTE_EVERY = timedelta(seconds=30)
 """How often an answer is written down while all is well."""
 _OUT_OF_REACH = (Failure.UNREACHABLE, Failure.BUSY, Failure.REJECTED)
-_REASONS = {Failure.BUSY: Reason.REJECTED, Failure.REJECTED: Reason.REJECTED}
 
 log = structlog.get_logger("hounsfield.breaker")
 
@@ -87,7 +86,7 @@ class Breaker:
             return True
         now = self._clock.now()
         self._states.put(
-            replace(state, reason=_reason(failure), failures=state.failures + 1, probe_at=self._next_probe(now))
+            replace(state, reason=REASONS[failure], failures=state.failures + 1, probe_at=self._next_probe(now))
         )
         return False
 
@@ -105,13 +104,13 @@ class Breaker:
 
     def _open(self, failure: Failure) -> None:
         now, before = self._clock.now(), self._states.get(self._name)
-        log.warning("destination is out of reach", destination=self._name, reason=str(_reason(failure)))
+        log.warning("destination is out of reach", destination=self._name, reason=str(REASONS[failure]))
         self._states.put(
             DestinationState(
                 name=self._name,
                 is_open=True,
                 since=now,
-                reason=_reason(failure),
+                reason=REASONS[failure],
                 # What broke off tells nothing about the next job: those that wait keep their time, unless a test fails.
                 failures=0 if failure is Failure.BROKEN_OFF else 1,
                 probe_at=self._next_probe(now),
@@ -139,7 +138,3 @@ class Breaker:
     def _next_probe(self, now: datetime) -> datetime:
         """A fifth more or less, so that many daemons do not meet a PACS at its restart all at once."""
         return now + timedelta(seconds=self._probe_seconds * self._random.uniform(0.8, 1.2))
-
-
-def _reason(failure: Failure) -> Reason:
-    return _REASONS.get(failure, Reason.UNREACHABLE)

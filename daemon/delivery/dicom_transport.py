@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from hounsfield.daemon.delivery.address import Address
-from hounsfield.daemon.delivery.association import Failure
+from hounsfield.daemon.association.address import Address
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.delivery.scu import SendReport, echo, send
 from hounsfield.daemon.delivery.variants import ResultVariants
 from hounsfield.storage.ports import JobStore

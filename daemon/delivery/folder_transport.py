@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from hounsfield.daemon.delivery.association import Failure
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.delivery.plugs import Lost, ProofAnswer, Proven
 from hounsfield.daemon.delivery.proof.decision import CONFLICT, NOT_FOUND
 from hounsfield.daemon.delivery.scu import SendReport, SentObject

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
+from hounsfield.daemon.association.address import Address
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.destinations import Destination
-from hounsfield.daemon.delivery.address import Address, address_of
+from hounsfield.daemon.delivery.address import address_of, queries_at, stores_at
 from hounsfield.daemon.delivery.folder_transport import FolderTransport
-from hounsfield.daemon.delivery.job_address import queries_at, stores_at
 from hounsfield.daemon.delivery.patient_check import StudyPatientCheck
 from hounsfield.daemon.delivery.plugs import PatientCheck, Prover, Transport
 from hounsfield.daemon.delivery.proof.provers import CommitmentProver, FindProver

@@ -11,11 +11,11 @@ from pydicom.charset import convert_encodings, decode_bytes, python_encoding
 from pydicom.valuerep import TEXT_VR_DELIMS
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.delivery.job_address import PeerOf
-from hounsfield.daemon.delivery.proof.find import raw_text, raw_value
+from hounsfield.daemon.delivery.address import PeerOf
 from hounsfield.daemon.delivery.result_header import header_of
 from hounsfield.daemon.errors import DeliveryError
-from hounsfield.daemon.query.find import NoNumber, QueryPeer
+from hounsfield.daemon.query.archive import QueryPeer, Unanswered
+from hounsfield.daemon.query.raw_values import raw_text, raw_value
 from hounsfield.daemon.query.scu import find
 from hounsfield.storage.records import JobRecord, ResultObject
 from hounsfield.storage.results import ResultFiles
@@ -39,7 +39,7 @@ def patients_at(peer: QueryPeer, study_uid: str, monotonic: Callable[[], float],
         setattr(keys, keyword, None)
     try:
         (matches,) = ask(peer, [keys], monotonic)
-    except NoNumber as failure:
+    except Unanswered as failure:
         raise DeliveryError(f"the destination does not say whose study it is ({failure.why})") from None
     return [match for match in matches if raw_text(match, _STUDY_UID) == study_uid]
 

@@ -4,7 +4,7 @@ from pydicom import Dataset
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.destinations import Destination
-from hounsfield.daemon.delivery.job_address import queries_at
+from hounsfield.daemon.delivery.address import queries_at
 from hounsfield.daemon.delivery.patient_check import patient_at
 from hounsfield.daemon.delivery.senders import Senders
 from hounsfield.daemon.errors import DeliveryError

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from hounsfield.daemon.delivery.association import Failure
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.delivery.scu import SendReport
 from hounsfield.storage.records import JobRecord, ResultObject
 

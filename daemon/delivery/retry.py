@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hounsfield.daemon.delivery.association import Failure
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.delivery.scu import SendReport
 from hounsfield.storage.states import Reason
 
@@ -30,7 +30,7 @@ _KEPT = frozenset({0x0000, _OPTIONAL_NOT_SUPPORTED, _ATTRIBUTE_LIST, _VALUE_OUT_
 _PASSING = frozenset({_PROCESSING_FAILURE, _NOT_AUTHORIZED, _DUPLICATE_INVOCATION, _RESOURCE_LIMITATION, _CANCELLED})
 """A peer that does not know us yet learns to; the others pass by themselves."""
 
-_REASONS = {
+REASONS = {
     Failure.UNREACHABLE: Reason.UNREACHABLE,
     Failure.BROKEN_OFF: Reason.UNREACHABLE,
     Failure.BUSY: Reason.REJECTED,
@@ -38,6 +38,7 @@ _REASONS = {
     Failure.NOT_ACCEPTED: Reason.NOT_ACCEPTED,
     Failure.NO_ADDRESS: Reason.UNKNOWN_SENDER,
 }
+"""What stands in the job log for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def _may_pass(status: int) -> bool:
 def _reason(report: SendReport) -> Reason | None:
     """Return why the delivery is not complete; None if it is."""
     if report.failure is not None:
-        return _REASONS[report.failure]
+        return REASONS[report.failure]
     refused = _refused(report)
     if not refused:
         return None

@@ -10,13 +10,11 @@ from pydicom.filereader import read_file_meta_info
 from pynetdicom import _config
 from pynetdicom.presentation import build_context
 
-from hounsfield.daemon.delivery.address import Address
-from hounsfield.daemon.delivery.association import STUMBLES, Failure, Link, NoAssociation, associated
+from hounsfield.daemon.association.address import Address
+from hounsfield.daemon.association.link import STUMBLES, Failure, Link, NoAssociation, associated
 from hounsfield.daemon.errors import DeliveryError
+from hounsfield.daemon.sop_classes import VERIFICATION
 
-__all__ = ["VERIFICATION", "Failure", "SendReport", "SentObject", "Variants", "echo", "send"]
-
-VERIFICATION = "1.2.840.10008.1.1"
 _CLASS_NOT_SUPPORTED = 0x0122
 """Refused: SOP class not supported (PS3.7 C.5.18), by a peer that accepts every context."""
 

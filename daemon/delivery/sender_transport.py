@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from hounsfield.daemon.delivery.address import Address
-from hounsfield.daemon.delivery.association import Failure
-from hounsfield.daemon.delivery.job_address import AddressOf
+from hounsfield.daemon.association.address import Address
+from hounsfield.daemon.association.link import Failure
+from hounsfield.daemon.delivery.address import AddressOf
 from hounsfield.daemon.delivery.plugs import Transport
 from hounsfield.daemon.delivery.scu import SendReport
 from hounsfield.storage.records import JobRecord, ResultObject

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hounsfield.daemon.delivery.store_listener import FolderStore
 from hounsfield.daemon.demo.follow import follow
 from hounsfield.daemon.demo.material import DemoSeries, generate, read_folder
 from hounsfield.daemon.demo.process import AE_TITLE, PACS_AE_TITLE, DaemonProcess, environment
 from hounsfield.daemon.demo.sender import Sender
 from hounsfield.daemon.demo.show import LiveScreen, PlainScreen
 from hounsfield.daemon.demo.standing import Standing
+from hounsfield.daemon.demo.store_listener import FolderStore
 from hounsfield.daemon.demo.summary import collect, judge, print_summary
 from hounsfield.daemon.demo.workspace import Workspace, prepare
 from hounsfield.model.bundle import bundled, open_bundle

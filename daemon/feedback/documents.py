@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from hounsfield.daemon.product import MANUFACTURER, PRODUCT
 from hounsfield.daemon.reception.dataset_check import encoding_of
 from hounsfield.daemon.reception.dataset_walk import DatasetWalk, NestedValue
 from hounsfield.daemon.reception.status import InstanceRefused
-from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT
 from hounsfield.storage.errors import SpoolError
 from hounsfield.storage.records import InstanceReceipt
 from hounsfield.storage.spool_files import SpoolFiles

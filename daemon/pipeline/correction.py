@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import structlog
 
+from hounsfield.daemon.bundles.shelf import BundleShelf
 from hounsfield.daemon.errors import ResultError
-from hounsfield.daemon.pipeline.bundles import BundleShelf
 from hounsfield.daemon.pipeline.evidence import open_snapshot, undecoded_evidence
 from hounsfield.daemon.pipeline.reporting import Reporter
 from hounsfield.model.findings import Analysis, Rejection

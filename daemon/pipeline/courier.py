@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.destinations import Destination
-from hounsfield.daemon.delivery.association import Failure
 from hounsfield.daemon.delivery.breaker import Circuit
 from hounsfield.daemon.delivery.plugs import (
     Lost,

@@ -13,7 +13,7 @@ from functools import partial
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
-from hounsfield.daemon.drift.facts import analysis_facts
+from hounsfield.daemon.pipeline.analysis_facts import analysis_facts
 from hounsfield.daemon.pipeline.destinations import requests_of
 from hounsfield.daemon.pipeline.evidence import Snapshot, evidence, open_snapshot
 from hounsfield.daemon.pipeline.heatmaps import Seen, explained

@@ -7,6 +7,7 @@ import numpy as np
 from pydicom import Dataset
 
 from hounsfield.daemon.results.words import together
+from hounsfield.daemon.words import VERDICT_WORDS
 from hounsfield.model.bundle import Bundle
 from hounsfield.model.explain.heatmap import Heatmap
 from hounsfield.model.findings import Analysis, Finding
@@ -50,7 +51,7 @@ def page_content(
     manifest = bundle.manifest
     finding = analysis.leading
     return PageContent(
-        verdict={Outcome.POSITIVE: "FLAGGED", Outcome.NEGATIVE: "NOT FLAGGED"}.get(outcome, "NOT ANALYSED"),
+        verdict=VERDICT_WORDS[outcome],
         words=words,
         short=together(_shorts(bundle, analysis), LONGEST_TITLE),
         score=finding.score if finding else None,

@@ -7,8 +7,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from hounsfield.daemon.clock import Clock
+from hounsfield.daemon.config.destinations import Destination, Notifier
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import ResultError
+from hounsfield.daemon.pipeline.rows import row_of
 from hounsfield.daemon.results.profile import objects_of, profile_of
 from hounsfield.daemon.results.retraction import Rejection, rejection_note
 from hounsfield.storage.ports import JobStore
@@ -140,8 +142,8 @@ class Retractor:
             kind=ResultKind.RETRACTION,
             replaces=taken.id,
         )
-        requests = [self._request(name) for name in withdrawal.reached]
-        requests += [self._news(name) for name in withdrawal.told]
+        requests = [self._request(JobKind.DELIVER, one, self._destinations.get(one)) for one in withdrawal.reached]
+        requests += [self._request(JobKind.NOTIFY, one, self._notifiers.get(one)) for one in withdrawal.told]
         done = self._recalls.retract(taken.job_id, result, requests, self._clock.now(), order.by)
         if done is None:
             return Recalled(state=RecallState.ALREADY)
@@ -174,14 +176,7 @@ class Retractor:
                 timezone=self._settings.site.timezone,
             )
         )
-        return ResultObject(
-            role=built.role,
-            sop_class_uid=built.sop_class_uid,
-            sop_instance_uid=built.sop_instance_uid,
-            sha256=self._files.write(built.sop_instance_uid, built.content),
-            size=len(built.content),
-            profile=profile,
-        )
+        return row_of(built, self._files.write(built.sop_instance_uid, built.content), profile)
 
     def _delivered(self, taken: StoredResultSet) -> dict[str, list[ResultObject]]:
         """What each destination answered for, in any form: its profile may have been another one then."""
@@ -203,16 +198,10 @@ class Retractor:
             return ()  # a later result stands in its place already
         return self._corrections.report(job, taken, reached, order.words)
 
-    def _request(self, name: str) -> DeliveryRequest:
-        known = self._destinations.get(name)
-        days = GIVE_UP_DAYS if known is None else known.give_up_days
-        return DeliveryRequest(destination=name, give_up_at=self._clock.now() + timedelta(days=days), priority=1)
-
-    def _news(self, name: str) -> DeliveryRequest:
+    def _request(self, kind: JobKind, name: str, known: Destination | Notifier | None) -> DeliveryRequest:
         """Whoever was told of a result is told that it was taken back, whatever outcomes they are told of else."""
-        known = self._notifiers.get(name)
         give_up_at = self._clock.now() + timedelta(days=GIVE_UP_DAYS if known is None else known.give_up_days)
-        return DeliveryRequest(kind=JobKind.NOTIFY, destination=name, give_up_at=give_up_at, priority=1)
+        return DeliveryRequest(kind=kind, destination=name, give_up_at=give_up_at, priority=1)
 
     def _profile(self, name: str) -> str:
         known = self._destinations.get(name)

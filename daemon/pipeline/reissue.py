@@ -11,9 +11,10 @@ from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.delivery.retry import is_kept
 from hounsfield.daemon.errors import ResultError
+from hounsfield.daemon.pipeline.rows import row_of
 from hounsfield.daemon.results.profile import objects_of, profile_of
 from hounsfield.daemon.results.reissue import NewPatient, Original, reissued
-from hounsfield.daemon.results.request import BuiltObject, PredecessorRef
+from hounsfield.daemon.results.request import BuiltObject, InstanceReference
 from hounsfield.daemon.results.source_attributes import raw_bytes, text
 from hounsfield.storage.ports import JobStore
 from hounsfield.storage.recall import RecallStore
@@ -149,7 +150,7 @@ class Reissuer:
                 "a result file cannot be read", "restore it from a backup of the results folder"
             ) from error
 
-    def _predecessor(self, result: StoredResultSet, wanted: Sequence[ResultObject]) -> PredecessorRef | None:
+    def _predecessor(self, result: StoredResultSet, wanted: Sequence[ResultObject]) -> InstanceReference | None:
         """Name the old report if anybody has it, in the form in which it was taken."""
         reports = {one.sop_instance_uid for one in wanted if one.role == "sr"}
         kept = {
@@ -160,15 +161,8 @@ class Reissuer:
         }
         for one in result.objects:
             if one.sop_instance_uid in kept and (one.variant_of or one.sop_instance_uid) in reports:
-                return PredecessorRef.read(self._files.path(one.sop_instance_uid))
+                return InstanceReference.read(self._files.path(one.sop_instance_uid))
         return None
 
     def _kept(self, built: BuiltObject, profile: str) -> ResultObject:
-        return ResultObject(
-            role=built.role,
-            sop_class_uid=built.sop_class_uid,
-            sop_instance_uid=built.sop_instance_uid,
-            sha256=self._files.write(built.sop_instance_uid, built.content),
-            size=len(built.content),
-            profile=profile,
-        )
+        return row_of(built, self._files.write(built.sop_instance_uid, built.content), profile)

@@ -16,10 +16,11 @@ from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.pipeline.bundle_facts import bundle_facts
 from hounsfield.daemon.pipeline.marks import marks_of
 from hounsfield.daemon.pipeline.page_content import Evidence, page_content
+from hounsfield.daemon.pipeline.rows import row_of
 from hounsfield.daemon.results.languages import WORDS
 from hounsfield.daemon.results.profile import Profile, profiles_of
 from hounsfield.daemon.results.registry import build
-from hounsfield.daemon.results.request import Mark, PredecessorRef, ReportRequest
+from hounsfield.daemon.results.request import InstanceReference, Mark, ReportRequest
 from hounsfield.model.bundle import Bundle
 from hounsfield.model.findings import Analysis
 from hounsfield.model.page import PageContent, render_pages, write_png
@@ -110,20 +111,13 @@ class Reporter:
 
     def _stage(self, request: ReportRequest) -> list[ResultObject]:
         return [
-            ResultObject(
-                role=built.role,
-                sop_class_uid=built.sop_class_uid,
-                sop_instance_uid=built.sop_instance_uid,
-                sha256=self._files.stage(built.sop_instance_uid, built.content),
-                size=len(built.content),
-                profile=request.profile.key,
-            )
+            row_of(built, self._files.stage(built.sop_instance_uid, built.content), request.profile.key)
             for built in build(request, request.profile.roles)
         ]
 
     def _predecessors(
         self, job: JobRecord, earlier: Sequence[StoredResultSet], profile: str
-    ) -> tuple[PredecessorRef, ...]:
+    ) -> tuple[InstanceReference, ...]:
         """Name the reports that this one follows: those of the same subject, or an earlier try of this very job.
 
         Of several, the one that was made for the same profile; a destination may have got another profile since.
@@ -133,7 +127,7 @@ class Reporter:
         reports = [obj for result in kept for obj in result.objects if obj.role == "sr" and obj.variant_of is None]
         same = [obj for obj in reports if obj.profile == profile]
         try:
-            return tuple(PredecessorRef.read(self._files.path(obj.sop_instance_uid)) for obj in same or reports)
+            return tuple(InstanceReference.read(self._files.path(obj.sop_instance_uid)) for obj in same or reports)
         except ResultError as error:  # the new report matters more than its link to the old one
             log.error("a report does not name the one before it", job=job.id, error=str(error))
             return ()

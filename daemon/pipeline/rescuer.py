@@ -8,10 +8,10 @@ from functools import partial
 
 import structlog
 
+from hounsfield.daemon.bundles.shelf import BundleShelf
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.pipeline.attempts import pause_before_next
-from hounsfield.daemon.pipeline.bundles import BundleShelf
 from hounsfield.daemon.pipeline.destinations import requests_of
 from hounsfield.daemon.pipeline.evidence import open_snapshot, undecoded_evidence
 from hounsfield.daemon.pipeline.job_lines import JobLines

@@ -11,11 +11,11 @@ from typing import Protocol
 
 import structlog
 
+from hounsfield.daemon.bundles.shelf import BundleShelf
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import WorkerSettings
 from hounsfield.daemon.errors import DaemonError
 from hounsfield.daemon.pipeline.attempts import Leaving, batch_of
-from hounsfield.daemon.pipeline.bundles import BundleShelf
 from hounsfield.daemon.pipeline.infer_stage import Served
 from hounsfield.daemon.pipeline.serving_notes import ServingNote, ServingNotes, ServingState
 from hounsfield.model.bundle import Bundle

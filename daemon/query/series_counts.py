@@ -11,7 +11,8 @@ import structlog
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.settings import Settings
-from hounsfield.daemon.query.find import NoNumber, QueryPeer, Why, images_of
+from hounsfield.daemon.query.archive import QueryPeer, Unanswered, Why
+from hounsfield.daemon.query.series_images import images_of
 
 log = structlog.get_logger("hounsfield.query")
 
@@ -191,7 +192,7 @@ class QueriedCounts:
         why: Why | None = None
         try:
             answer = Known(self._find(self._peer, question.study_uid, question.series_uid))
-        except NoNumber as failure:
+        except Unanswered as failure:
             why = failure.why
             if why is not Why.NO_MATCH:
                 series = self._hasher(question.series_uid)

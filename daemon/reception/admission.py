@@ -59,13 +59,25 @@ class Rejection(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Applicant:
-    """Who asks for an association. The titles are as they came, without the padding spaces."""
+class Parties:
+    """Both ends of an association."""
 
     calling_ae: str
     called_ae: str
-    address: str
+    peer_address: str
     """Where the connection comes from."""
+
+    @classmethod
+    def of(cls, *, calling_ae: str, called_ae: str, peer_address: str) -> "Parties":
+        """Return them without the padding spaces of their titles (PS3.5 6.2, AE)."""
+        return cls(calling_ae=calling_ae.strip(" "), called_ae=called_ae.strip(" "), peer_address=peer_address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applicant:
+    """Who asks for an association, and how they show it."""
+
+    parties: Parties
     certificate: str | None = None
     """SHA-256 of the certificate it showed, lowercase hexadecimal; None without TLS or without a certificate."""
     has_user_identity: bool = False
@@ -95,7 +107,7 @@ class Decision:
 
 
 class Admission:
-    """Decides on each association request. May be asked from many threads."""
+    """Decides on each association request: :meth:`identify`, then :meth:`seat`. May be asked from many threads."""
 
     def __init__(
         self, settings: DicomSettings, peers: Sequence[Peer], clock: Clock, resolver: Resolver = resolve
@@ -103,14 +115,10 @@ class Admission:
         self._settings = settings
         self._peers = KnownPeers(peers, clock, resolver)
 
-    def decide(self, applicant: Applicant, *, open_associations: int, open_of_peer: int) -> Decision:
-        """Return the whole decision: :meth:`identify`, then :meth:`seat`."""
-        return self.seat(self.identify(applicant), open_associations=open_associations, open_of_peer=open_of_peer)
-
     def identify(self, applicant: Applicant) -> Decision:
         """Return the decision as far as it depends on who asks. May wait for the resolver: hold no lock."""
-        called = self._called_ae(applicant)
-        known = self._peers.find(applicant.calling_ae.strip(" "), applicant.address)
+        called = self._called_ae(applicant.parties.called_ae)
+        known = self._peers.find(applicant.parties.calling_ae, applicant.parties.peer_address)
         unknown = self._unknown(known)
         fitting = [peer for peer in known if peer.certificate in (None, applicant.certificate)]
         limit = next((peer.max_associations for peer in fitting if peer.max_associations is not None), None)
@@ -138,8 +146,8 @@ class Admission:
             return replace(decision, rejection=Rejection.TOO_MANY)
         return decision
 
-    def _called_ae(self, applicant: Applicant) -> Rejection | None:
-        is_ours = applicant.called_ae.strip(" ") == self._settings.ae_title
+    def _called_ae(self, title: str) -> Rejection | None:
+        is_ours = title == self._settings.ae_title
         return None if is_ours or not self._settings.check_called_ae else Rejection.CALLED_AE
 
     def _unknown(self, known: Sequence[Peer]) -> Rejection | None:

@@ -5,19 +5,11 @@ import uuid
 from dataclasses import dataclass
 
 from hounsfield.daemon.clock import Clock
+from hounsfield.daemon.reception.admission import Parties
 from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.storage.records import AssociationRecord
 from hounsfield.storage.spool import Sealed
 from hounsfield.storage.states import AssociationEnding
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parties:
-    """Both ends of an association."""
-
-    calling_ae: str
-    called_ae: str
-    peer_address: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """What certificates say of themselves: for the log, the doctor and `hounsfield tls show`."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from hounsfield.daemon.errors import TlsUnusable
 from hounsfield.daemon.logs import escape_controls
+from hounsfield.daemon.reception.fingerprints import fingerprint
 
 CERTIFICATE = "tls.certificate"
 KEY = "tls.key"
@@ -44,11 +44,6 @@ class CertificateFacts:
         if now > self.not_after:
             return f"expired on {self.not_after:%F %H:%M} UTC"
         return f"expires on {self.not_after:%F}, in {self.left(now).days} days"
-
-
-def fingerprint(der: bytes) -> str:
-    """Return the SHA-256 of a certificate's DER form as 64 lowercase hexadecimal digits, as ``[[peer]]`` names it."""
-    return hashlib.sha256(der).hexdigest()
 
 
 def read_file(setting: str, path: Path) -> bytes:

@@ -25,6 +25,7 @@ from pynetdicom import AllStoragePresentationContexts, VerificationPresentationC
 from pynetdicom.presentation import PresentationContext, build_context
 
 from hounsfield.daemon.config.sections import Accept
+from hounsfield.daemon.sop_classes import COMMITMENT, VERIFICATION
 from hounsfield.storage.states import InstanceRole
 
 _ROOT = "1.2.840.10008.5.1.4.1.1"
@@ -32,13 +33,9 @@ _ROOT = "1.2.840.10008.5.1.4.1.1"
 CT_CLASSES = frozenset({f"{_ROOT}.2", f"{_ROOT}.2.1", f"{_ROOT}.2.2"})
 """CT Image, Enhanced CT Image, Legacy Converted Enhanced CT Image."""
 
-VERIFICATION = "1.2.840.10008.1.1"
-
-COMMITMENT = "1.2.840.10008.1.20.1"
-"""Storage Commitment Push Model: agreed to only where the other side is its SCP and reports to us (PS3.4 J.3.3)."""
-
 NOT_STORAGE = frozenset({VERIFICATION, COMMITMENT})
-"""The SOP classes that are agreed to and that nothing can be stored in."""
+"""The SOP classes that are agreed to and that nothing can be stored in; storage commitment only where the other side is
+its SCP and reports to us (PS3.4 J.3.3)."""
 
 _SECONDARY_CAPTURE = (f"{_ROOT}.7",)
 _DOCUMENTS = (f"{_ROOT}.88", f"{_ROOT}.11")

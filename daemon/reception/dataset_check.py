@@ -6,14 +6,14 @@ from functools import lru_cache
 
 from pydicom.uid import UID
 
+from hounsfield.daemon.product import MANUFACTURER
 from hounsfield.daemon.reception.dataset_walk import DatasetWalk
 from hounsfield.daemon.reception.status import InstanceRefused, Status
 
-OWN_MANUFACTURER = b"Hounsfield project"
-"""Manufacturer (0008,0070) of every result of ours, as the result writers set it."""
-
 _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 _MANUFACTURER = 0x00080070
+_OURS = MANUFACTURER.encode()
+"""Manufacturer (0008,0070) of every result of ours."""
 _WANTED = frozenset({_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES, _MANUFACTURER})
 _LEADING_ZERO = re.compile(r"(^|\.)0[0-9]")
 _USABLE_UID = re.compile(r"[0-9.]{1,64}")
@@ -46,7 +46,7 @@ def identify(data: bytes | memoryview, transfer_syntax: str) -> DatasetIdentity:
         sop_instance_uid=usable_uid(_text(found.get(_SOP_INSTANCE))),
         study_uid=usable_uid(_text(found.get(_STUDY))),
         series_uid=usable_uid(_text(found.get(_SERIES))),
-        is_marked_ours=found.get(_MANUFACTURER, b"").strip(b" \0") == OWN_MANUFACTURER,
+        is_marked_ours=found.get(_MANUFACTURER, b"").strip(b" \0") == _OURS,
     )
 
 

@@ -1,6 +1,5 @@
 """What happens on each association, from its request to its end: the handlers of the library's events."""
 
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,11 +13,10 @@ from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import A_RELEASE
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.delivery.proof.reports import TakeReport, take_event
 from hounsfield.daemon.reception import library
-from hounsfield.daemon.reception.admission import Admission, Applicant, Decision, Rejection
-from hounsfield.daemon.reception.associations import Claim, OpenAssociation, Parties
-from hounsfield.daemon.reception.contexts import COMMITMENT, VERIFICATION, ContextOffer
+from hounsfield.daemon.reception.admission import Admission, Applicant, Decision, Parties, Rejection
+from hounsfield.daemon.reception.associations import Claim, OpenAssociation
+from hounsfield.daemon.reception.contexts import ContextOffer
 from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.messages import AcceptedContext, Arrival
 from hounsfield.daemon.reception.registrar import Registrar
@@ -27,10 +25,13 @@ from hounsfield.daemon.reception.status import Status
 from hounsfield.daemon.reception.storage_handler import InstanceAcceptor, StoreRequest
 from hounsfield.daemon.reception.tally import ReceptionTally
 from hounsfield.daemon.reception.wire import Command
+from hounsfield.daemon.sop_classes import COMMITMENT, VERIFICATION
 from hounsfield.storage.states import AssociationEnding
 
 log = structlog.get_logger("hounsfield.reception")
 
+TakeEvent = Callable[[Any], int]
+"""Takes an N-EVENT-REPORT (an event of the library) of storage commitment; returns the status of our answer."""
 _NO_SUCH_CLASS = 0x0118
 _WHILE_PAUSED = frozenset({VERIFICATION, COMMITMENT})
 """What may be asked for while intake is paused: whether we live, and to tell us that our results are kept (PS3.4 J)."""
@@ -51,9 +52,9 @@ class Desk:
         receiver: str,
         gate: IntakeGate,
         tally: ReceptionTally,
-        take_report: TakeReport | None = None,
+        take_report: TakeEvent | None = None,
     ) -> None:
-        """``take_report`` takes what destinations report of storage commitment; None: they are not listened to."""
+        """``take_report``: what destinations report of storage commitment; None: they are not listened to."""
         self._admission = admission
         self._offer = offer
         self._sightings = sightings
@@ -106,19 +107,29 @@ class Desk:
     def _on_requested(self, event: Any) -> None:
         association = event.assoc
         request = association.requestor.primitive
-        parties = Parties(
-            calling_ae=request.calling_ae_title.strip(" "),
-            called_ae=request.called_ae_title.strip(" "),
+        parties = Parties.of(
+            calling_ae=request.calling_ae_title,
+            called_ae=request.called_ae_title,
             peer_address=association.requestor.address,
         )
+        wanted = [str(context.abstract_syntax) for context in request.presentation_context_definition_list]
+        decision = self._decide(association, parties, wanted)
+        if decision.rejection is not None:
+            self._log_decision("association refused", parties, decision.rejection)
+            library.reject(association, decision.rejection)
+            return
+        if decision.overlooked is not None:
+            self._log_decision("association admitted by dicom.learning", parties, decision.overlooked)
+        reports = self._take_report is not None and decision.overlooked is None and _offers_reports(association)
+        association.acceptor.supported_contexts = self._offer.of(wanted, reports=reports)
+
+    def _decide(self, association: Association, parties: Parties, wanted: Sequence[str]) -> Decision:
+        """Decide on a request, note who came, and know the association if it is admitted."""
         applicant = Applicant(
-            calling_ae=parties.calling_ae,
-            called_ae=parties.called_ae,
-            address=parties.peer_address,
-            certificate=_fingerprint(library.peer_certificate(association)),
+            parties=parties,
+            certificate=library.fingerprint_of(association),
             has_user_identity=association.requestor.user_identity is not None,
         )
-        wanted = [str(context.abstract_syntax) for context in request.presentation_context_definition_list]
         decision = self._admission.identify(applicant)  # may wait for a resolver: not under the lock
         if decision.is_admitted and self._gate.is_closed and not _WHILE_PAUSED.issuperset(wanted):
             decision = replace(decision, rejection=Rejection.PAUSED)
@@ -129,16 +140,9 @@ class Desk:
                 self._open[association] = entry
                 # this thread is the association's own, and ends with it
                 structlog.contextvars.bind_contextvars(association=entry.id)
-        self._sightings.note(applicant, decision.reason, decision.is_admitted)
+        self._sightings.note(parties, decision.reason, decision.is_admitted)
         self._tally.asked(decision.reason, decision.is_admitted)
-        if decision.rejection is not None:
-            self._log_decision("association refused", parties, decision.rejection)
-            library.reject(association, decision.rejection)
-            return
-        if decision.overlooked is not None:
-            self._log_decision("association admitted by dicom.learning", parties, decision.overlooked)
-        reports = self._take_report is not None and decision.overlooked is None and _offers_reports(association)
-        association.acceptor.supported_contexts = self._offer.of(wanted, reports=reports)
+        return decision
 
     def _seat(self, decision: Decision, parties: Parties) -> Decision:
         if self._is_closing:
@@ -187,7 +191,7 @@ class Desk:
 
     def _on_report(self, event: Any) -> tuple[int, None]:
         """Take what a destination reports of storage commitment; it comes the library's own way."""
-        return (_NO_SUCH_CLASS if self._take_report is None else take_event(event, self._take_report)), None
+        return (_NO_SUCH_CLASS if self._take_report is None else self._take_report(event)), None
 
     def _begin(self, association: Association, said: Claim, context: AcceptedContext) -> Arrival:
         entry = self._open.get(association)
@@ -251,10 +255,6 @@ def _offers_reports(association: Association) -> bool:
     """Whether the requestor would be SCP of storage commitment."""
     role = association.requestor.role_selection.get(UID(COMMITMENT))
     return role is not None and bool(role.scp_role)
-
-
-def _fingerprint(certificate: bytes | None) -> str | None:
-    return None if certificate is None else hashlib.sha256(certificate).hexdigest()
 
 
 def _answer(status: Status) -> Dataset:

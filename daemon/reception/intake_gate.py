@@ -6,8 +6,6 @@ already may go on, so that a series comes whole; after :data:`GRACE_SECONDS` eac
 resources), for some senders never hang up. What is being received at that moment is finished, stored, acknowledged.
 """
 
-from collections.abc import Callable
-
 import structlog
 
 from hounsfield.daemon.clock import Clock
@@ -24,11 +22,10 @@ GRACE_SECONDS = 300.0
 class IntakeGate:
     """What reception knows of the pause. :meth:`look` asks the database; all else only remembers its answer."""
 
-    def __init__(self, control: ControlStore | None, clock: Clock, tell: Callable[[str], object]) -> None:
-        """``tell`` takes lines of the sd_notify protocol. Without a store, intake is never paused."""
+    def __init__(self, control: ControlStore | None, clock: Clock) -> None:
+        """Without a store, intake is never paused."""
         self._control = control
         self._clock = clock
-        self._tell = tell
         self._pause: Pause | None = None
         self._shut_at: float | None = None
 
@@ -53,7 +50,5 @@ class IntakeGate:
             log.debug("whether intake is paused waits for the database")
             return
         before, self._pause = self._pause, now
-        if not tell_change(Part.INTAKE, before, now):
-            return
-        self._shut_at = None if now is None else self._clock.monotonic() + GRACE_SECONDS
-        self._tell("STATUS=ready: images are accepted" if now is None else "STATUS=intake is paused: no new senders")
+        if tell_change(Part.INTAKE, before, now):
+            self._shut_at = None if now is None else self._clock.monotonic() + GRACE_SECONDS

@@ -24,6 +24,7 @@ from hounsfield.daemon.config.sections import DicomSettings
 from hounsfield.daemon.reception.admission import Rejection
 from hounsfield.daemon.reception.association_socket import BufferedAssociationSocket, Pace
 from hounsfield.daemon.reception.associations import Claim, OpenAssociation
+from hounsfield.daemon.reception.fingerprints import peer_fingerprint
 from hounsfield.daemon.reception.lobby import LONGEST_REQUEST, Visitor
 from hounsfield.daemon.reception.short_path import GuardedUpperLayer, ShortPathUpperLayer, StoreService
 
@@ -166,11 +167,11 @@ class _AssociationMaker(RequestHandler):
         return association
 
 
-def peer_certificate(association: Association) -> bytes | None:
-    """Return the certificate (DER) that the peer has shown, None without TLS or without a certificate."""
+def fingerprint_of(association: Association) -> str | None:
+    """Return the fingerprint of the certificate that the peer has shown, None without TLS or without a certificate."""
     wire = association.dul.socket
     connection = None if wire is None else wire.socket
-    return connection.getpeercert(binary_form=True) if isinstance(connection, ssl.SSLSocket) else None
+    return peer_fingerprint(connection) if isinstance(connection, ssl.SSLSocket) else None
 
 
 def mend_store_request(message: Any, association: Association, entry: OpenAssociation) -> None:

@@ -283,8 +283,9 @@ class Lobby:
     def _send_away(self, visitor: Visitor, why: str = "") -> None:
         self._forget(visitor)
         visitor.connection.close()
-        if why and len(self._sent_away) < _MOST_REASONS:
-            self._sent_away[visitor.address[0], why] += 1
+        told = (visitor.address[0], why)
+        if why and (told in self._sent_away or len(self._sent_away) < _MOST_REASONS):
+            self._sent_away[told] += 1
 
     def _forget(self, visitor: Visitor) -> None:
         if self._visitors.pop(visitor.descriptor, None) is not None:

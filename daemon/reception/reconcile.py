@@ -34,10 +34,10 @@ class Reconciliation:
     """Associations that were open when their receiver died."""
 
 
-def reconcile(spool: Spool, series: SeriesStore, clock: Clock, *, alive: Collection[str] = ()) -> Reconciliation:
+def reconcile(spool: Spool, series: SeriesStore, clock: Clock) -> Reconciliation:
     """Bring what dead receivers left into the database, count what has no file, mark their associations LOST.
 
-    ``alive``: identities of receivers besides those that hold a part of the spool. Raises StorageError.
+    Raises StorageError.
     """
     spool.prepare()
     spool.finish_removal(series.registered_digests)
@@ -57,7 +57,7 @@ def reconcile(spool: Spool, series: SeriesStore, clock: Clock, *, alive: Collect
         registered=registered,
         unreadable=unreadable,
         missing=missing,
-        lost=series.lose_open_associations({*alive, *spool.writers()}, clock.now()),
+        lost=series.lose_open_associations(spool.writers(), clock.now()),
     )
     _report(found)
     return found

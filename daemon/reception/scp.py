@@ -4,7 +4,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,15 +14,14 @@ from pynetdicom.association import Association
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.sections import DicomSettings, Peer
-from hounsfield.daemon.delivery.proof.reports import TakeReport
 from hounsfield.daemon.errors import PortUnavailable, TlsUnusable
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.notify import notify
 from hounsfield.daemon.reception import library
 from hounsfield.daemon.reception.admission import Admission
-from hounsfield.daemon.reception.associations import OpenAssociation
 from hounsfield.daemon.reception.contexts import ContextOffer
-from hounsfield.daemon.reception.desk import Desk
+from hounsfield.daemon.reception.desk import Desk, TakeEvent
+from hounsfield.daemon.reception.farewell import Farewell
 from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.lobby import Door, Lobby
 from hounsfield.daemon.reception.readiness import Readiness
@@ -38,14 +37,10 @@ from hounsfield.storage.errors import StorageError
 from hounsfield.storage.ports import PeerStore, SeriesStore
 from hounsfield.storage.spool import Intake, Spool
 from hounsfield.storage.spool_format import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from hounsfield.storage.states import AssociationEnding
 
 log = structlog.get_logger("hounsfield.reception")
 
 _HOUSEKEEPING_SECONDS = 0.5
-_POLL_SECONDS = 0.02
-_POLITE_SECONDS = 1.0
-"""At shutdown, how long a peer may take to answer our request to release, or to close after our abort."""
 _REGISTER_SECONDS = 5.0
 """At shutdown, how long the last images may take to be registered."""
 _NEGOTIATING = 32
@@ -64,84 +59,81 @@ class TlsPort:
     """Says for the log why a handshake failed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a receiver works with."""
+
+    settings: DicomSettings
+    peers: Sequence[Peer]
+    spool: Spool
+    series: SeriesStore
+    own_results: OwnResults
+    peer_store: PeerStore
+    clock: Clock
+    hasher: UidHasher
+    name: str
+    """Identity of the receiver; its part of the spool is named by it."""
+    tls: TlsPort | None = None
+    take_report: TakeEvent | None = None
+    """See :class:`~hounsfield.daemon.reception.desk.Desk`."""
+    beat: Callable[[], None] = lambda: None
+    """Called at least once per second while we listen."""
+    control: ControlStore | None = None
+    """Says whether intake is paused."""
+    lease: SpoolLease | None = None
+    """Of a spool that other hosts write to too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """What there is between start and stop."""
+
+    intake: Intake
+    registrar: Registrar
+    desk: Desk
+    readiness: Readiness
+    servers: Sequence[library.ReceivingServer]
+    """Of plain DICOM, then of TLS."""
+    lobby: Lobby
+
+
 class Receiver:
     """Listens, stores, and stops. One per process, and for one start."""
 
-    def __init__(
-        self,
-        *,
-        settings: DicomSettings,
-        peers: Sequence[Peer],
-        spool: Spool,
-        series: SeriesStore,
-        jobs: OwnResults,
-        peer_store: PeerStore,
-        clock: Clock,
-        hasher: UidHasher,
-        name: str,
-        tls: TlsPort | None = None,
-        take_report: TakeReport | None = None,
-        beat: Callable[[], None] = lambda: None,
-        control: ControlStore | None = None,
-        lease: SpoolLease | None = None,
-    ) -> None:
-        """``beat`` is called at least once per second while we listen; ``take_report``: see :class:`Desk`.
-
-        ``control`` says whether intake is paused; ``lease`` is that of a spool which other hosts write to too.
-        """
-        self._lease = lease
-        self._settings = settings
-        self._peers = peers
-        self._spool = spool
-        self._series = series
-        self._own_results = jobs
-        self._peer_store = peer_store
-        self._clock = clock
-        self._hasher = hasher
-        self._name = name
-        self._tls = tls
-        self._take_report = take_report
-        self._beat = beat
-        self._gate = IntakeGate(control, clock, notify)
-        self._sightings = SightingBook(clock)
-        self._tally = ReceptionTally([peer.ae_title for peer in peers])
-        self._servers: list[library.ReceivingServer] = []
-        self._intake: Intake | None = None
-        self._registrar: Registrar | None = None
-        self._desk: Desk | None = None
-        self._lobby: Lobby | None = None
-        self._stop_by: float | None = None
-        """Monotonic seconds; set once we are asked to stop."""
-        self._stop_lock = threading.Lock()
-        self._endings: list[threading.Thread] = []
-        self._readiness: Readiness | None = None
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._gate = IntakeGate(around.control, around.clock)
+        self._sightings = SightingBook(around.clock)
+        self._tally = ReceptionTally([peer.ae_title for peer in around.peers])
+        self._farewell = Farewell(around.clock)
+        self._opened: _Opened | None = None
         self._stopped = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="reception-housekeeping", daemon=True)
 
     @property
     def port(self) -> int:
-        """The port that is listened on; the real one where 0 was configured."""
+        """The port that is listened on; the real one where 0 was configured. Once it is started."""
         return self._servers[0].port
 
     @property
     def tls_port(self) -> int:
-        """The port for TLS; the real one where 0 was configured."""
+        """The port for TLS, likewise."""
         return self._servers[1].port
 
     @property
     def unregistered(self) -> int:
         """How much of what was acknowledged is not in the database yet."""
-        return 0 if self._registrar is None else self._registrar.waiting
+        return 0 if self._opened is None else self._opened.registrar.waiting
 
     def facts(self) -> Facts:
         """Return what was answered since the start, and how things stand, for metrics and pages."""
-        reason = None if self._readiness is None else self._readiness.reason
+        opened = self._opened
         return {
             **self._tally.facts(),
-            "associations_open": 0 if self._desk is None else len(self._desk.living()),
+            "associations_open": 0 if opened is None else len(opened.desk.living()),
             "unregistered": self.unregistered,
-            "listens": self._readiness is not None,
-            "refuses": reason is not None,
+            "listens": opened is not None,
+            "refuses": opened is not None and opened.readiness.reason is not None,
         }
 
     def start(self) -> Reconciliation:
@@ -149,78 +141,97 @@ class Receiver:
 
         Raises PortUnavailable and StorageError.
         """
+        around = self._around
         library.prepare_library()
-        found = reconcile(self._spool, self._series, self._clock)
-        self._intake = self._spool.open_intake(self._name)
-        try:
-            if self._lease is not None:
-                self._lease.start(partial(take_up, self._spool, self._series, self._clock))
-            self._open_desk(self._intake)
-        except BaseException:
-            for server in self._servers:
-                server.server_close()
-            self._intake.close()
-            raise
-        log.info("accepting associations", host=self._settings.host, port=self.port, ae=self._settings.ae_title)
+        found = reconcile(around.spool, around.series, around.clock)
+        with ExitStack() as undo:
+            intake = around.spool.open_intake(around.name)
+            undo.callback(intake.close)
+            if around.lease is not None:
+                around.lease.start(partial(take_up, around.spool, around.series, around.clock))
+                undo.callback(around.lease.stop)
+            self._opened = opened = self._open(intake, undo)
+            undo.pop_all()
+        opened.registrar.start()
+        self._housekeeper.start()
+        opened.lobby.start()
+        log.info("accepting associations", host=around.settings.host, port=self.port, ae=around.settings.ae_title)
         return found
 
-    def _open_desk(self, intake: Intake) -> None:
-        settings, clock = self._settings, self._clock
-        registrar = Registrar(self._series, intake, clock)
-        acceptor = InstanceAcceptor(
-            settings=settings,
-            spool=self._spool,
+    def _open(self, intake: Intake, undo: ExitStack) -> _Opened:
+        around = self._around
+        registrar = Registrar(around.series, intake, around.clock)
+        acceptor = self._acceptor(intake, registrar)
+        desk = self._desk(acceptor, registrar)
+        self._gate.look()  # before anybody can come
+        doors = [self._door(desk, undo)]
+        if around.tls is not None:
+            doors.append(self._tls_door(desk, around.tls, undo))
+        return _Opened(
             intake=intake,
             registrar=registrar,
-            own_results=self._own_results,
-            clock=clock,
-            hasher=self._hasher,
+            desk=desk,
+            readiness=Readiness(acceptor, self._gate, notify),
+            servers=[server for server, _ in doors],
+            lobby=self._lobby([door for _, door in doors]),
+        )
+
+    def _acceptor(self, intake: Intake, registrar: Registrar) -> InstanceAcceptor:
+        around = self._around
+        return InstanceAcceptor(
+            settings=around.settings,
+            spool=around.spool,
+            intake=intake,
+            registrar=registrar,
+            own_results=around.own_results,
+            clock=around.clock,
+            hasher=around.hasher,
             gate=self._gate,
             tally=self._tally,
-            lease=self._lease,
+            lease=around.lease,
         )
-        desk = Desk(
-            admission=Admission(settings, self._peers, clock),
-            offer=ContextOffer(settings.accept),
+
+    def _desk(self, acceptor: InstanceAcceptor, registrar: Registrar) -> Desk:
+        around = self._around
+        return Desk(
+            admission=Admission(around.settings, around.peers, around.clock),
+            offer=ContextOffer(around.settings.accept),
             sightings=self._sightings,
             acceptor=acceptor,
             registrar=registrar,
-            clock=clock,
-            receiver=self._name,
-            take_report=self._take_report,
+            clock=around.clock,
+            receiver=around.name,
+            take_report=around.take_report,
             gate=self._gate,
             tally=self._tally,
         )
-        self._gate.look()  # before anybody can come
-        doors = self._doors(desk)
-        self._lobby = Lobby(
+
+    def _lobby(self, doors: Sequence[Door]) -> Lobby:
+        settings = self._around.settings
+        return Lobby(
             doors,
-            clock=clock,
+            clock=self._around.clock,
             seconds=settings.acse_timeout_seconds,
             most=settings.max_waiting_connections,
             has_room=self._has_room,
             beat=self._beat_while_well,
         )
-        self._registrar, self._desk = registrar, desk
-        self._readiness = Readiness(acceptor, notify)
-        registrar.start()
-        self._housekeeper.start()
-        self._lobby.start()
 
-    def _doors(self, desk: Desk) -> list[Door]:
-        self._servers.append(self._listen(desk, self._settings.host, self._settings.port))
-        doors = [Door(self._servers[0].listener, None, self._servers[0].enter)]
-        if self._tls is not None:
-            with suppress(TlsUnusable):  # the log has told; plain DICOM goes on, and TLS too once the files are mended
-                self._tls.context()
-            server = self._listen(desk, self._tls.host, self._tls.port)
-            self._servers.append(server)
-            doors.append(Door(server.listener, self._tls.context, server.enter, self._tls.explain))
-            log.info("accepting associations over TLS", host=self._tls.host, port=server.port)
-        return doors
+    def _door(self, desk: Desk, undo: ExitStack) -> tuple[library.ReceivingServer, Door]:
+        server = self._listen(desk, self._around.settings.host, self._around.settings.port)
+        undo.callback(server.server_close)
+        return server, Door(server.listener, None, server.enter)
+
+    def _tls_door(self, desk: Desk, tls: TlsPort, undo: ExitStack) -> tuple[library.ReceivingServer, Door]:
+        with suppress(TlsUnusable):  # the log has told; plain DICOM goes on, and TLS too once the files are mended
+            tls.context()
+        server = self._listen(desk, tls.host, tls.port)
+        undo.callback(server.server_close)
+        log.info("accepting associations over TLS", host=tls.host, port=server.port)
+        return server, Door(server.listener, tls.context, server.enter, tls.explain)
 
     def _listen(self, desk: Desk, host: str, port: int) -> library.ReceivingServer:
-        settings = self._settings
+        settings = self._around.settings
         entity = AE(ae_title=settings.ae_title)
         entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
         entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
@@ -229,7 +240,7 @@ class Receiver:
         entity.acse_timeout = settings.acse_timeout_seconds
         entity.dimse_timeout = settings.pdu_timeout_seconds
         entity.network_timeout = settings.network_timeout_seconds
-        conduct = library.Conduct(settings=settings, monotonic=self._clock.monotonic, store=desk.begin_store)
+        conduct = library.Conduct(settings=settings, monotonic=self._around.clock.monotonic, store=desk.begin_store)
         try:
             address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4]
             return library.ReceivingServer(entity, (str(address[0]), int(address[1])), conduct, desk.handlers())
@@ -238,96 +249,55 @@ class Receiver:
 
     def _beat_while_well(self) -> None:
         """The lobby calls this. A thread of ours that is gone is as good as a hang: we are started again."""
-        if self._registrar is not None and self._registrar.is_alive and self._housekeeper.is_alive():
-            self._beat()
+        if self._opened is not None and self._opened.registrar.is_alive and self._housekeeper.is_alive():
+            self._around.beat()
 
     def _has_room(self) -> bool:
-        return len(self._running()) < self._settings.max_associations + _NEGOTIATING
+        return len(self._running()) < self._around.settings.max_associations + _NEGOTIATING
 
     def _running(self) -> list[Association]:
         return [association for server in self._servers for association in server.active_associations]
+
+    @property
+    def _servers(self) -> Sequence[library.ReceivingServer]:
+        return () if self._opened is None else self._opened.servers
 
     def stop(self, seconds: float) -> None:
         """Take no new associations, let those in hand finish what has begun within ``seconds``, end all of them.
 
         Called again, also while it runs, it can only shorten the time.
         """
-        with self._stop_lock:
-            is_first = self._stop_by is None
-            by = self._clock.monotonic() + seconds
-            self._stop_by = by if self._stop_by is None else min(self._stop_by, by)
-        if is_first and self._desk is not None and self._lobby is not None:
-            self._stop(self._desk, self._lobby)
+        if self._farewell.is_first(seconds) and self._opened is not None:
+            self._stop(self._opened)
 
-    def _stop(self, desk: Desk, lobby: Lobby) -> None:
-        desk.close()
-        lobby.close()
-        self._finish(desk)
-        for association, entry in desk.living().items():
-            self._dismiss(association, entry, library.abort)
-        self._hang_up(desk, self._clock.monotonic() + _POLITE_SECONDS)
-        for ending in self._endings:
-            ending.join(_POLITE_SECONDS)
+    def _stop(self, opened: _Opened) -> None:
+        opened.desk.close()
+        opened.lobby.close()
+        self._farewell.end(opened.desk, self._running)
         self._stopped.set()
         self._housekeeper.join()
         self._sweep()
-        self._close_stores()
+        self._close_stores(opened)
         log.info("no longer accepting associations")
 
-    def _finish(self, desk: Desk) -> None:
-        dismissed: set[Association] = set()
-        while not self._time_is_over() and (living := desk.living()):
-            for association, entry in living.items():
-                busy = library.has_message_in_flight(association) or entry.is_storing  # in this order
-                if association not in dismissed and not busy:
-                    dismissed.add(association)
-                    self._dismiss(association, entry, library.end_politely)
-            self._stopped.wait(_POLL_SECONDS)
-
-    def _time_is_over(self) -> bool:
-        with self._stop_lock:
-            return self._stop_by is not None and self._clock.monotonic() >= self._stop_by
-
-    def _dismiss(
-        self, association: Association, entry: OpenAssociation, how: Callable[[Association, float], None]
-    ) -> None:
-        # The sender may have had more to send: for the series this counts as an abort, however politely it is done.
-        entry.end(AssociationEnding.ABORTED)
-        entry.is_stopping = True
-        ending = threading.Thread(target=how, args=(association, _POLITE_SECONDS), name="reception-end", daemon=True)
-        ending.start()
-        self._endings.append(ending)
-
-    def _hang_up(self, desk: Desk, end: float) -> None:
-        """Let aborts go out until ``end``, then close whatever is still open: also who never said anything."""
-        while desk.living() and self._clock.monotonic() < end:
-            self._stopped.wait(_POLL_SECONDS)
-        while left := [association for association in self._running() if association.dul.is_alive()]:
-            for association in left:
-                library.hang_up(association)
-            self._stopped.wait(_POLL_SECONDS)
-            if self._clock.monotonic() > end + _POLITE_SECONDS:
-                return
-
-    def _close_stores(self) -> None:
-        if self._registrar is not None and not self._registrar.stop(_REGISTER_SECONDS):
+    def _close_stores(self, opened: _Opened) -> None:
+        if not opened.registrar.stop(_REGISTER_SECONDS):
             log.warning("received images are not all registered; they will be at the next start")
-        if self._lease is not None:
-            self._lease.stop()
-        if self._intake is not None:
-            self._intake.close()
+        if self._around.lease is not None:
+            self._around.lease.stop()
+        opened.intake.close()
 
     def _keep_house(self) -> None:
         while not self._stopped.wait(_HOUSEKEEPING_SECONDS):
             self._sweep()
 
     def _sweep(self) -> None:
-        if self._desk is not None:
-            self._desk.sweep()
+        if self._opened is None:
+            return
+        self._opened.desk.sweep()
         self._gate.look()
-        if self._readiness is not None:
-            self._readiness.look()
+        self._opened.readiness.look()
         try:
-            self._sightings.flush(self._peer_store)
+            self._sightings.flush(self._around.peer_store)
         except StorageError:
             log.debug("the list of senders waits for the database")  # it keeps what was noted; the next sweep tries

@@ -4,7 +4,7 @@ import threading
 from dataclasses import replace
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.reception.admission import Applicant
+from hounsfield.daemon.reception.admission import Parties
 from hounsfield.daemon.reception.known_peers import plain_address
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.peer_records import Sighting, SightingReason
@@ -25,13 +25,13 @@ class SightingBook:
         self._lock = threading.Lock()
         self._waiting: dict[_Key, Sighting] = {}
 
-    def note(self, applicant: Applicant, reason: SightingReason, admitted: bool) -> None:
+    def note(self, parties: Parties, reason: SightingReason, admitted: bool) -> None:
         """Remember one request. When too many different ones wait to be written, new ones are left out."""
         now = self._clock.now()
         seen = Sighting(
-            calling_ae=applicant.calling_ae.strip(" "),
-            called_ae=applicant.called_ae.strip(" "),
-            address=_as_stored(applicant.address),
+            calling_ae=parties.calling_ae,
+            called_ae=parties.called_ae,
+            address=_as_stored(parties.peer_address),
             reason=reason,
             admitted=admitted,
             first_seen_at=now,

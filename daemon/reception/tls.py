@@ -21,7 +21,6 @@ from hounsfield.daemon.reception.certificates import (
     CERTIFICATE,
     KEY,
     CertificateFacts,
-    fingerprint,
     read_certificates,
     read_file,
 )
@@ -235,12 +234,6 @@ def _believe(context: ssl.SSLContext, authority: Path) -> None:
     except OSError as error:  # SSLError is one
         reason = getattr(error, "reason", None) or error.strerror
         raise TlsUnusable(AUTHORITY, f"{authority} cannot be used ({reason})") from error
-
-
-def peer_fingerprint(connection: ssl.SSLSocket | ssl.SSLObject) -> str | None:
-    """Return the fingerprint of the certificate that a peer has shown; None where it has shown none."""
-    shown = connection.getpeercert(binary_form=True)
-    return fingerprint(shown) if shown else None
 
 
 _HANDSHAKE_WORDS = {

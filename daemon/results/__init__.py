@@ -1,4 +1,4 @@
-"""From one finding to DICOM objects: structured report, secondary capture; later classes join the registry.
+"""From findings to DICOM objects: report, pages, key objects, presentation states, and what takes results back.
 
 Never here: thresholds and scores, which come as findings, and words that call a patient free of something.
 """

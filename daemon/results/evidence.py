@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydicom import Dataset
 
 from hounsfield.daemon.errors import ResultError
-from hounsfield.daemon.results.request import ReportRequest
+from hounsfield.daemon.results.request import InstanceReference, ReportRequest
 from hounsfield.daemon.results.source_attributes import text
 from hounsfield.model.findings import Finding, SliceScore
 
@@ -37,12 +37,11 @@ class KeyImage:
         return number if self.frame is None else f"{number} frame {self.frame}"
 
 
-def evidence_of(request: ReportRequest) -> Iterator[tuple[str, str, str, str]]:
-    """Yield (study, series, class, instance) UIDs of the whole input set."""
+def evidence_of(request: ReportRequest) -> Iterator[InstanceReference]:
+    """Yield every instance of the input set."""
     for source in request.sources:
         keywords = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID")
-        study, series, sop_class, instance = (text(source, keyword) for keyword in keywords)
-        yield study, series, sop_class, instance
+        yield InstanceReference(*(text(source, keyword) for keyword in keywords))
 
 
 def flagged_images(request: ReportRequest) -> list[KeyImage]:

@@ -11,9 +11,9 @@ from hounsfield.daemon.results.sr.context import language_of, observer, referenc
 from hounsfield.daemon.results.sr.items import CONTAINS, container, image, words
 from hounsfield.daemon.results.uids import reference_of
 from hounsfield.daemon.results.words import plain, summary, words_of
+from hounsfield.daemon.sop_classes import KEY_OBJECT_SELECTION
 from hounsfield.storage.states import Outcome
 
-KEY_OBJECT_SELECTION = "1.2.840.10008.5.1.4.1.1.88.59"
 SERIES_NUMBER = 9004
 
 
@@ -43,7 +43,7 @@ def _document(request: ReportRequest, reference: ObjectReference) -> Dataset:
     if requested := referenced_requests(request):
         result.ReferencedRequestSequence = requested
     result.CurrentRequestedProcedureEvidenceSequence = hierarchical(
-        entry for entry in evidence_of(request) if entry[-1] in chosen
+        entry for entry in evidence_of(request) if entry.sop_instance_uid in chosen
     )
     description = plain(f"{summary(request)} {words_of(request).key_images}")
     images = [image(CONTAINS, None, text(key.source, "SOPClassUID"), key.uid, key.frame) for key in keys]

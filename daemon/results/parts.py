@@ -8,14 +8,9 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from hounsfield.daemon.errors import ResultError
+from hounsfield.daemon.product import MANUFACTURER, PRODUCT, software_version
 from hounsfield.daemon.results import codes
-from hounsfield.daemon.results.request import (
-    MANUFACTURER,
-    PRODUCT,
-    ObjectReference,
-    ReportRequest,
-    software_version,
-)
+from hounsfield.daemon.results.request import InstanceReference, ObjectReference, ReportRequest
 from hounsfield.daemon.results.source_attributes import (
     copy_elements,
     copy_patient_and_study,
@@ -91,11 +86,8 @@ def sop_reference(sop_class_uid: str, sop_instance_uid: str, frame: int | None =
     return item
 
 
-def hierarchical(references: Iterable[tuple[str, str, str, str]]) -> list[Dataset]:
-    """Return a Hierarchical SOP Instance Reference (PS3.3 C.17.2.1) of (study, series, class, instance) UIDs.
-
-    Each instance stands in it once, in the order given.
-    """
+def hierarchical(references: Iterable[InstanceReference]) -> list[Dataset]:
+    """Return a Hierarchical SOP Instance Reference (PS3.3 C.17.2.1): each instance once, in the order given."""
     tree: dict[str, dict[str, dict[str, str]]] = {}
     for study, series, sop_class, instance in references:
         tree.setdefault(study, {}).setdefault(series, {}).setdefault(instance, sop_class)

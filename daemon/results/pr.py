@@ -15,10 +15,10 @@ from hounsfield.daemon.results.request import Mark, ObjectReference, ReportReque
 from hounsfield.daemon.results.source_attributes import items, number, text
 from hounsfield.daemon.results.uids import reference_of
 from hounsfield.daemon.results.words import plain, series_description, words_of
+from hounsfield.daemon.sop_classes import PRESENTATION_STATE
 from hounsfield.model.page.tiles import WINDOW_CENTRE, WINDOW_WIDTH
 from hounsfield.storage.states import Outcome
 
-PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.1"
 SERIES_NUMBER = 9005
 SHOWN_BY = (
     "Rows",

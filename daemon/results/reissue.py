@@ -15,8 +15,8 @@ from pydicom.tag import BaseTag, Tag
 from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.results.parts import hierarchical, part10
 from hounsfield.daemon.results.recoding import CharacterSet, Recoding, common_set, is_plain
-from hounsfield.daemon.results.request import BuiltObject, PredecessorRef
-from hounsfield.daemon.results.source_attributes import items, raw_bytes, text
+from hounsfield.daemon.results.request import BuiltObject, InstanceReference
+from hounsfield.daemon.results.source_attributes import items, raw_bytes, raw_element, text
 from hounsfield.daemon.results.uids import derived_uid
 
 _ANSWERED = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
@@ -67,7 +67,7 @@ class NewPatient:
 
 
 def reissued(
-    originals: Sequence[Original], patient: NewPatient, predecessor: PredecessorRef | None
+    originals: Sequence[Original], patient: NewPatient, predecessor: InstanceReference | None
 ) -> tuple[BuiltObject, ...]:
     """Write the objects of one result anew; the same arguments give the same bytes.
 
@@ -84,7 +84,7 @@ def reissued(
 
 
 def _reissued(
-    one: Original, patient: NewPatient, predecessor: PredecessorRef | None, renamed: Mapping[str, str]
+    one: Original, patient: NewPatient, predecessor: InstanceReference | None, renamed: Mapping[str, str]
 ) -> BuiltObject:
     kept = _without_patient(one.dataset)
     old = CharacterSet.of(one.dataset)
@@ -147,27 +147,14 @@ def _renamed(value: bytes, renamed: Mapping[str, str]) -> bytes:
     return "\\".join(renamed.get(uid, uid) for uid in uids).encode()
 
 
-def raw_element(tag: BaseTag, vr: str, value: bytes) -> RawDataElement:
-    """Return an element that is written byte for byte, padded to an even length (PS3.5 6.2)."""
-    pad = b"\0" if vr in ("UI", "OB", "OW", "UN") else b" "
-    padded = value if len(value) % 2 == 0 else value + pad
-    return RawDataElement(tag, vr, len(padded), padded, 0, False, True)
-
-
-def _name_predecessor(report: Dataset, predecessor: PredecessorRef) -> None:
+def _name_predecessor(report: Dataset, predecessor: InstanceReference) -> None:
     known = [
-        (text(study, "StudyInstanceUID"), text(series, "SeriesInstanceUID"), *_reference(sop))
+        InstanceReference(text(study, "StudyInstanceUID"), text(series, "SeriesInstanceUID"), *_reference(sop))
         for study in items(report, _PREDECESSORS)
         for series in items(study, "ReferencedSeriesSequence")
         for sop in items(series, "ReferencedSOPSequence")
     ]
-    new = (
-        predecessor.study_uid,
-        predecessor.series_uid,
-        predecessor.sop_class_uid,
-        predecessor.sop_instance_uid,
-    )
-    report.PredecessorDocumentsSequence = hierarchical([*known, new])
+    report.PredecessorDocumentsSequence = hierarchical([*known, predecessor])
 
 
 def _reference(sop: Dataset) -> tuple[str, str]:

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +15,6 @@ from hounsfield.daemon.results.profile import Profile
 from hounsfield.model.findings import Analysis, CodedConcept, Finding
 from hounsfield.storage.records import Verdict
 from hounsfield.storage.states import Outcome, Reason
-
-PRODUCT = "hounsfield"
-MANUFACTURER = "Hounsfield project"
 
 Page = npt.NDArray[np.uint8]
 
@@ -69,9 +65,8 @@ class BundleFacts:
     """Thresholds, hash, aggregation and preprocessing as one line (TID 4019, 111002)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PredecessorRef:
-    """A report of ours that the new one follows (PS3.3 C.17.2, Predecessor Documents Sequence)."""
+class InstanceReference(NamedTuple):
+    """A SOP instance as documents name it, with its series and study (PS3.3 C.17.2.1)."""
 
     study_uid: str
     series_uid: str
@@ -80,14 +75,14 @@ class PredecessorRef:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read the reference from a result file; raise :class:`ResultError` if it cannot be read."""
+        """Read it from a result file; raise :class:`ResultError` if that cannot be read."""
         tags = ["StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID"]
         try:
             found = dcmread(path, stop_before_pixels=True, specific_tags=tags)
             study, series, sop_class, instance = (str(found[tag].value) for tag in tags)
         except (OSError, ValueError, KeyError, AttributeError, EOFError, InvalidDicomError) as error:
             raise ResultError(
-                "an earlier report cannot be read back, so the new one cannot name it",
+                "an earlier result cannot be read back, so the new one cannot name it",
                 "restore the file in the results folder from a backup",
             ) from error
         return cls(study_uid=study, series_uid=series, sop_class_uid=sop_class, sop_instance_uid=instance)
@@ -127,7 +122,8 @@ class ReportRequest:
     revision: int
     part: str = ""
     """Key of the reconstruction it is about (``hounsfield.model.parts``); empty where the series is one."""
-    predecessors: tuple[PredecessorRef, ...] = ()
+    predecessors: tuple[InstanceReference, ...] = ()
+    """The reports of ours that this one follows."""
     pages: tuple[Page, ...]
     """Pages of the secondary capture, RGB (rows, columns, 3): the summary, then single flagged slices, highest score
     first. Empty: no secondary capture can be built."""
@@ -207,11 +203,3 @@ class ResultWriter(Protocol):
 
     def write(self, request: ReportRequest, companions: tuple[ObjectReference, ...]) -> tuple[Dataset, ...]:
         """Build the objects; ``companions`` are the objects they name (only a report names any)."""
-
-
-def software_version() -> str:
-    """Return the version of this package."""
-    try:
-        return version(PRODUCT)
-    except PackageNotFoundError:
-        return "unknown"

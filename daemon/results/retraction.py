@@ -13,10 +13,10 @@ from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 
 from hounsfield.daemon.errors import ResultError
+from hounsfield.daemon.product import MANUFACTURER, PRODUCT, software_version
 from hounsfield.daemon.results import codes
-from hounsfield.daemon.results.ko import KEY_OBJECT_SELECTION
 from hounsfield.daemon.results.parts import hierarchical, part10, sop_reference
-from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT, BuiltObject, PredecessorRef, software_version
+from hounsfield.daemon.results.request import BuiltObject, InstanceReference
 from hounsfield.daemon.results.source_attributes import copy_elements, copy_patient_and_study, new_dataset, text
 from hounsfield.daemon.results.sr.items import (
     CONTAINS,
@@ -30,6 +30,7 @@ from hounsfield.daemon.results.sr.items import (
 from hounsfield.daemon.results.times import stamp
 from hounsfield.daemon.results.uids import derived_uid
 from hounsfield.daemon.results.words import LONGEST_LO, plain
+from hounsfield.daemon.sop_classes import KEY_OBJECT_SELECTION, SECONDARY_CAPTURE
 from hounsfield.model.findings import CodedConcept
 
 REJECTED_FOR_PATIENT_SAFETY = CodedConcept("113037", "DCM", "Rejected for Patient Safety Reasons")
@@ -37,8 +38,6 @@ REJECTED_FOR_PATIENT_SAFETY = CodedConcept("113037", "DCM", "Rejected for Patien
 ROLE = "rejection"
 SERIES_NUMBER = 9008
 SERIES_DESCRIPTION = "AI result withdrawn - rejected for patient safety reasons"
-_IMAGES = frozenset({"1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.4"})
-"""Of our classes, those that hold pixels: named as IMAGE, all others as COMPOSITE (TID 2010)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +61,13 @@ def rejection_note(rejection: Rejection) -> BuiltObject:
     if not rejection.objects:
         raise ResultError("there is nothing to take back", "")
     anchor = _read(rejection.objects[0])
-    taken = [PredecessorRef.read(path) for path in rejection.objects]
+    taken = [InstanceReference.read(path) for path in rejection.objects]
     uids = sorted(entry.sop_instance_uid for entry in taken)
     key = [uids, *([rejection.profile] if rejection.profile else [])]
     uid = derived_uid("instance", ROLE, *key)
     note = _envelope(anchor, rejection, uid, derived_uid("series", ROLE, *key))
     note.ReferencedPerformedProcedureStepSequence = []
-    note.CurrentRequestedProcedureEvidenceSequence = hierarchical(
-        (entry.study_uid, entry.series_uid, entry.sop_class_uid, entry.sop_instance_uid) for entry in taken
-    )
+    note.CurrentRequestedProcedureEvidenceSequence = hierarchical(taken)
     note.update(_content(anchor, taken, rejection.words))
     return BuiltObject(ROLE, KEY_OBJECT_SELECTION, uid, part10(note))
 
@@ -106,7 +103,7 @@ def _envelope(anchor: Dataset, rejection: Rejection, uid: str, series_uid: str) 
     return note
 
 
-def _content(anchor: Dataset, taken: Sequence[PredecessorRef], reason: str) -> Dataset:
+def _content(anchor: Dataset, taken: Sequence[InstanceReference], reason: str) -> Dataset:
     """Return the content tree (TID 2010)."""
     said = " ".join(part for part in ("Result withdrawn, do not use it.", plain(reason)) if part)
     children = [
@@ -119,9 +116,10 @@ def _content(anchor: Dataset, taken: Sequence[PredecessorRef], reason: str) -> D
     return container(None, REJECTED_FOR_PATIENT_SAFETY, children, template="2010")
 
 
-def _named(entry: PredecessorRef) -> Dataset:
+def _named(entry: InstanceReference) -> Dataset:
+    """Of our classes one holds pixels and is named as IMAGE, all others as COMPOSITE (TID 2010)."""
     item = Dataset()
     item.RelationshipType = CONTAINS
-    item.ValueType = "IMAGE" if entry.sop_class_uid in _IMAGES else "COMPOSITE"
+    item.ValueType = "IMAGE" if entry.sop_class_uid == SECONDARY_CAPTURE else "COMPOSITE"
     item.ReferencedSOPSequence = [sop_reference(entry.sop_class_uid, entry.sop_instance_uid)]
     return item

@@ -12,8 +12,8 @@ from hounsfield.daemon.results.parts import coded, copy_body_part, envelope, ima
 from hounsfield.daemon.results.request import ObjectReference, Page, ReportRequest
 from hounsfield.daemon.results.uids import reference_of
 from hounsfield.daemon.results.words import disclaimer, words_of
+from hounsfield.daemon.sop_classes import SECONDARY_CAPTURE
 
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 SERIES_NUMBER = 9002
 MOST_BYTES = 6_000_000
 """Of the pixels of one result set; pages that go beyond are left out, never the summary."""

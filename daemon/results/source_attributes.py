@@ -115,6 +115,13 @@ def items(source: Dataset, keyword: str | BaseTag) -> list[Dataset]:
     return list(value) if isinstance(value, Sequence) else []
 
 
+def raw_element(tag: BaseTag, vr: str, value: bytes) -> RawDataElement:
+    """Return an element that is written byte for byte, padded to an even length (PS3.5 6.2)."""
+    pad = b"\0" if vr in ("UI", "OB", "OW", "UN") else b" "
+    padded = value if len(value) % 2 == 0 else value + pad
+    return RawDataElement(tag, vr, len(padded), padded, 0, False, True)
+
+
 def has_value(source: Dataset, keyword: str) -> bool:
     """Whether the element is there and holds more than padding."""
     return bool(raw_bytes(source, keyword).strip(b" \0")) or bool(
@@ -140,7 +147,7 @@ def _copy(source: Dataset, target: Dataset, tag: BaseTag, levels: int) -> None:
         if decoded is not None and not decoded.is_empty:
             target[tag] = decoded
     elif element.value and element.value.strip(b" \0") and len(element.value) <= _LONGEST:
-        target[tag] = _raw(tag, vr, element.value)
+        target[tag] = raw_element(tag, vr, element.value)
 
 
 def _copy_sequence(source: Dataset, target: Dataset, tag: BaseTag, levels: int) -> None:
@@ -171,8 +178,3 @@ def _vr(tag: BaseTag, element: DataElement | RawDataElement) -> str:
         return dictionary_VR(tag)
     except KeyError:
         return element.VR or "UN"
-
-
-def _raw(tag: BaseTag, vr: str, value: bytes) -> RawDataElement:
-    padded = value if len(value) % 2 == 0 else value + (b"\0" if vr == "UI" else b" ")
-    return RawDataElement(tag, vr, len(padded), padded, 0, False, True)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from hounsfield.daemon.errors import DaemonError
 from hounsfield.daemon.logs import UidHasher
-from hounsfield.daemon.retention.job_lines import COLUMNS, line
+from hounsfield.daemon.retention.csv_lines import COLUMNS, line
+from hounsfield.storage.durable import sync_path
 from hounsfield.storage.records import JobRecord
 
 
@@ -45,7 +46,7 @@ class JobArchive:
                 file.flush()
                 os.fsync(file.fileno())
             if size == 0:
-                _sync_folder(self._folder)
+                sync_path(self._folder)
         except OSError as error:
             raise ArchiveFailed(
                 f"the archive of the job log cannot be written ({error.strerror})", "check storage.home/archive"
@@ -59,11 +60,3 @@ def _end_of_line(file: io.BufferedRandom, size: int) -> bytes:
         return b""
     file.seek(-1, os.SEEK_END)
     return b"" if file.read(1) == b"\n" else b"\r\n"
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,9 +9,9 @@ from support.reports import texts
 from support.sending import dcmsend
 from support.waiting import wait_until
 
+from hounsfield.daemon.bundles.installed import InstalledBundles
+from hounsfield.daemon.bundles.installing import install
 from hounsfield.daemon.config.settings import load_settings
-from hounsfield.daemon.pipeline.installed import InstalledBundles
-from hounsfield.daemon.pipeline.installing import install
 from hounsfield.model.bundle import Bundle, bundled, open_bundle, write_bundle
 from hounsfield.model.phantom.series import PhantomSpec, write_series
 from hounsfield.storage.engine import Database, open_database

@@ -141,7 +141,7 @@ class Bench:
             received_at=self.clock.now(),
         )
         digest = spooled(self.app.spool, provenance, raw[start:])
-        register(self.app.database.series, self.app.spool.receipt(digest))
+        register(self.app.database.series, self.app.spool.head(digest).receipt)
 
     def settle(self, seconds: float = 3600.0) -> None:
         """Let the quiet period (and the wait for missing slices) pass and decide."""

@@ -11,8 +11,8 @@ from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.association import Association
 from support.destinations import route
 
-from hounsfield.daemon.delivery.address import Address
-from hounsfield.daemon.delivery.reactor import requested
+from hounsfield.daemon.association.address import Address
+from hounsfield.daemon.association.reactor import requested
 
 COMMITMENT = "1.2.840.10008.1.20.1"
 WELL_KNOWN = "1.2.840.10008.1.20.1.1"

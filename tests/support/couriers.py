@@ -9,9 +9,9 @@ from typing import Any
 from support.bench import Bench
 from support.ct_factory import ct_series, write_series
 
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.delivery.address import address_of
-from hounsfield.daemon.delivery.association import Failure
 from hounsfield.daemon.delivery.breaker import Breaker
 from hounsfield.daemon.delivery.dicom_transport import DicomTransport
 from hounsfield.daemon.delivery.plugs import ProofAnswer, Proven

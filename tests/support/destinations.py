@@ -1,6 +1,6 @@
 """Destinations as the configuration would name them."""
 
-from hounsfield.daemon.delivery.address import Address
+from hounsfield.daemon.association.address import Address
 
 
 def route(

@@ -151,7 +151,7 @@ def live(life: Life) -> None:
     from hounsfield.daemon.config.sections import DicomSettings
     from hounsfield.daemon.logs import UidHasher
     from hounsfield.daemon.reception import registrar
-    from hounsfield.daemon.reception.scp import Receiver
+    from hounsfield.daemon.reception.scp import Receiver, Surroundings
     from hounsfield.daemon.reception.short_path import ShortPathUpperLayer
     from hounsfield.storage import intake
     from hounsfield.storage.engine import open_database
@@ -168,17 +168,18 @@ def live(life: Life) -> None:
     ShortPathUpperLayer.answer = fate.around("answer", ShortPathUpperLayer.answer)  # type: ignore[method-assign]
     folder = Path(life.folder)
     database = open_database(None, folder)
-    receiver = Receiver(
+    around = Surroundings(
         settings=DicomSettings(port=0, min_free_bytes=0, min_free_percent=0),
         peers=(),
         peer_store=FakePeerStore(),
         spool=Spool(folder / "spool", doomed_files(fate)),
         series=DoomedStore(database.series, fate),
-        jobs=database.jobs,
+        own_results=database.jobs,
         clock=SystemClock(),
         hasher=UidHasher(b"key"),
         name=f"receiver-{os.getpid()}-{os.urandom(3).hex()}",
     )
+    receiver = Receiver(around)
     receiver.start()
     fate.is_starting = False
     say(f"ready {receiver.port}")

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from support.bundles import golden_hu, keras_archive, layer, manifest_fields
 
-from hounsfield.daemon.pipeline.installed import InstalledBundles
-from hounsfield.daemon.pipeline.installing import install
+from hounsfield.daemon.bundles.installed import InstalledBundles
+from hounsfield.daemon.bundles.installing import install
 from hounsfield.model.bundle import Bundle, write_bundle
 from hounsfield.model.selftest import golden_bytes
 

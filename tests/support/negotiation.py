@@ -13,7 +13,7 @@ from pynetdicom.presentation import (
 )
 from support.commitment_peers import COMMITMENT
 
-from hounsfield.daemon.delivery.reactor import requested
+from hounsfield.daemon.association.reactor import requested
 
 MOST_CONTEXTS = 64
 """In one request: with all transfer syntaxes in each of 128, it would be longer than a receiver reads."""

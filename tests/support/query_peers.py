@@ -11,7 +11,7 @@ from pydicom import Dataset
 from pynetdicom import AE, evt
 from support.wire import LAST, P_DATA, RELEASE_RP, command_element, item, pdu
 
-from hounsfield.daemon.query.find import QueryPeer
+from hounsfield.daemon.query.archive import QueryPeer
 
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 IMPLICIT = "1.2.840.10008.1.2"

@@ -10,7 +10,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.association import Association
 
-from hounsfield.daemon.delivery.reactor import requested
+from hounsfield.daemon.association.reactor import requested
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 SR = "1.2.840.10008.5.1.4.1.1.88.34"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from support.waiting import wait_until
 
 from hounsfield.daemon.clock import SystemClock
 from hounsfield.daemon.config.sections import DicomSettings, Peer, TlsSettings
-from hounsfield.daemon.delivery.proof.reports import TakeReport
+from hounsfield.daemon.delivery.proof.reports import TakeReport, take_event
 from hounsfield.daemon.logs import UidHasher
-from hounsfield.daemon.reception.scp import Receiver, TlsPort
+from hounsfield.daemon.reception.scp import Receiver, Surroundings, TlsPort
 from hounsfield.daemon.reception.tls import TlsIdentity, handshake_words
 from hounsfield.storage.control import ControlStore
 from hounsfield.storage.spool import Spool
@@ -34,6 +35,11 @@ class Reception:
         """The store, once everything that was acknowledged is recorded in it."""
         wait_until(lambda: self.receiver.unregistered == 0 or getattr(self.database, "is_down", False))
         return self.database
+
+    @property
+    def opened(self) -> Any:
+        """The parts of the receiver while it listens."""
+        return self.receiver._opened
 
     @property
     def port(self) -> int:
@@ -94,21 +100,22 @@ def receiving(
     store = store or FakeSeriesStore()
     spool = spool or Spool(folder / "spool")
     clock = SystemClock()
-    receiver = Receiver(
+    around = Surroundings(
         settings=DicomSettings(**{"port": 0, "min_free_bytes": 0, "min_free_percent": 0} | settings),
         peers=peers,
         peer_store=peer_store or FakePeerStore(),
         spool=spool,
         series=store,
-        jobs=own_results or store,
+        own_results=own_results or store,
         clock=clock,
         hasher=UidHasher(b"key"),
         name=name,
         tls=None if tls is None else TlsPort("127.0.0.1", 0, TlsIdentity(tls, clock).context, handshake_words),
-        take_report=take_report,
+        take_report=None if take_report is None else partial(take_event, take=take_report),
         beat=beat,
         control=control,
     )
+    receiver = Receiver(around)
     receiver.start()
     try:
         yield Reception(receiver, spool, store)

@@ -12,6 +12,7 @@ from support.datasets import element, tiny
 from support.fake_series_store import FakeSeriesStore
 from support.fakes import ManualClock
 from support.power_loss import Killed, PowerLoss, UnsyncedFileOperations
+from support.spooling import keeps
 
 from hounsfield.daemon.reception.reconcile import reconcile
 from hounsfield.storage import spool_lock
@@ -65,7 +66,7 @@ def check_after_power_loss(folder: Path, store: FakeSeriesStore, truth: Truth) -
     _require(truth.acknowledged <= rows, "an acknowledged instance is not registered")
     _require(len(rows) == len(store.receipts), "an instance is registered twice")
     for digest in rows:
-        _require(spool.verify(digest), "an instance is not whole")
+        _require(keeps(spool, digest), "an instance is not whole")
         content = spool.path(digest).read_bytes()
         _require(content[spool.head(digest).length :] == truth.sent[digest], "an instance has other bytes")
     files = {path for path in folder.rglob("*") if not path.is_dir()} - {folder / "lock", folder / spool_lock.LOCK}

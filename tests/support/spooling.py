@@ -3,7 +3,8 @@
 import secrets
 
 from hounsfield.storage.durable import Buffer
-from hounsfield.storage.spool import Intake, Provenance, Sealed, Spool
+from hounsfield.storage.errors import SpoolError
+from hounsfield.storage.spool import Intake, Provenance, Sealed, Spool, is_whole
 
 
 def sealed_in(intake: Intake, provenance: Provenance, dataset: Buffer) -> Sealed:
@@ -26,3 +27,11 @@ def spooled(spool: Spool, provenance: Provenance, dataset: Buffer) -> str:
     finally:
         intake.close()
     return sealed.receipt.digest
+
+
+def keeps(spool: Spool, digest: str) -> bool:
+    """Whether the file is there, and its data set still has this digest."""
+    try:
+        return is_whole(spool.path(digest).read_bytes(), digest)
+    except (SpoolError, OSError):
+        return False

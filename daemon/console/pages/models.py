@@ -7,6 +7,7 @@ from itertools import islice
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from hounsfield.daemon.bundles.shelf import installed_in
 from hounsfield.daemon.bundles_in_use import InUse, in_use
 from hounsfield.daemon.console.pages.card import FILE, pieces, read_card
 from hounsfield.daemon.console.pages.models_view import (
@@ -23,7 +24,6 @@ from hounsfield.daemon.console.parts import ConsoleParts
 from hounsfield.daemon.console.site import Site
 from hounsfield.daemon.drift.comparison import Drift
 from hounsfield.daemon.drift.current import current_drift
-from hounsfield.daemon.pipeline.bundles import installed_in
 from hounsfield.daemon.pipeline.serving_notes import ServingNotes
 from hounsfield.model.errors import BundleError
 from hounsfield.model.manifest import MANIFEST_NAME, Manifest, read_manifest_bytes

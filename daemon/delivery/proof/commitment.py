@@ -18,10 +18,10 @@ from pynetdicom.dimse_messages import N_ACTION_RSP, N_EVENT_REPORT_RSP
 from pynetdicom.dimse_primitives import N_ACTION
 from pynetdicom.dsutils import encode
 
-from hounsfield.daemon.delivery.address import Address
-from hounsfield.daemon.delivery.association import STUMBLES, Failure, Link, NoAssociation, associated
+from hounsfield.daemon.association.address import Address
+from hounsfield.daemon.association.link import STUMBLES, Failure, Link, NoAssociation, associated
 from hounsfield.daemon.delivery.proof.reports import TakeReport, take_event
-from hounsfield.daemon.reception.contexts import COMMITMENT
+from hounsfield.daemon.sop_classes import COMMITMENT
 from hounsfield.storage.records import ResultObject
 
 _WELL_KNOWN_INSTANCE = "1.2.840.10008.1.20.1.1"

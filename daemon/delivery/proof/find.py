@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from pydicom import Dataset
 
-from hounsfield.daemon.query.find import NoNumber, QueryPeer, Why
+from hounsfield.daemon.query.archive import QueryPeer, Unanswered, Why
+from hounsfield.daemon.query.raw_values import raw_text
 from hounsfield.daemon.query.scu import find
 
-_NUMBER = re.compile(rb"\+?[0-9]{1,9}")
+_NUMBER = re.compile(r"\+?[0-9]{1,9}")
 _INSTANCE_UID, _SERIES_UID, _SERIES_IMAGES = 0x0008_0018, 0x0020_000E, 0x0020_1209
 
 
@@ -23,7 +24,7 @@ class SeriesAtPeer:
 
 
 def instances_at(peer: QueryPeer, series: Sequence[SeriesAtPeer], monotonic: Callable[[], float]) -> set[str]:
-    """Return those SOP Instance UIDs that the archive has; raise :class:`NoNumber`.
+    """Return those SOP Instance UIDs that the archive has; raise :class:`Unanswered`.
 
     An archive that answers nothing at level IMAGE (PS3.4 C.6.2.1) is asked how many objects the series have: they are
     ours alone, so all are there if the numbers agree.
@@ -31,7 +32,7 @@ def instances_at(peer: QueryPeer, series: Sequence[SeriesAtPeer], monotonic: Cal
     try:
         answers = find(peer, [_image_keys(one) for one in series], monotonic)
         found = {raw_text(match, _INSTANCE_UID) for answer in answers for match in answer}
-    except NoNumber as failure:
+    except Unanswered as failure:
         if failure.why is not Why.FAILED:
             raise
         found = set()
@@ -71,22 +72,11 @@ def _keys(level: str, one: SeriesAtPeer) -> Dataset:
 
 
 def _count(matches: Sequence[Dataset], series_uid: str) -> int:
-    """Return how many objects the archive has of a series; raise :class:`NoNumber` if it knows it and does not say."""
+    """Return how many objects the archive has of a series; raise :class:`Unanswered` if it does not say."""
     ours = [match for match in matches if raw_text(match, _SERIES_UID) == series_uid]
     if not ours:
         return 0
-    number = raw_value(ours[0], _SERIES_IMAGES).strip(b"\0 ")
+    number = raw_text(ours[0], _SERIES_IMAGES)
     if not _NUMBER.fullmatch(number):
-        raise NoNumber(Why.NONSENSE)
+        raise Unanswered(Why.NONSENSE)
     return int(number)
-
-
-def raw_value(match: Dataset, tag: int) -> bytes:
-    """Return a value as it came, empty if it is not there: converting could raise, or warn in the archive's words."""
-    value = getattr(match.get_item(tag, keep_deferred=True), "value", None)
-    return value if isinstance(value, bytes) else b""
-
-
-def raw_text(match: Dataset, tag: int) -> str:
-    """Return a UID or code string without its padding."""
-    return raw_value(match, tag).strip(b"\0 ").decode("latin-1")

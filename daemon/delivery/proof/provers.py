@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.delivery.job_address import AddressOf, PeerOf
+from hounsfield.daemon.delivery.address import AddressOf, PeerOf
 from hounsfield.daemon.delivery.plugs import Lost, NotYet, ProofAnswer, Proven, Unobtainable
 from hounsfield.daemon.delivery.proof.commitment import Request, Requested, request
 from hounsfield.daemon.delivery.proof.decision import NOT_FOUND, Ask, judge, next_look
@@ -17,7 +17,7 @@ from hounsfield.daemon.delivery.proof.find import SeriesAtPeer, instances_at
 from hounsfield.daemon.delivery.proof.reports import ReportDesk, TakeReport
 from hounsfield.daemon.delivery.result_header import header_of
 from hounsfield.daemon.delivery.retry import is_kept
-from hounsfield.daemon.query.find import NoNumber, QueryPeer
+from hounsfield.daemon.query.archive import QueryPeer, Unanswered
 from hounsfield.storage.commitments import CommitmentStore
 from hounsfield.storage.records import JobRecord, ObjectDelivery, ResultObject
 from hounsfield.storage.results import ResultFiles
@@ -164,7 +164,7 @@ class FindProver:
         wanted = [SeriesAtPeer(*key, tuple(uids)) for key, uids in series.items()]
         try:
             found = self._find(peer, wanted, self._clock.monotonic)
-        except NoNumber as failure:
+        except Unanswered as failure:
             log.warning("the destination does not tell what it keeps", job=job.id, reason=str(failure.why))
             return None
         return [one.sop_instance_uid for one in kept if one.sop_instance_uid not in found]

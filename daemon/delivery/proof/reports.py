@@ -12,10 +12,11 @@ from pydicom import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from hounsfield.daemon.association.link import STUMBLES
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.reception.contexts import COMMITMENT
 from hounsfield.daemon.reception.dataset_walk import DatasetWalk
 from hounsfield.daemon.reception.status import InstanceRefused
+from hounsfield.daemon.sop_classes import COMMITMENT
 from hounsfield.storage.commitments import AnswerTaken, CommitmentAnswer, CommitmentStore
 from hounsfield.storage.errors import StorageError
 
@@ -31,17 +32,8 @@ _MOST_ITEMS = 4096
 _LONGEST_UID = 64
 _TRANSACTION, _KEPT, _FAILED = 0x0008_1195, 0x0008_1199, 0x0008_1198
 _INSTANCE, _REASON = 0x0008_1155, 0x0008_1197
-_STUMBLES = (
-    AttributeError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-"""What reading a data set raises that somebody has made up. EOFError and the library's own errors are among them."""
+_STUMBLES = (*STUMBLES, EOFError, OSError, struct.error)
+"""What reading a data set raises that somebody has made up."""
 
 
 TakeReport = Callable[[int | None, bytes, str], int]

@@ -4,8 +4,6 @@ from pydicom import Dataset
 
 from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.evidence import shown_images
-from hounsfield.daemon.results.ko import KEY_OBJECT_SELECTION
-from hounsfield.daemon.results.pr import PRESENTATION_STATE
 from hounsfield.daemon.results.request import ObjectReference, ReportRequest
 from hounsfield.daemon.results.source_attributes import copy_elements, has_value, items, number, text
 from hounsfield.daemon.results.sr.context import language, language_of, observer
@@ -23,6 +21,7 @@ from hounsfield.daemon.results.sr.items import (
     words,
 )
 from hounsfield.daemon.results.words import comment, foreign_remarks, summary
+from hounsfield.daemon.sop_classes import KEY_OBJECT_SELECTION, PRESENTATION_STATE
 
 _CODED_ENTRY = ("CodeValue", "LongCodeValue", "CodingSchemeDesignator", "CodingSchemeVersion", "CodeMeaning")
 _NO_IMAGES = (KEY_OBJECT_SELECTION, PRESENTATION_STATE)

@@ -2,8 +2,9 @@
 
 from pydicom import Dataset
 
+from hounsfield.daemon.product import MANUFACTURER, PRODUCT
 from hounsfield.daemon.results import codes
-from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT, ReportRequest
+from hounsfield.daemon.results.request import ReportRequest
 from hounsfield.daemon.results.source_attributes import copy_elements, has_value, items, text
 from hounsfield.daemon.results.sr.items import HAS_CONCEPT_MOD, HAS_OBS_CONTEXT, code, uidref, words
 from hounsfield.daemon.results.words import words_of

@@ -2,17 +2,18 @@
 
 from pydicom import Dataset
 
+from hounsfield.daemon.product import MANUFACTURER, PRODUCT
 from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.evidence import evidence_of
 from hounsfield.daemon.results.parts import coded, envelope, hierarchical
-from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT, ObjectReference, PredecessorRef, ReportRequest
+from hounsfield.daemon.results.request import InstanceReference, ObjectReference, ReportRequest
 from hounsfield.daemon.results.source_attributes import text
 from hounsfield.daemon.results.sr.content import content_tree, source_procedure
 from hounsfield.daemon.results.sr.context import referenced_requests
 from hounsfield.daemon.results.uids import reference_of
 from hounsfield.daemon.results.words import LONGEST_LO, plain
+from hounsfield.daemon.sop_classes import COMPREHENSIVE_3D_SR
 
-COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
 SERIES_NUMBER = 9001
 
 
@@ -40,16 +41,15 @@ class StructuredReportWriter:
         if requested := referenced_requests(request):
             result.ReferencedRequestSequence = requested
         if request.predecessors:
-            result.PredecessorDocumentsSequence = hierarchical(_four(entry) for entry in request.predecessors)
+            result.PredecessorDocumentsSequence = hierarchical(request.predecessors)
         study = text(request.sources[0], "StudyInstanceUID")
-        ours = [(study, entry.series_uid, entry.sop_class_uid, entry.sop_instance_uid) for entry in companions]
+        ours = [
+            InstanceReference(study, entry.series_uid, entry.sop_class_uid, entry.sop_instance_uid)
+            for entry in companions
+        ]
         result.CurrentRequestedProcedureEvidenceSequence = hierarchical([*evidence_of(request), *ours])
         result.update(content_tree(request, companions))
         return (result,)
-
-
-def _four(reference: PredecessorRef) -> tuple[str, str, str, str]:
-    return reference.study_uid, reference.series_uid, reference.sop_class_uid, reference.sop_instance_uid
 
 
 def _author(request: ReportRequest) -> Dataset:

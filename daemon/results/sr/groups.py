@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from pydicom import Dataset
 
+from hounsfield.daemon.product import MANUFACTURER
 from hounsfield.daemon.results import codes
 from hounsfield.daemon.results.evidence import KeyImage, flagged_images, images_of, key_images
-from hounsfield.daemon.results.request import MANUFACTURER, LabelFacts, ReportRequest
+from hounsfield.daemon.results.request import LabelFacts, ReportRequest
 from hounsfield.daemon.results.source_attributes import number, text
 from hounsfield.daemon.results.sr.items import (
     CONTAINS,

@@ -23,7 +23,7 @@ INSIDE = sorted({border + step for border in BORDERS for step in (1, 5, 6, 11, 1
 
 def is_quiet(reception: Reception) -> bool:
     """No association is open and none of their threads is left."""
-    return not reception.receiver._running() and reception.receiver._desk.living() == {}
+    return not reception.receiver._running() and reception.opened.desk.living() == {}
 
 
 def released(wire: Wire) -> None:

@@ -15,7 +15,7 @@ from support.fake_spool_writers import FakeSpoolWriters
 from support.fakes import ManualClock
 from support.nfs import NfsHost
 from support.spool_values import DATASET, SENT
-from support.spooling import sealed_in, spooled
+from support.spooling import keeps, sealed_in, spooled
 from support.stored import EXPLICIT, at
 
 from hounsfield.daemon.reception.reconcile import reconcile, take_up
@@ -87,7 +87,7 @@ def test_receivers_of_two_hosts_do_not_meet(site: Site) -> None:
     digests = {site.record(intake, number) for number in range(6) for intake in (first, second)}
     assert len(digests) == 6, "the same images through both of them"
     assert {path.stem for path in site.at_server("objects/*/*.dcm")} == digests
-    assert all(site.b.verify(digest) for digest in digests if site.files.path(digest))
+    assert all(keeps(site.b, digest) for digest in digests if site.files.path(digest))
     first.close()
     second.close()
 
@@ -110,7 +110,7 @@ def test_what_a_host_had_acknowledged_when_it_died_is_taken_up_by_another_one(si
     site.time.seconds += 101
     assert take_up(site.b, site.series, CLOCK) == 1
     assert [receipt.digest for receipt in site.series.receipts] == [acknowledged.receipt.digest]
-    assert site.b.verify(acknowledged.receipt.digest)
+    assert keeps(site.b, acknowledged.receipt.digest)
     assert site.at_server("incoming/*") == []
     assert site.writers.all() == []
 
@@ -237,7 +237,7 @@ def test_a_host_that_loses_the_lock_deletes_nothing_and_what_came_meanwhile_is_p
     assert spool.finish_removal(registered) == 1
     assert list((tmp_path / "spool" / "leaving").iterdir()) == []
     assert list(spool.digests()) == [came_again]
-    assert spool.verify(came_again)
+    assert keeps(spool, came_again)
     assert spool.finish_removal(registered) == 0
 
 

@@ -23,10 +23,10 @@ from support.reception import Reception, receiving
 from support.statements import accepted, network_part, parameter, stated_statuses
 from support.waiting import wait_until
 
+from hounsfield.daemon.association.reactor import requested
 from hounsfield.daemon.clock import SystemClock
 from hounsfield.daemon.conformance.statuses import REJECTED, REPORTED, STORED
 from hounsfield.daemon.delivery.proof.reports import ReportDesk
-from hounsfield.daemon.delivery.reactor import requested
 from hounsfield.storage.commitments import AnswerTaken
 from hounsfield.storage.errors import DatabaseUnavailable
 

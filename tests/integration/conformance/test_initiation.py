@@ -20,11 +20,11 @@ from hounsfield.daemon.delivery.proof.commitment import Request, request
 from hounsfield.daemon.delivery.proof.find import SeriesAtPeer, instances_at
 from hounsfield.daemon.delivery.retry import Complete, RetryLater, decide
 from hounsfield.daemon.delivery.scu import SendReport, echo, send
-from hounsfield.daemon.query.find import NoNumber, images_of
-from hounsfield.daemon.reception.contexts import COMMITMENT, VERIFICATION
+from hounsfield.daemon.query.archive import Unanswered
+from hounsfield.daemon.query.series_images import images_of
 from hounsfield.daemon.results.registry import build
 from hounsfield.daemon.results.relabel import FALLBACKS, relabel
-from hounsfield.daemon.results.sr.document import COMPREHENSIVE_3D_SR
+from hounsfield.daemon.sop_classes import COMMITMENT, COMPREHENSIVE_3D_SR, VERIFICATION
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -124,7 +124,7 @@ def test_queries_propose_exactly_what_is_stated(listener: Listener, port: int) -
     peer = peer_at(port, "PEER")
     assert instances_at(peer, [SeriesAtPeer("1.2.3", "1.2.3.4", ("1.2.3.4.5",))], lambda: 0.0) == set()
     assert listener.proposed == proposed(network_part(), PROPOSALS["find"])
-    with pytest.raises(NoNumber):
+    with pytest.raises(Unanswered):
         images_of(peer, "1.2.3", "1.2.3.4")
     assert listener.proposed == proposed(network_part(), PROPOSALS["count"])
 
@@ -132,7 +132,7 @@ def test_queries_propose_exactly_what_is_stated(listener: Listener, port: int) -
 def test_requests_name_this_implementation_and_negotiate_nothing_else(listener: Listener, port: int) -> None:
     document = network_part()
     echo(route(port, "PEER"))
-    with pytest.raises(NoNumber):
+    with pytest.raises(Unanswered):
         images_of(peer_at(port, "PEER"), "1.2.3", "1.2.3.4")
     for requestor in listener.requests:
         assert requestor.implementation_class_uid == parameter(document, "Implementation Class UID")

@@ -18,8 +18,8 @@ from support.storage_peers import Request, StorageScript, stored
 from support.waiting import wait_until
 from support.wire import ABORT, P_DATA, p_data, pdu
 
-from hounsfield.daemon.delivery.association import MOST_BYTES
-from hounsfield.daemon.delivery.scu import Failure, SendReport, SentObject, echo, send
+from hounsfield.daemon.association.link import MOST_BYTES, Failure
+from hounsfield.daemon.delivery.scu import SendReport, SentObject, echo, send
 from hounsfield.daemon.results.registry import build
 from hounsfield.daemon.results.relabel import FALLBACKS, relabel
 

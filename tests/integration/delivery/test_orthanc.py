@@ -12,8 +12,9 @@ from support.destinations import route
 from support.peers import Orthanc, free_port, orthanc
 from support.reports import request, series
 
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.delivery.retry import Complete, RetryLater, decide
-from hounsfield.daemon.delivery.scu import Failure, SendReport, echo, send
+from hounsfield.daemon.delivery.scu import SendReport, echo, send
 from hounsfield.daemon.results.registry import build
 from hounsfield.storage.states import Outcome, Reason
 

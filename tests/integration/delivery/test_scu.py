@@ -14,8 +14,9 @@ from support.destinations import route
 from support.peers import free_port
 from support.reports import request
 
-from hounsfield.daemon.delivery.scu import Failure, SendReport, SentObject, echo, send
-from hounsfield.daemon.delivery.store_listener import FolderStore
+from hounsfield.daemon.association.link import Failure
+from hounsfield.daemon.delivery.scu import SendReport, SentObject, echo, send
+from hounsfield.daemon.demo.store_listener import FolderStore
 from hounsfield.daemon.errors import DeliveryError
 from hounsfield.daemon.results.registry import build
 

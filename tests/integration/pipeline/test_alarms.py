@@ -10,7 +10,7 @@ from support.couriers import FakeTransport, courier, delivery, reported, success
 from support.ct_factory import ct_series, write_series
 
 from hounsfield.daemon.alarms.watch import AlarmWatch
-from hounsfield.daemon.delivery.association import Failure
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.delivery.scu import SendReport
 from hounsfield.storage.alarms import AlarmKind
 from hounsfield.storage.states import Reason

@@ -10,7 +10,7 @@ from support.ct_factory import ct_series, write_series
 from support.installed_bundles import damage, install_version
 from support.reports import texts
 
-from hounsfield.daemon.pipeline.bundles import LOOK_AGAIN_SECONDS, BundleShelf
+from hounsfield.daemon.bundles.shelf import LOOK_AGAIN_SECONDS, BundleShelf
 from hounsfield.daemon.pipeline.infer_stage import Served
 from hounsfield.daemon.pipeline.serving import LoadedModels
 from hounsfield.daemon.pipeline.serving_notes import ServingNotes

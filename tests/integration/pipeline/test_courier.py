@@ -10,7 +10,7 @@ from support.couriers import reported as result_waiting
 from support.peers import free_port
 
 from hounsfield.daemon.delivery import dicom_transport
-from hounsfield.daemon.delivery.store_listener import FolderStore
+from hounsfield.daemon.demo.store_listener import FolderStore
 from hounsfield.storage.states import JobKind, JobState, Proof, Reason
 
 

@@ -17,7 +17,7 @@ from support.reception import receiving
 from support.storage_peers import Request, StorageScript, stored
 from support.waiting import wait_until
 
-from hounsfield.daemon.delivery.association import Failure
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.delivery.plugs import Lost, NotYet, Unobtainable
 from hounsfield.daemon.delivery.retry import PERMANENT_ATTEMPTS
 from hounsfield.daemon.delivery.scu import SendReport

@@ -17,7 +17,7 @@ from support.readers_documents import (
 )
 from support.site import Site, site
 
-from hounsfield.daemon.results.request import MANUFACTURER
+from hounsfield.daemon.product import MANUFACTURER
 from hounsfield.storage.feedback import Opinion
 from hounsfield.storage.states import Reason, SeriesState
 

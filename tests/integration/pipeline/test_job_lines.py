@@ -10,7 +10,7 @@ from support.bench import Bench
 from support.couriers import FakeTransport, courier
 from support.ct_factory import ct_series, write_series
 
-from hounsfield.daemon.delivery.association import Failure
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.delivery.scu import SendReport
 from hounsfield.daemon.pipeline.job_lines import MOST_ASSOCIATIONS
 from hounsfield.storage.states import JobKind

@@ -11,7 +11,7 @@ from support.reports import texts
 
 from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.pipeline.recall import RecallOrder, RecallState
-from hounsfield.daemon.results.retraction import KEY_OBJECT_SELECTION
+from hounsfield.daemon.sop_classes import KEY_OBJECT_SELECTION
 from hounsfield.storage.records import ResultObject, StoredResultSet
 from hounsfield.storage.states import JobKind, JobState, Proof, Reason, ResultKind
 

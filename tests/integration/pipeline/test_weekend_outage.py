@@ -13,7 +13,7 @@ from support.couriers import FakeTransport, courier, reported, success
 from support.fakes import ManualClock
 from support.memory import memory_folder
 
-from hounsfield.daemon.delivery.association import Failure
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.delivery.scu import SendReport
 from hounsfield.storage.records import JobFilter, JobRecord, ResultObject
 from hounsfield.storage.states import JobKind, JobState, Proof

@@ -16,13 +16,13 @@ from support.reception import receiving
 from support.stored import analysed, claimed, present
 from support.waiting import wait_until
 
+from hounsfield.daemon.association.address import Address
+from hounsfield.daemon.association.reactor import steady
 from hounsfield.daemon.clock import SystemClock
 from hounsfield.daemon.config.sections import Peer
-from hounsfield.daemon.delivery.address import Address
 from hounsfield.daemon.delivery.plugs import Lost, NotYet, Proven, Unobtainable
 from hounsfield.daemon.delivery.proof.provers import CommitmentProver
 from hounsfield.daemon.delivery.proof.reports import ReportDesk
-from hounsfield.daemon.delivery.reactor import steady
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.records import Claim, ObjectDelivery, ResultObject
 from hounsfield.storage.states import JobKind, Reason

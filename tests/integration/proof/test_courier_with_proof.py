@@ -13,7 +13,7 @@ from support.peers import free_port, orthanc
 from support.query_peers import archive
 from support.reception import receiving
 
-from hounsfield.daemon.delivery.store_listener import FolderStore
+from hounsfield.daemon.demo.store_listener import FolderStore
 from hounsfield.storage.records import JobRecord
 from hounsfield.storage.states import JobKind, JobState, Proof, Reason
 

@@ -8,7 +8,7 @@ from pynetdicom import evt
 from support.query_peers import answering, archive, peer_at, scripted
 
 from hounsfield.daemon.delivery.proof.find import SeriesAtPeer, instances_at
-from hounsfield.daemon.query.find import NoNumber, Why
+from hounsfield.daemon.query.archive import Unanswered, Why
 
 REPORT = SeriesAtPeer("1.2", "1.2.9001", ("2.25.1",))
 PICTURES = SeriesAtPeer("1.2", "1.2.9002", ("2.25.2", "2.25.3"))
@@ -84,7 +84,7 @@ def test_an_archive_without_the_level_of_images_is_believed_by_its_count(image: 
 
 
 def test_an_archive_that_knows_the_series_and_does_not_count_tells_nothing() -> None:
-    with pytest.raises(NoNumber) as caught:
+    with pytest.raises(Unanswered) as caught:
         found_by(0xA900, {"1.2.9001": counted("1.2.9001", None), "1.2.9002": counted("1.2.9002", None)})
     assert caught.value.why is Why.NONSENSE
 
@@ -95,8 +95,8 @@ def test_an_archive_that_knows_nothing_of_us_has_nothing() -> None:
 
 
 def test_an_archive_that_is_busy_or_breaks_off_tells_nothing() -> None:
-    with pytest.raises(NoNumber) as caught:
+    with pytest.raises(Unanswered) as caught:
         found_by(0xA700, {})
     assert caught.value.why is Why.BUSY
-    with scripted(answering(b"\x04\x00\xff\xff\xff\xff" + b"x" * 400_000)) as port, pytest.raises(NoNumber):
+    with scripted(answering(b"\x04\x00\xff\xff\xff\xff" + b"x" * 400_000)) as port, pytest.raises(Unanswered):
         instances_at(peer_at(port, seconds=1.0), [REPORT], now)

@@ -9,12 +9,12 @@ import pytest
 from support.bench import Bench
 from support.ct_factory import ct_series, write_series
 
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.config.sections import Peer
-from hounsfield.daemon.delivery.association import Failure
-from hounsfield.daemon.delivery.job_address import queries_at, stores_at
+from hounsfield.daemon.delivery.address import queries_at, stores_at
 from hounsfield.daemon.delivery.senders import Senders
-from hounsfield.daemon.delivery.store_listener import FolderStore
+from hounsfield.daemon.demo.store_listener import FolderStore
 from hounsfield.daemon.pipeline.courier import Courier
 from hounsfield.daemon.reception.known_peers import KnownPeers
 from hounsfield.storage.records import InstanceRecord, JobRecord

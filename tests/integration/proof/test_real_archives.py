@@ -16,15 +16,15 @@ from support.sending import dcmsend
 from support.stored import analysed, claimed, present
 from support.waiting import wait_until
 
+from hounsfield.daemon.association.address import Address
 from hounsfield.daemon.clock import SystemClock
-from hounsfield.daemon.delivery.address import Address
 from hounsfield.daemon.delivery.patient_check import StudyPatientCheck, patient_at
 from hounsfield.daemon.delivery.plugs import Lost, NotYet, Proven
 from hounsfield.daemon.delivery.proof.provers import CommitmentProver, FindProver
 from hounsfield.daemon.delivery.proof.reports import ReportDesk
 from hounsfield.daemon.delivery.scu import send
 from hounsfield.daemon.errors import DeliveryError
-from hounsfield.daemon.query.find import QueryPeer
+from hounsfield.daemon.query.archive import QueryPeer
 from hounsfield.daemon.results.registry import build
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.records import ObjectDelivery, ResultObject

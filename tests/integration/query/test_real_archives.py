@@ -10,7 +10,8 @@ from support.query_peers import peer_at
 from support.sending import dcmsend
 from support.waiting import wait_until
 
-from hounsfield.daemon.query.find import NoNumber, Why, images_of
+from hounsfield.daemon.query.archive import Unanswered, Why
+from hounsfield.daemon.query.series_images import images_of
 from hounsfield.model.phantom.series import PhantomSpec, write_series
 
 DCMQRSCP = """\
@@ -45,7 +46,7 @@ def pacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
 
 def test_orthanc_tells_what_it_holds_and_what_came_since(pacs: Orthanc, series: list[Path]) -> None:
     peer = peer_at(pacs.dicom_port, pacs.ae_title)
-    with pytest.raises(NoNumber) as caught:
+    with pytest.raises(Unanswered) as caught:
         images_of(peer, *uids(series))
     assert caught.value.why is Why.NO_MATCH
     dcmsend(pacs.dicom_port, series[:5], called=pacs.ae_title)
@@ -55,7 +56,7 @@ def test_orthanc_tells_what_it_holds_and_what_came_since(pacs: Orthanc, series: 
 
 
 def test_orthanc_called_by_another_name_rejects(pacs: Orthanc, series: list[Path]) -> None:
-    with pytest.raises(NoNumber) as caught:
+    with pytest.raises(Unanswered) as caught:
         images_of(peer_at(pacs.dicom_port, "SOMEBODY"), *uids(series))
     assert caught.value.why is Why.REJECTED
 
@@ -69,9 +70,9 @@ def test_dcmqrscp_which_does_not_count_is_read_all_the_same(tmp_path: Path, seri
     with running([program, "-c", settings], tmp_path / "log"):
         wait_until(lambda: accepts_connections(port), 20)
         dcmsend(port, series, called="DCMQR")
-        with pytest.raises(NoNumber) as caught:
+        with pytest.raises(Unanswered) as caught:
             images_of(peer_at(port, "DCMQR"), *uids(series))
         assert caught.value.why is Why.NONSENSE
-        with pytest.raises(NoNumber) as caught:
+        with pytest.raises(Unanswered) as caught:
             images_of(peer_at(port, "DCMQR"), "1.2.3", "1.2.3.4")
         assert caught.value.why is Why.NO_MATCH

@@ -98,7 +98,7 @@ def storing(folder: Path, disk: WatchedFileOperations | None = None) -> Iterator
 
 def why_not_ready(reception: Reception) -> str | None:
     """What operators are told."""
-    readiness = reception.receiver._readiness
+    readiness = reception.opened.readiness
     assert readiness is not None
     readiness.look()
     return readiness.reason

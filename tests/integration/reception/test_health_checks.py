@@ -79,7 +79,7 @@ def test_a_check_without_an_association_leaves_no_trace(reception: Reception, ch
     assert [line for line in logs if line["log_level"] != "debug"] == []
     assert (threading.active_count(), _descriptors()) == before
     assert reception.store.known == {}, "no association"
-    assert reception.receiver._peer_store.sightings() == [], "nobody was seen"
+    assert reception.receiver._around.peer_store.sightings() == [], "nobody was seen"
     assert reception.files() == []
     assert spent < CPU_SECONDS * CHECKS
 
@@ -98,13 +98,13 @@ def _descriptors() -> int:
 
 
 def _waiting(reception: Reception) -> int:
-    lobby = reception.receiver._lobby
+    lobby = reception.opened.lobby
     assert lobby is not None
     return len(lobby._visitors) + len(lobby._complete)
 
 
 def _seconds_of_lobby(reception: Reception) -> float:
-    lobby = reception.receiver._lobby
+    lobby = reception.opened.lobby
     assert lobby is not None
     assert lobby._thread.ident is not None
     return time.clock_gettime(time.pthread_getcpuclockid(lobby._thread.ident))

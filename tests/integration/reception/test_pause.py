@@ -14,9 +14,9 @@ from support.raw_scu import CT, associated, store
 from support.reception import receiving
 from support.waiting import wait_until
 
+from hounsfield.daemon.association.reactor import requested
 from hounsfield.daemon.clock import SystemClock
 from hounsfield.daemon.config.sections import Peer
-from hounsfield.daemon.delivery.reactor import requested
 from hounsfield.daemon.reception import intake_gate
 from hounsfield.storage.control import Part, Pause
 from hounsfield.storage.engine import Database, open_database

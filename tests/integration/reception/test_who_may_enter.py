@@ -19,9 +19,9 @@ from support.reception import Reception, receiving
 from support.waiting import wait_until
 from typer.testing import CliRunner
 
+from hounsfield.daemon.association.reactor import requested
 from hounsfield.daemon.cli.main import app
 from hounsfield.daemon.config.sections import Peer
-from hounsfield.daemon.delivery.reactor import requested
 from hounsfield.storage.engine import Database, open_database
 
 SCANNER = Peer(ae_title="SCANNER", host=["10.1.2.3", "127.0.0.0/8"])
@@ -171,7 +171,7 @@ def test_requests_at_once_do_not_slip_past_the_limit(tmp_path: Path, database: D
 
 def test_a_database_that_does_not_take_the_list_refuses_nobody(tmp_path: Path) -> None:
     with receiving(tmp_path, peers=(SCANNER,)) as reception:
-        reception.receiver._peer_store.is_down = True  # type: ignore[attr-defined]
+        reception.receiver._around.peer_store.is_down = True  # type: ignore[attr-defined]
         reception.receiver._sweep()
         with calling(reception.port) as association:
             reception.receiver._sweep()

@@ -20,7 +20,8 @@ from hounsfield.daemon.delivery.address import address_of
 from hounsfield.daemon.delivery.scu import send
 from hounsfield.daemon.pipeline.recall import RecallOrder
 from hounsfield.daemon.results.reissue import NewPatient, Original, reissued
-from hounsfield.daemon.results.retraction import KEY_OBJECT_SELECTION, rejection_note
+from hounsfield.daemon.results.retraction import rejection_note
+from hounsfield.daemon.sop_classes import KEY_OBJECT_SELECTION
 from hounsfield.storage.states import JobKind, JobState, Reason, ResultKind
 
 SOURCES: dict[str, dict[str, Any]] = {

@@ -30,10 +30,10 @@ from hounsfield.daemon.config.destinations import Language, ReportTitle
 from hounsfield.daemon.results.profile import Profile
 from hounsfield.daemon.results.registry import WRITERS, build
 from hounsfield.daemon.results.relabel import FALLBACKS, relabel
-from hounsfield.daemon.results.request import PredecessorRef, ReportRequest
+from hounsfield.daemon.results.request import InstanceReference, ReportRequest
 from hounsfield.storage.states import Outcome
 
-PREDECESSOR = PredecessorRef(
+PREDECESSOR = InstanceReference(
     study_uid="1.2.826.0.1.3680043.8.498.1",
     series_uid="2.25.11",
     sop_class_uid="1.2.840.10008.5.1.4.1.1.88.34",

@@ -21,7 +21,7 @@ from support.raw_scu import associated, command_set
 from support.sending import dcmsend
 from support.waiting import wait_until
 
-from hounsfield.daemon.delivery.reactor import requested
+from hounsfield.daemon.association.reactor import requested
 from hounsfield.storage.components import Component
 from hounsfield.storage.engine import open_database
 

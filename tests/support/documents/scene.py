@@ -18,9 +18,9 @@ from support.documents.pages import ROOT
 from support.documents.understanding import PLACEHOLDERS
 from support.webhook_server import webhook_server
 
-from hounsfield.daemon.delivery.store_listener import FolderStore
-from hounsfield.daemon.pipeline.bundles import InstalledBundles
-from hounsfield.daemon.pipeline.installing import install
+from hounsfield.daemon.bundles.installing import install
+from hounsfield.daemon.bundles.shelf import InstalledBundles
+from hounsfield.daemon.demo.store_listener import FolderStore
 from hounsfield.storage.bundle_choice import BundleChoice, ChoiceKind
 from hounsfield.storage.engine import open_database
 from hounsfield.storage.states import Reason, SeriesState

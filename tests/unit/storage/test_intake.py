@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.spool_values import DATASET, SENT, file_and_settle, files, opened, watched
-from support.spooling import sealed_in, spooled
+from support.spooling import keeps, sealed_in, spooled
 from support.stored import EXPLICIT, SERIES
 
 from hounsfield.storage.errors import SpoolError, SpoolFull
@@ -124,7 +124,7 @@ def test_a_failure_at_any_step_before_the_answer_leaves_nothing_behind(
         sealed = sealed_in(intake, SENT, DATASET)  # accepts again by itself
         intake.file(sealed)
         intake.settle([sealed])
-    assert spool.verify(sealed.receipt.digest)
+    assert keeps(spool, sealed.receipt.digest)
     assert len(files(spool)) == 1
 
 
@@ -140,7 +140,7 @@ def test_a_failure_behind_the_answer_loses_nothing_and_can_be_repeated(spool: Sp
         operations.fail_at = None
         file_and_settle(intake, sealed)
         assert not sealed.slot.exists()
-    assert spool.verify(sealed.receipt.digest)
+    assert keeps(spool, sealed.receipt.digest)
 
 
 def test_a_failure_leaves_no_open_file(spool: Spool) -> None:
@@ -157,7 +157,7 @@ def test_a_failure_leaves_no_open_file(spool: Spool) -> None:
 def test_a_system_that_writes_little_by_little_still_writes_everything(spool: Spool) -> None:
     slow, operations = watched(spool, most_bytes=7)
     digest = spooled(slow, SENT, DATASET)
-    assert spool.verify(digest)
+    assert keeps(spool, digest)
     assert operations.calls.count("write_at") > len(DATASET) // 7
 
 
@@ -181,12 +181,12 @@ def test_a_replacement_that_was_interrupted_is_done_again(spool: Spool) -> None:
         sealed = sealed_in(intake, SENT, DATASET)
         with pytest.raises(SpoolError):
             intake.file(sealed)
-    assert not spool.verify(digest)
+    assert not keeps(spool, digest)
     (adopted,) = spool.abandoned_intakes()
     (sealed,) = adopted.leftovers()
     file_and_settle(adopted, sealed)
     adopted.close()
-    assert spool.verify(digest)
+    assert keeps(spool, digest)
     assert [path.name for path in files(spool)] == [f"{digest}.dcm"]
 
 
@@ -221,7 +221,7 @@ def test_threads_that_store_the_same_and_other_bytes_at_once_lose_nothing(spool:
         intake.settle(stored)
     digests = {sealed.receipt.digest for sealed in stored}
     assert sorted(spool.digests()) == sorted(digests)
-    assert all(spool.verify(digest) for digest in digests)
+    assert all(keeps(spool, digest) for digest in digests)
     assert len(files(spool)) == 20
 
 
@@ -236,7 +236,7 @@ def test_what_a_killed_writer_had_made_durable_is_found_and_the_rest_goes(spool:
     adopted.settle([sealed])
     adopted.close()
     assert [path.name for path in files(spool)] == [f"{sealed.receipt.digest}.dcm"]
-    assert spool.verify(sealed.receipt.digest)
+    assert keeps(spool, sealed.receipt.digest)
     assert list(spool.abandoned_intakes()) == []
 
 
@@ -281,11 +281,11 @@ def test_a_file_system_without_hard_links_gets_a_second_copy_before_the_first_go
         assert operations.calls == ["link"], "it is there"
         intake.settle([sealed])
     assert files(spool) == [spool.path(sealed.receipt.digest)]
-    assert spool.verify(sealed.receipt.digest)
+    assert keeps(spool, sealed.receipt.digest)
     spool.path(sealed.receipt.digest).write_bytes(b"damaged")
     with opened(without) as intake:
         file_and_settle(intake, sealed_in(intake, SENT, DATASET))
-    assert spool.verify(sealed.receipt.digest), "it came again"
+    assert keeps(spool, sealed.receipt.digest), "it came again"
 
 
 def test_provenance_that_is_too_long_for_a_head_is_refused(spool: Spool) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
 from support.spool_values import DATASET, SENT, files, opened, watched
-from support.spooling import sealed_in, spooled
+from support.spooling import keeps, sealed_in, spooled
 from support.stored import CT, EXPLICIT, SERIES, STUDY, at
 
 from hounsfield.storage import spool as spool_module
@@ -48,8 +48,8 @@ def test_any_reader_of_dicom_reads_the_file(spool: Spool) -> None:
 
 def test_provenance_and_the_database_row_can_be_read_back(spool: Spool) -> None:
     digest = spooled(spool, SENT, DATASET)
-    assert spool.provenance(digest) == SENT
-    receipt = spool.receipt(digest)
+    assert spool.head(digest).provenance == SENT
+    receipt = spool.head(digest).receipt
     assert (receipt.digest, receipt.size) == (digest, len(DATASET))
     assert (receipt.series_uid, receipt.study_uid, receipt.role) == (SERIES, STUDY, InstanceRole.SOURCE)
 
@@ -60,7 +60,7 @@ def test_a_file_is_named_by_the_digest_of_syntax_and_bytes(spool: Spool) -> None
     assert digest != digest_of("1.2.840.10008.1.2", DATASET)
     assert spool.path(digest) == spool.folder / "objects" / digest[:2] / f"{digest}.dcm"
     assert list(spool.digests()) == [digest]
-    assert spool.verify(digest)
+    assert keeps(spool, digest)
 
 
 def test_no_text_of_the_sender_becomes_a_name(spool: Spool) -> None:
@@ -69,7 +69,7 @@ def test_no_text_of_the_sender_becomes_a_name(spool: Spool) -> None:
     )
     digest = spooled(spool, evil, DATASET)
     assert [path.name for path in files(spool)] == [f"{digest}.dcm"]
-    assert spool.provenance(digest) == evil
+    assert spool.head(digest).provenance == evil
     assert not any("evil" in str(path) for path in spool.folder.parent.rglob("*"))
 
 
@@ -90,16 +90,16 @@ def test_only_we_may_read_the_spool(spool: Spool) -> None:
 def test_the_same_bytes_again_keep_the_first_file(spool: Spool) -> None:
     digest = spooled(spool, SENT, DATASET)
     assert spooled(spool, replace(SENT, calling_ae="CT2", received_at=at(9)), DATASET) == digest
-    assert spool.provenance(digest) == SENT
+    assert spool.head(digest).provenance == SENT
     assert len(files(spool)) == 1
 
 
 def test_a_truncated_file_is_replaced_by_the_same_bytes(spool: Spool) -> None:
     digest = spooled(spool, SENT, DATASET)
     os.truncate(spool.path(digest), 40)
-    assert not spool.verify(digest)
+    assert not keeps(spool, digest)
     assert spooled(spool, SENT, DATASET) == digest
-    assert spool.verify(digest)
+    assert keeps(spool, digest)
 
 
 def test_a_stray_file_is_no_instance(spool: Spool) -> None:
@@ -116,12 +116,12 @@ def test_what_is_no_digest_is_no_path(spool: Spool, digest: str) -> None:
 def test_a_missing_or_foreign_file_is_an_error_of_ours(spool: Spool) -> None:
     digest = "0" * 64
     with pytest.raises(SpoolError, match="cannot be read"):
-        spool.provenance(digest)
-    assert not spool.verify(digest)
+        spool.head(digest)
+    assert not keeps(spool, digest)
     for content in (b"", b"x" * 500, encode_head(SENT, digest, 4)[:200]):
         spool.path(digest).write_bytes(content)
         with pytest.raises(SpoolError, match="head of ours"):
-            spool.provenance(digest)
+            spool.head(digest)
 
 
 def test_a_spool_that_cannot_be_made_says_where_to_look(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_disk_that_deletes_nothing_is_an_error_of_ours(spool: Spool, operation
     with pytest.raises(SpoolError):
         failing.remove(lambda: [digest], no_rows)
     with spool.files_stay():
-        assert spool.verify(digest) is (operation == "remove")
+        assert keeps(spool, digest) is (operation == "remove")
 
 
 def test_nothing_is_forgotten_while_instances_are_filed_and_recorded(
@@ -227,7 +227,7 @@ def test_nothing_is_forgotten_while_instances_are_filed_and_recorded(
     ):
         spool.remove(forget, no_rows)
     assert forgotten == []
-    assert spool.verify(digest)
+    assert keeps(spool, digest)
 
 
 def test_who_files_gets_in_while_many_files_go(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from support.rows import at
 from support.rule_facts import facts_of
 
 from hounsfield.daemon.assembly.facts import gather_facts
-from hounsfield.daemon.assembly.predicates import AGE_KEYWORDS, LONGEST_TEXT, PREDICATES, Kind, PredicateValue
+from hounsfield.daemon.rule_language.predicates import AGE_KEYWORDS, LONGEST_TEXT, PREDICATES, Kind, PredicateValue
 from hounsfield.model.headers import read_header
 from hounsfield.storage.records import InstanceRecord
 from hounsfield.storage.states import InstanceRole

@@ -10,11 +10,11 @@ from support.ct_factory import ct_series, ct_slice
 from support.rule_facts import asked, book, facts_of, read_rules, rule
 
 from hounsfield.daemon.assembly.facts import SeriesFacts
-from hounsfield.daemon.assembly.predicates import PREDICATES, Kind
-from hounsfield.daemon.assembly.quoting import LONGEST_SHOWN
 from hounsfield.daemon.assembly.rules import NOT_SHOWN, RuleBook, conditions_of, matches_where
 from hounsfield.daemon.config.sections import AssemblySettings
 from hounsfield.daemon.config.settings import Rule
+from hounsfield.daemon.rule_language.predicates import PREDICATES, Kind
+from hounsfield.daemon.rule_language.quoting import LONGEST_SHOWN
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # what is written is wrong on purpose
 

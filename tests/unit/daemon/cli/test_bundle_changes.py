@@ -10,13 +10,13 @@ from support.installed_bundles import damage, write_version
 from support.stored import closed
 from typer.testing import CliRunner, Result
 
+from hounsfield.daemon.bundles.installed import InstalledBundles
 from hounsfield.daemon.cli import model_probe
 from hounsfield.daemon.cli.check import Level
 from hounsfield.daemon.cli.checks import check_bundles, check_device
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.main import app
 from hounsfield.daemon.config.settings import Settings
-from hounsfield.daemon.pipeline.installed import InstalledBundles
 from hounsfield.daemon.pipeline.serving_notes import ServingNote, ServingNotes, ServingState
 from hounsfield.model.bundle import bundled
 from hounsfield.model.manifest import Manifest

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
@@ -79,6 +80,20 @@ def test_a_wrong_called_title_is_told_as_a_rejection(scp: Scp) -> None:
 def test_nothing_listening_is_told_with_the_address() -> None:
     with pytest.raises(PeerFailed, match=r"127\.0\.0\.1:1: nothing answers"):
         echo(Peer("127.0.0.1", 1, "STORE"))
+
+
+@pytest.mark.parametrize("host", ["pacs.invalid", "pacs..hospital", 64 * "p"])
+def test_a_name_that_no_host_has_is_told_as_such(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve = socket.getaddrinfo
+
+    def look_up(name: str | None, *rest: Any, **options: Any) -> Any:
+        if name == "pacs.invalid":  # without asking a name server
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(name, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(PeerFailed, match=rf"no association with {host}:104: the name of the host is not known"):
+        echo(Peer(host, 104, "STORE"))
 
 
 def test_an_echo_tells_how_long_it_took(scp: Scp) -> None:

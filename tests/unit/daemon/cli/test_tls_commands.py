@@ -25,7 +25,8 @@ from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.cli.main import app
 from hounsfield.daemon.cli.tls_checks import check_tls, check_tls_files, check_tls_port
 from hounsfield.daemon.config.settings import Settings, load_settings
-from hounsfield.daemon.reception.tls import load_files, peer_fingerprint
+from hounsfield.daemon.reception.fingerprints import peer_fingerprint
+from hounsfield.daemon.reception.tls import load_files
 
 runner = CliRunner(env={"NO_COLOR": "1", "HOUNSFIELD_CONFIG": None})
 NOW = datetime.now(UTC)

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from support.rule_facts import rules
 
+from hounsfield.daemon.bundles.shelf import open_configured
 from hounsfield.daemon.config.describe import describe
 from hounsfield.daemon.config.rules import Rule, unknown_bundles, unreachable_rules
 from hounsfield.daemon.config.settings import Settings, load_settings
 from hounsfield.daemon.errors import ConfigurationError
-from hounsfield.daemon.pipeline.bundles import open_configured
 
 PACS = '[[destination]]\nname = "pacs"\nae_title = "P"\nhost = "127.0.0.1"\nport = 1\n'
 

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from support.fakes import ManualClock
 
-from hounsfield.daemon.delivery.association import Failure
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.delivery.breaker import BROKEN_OFF_IN_A_ROW, NOTE_EVERY, Breaker
 from hounsfield.storage.destination_state import DestinationState
 from hounsfield.storage.ports import JobStore

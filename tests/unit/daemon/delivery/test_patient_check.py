@@ -13,7 +13,7 @@ from support.fakes import ManualClock
 
 from hounsfield.daemon.delivery.patient_check import Find, StudyPatientCheck, patient_at
 from hounsfield.daemon.errors import DeliveryError
-from hounsfield.daemon.query.find import NoNumber, QueryPeer, Why
+from hounsfield.daemon.query.archive import QueryPeer, Unanswered, Why
 from hounsfield.storage.records import JobRecord, ResultObject
 from hounsfield.storage.results import ResultFiles
 
@@ -39,7 +39,7 @@ def says(*matches: Dataset) -> Find:
 
 def silent(why: Why) -> Find:
     def ask(_peer: QueryPeer, _questions: Sequence[Dataset], _monotonic: Callable[[], float]) -> list[list[Dataset]]:
-        raise NoNumber(why)
+        raise Unanswered(why)
 
     return ask
 

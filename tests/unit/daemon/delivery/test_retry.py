@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.delivery.retry import (
     FIRST_DELAY,
     LONGEST_DELAY,
@@ -23,7 +24,7 @@ from hounsfield.daemon.delivery.retry import (
     is_refused_for_good,
     lost_status,
 )
-from hounsfield.daemon.delivery.scu import Failure, SendReport, SentObject
+from hounsfield.daemon.delivery.scu import SendReport, SentObject
 from hounsfield.storage.states import Reason
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)

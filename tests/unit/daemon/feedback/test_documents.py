@@ -16,7 +16,7 @@ from support.spooling import spooled
 
 from hounsfield.daemon.feedback import documents
 from hounsfield.daemon.feedback.documents import UNREADABLE, DocumentReader, read_document
-from hounsfield.daemon.results.request import MANUFACTURER, PRODUCT
+from hounsfield.daemon.product import MANUFACTURER, PRODUCT
 from hounsfield.storage.spool import Spool
 
 DEVICE = "2.25.4242"
@@ -163,9 +163,9 @@ def test_a_document_is_read_from_the_spool_once(tmp_path: Path) -> None:
     data = encoded(document("113000", ["1.2.3"]), ExplicitVRLittleEndian)
     digest = spooled(spool, replace(SENT, sop_class_uid=KEY_OBJECTS), data)
     reader = DocumentReader(spool, DEVICE)
-    first = reader.read(spool.receipt(digest))
+    first = reader.read(spool.head(digest).receipt)
     assert first.references == ("1.2.3",)
-    receipt = spool.receipt(digest)
+    receipt = spool.head(digest).receipt
     spool.path(digest).unlink()
     assert reader.read(receipt) is first
     assert DocumentReader(spool, DEVICE).read(receipt) is UNREADABLE
@@ -176,7 +176,7 @@ def test_what_is_too_large_is_not_looked_into(tmp_path: Path, monkeypatch: pytes
     spool.prepare()
     digest = spooled(spool, SENT, encoded(document("113000", ["1.2.3"]), ExplicitVRLittleEndian))
     monkeypatch.setattr(documents, "LONGEST", 10)
-    assert DocumentReader(spool, DEVICE).read(spool.receipt(digest)) is UNREADABLE
+    assert DocumentReader(spool, DEVICE).read(spool.head(digest).receipt) is UNREADABLE
 
 
 def test_a_deflated_document_says_nothing() -> None:

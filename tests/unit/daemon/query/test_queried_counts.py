@@ -12,7 +12,7 @@ from support.waiting import wait_until
 from hounsfield.daemon.clock import SystemClock
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.query import series_counts
-from hounsfield.daemon.query.find import NoNumber, QueryPeer, Why
+from hounsfield.daemon.query.archive import QueryPeer, Unanswered, Why
 from hounsfield.daemon.query.series_counts import (
     PAUSE_SECONDS,
     PENDING,
@@ -46,7 +46,7 @@ class Peer:
         while not self.may_answer.wait(0.005) and not self._one.acquire(blocking=False):
             pass
         if isinstance(self.answer, Why):
-            raise NoNumber(self.answer)
+            raise Unanswered(self.answer)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer

@@ -5,7 +5,7 @@ import pytest
 from support.fakes import ManualClock
 
 from hounsfield.daemon.config.sections import DicomSettings, Peer
-from hounsfield.daemon.reception.admission import Admission, Applicant, Decision, Rejection
+from hounsfield.daemon.reception.admission import Admission, Applicant, Decision, Parties, Rejection
 from hounsfield.daemon.reception.intake_gate import GRACE_SECONDS
 from hounsfield.daemon.reception.status import Status
 from hounsfield.storage.peer_records import SightingReason
@@ -28,11 +28,11 @@ def admission(settings: DicomSettings | None = None, peers: tuple[Peer, ...] = P
 
 
 def applicant(calling: str = "CT1", called: str = "HOUNSFIELD", address: str = "10.1.2.3", **more: Any) -> Applicant:
-    return Applicant(calling_ae=calling, called_ae=called, address=address, **more)
+    return Applicant(parties=Parties.of(calling_ae=calling, called_ae=called, peer_address=address), **more)
 
 
 def decision(subject: Admission, asks: Applicant, *, total: int = 0, of_peer: int = 0) -> Decision:
-    return subject.decide(asks, open_associations=total, open_of_peer=of_peer)
+    return subject.seat(subject.identify(asks), open_associations=total, open_of_peer=of_peer)
 
 
 def rejection(subject: Admission, asks: Applicant, *, total: int = 0, of_peer: int = 0) -> Rejection | None:

@@ -287,7 +287,11 @@ def test_closing_closes_everybody_who_waits_and_the_listener() -> None:
     assert threading.active_count() == threads
 
 
-def test_a_flood_of_closed_connections_is_a_line_in_the_log_for_each_reason() -> None:
+@pytest.mark.parametrize("most_reasons", [100, 1], ids=["few reasons", "as many reasons as are kept"])
+def test_a_flood_of_closed_connections_is_a_line_in_the_log_for_each_reason(
+    most_reasons: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_REASONS", most_reasons)
     with capture_logs() as logs, House() as house:
         for _ in range(50):
             is_closed(house.client(b"\0"))

@@ -2,7 +2,7 @@ import pytest
 from support.datasets import tiny
 from support.fake_series_store import FakeSeriesStore
 from support.fakes import ManualClock
-from support.spooling import sealed_in, spooled
+from support.spooling import keeps, sealed_in, spooled
 
 from hounsfield.daemon.reception.reconcile import reconcile
 from hounsfield.storage.errors import DatabaseUnavailable
@@ -49,7 +49,7 @@ def test_files_without_a_row_are_registered_as_they_came(spool):
     found = reconcile(spool, store, CLOCK)
     assert found.registered == 2
     assert {receipt.digest for receipt in store.receipts} == digests
-    assert store.receipts == [spool.receipt(receipt.digest) for receipt in store.receipts]
+    assert store.receipts == [spool.head(receipt.digest).receipt for receipt in store.receipts]
     assert store.known["a1"].ending is AssociationEnding.LOST
     assert store.known["a1"].receiver == "dead"
     assert reconcile(spool, store, CLOCK).registered == 0
@@ -66,7 +66,7 @@ def test_what_a_dead_receiver_had_acknowledged_is_filed_and_registered_once(spoo
     found = reconcile(spool, store, CLOCK)
     assert (found.adopted, found.registered, found.missing) == (1, 0, 0)
     (receipt,) = store.receipts
-    assert spool.verify(receipt.digest)
+    assert keeps(spool, receipt.digest)
     assert list((spool.folder / "incoming").iterdir()) == []
     assert reconcile(spool, store, CLOCK).adopted == 0
     assert len(store.receipts) == 1
@@ -124,7 +124,9 @@ def test_files_of_others_are_left_alone(spool):
 def test_open_associations_of_the_dead_are_lost(spool):
     store = FakeSeriesStore()
     store.record([association("a1", "dead"), association("a2", "me")], [], [])
-    assert reconcile(spool, store, CLOCK, alive={"me"}).lost == 1
+    intake = spool.open_intake("me")
+    assert reconcile(spool, store, CLOCK).lost == 1
+    intake.close()
     assert store.known["a2"].ending is AssociationEnding.OPEN
 
 

@@ -10,7 +10,8 @@ from support.file_operations import WatchedFileOperations
 
 from hounsfield.daemon.config.sections import DicomSettings
 from hounsfield.daemon.logs import UidHasher
-from hounsfield.daemon.reception.associations import OpenAssociation, Parties
+from hounsfield.daemon.reception.admission import Parties
+from hounsfield.daemon.reception.associations import OpenAssociation
 from hounsfield.daemon.reception.intake_gate import IntakeGate
 from hounsfield.daemon.reception.registrar import Registrar
 from hounsfield.daemon.reception.status import Status
@@ -65,7 +66,7 @@ class Bench:
             own_results=self.store,
             clock=CLOCK,
             hasher=UidHasher(b"key"),
-            gate=IntakeGate(None, CLOCK, lambda _line: None),
+            gate=IntakeGate(None, CLOCK),
             tally=self.tally,
             lease=self.lease,
         )
@@ -137,7 +138,7 @@ def test_a_stored_instance_is_durable_and_registered_with_its_provenance(bench):
     (receipt,) = bench.register().receipts
     head = bench.spool.head(receipt.digest)
     assert bench.spool.path(receipt.digest).read_bytes()[head.length :] == data
-    assert bench.spool.receipt(receipt.digest) == receipt
+    assert bench.spool.head(receipt.digest).receipt == receipt
     assert (receipt.calling_ae, receipt.called_ae, receipt.peer_address) == ("CT1", "HOUNSFIELD", "10.1.2.3")
     assert receipt.sop_class_uid == CT
     assert receipt.sop_instance_uid == "1.2.3.4"

@@ -19,7 +19,8 @@ from support.tls import TLS_1_1, TLS_1_2, Files, authority, client_context, hand
 from hounsfield.daemon.cli.trial_authority import TrialAuthority
 from hounsfield.daemon.errors import TlsUnusable
 from hounsfield.daemon.reception import tls
-from hounsfield.daemon.reception.tls import TlsIdentity, handshake_words, load_files, peer_fingerprint
+from hounsfield.daemon.reception.fingerprints import peer_fingerprint
+from hounsfield.daemon.reception.tls import TlsIdentity, handshake_words, load_files
 
 HOSTS = ("localhost",)
 

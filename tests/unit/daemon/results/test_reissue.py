@@ -14,7 +14,7 @@ from support.reports import received, series
 from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.results.recoding import CharacterSet, Recoding
 from hounsfield.daemon.results.reissue import NewPatient, Original, reissued
-from hounsfield.daemon.results.request import BuiltObject, PredecessorRef
+from hounsfield.daemon.results.request import BuiltObject, InstanceReference
 from hounsfield.daemon.results.source_attributes import raw_bytes
 
 LATIN = {"SpecificCharacterSet": "ISO_IR 100", "PatientName": "Müller^Jörg", "StudyDescription": "Schädel"}
@@ -98,7 +98,7 @@ def test_the_same_patient_gives_the_same_bytes_and_another_one_other_uids(tmp_pa
 
 
 def test_only_the_report_names_a_predecessor_besides_those_it_had(tmp_path: Path) -> None:
-    sent = PredecessorRef(study_uid="1.2.9", series_uid="1.2.9.1", sop_class_uid="1.2.3", sop_instance_uid="1.2.9.2")
+    sent = InstanceReference(study_uid="1.2.9", series_uid="1.2.9.1", sop_class_uid="1.2.3", sop_instance_uid="1.2.9.2")
     after = anew(tmp_path, {}, answer(), predecessor=sent)
     (study,) = after["sr"].PredecessorDocumentsSequence
     assert study.ReferencedSeriesSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID == "1.2.9.2"

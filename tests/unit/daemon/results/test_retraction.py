@@ -9,9 +9,10 @@ from support.recalled import rejection, result_files
 from support.reports import series, texts
 
 from hounsfield.daemon.errors import ResultError
-from hounsfield.daemon.reception.dataset_check import OWN_MANUFACTURER
-from hounsfield.daemon.results.retraction import KEY_OBJECT_SELECTION, rejection_note
+from hounsfield.daemon.product import MANUFACTURER
+from hounsfield.daemon.results.retraction import rejection_note
 from hounsfield.daemon.results.source_attributes import raw_bytes
+from hounsfield.daemon.sop_classes import KEY_OBJECT_SELECTION
 
 UMLAUT = {"SpecificCharacterSet": "ISO_IR 100", "PatientName": "Müller^Jörg", "StudyDescription": "Schädel"}
 
@@ -84,7 +85,7 @@ def test_it_gives_the_words_of_the_person_as_plain_text_and_no_finding(files: tu
 
 
 def test_it_is_marked_ours_so_that_it_never_triggers_anything(files: tuple[Path, ...]) -> None:
-    assert note(files).Manufacturer.encode() == OWN_MANUFACTURER
+    assert note(files).Manufacturer == MANUFACTURER
 
 
 def test_its_time_is_in_the_offset_of_the_result_or_the_zone_of_the_site(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from support.reports import (
 
 from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.results.registry import build
-from hounsfield.daemon.results.request import PredecessorRef, ReportRequest
+from hounsfield.daemon.results.request import InstanceReference, ReportRequest
 from hounsfield.model.findings import Analysis
 from hounsfield.storage.states import Outcome
 
@@ -255,7 +255,7 @@ def test_the_document_is_preliminary_unverified_and_written_by_a_device() -> Non
 
 
 def test_a_revision_names_the_report_before_it() -> None:
-    before = PredecessorRef(study_uid=STUDY, series_uid="2.25.1", sop_class_uid="1.2.840", sop_instance_uid="2.25.2")
+    before = InstanceReference(study_uid=STUDY, series_uid="2.25.1", sop_class_uid="1.2.840", sop_instance_uid="2.25.2")
     (named,) = report(request(predecessors=(before,))).PredecessorDocumentsSequence
     (of_series,) = named.ReferencedSeriesSequence
     assert (named.StudyInstanceUID, of_series.SeriesInstanceUID) == (STUDY, "2.25.1")
@@ -267,14 +267,14 @@ def test_an_earlier_report_is_named_from_its_file(tmp_path: Path) -> None:
     earlier = build(request(), ("sr",))[0]
     file = tmp_path / "earlier.dcm"
     file.write_bytes(earlier.content)
-    read = PredecessorRef.read(file)
+    read = InstanceReference.read(file)
     assert (read.study_uid, read.sop_class_uid, read.sop_instance_uid) == (
         STUDY,
         earlier.sop_class_uid,
         earlier.sop_instance_uid,
     )
     with pytest.raises(ResultError, match="cannot be read back"):
-        PredecessorRef.read(tmp_path / "lost.dcm")
+        InstanceReference.read(tmp_path / "lost.dcm")
 
 
 def test_the_algorithm_is_named_with_version_and_parameters() -> None:

@@ -9,13 +9,13 @@ import pytest
 from support.reports import NOON, facts, request, series
 
 from hounsfield.daemon.results.registry import build
-from hounsfield.daemon.results.request import PredecessorRef, ReportRequest
+from hounsfield.daemon.results.request import InstanceReference, ReportRequest
 from hounsfield.daemon.results.uids import tracking_uid
 from hounsfield.storage.states import Outcome, Reason
 
 ROLES = ("sr", "sc")
 IMAGES = series()
-PREDECESSOR = PredecessorRef(study_uid="1.2", series_uid="1.2.3", sop_class_uid="1.2.4", sop_instance_uid="1.2.5")
+PREDECESSOR = InstanceReference(study_uid="1.2", series_uid="1.2.3", sop_class_uid="1.2.4", sop_instance_uid="1.2.5")
 
 
 def uids(wanted: ReportRequest, roles: tuple[str, ...] = ROLES) -> list[str]:

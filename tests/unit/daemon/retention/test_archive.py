@@ -12,7 +12,7 @@ from support.rows import SERIES_UID, at, job_row
 
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.retention.archive import ArchiveFailed, JobArchive, csv_text
-from hounsfield.daemon.retention.job_lines import COLUMNS, cell
+from hounsfield.daemon.retention.csv_lines import COLUMNS, cell
 from hounsfield.storage.states import JobState, Outcome
 
 HASHER = UidHasher(b"key")

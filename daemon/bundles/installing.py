@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from hounsfield.daemon.pipeline.bundle_files import take
-from hounsfield.daemon.pipeline.installed import InstalledBundles, InstallRefused
+from hounsfield.daemon.bundles.files import take
+from hounsfield.daemon.bundles.installed import InstalledBundles, InstallRefused
 from hounsfield.model.bundle import Bundle, open_bundle
 from hounsfield.model.errors import BundleError
 from hounsfield.model.lint import Severity, lint

@@ -1,24 +1,25 @@
-"""Associations that we request (PS3.8 chapter 7), and why there is none; within bounds.
+"""One association from its first step to its last, and why there is none; within bounds.
 
 The library's time-outs are for single steps, and it reads PDUs of any length. So it is given a socket that keeps to a
 deadline and reads so many bytes and no more; whatever it waits for ends with that.
 """
 
+import math
 import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any
 
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
-from hounsfield.daemon.delivery.address import Address
-from hounsfield.daemon.delivery.entity import quiet_library, requesting_entity
-from hounsfield.daemon.delivery.reactor import contain, requested
+from hounsfield.daemon.association.address import Address
+from hounsfield.daemon.association.entity import quiet_library, requesting_entity
+from hounsfield.daemon.association.reactor import contain, requested
 
 MOST_BYTES = 256 * 1024
 """Of all that a peer sends us on one association: responses are short."""
@@ -27,8 +28,11 @@ STUMBLES = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What the library raises where the association has just ended, or on values that somebody has made up."""
 _REJECTED_TRANSIENT = 2
 """Result of A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
+_IDLE, _AWAITS_CLOSE = "Sta1", "Sta13"
+"""States of the upper layer (PS3.8 9.2.1) in which an association is over: the one if the peer ended it."""
 _MOST_MESSAGES = 1000
 _FAREWELL_SECONDS = 3.0
+"""For the answer to our release: some archives take what was sent for good only then."""
 _CLEARING_SECONDS = 0.5
 
 
@@ -49,11 +53,21 @@ class Failure(StrEnum):
     """Where the objects go cannot be said."""
 
 
+class Ending(Enum):
+    """How an association, or the attempt at one, came to an end that we did not want."""
+
+    NO_CONNECTION = "no connection"
+    TOO_SLOW = "its time was over"
+    BY_PEER = "the peer ended it"
+    BROKEN_PROTOCOL = "the peer said what no peer should"
+
+
 class NoAssociation(Exception):
     """The peer did not accept an association."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, ending: Ending) -> None:
         self.failure = failure
+        self.ending = ending
         super().__init__(str(failure))
 
 
@@ -94,17 +108,24 @@ class Link:
 
     association: Association
 
-    def __init__(self, address: Address, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, address: Address, within_seconds: float, farewell_seconds: float, monotonic: Callable[[], float]
+    ) -> None:
         self._address = address
+        self._farewell_seconds = farewell_seconds
         self._monotonic = monotonic
-        self._deadline = 0.0
+        self._over_at = monotonic() + within_seconds
+        self._deadline = self._over_at
         self._line: Line | None = None
+        self._ended_in: str | None = None
         self._answers: deque[tuple[int | None, str | None]] = deque(maxlen=_MOST_MESSAGES)
         self._is_broken = False
 
     def allow(self, seconds: float | None = None) -> None:
-        """Give the next step so many seconds from now, ``dimse_timeout_seconds`` by default."""
-        self._deadline = self._monotonic() + (self._address.dimse_timeout_seconds if seconds is None else seconds)
+        """Give the next step so many seconds from now, ``dimse_timeout_seconds`` by default, if there are so many."""
+        step = self._address.dimse_timeout_seconds if seconds is None else seconds
+        self._deadline = min(self._monotonic() + step, self._over_at)
+        self.association.dimse_timeout = self.left()
 
     def left(self) -> float:
         """Return the seconds that are left; 0.0 when it is over."""
@@ -130,7 +151,17 @@ class Link:
         """End it by an abort: nothing that the peer says here is believed any more."""
         self._is_broken = True
 
-    def open(self, contexts: Sequence[PresentationContext], items: Sequence[Any], handlers: Sequence[Any]) -> None:
+    def ending(self) -> Ending:
+        """Return how it came to its end; to be asked once it is over."""
+        if self._line is not None and self._line.is_flooded:
+            return Ending.BROKEN_PROTOCOL
+        if self._monotonic() >= self._over_at:
+            return Ending.TOO_SLOW
+        if self._line is None:
+            return Ending.NO_CONNECTION
+        return Ending.BY_PEER if self._ended_in == _IDLE else Ending.BROKEN_PROTOCOL
+
+    def open(self, contexts: Sequence[PresentationContext], handlers: Sequence[Any]) -> None:
         """Request the association; raise :class:`NoAssociation`."""
         address = self._address
         ae = requesting_entity(address.calling_ae)
@@ -140,6 +171,7 @@ class Link:
         mine = [
             (evt.EVT_CONN_OPEN, self._on_connected),
             (evt.EVT_DIMSE_RECV, self._on_message),
+            (evt.EVT_FSM_TRANSITION, self._on_transition),
         ]
         try:
             self.association = requested(
@@ -149,20 +181,19 @@ class Link:
                 contexts=list(contexts),
                 ae_title=address.ae_title,
                 max_pdu=LONGEST_PDU,
-                ext_neg=list(items),
                 evt_handlers=[*mine, *handlers],
             )
         except OSError:  # the name of the host means nothing here (now)
-            raise NoAssociation(Failure.UNREACHABLE) from None
+            raise NoAssociation(Failure.UNREACHABLE, Ending.NO_CONNECTION) from None
         if not self.association.is_established:
             self._clear_up()
-            raise NoAssociation(self._why_none())
+            raise NoAssociation(self._why_none(), self.ending())
         self.allow()
 
     def end(self) -> None:
         """Release or abort, and leave no connection and no thread. What is known is known: nothing here counts."""
-        self.allow(_FAREWELL_SECONDS)
-        self.association.acse_timeout = _FAREWELL_SECONDS
+        self.allow(self._farewell_seconds)
+        self.association.acse_timeout = self.left()
         with suppress(*STUMBLES):
             if self.association.is_established and not self._is_broken:
                 self.association.release()
@@ -182,9 +213,16 @@ class Link:
         wire = event.assoc.dul.socket
         assert wire is not None
         assert wire.socket is not None
-        contain(event.assoc)
+        self.association = event.assoc
+        contain(self.association)
         self.allow(self._address.acse_timeout_seconds)
+        self.association.acse_timeout = self.left()
         wire.socket = self._line = Line(wire.socket, self.left)
+
+    def _on_transition(self, event: evt.Event) -> None:
+        """See who ends the association."""
+        if self._ended_in is None and event.next_state in (_IDLE, _AWAITS_CLOSE):
+            self._ended_in = event.next_state
 
     def _on_message(self, event: evt.Event) -> None:
         """Note what a response is about: the library takes any for the one it waits for."""
@@ -207,19 +245,21 @@ def associated(
     address: Address,
     contexts: Sequence[PresentationContext],
     *,
-    items: Sequence[Any] = (),
     handlers: Sequence[Any] = (),
+    within_seconds: float = math.inf,
+    farewell_seconds: float = _FAREWELL_SECONDS,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Iterator[Link]:
     """Give an association on these contexts, released with the block; raise :class:`NoAssociation`.
 
-    ``items`` are negotiated with it (PS3.7 annex D), ``handlers`` are those of pynetdicom. Takes at most
-    ``connect_timeout_seconds`` and ``acse_timeout_seconds``, save for looking up the host's name; each step in the
-    block is to be preceded by :meth:`Link.allow`.
+    ``handlers`` are those of pynetdicom. It comes about within ``connect_timeout_seconds`` and
+    ``acse_timeout_seconds``, save for looking up the host's name; each step in the block is to be preceded by
+    :meth:`Link.allow`. All of it ends by ``within_seconds``, save for a fraction of a second to clear up.
+    ``farewell_seconds``: for the answer to our release.
     """
     quiet_library()
-    link = Link(address, monotonic)
-    link.open(contexts, items, handlers)
+    link = Link(address, within_seconds, farewell_seconds, monotonic)
+    link.open(contexts, handlers)
     try:
         yield link
     except BaseException:

@@ -9,7 +9,7 @@ import pynetdicom
 from pynetdicom.association import Association
 from support.waiting import wait_until
 
-from hounsfield.daemon.delivery.reactor import Checkpoint
+from hounsfield.daemon.association.reactor import Checkpoint
 
 
 def association() -> Any:

@@ -9,7 +9,7 @@ from typing import Final
 
 import re2
 
-from hounsfield.daemon.assembly.quoting import plain, shown
+from hounsfield.daemon.rule_language.quoting import plain, shown
 
 LONGEST_PATTERN: Final = 500
 """Characters of a regular expression."""

@@ -4,21 +4,17 @@ import socket
 import time
 from typing import Any
 
-import pytest
 from pynetdicom import build_context, evt
 from pynetdicom.pdu_primitives import P_DATA
 from support.destinations import route
 from support.query_peers import IMPLICIT, associate_ac, read_pdu, scripted
 
-from hounsfield.daemon.delivery import association
-from hounsfield.daemon.delivery.scu import VERIFICATION
+from hounsfield.daemon.association.link import associated
+from hounsfield.daemon.sop_classes import VERIFICATION
 
 
-def test_a_message_that_would_go_out_after_our_release_does_not_hold_us_for_ever(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_message_that_would_go_out_after_our_release_does_not_hold_us_for_ever() -> None:
     """The answer to a report that came in the last moment: no such thing may be sent any more (PS3.8 9.2, Sta7)."""
-    monkeypatch.setattr(association, "_FAREWELL_SECONDS", 0.3)
 
     def accept(connection: socket.socket) -> None:
         read_pdu(connection)
@@ -34,10 +30,11 @@ def test_a_message_that_would_go_out_after_our_release_does_not_hold_us_for_ever
 
     with scripted(accept) as port:
         began = time.monotonic()
-        with association.associated(
+        with associated(
             route(port, "ARCHIVE"),
             [build_context(VERIFICATION, IMPLICIT)],
             handlers=[(evt.EVT_FSM_TRANSITION, speak_late)],
+            farewell_seconds=0.3,
         ) as link:
             assert link.association.is_established
         assert time.monotonic() - began < 3

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hounsfield.daemon.assembly.conditions import BadCondition, parse_where
-from hounsfield.daemon.assembly.patterns import pattern_problem
+from hounsfield.daemon.rule_language.conditions import BadCondition, parse_where
+from hounsfield.daemon.rule_language.patterns import pattern_problem
 from hounsfield.model.attributes import LONGEST_TEXT, Values
 
 

@@ -29,9 +29,10 @@ from support.query_peers import (
 from support.waiting import wait_until
 from support.wire import LAST, P_DATA, pdu
 
-from hounsfield.daemon.delivery.association import MOST_BYTES
-from hounsfield.daemon.query.find import MOST_IMAGES, NoNumber, Why, images_of
+from hounsfield.daemon.association.link import MOST_BYTES
+from hounsfield.daemon.query.archive import Unanswered, Why
 from hounsfield.daemon.query.scu import MOST_RESPONSES
+from hounsfield.daemon.query.series_images import MOST_IMAGES, images_of
 
 STUDY, SERIES = "1.2.3", "1.2.3.4"
 DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -109,7 +110,7 @@ CASES: dict[str, tuple[Script, Why]] = {
     "sends empty fragments without end": (answering(*[pdu(P_DATA, b"")] * MOST_BYTES), Why.BROKEN),
     "answers another question": (answering(values((3, response(0, has_dataset=False, field=0x8001)))), Why.BROKEN),
     "sends a data set without a command": (answering(values((LAST, b""))), Why.TOO_SLOW),
-    "sends a command that is none": (answering(values((3, b"\x08\x00\x52"))), Why.TOO_SLOW),
+    "sends a command that is none": (answering(values((3, b"\x08\x00\x52"))), Why.BROKEN),
     "sends a PDV longer than its PDU": (answering(pdu(P_DATA, struct.pack(">IBB", 999, 1, 3))), Why.TOO_SLOW),
     "sends a PDV shorter than its head": (answering(pdu(P_DATA, struct.pack(">IBB", 1, 1, 3))), Why.TOO_SLOW),
     "sends half an element": (answering(pending(b"\x08\x00\x52"), FINAL), Why.NONSENSE),
@@ -135,11 +136,10 @@ CASES: dict[str, tuple[Script, Why]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize(("script", "why"), CASES.values(), ids=CASES)
 def test_no_number_and_no_thread_is_left_by_an_archive_that(script: Script, why: Why) -> None:
     before = set(threading.enumerate())
-    with scripted(script) as port, pytest.raises(NoNumber) as caught:
+    with scripted(script) as port, pytest.raises(Unanswered) as caught:
         images_of(peer_at(port, seconds=0.4 if why is Why.TOO_SLOW else 30.0), STUDY, SERIES)
     assert caught.value.why is why
     wait_until(lambda: set(threading.enumerate()) <= before)
@@ -185,13 +185,13 @@ def test_a_rejection_is_told_even_if_it_is_there_before_we_look(monkeypatch: pyt
         wait_until(lambda: acse.dul.state_machine.current_state == "Sta1")
 
     monkeypatch.setattr(ACSE, "send_request", and_be_late)
-    with scripted(rejecting) as port, pytest.raises(NoNumber) as caught:
+    with scripted(rejecting) as port, pytest.raises(Unanswered) as caught:
         images_of(peer_at(port), STUDY, SERIES)
     assert caught.value.why is Why.REJECTED
 
 
 def test_nobody_there_is_unreachable() -> None:
-    with pytest.raises(NoNumber) as caught:
+    with pytest.raises(Unanswered) as caught:
         images_of(peer_at(free_port()), STUDY, SERIES)
     assert caught.value.why is Why.UNREACHABLE
 
@@ -203,7 +203,7 @@ def test_nothing_of_what_an_archive_sends_is_told(
     caplog.set_level(logging.DEBUG)
     name = struct.pack("<HHI", 0x10, 0x10, 12) + b"MUELLER^ANNA"
     answer = pending(name + identifier(STUDY, SERIES, b"ANNA") + end)
-    with scripted(answering(answer, FINAL)) as port, pytest.raises(NoNumber) as caught:
+    with scripted(answering(answer, FINAL)) as port, pytest.raises(Unanswered) as caught:
         images_of(peer_at(port), STUDY, SERIES)
     told = "".join(traceback.format_exception(caught.value)) + caplog.text + "".join(capfd.readouterr())
     assert "ANNA" not in told
@@ -212,7 +212,7 @@ def test_nothing_of_what_an_archive_sends_is_told(
 
 def test_the_whole_exchange_keeps_to_its_time() -> None:
     began = time.monotonic()
-    with scripted(slowly) as port, pytest.raises(NoNumber):
+    with scripted(slowly) as port, pytest.raises(Unanswered):
         images_of(peer_at(port, seconds=0.3), STUDY, SERIES)
     assert time.monotonic() - began < 2.0
 
@@ -221,7 +221,7 @@ def test_the_whole_exchange_keeps_to_its_time() -> None:
 def test_a_wild_card_or_list_is_never_sent(library: Archive, uid: str) -> None:
     asked = len(library.asked)
     for study, series in ((uid, SERIES), (STUDY, uid)):
-        with pytest.raises(NoNumber) as caught:
+        with pytest.raises(Unanswered) as caught:
             images_of(peer_at(library.port), study, series)
         assert caught.value.why is Why.NOT_A_UID
     assert len(library.asked) == asked

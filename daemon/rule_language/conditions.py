@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from hounsfield.daemon.assembly.patterns import LONGEST_PATTERN, PATTERN_ALLOWED, found, pattern_problem
-from hounsfield.daemon.assembly.quoting import shown
+from hounsfield.daemon.rule_language.patterns import LONGEST_PATTERN, PATTERN_ALLOWED, found, pattern_problem
+from hounsfield.daemon.rule_language.quoting import shown
 
 if TYPE_CHECKING:
     from hounsfield.model.attributes import Attribute, Value, Values

@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from hounsfield.daemon.pipeline.installed import InstallRefused
+from hounsfield.daemon.bundles.installed import InstallRefused
 from hounsfield.model.bundle_guard import files_in
 from hounsfield.model.manifest import MANIFEST_NAME
 

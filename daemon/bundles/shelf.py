@@ -10,11 +10,11 @@ from pathlib import Path
 
 import structlog
 
+from hounsfield.daemon.bundles.installed import InstalledBundles
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.rules import unknown_bundles
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
-from hounsfield.daemon.pipeline.installed import InstalledBundles
 from hounsfield.model.bundle import Bundle, bundled, open_bundle
 from hounsfield.model.errors import BundleError
 from hounsfield.storage.bundle_choice import BundleChoice, Choices, standing

@@ -11,8 +11,8 @@ from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.transport import ThreadedAssociationServer
 
-from hounsfield.daemon.delivery.scu import VERIFICATION
 from hounsfield.daemon.errors import DeliveryError
+from hounsfield.daemon.sop_classes import VERIFICATION
 
 _SUCCESS, _OUT_OF_RESOURCES, _CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from support.installed_bundles import write_version
 
-from hounsfield.daemon.pipeline import bundle_files
-from hounsfield.daemon.pipeline.installed import InstalledBundles, InstallRefused
-from hounsfield.daemon.pipeline.installing import install
+from hounsfield.daemon.bundles import files as bundle_files
+from hounsfield.daemon.bundles.installed import InstalledBundles, InstallRefused
+from hounsfield.daemon.bundles.installing import install
 from hounsfield.model.errors import BundleError
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from hounsfield.daemon.assembly.patterns import found, pattern_problem
-from hounsfield.daemon.assembly.predicates import PREDICATES, Kind, PredicateValue
-from hounsfield.daemon.assembly.quoting import shown
+from hounsfield.daemon.rule_language.patterns import found, pattern_problem
+from hounsfield.daemon.rule_language.predicates import PREDICATES, Kind, PredicateValue
+from hounsfield.daemon.rule_language.quoting import shown
 
 if TYPE_CHECKING:
     import rule_engine

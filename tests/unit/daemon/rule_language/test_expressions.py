@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hounsfield.daemon.assembly.expressions import Answer, BadExpression, compile_expression
-from hounsfield.daemon.assembly.predicates import LONGEST_TEXT, PREDICATES, Kind, PredicateValue
+from hounsfield.daemon.rule_language.expressions import Answer, BadExpression, compile_expression
+from hounsfield.daemon.rule_language.predicates import LONGEST_TEXT, PREDICATES, Kind, PredicateValue
 
 _PLAIN: dict[Kind, PredicateValue] = {
     Kind.TEXT: "Head",

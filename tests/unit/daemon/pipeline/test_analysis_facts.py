@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.ct_factory import ct_series, write_series
 
-from hounsfield.daemon.drift.facts import scanner_key
+from hounsfield.daemon.pipeline.analysis_facts import scanner_key
 from hounsfield.model.headers import SliceHeader, read_header
 
 

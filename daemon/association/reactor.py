@@ -36,7 +36,10 @@ def requested(ae: AE, host: str, port: int, *, evt_handlers: Sequence[Any] = (),
         if isinstance(event.pdu, A_ASSOCIATE_RJ):
             rejections.append(event.pdu)
 
-    association = ae.associate(host, port, evt_handlers=[*evt_handlers, (evt.EVT_PDU_RECV, see)], **options)
+    try:
+        association = ae.associate(host, port, evt_handlers=[*evt_handlers, (evt.EVT_PDU_RECV, see)], **options)
+    except UnicodeError as error:  # what the resolver says of a name with a part that is empty or too long
+        raise OSError("no name of a host") from error
     if rejections and not association.is_rejected:
         association.is_rejected, association.is_aborted = True, False
         with suppress(ValueError):  # reasons that somebody has made up; rejected it is all the same
