@@ -18,14 +18,12 @@ class QueueSettings(Section):
         30.0,
         "A routine job that has waited so long is no longer passed over without end: see patient_share.",
         unit="minutes",
-        allowed="0 to 1440",
         ge=0,
         le=1440,
     )
     patient_share: int = setting(
         4,
         "STAT jobs go first; but of so many jobs one is a routine job that has waited for patience_minutes.",
-        allowed="2 to 100",
         ge=2,
         le=100,
     )

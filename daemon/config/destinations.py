@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from hounsfield.daemon.config.descriptions import problem_of
 from hounsfield.daemon.config.fields import Section, setting
-from hounsfield.daemon.config.values import AE_TITLE_ALLOWED, HOST_ALLOWED, AbsolutePath, AETitle, DocumentTitle, Host
+from hounsfield.daemon.config.values import AbsolutePath, AETitle, DocumentTitle, Host, Name, Port
 
 DestinationKind = Literal["dicom", "folder", "sender"]
 ResultRole = Literal["sr", "sc", "ko", "pr"]
@@ -17,8 +17,6 @@ CaptureModality = Literal["OT", "SC", "CT"]
 Language = Literal["en", "de"]
 ProofWanted = Literal["none", "commitment", "find"]
 OutcomeWord = Literal["positive", "negative", "not_analysed"]
-NAME_ALLOWED = "1 to 64 letters, digits, '.', '-' and '_'"
-NAME_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 
 _NEEDED: dict[DestinationKind, tuple[str, ...]] = {
     "dicom": ("ae_title", "host", "port"),
@@ -30,12 +28,10 @@ _NEEDED: dict[DestinationKind, tuple[str, ...]] = {
 class Destination(Section):
     """A PACS, viewer or folder that gets results. One [[destination]] table each."""
 
-    name: str = setting(
+    name: Name = setting(
         ...,
         "Name in the job log; changing it loses track of jobs that wait for it.",
-        allowed=NAME_ALLOWED,
         example="pacs",
-        pattern=NAME_PATTERN,
     )
     kind: DestinationKind = setting(
         "dicom",
@@ -45,30 +41,24 @@ class Destination(Section):
     ae_title: AETitle | None = setting(
         None,
         "AE title of the destination.",
-        allowed=AE_TITLE_ALLOWED,
         example="PACS",
         default_text='needed for "dicom"',
     )
     host: Host | None = setting(
         None,
         "Address of the destination.",
-        allowed=HOST_ALLOWED,
         example="127.0.0.1",
         default_text='needed for "dicom"',
     )
-    port: int | None = setting(
+    port: Port | None = setting(
         None,
         "TCP port of the destination; of a sender, the port on which it takes results.",
-        allowed="a whole number from 1 to 65535",
         example=4242,
         default_text='needed for "dicom" and "sender"',
-        ge=1,
-        le=65535,
     )
     folder: AbsolutePath | None = setting(
         None,
         "Folder that gets the files, one sub-folder a result set.",
-        allowed="a path",
         example="/var/spool/hounsfield-results",
         default_text='needed for "folder"',
     )
@@ -100,7 +90,6 @@ class Destination(Section):
     calling_ae: AETitle | None = setting(
         None,
         "AE title we call ourselves there.",
-        allowed=AE_TITLE_ALLOWED,
         example="HOUNSFIELD",
         default_text="dicom.ae_title",
     )
@@ -132,18 +121,14 @@ class Destination(Section):
     query_ae_title: AETitle | None = setting(
         None,
         "AE title that answers C-FIND for it.",
-        allowed=AE_TITLE_ALLOWED,
         example="PACS",
         default_text="ae_title",
     )
-    query_port: int | None = setting(
+    query_port: Port | None = setting(
         None,
         "TCP port that answers C-FIND for it.",
-        allowed="a whole number from 1 to 65535",
         example=4242,
         default_text="port",
-        ge=1,
-        le=65535,
     )
     probe_seconds: float = setting(
         30.0,
@@ -179,7 +164,7 @@ class Destination(Section):
 class Notifier(Section):
     """Who is told of outcomes, beside the PACS. One [[notify]] table each."""
 
-    name: str = setting(..., "Name in the job log.", allowed=NAME_ALLOWED, example="worklist", pattern=NAME_PATTERN)
+    name: Name = setting(..., "Name in the job log.", example="worklist")
     kind: Literal["hl7", "webhook"] = setting(
         ..., '"hl7": HL7 v2 ORU^R01 over MLLP; "webhook": a signed JSON document over HTTP.', example="hl7"
     )
@@ -187,18 +172,14 @@ class Notifier(Section):
     host: Host | None = setting(
         None,
         "Address of the MLLP listener.",
-        allowed=HOST_ALLOWED,
         example="127.0.0.1",
         default_text='needed for "hl7"',
     )
-    port: int | None = setting(
+    port: Port | None = setting(
         None,
         "TCP port of the MLLP listener.",
-        allowed="a whole number from 1 to 65535",
         example=2575,
         default_text='needed for "hl7"',
-        ge=1,
-        le=65535,
     )
     receiving_application: str = setting("", "MSH-5.", allowed="at most 180 characters", max_length=180)
     receiving_facility: str = setting("", "MSH-6.", allowed="at most 180 characters", max_length=180)
@@ -213,7 +194,6 @@ class Notifier(Section):
     secret_file: AbsolutePath | None = setting(
         None,
         "File with the secret that signs the documents (HMAC-SHA-256).",
-        allowed="a path",
         example="/etc/hounsfield/webhook.secret",
         default_text='needed for "webhook"',
     )

@@ -6,7 +6,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from hounsfield.daemon.config.fields import Section, setting
-from hounsfield.daemon.config.values import HOST_ALLOWED, AbsolutePath, Host, PeerHosts
+from hounsfield.daemon.config.values import AbsolutePath, Host, ListeningPort, PeerHosts
 
 
 class ConsoleSettings(Section):
@@ -15,9 +15,8 @@ class ConsoleSettings(Section):
     host: Host = setting(
         "127.0.0.1",
         "Address to listen on. Behind a reverse proxy with TLS leave it at loopback.",
-        allowed=HOST_ALLOWED,
     )
-    port: int = setting(8050, "TCP port to listen on; 0 takes any free one, and the log names it.", ge=0, le=65535)
+    port: ListeningPort = setting(8050, "TCP port to listen on; 0 takes any free one, and the log names it.")
     sign_in: Literal["password", "proxy", "off"] = setting(
         "password",
         'How admins prove who they are. "password": accounts of `hounsfield console account`. "proxy": a reverse proxy '
@@ -80,7 +79,6 @@ class AlarmSettings(Section):
     webhook_secret_file: AbsolutePath | None = setting(
         None,
         "File with the secret that signs them (HMAC-SHA256), as [[notify]] does.",
-        allowed="a path",
         example="/etc/hounsfield/alarm.secret",
         default_text="they are not signed",
     )

@@ -7,10 +7,9 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from hounsfield.daemon.config.fields import Section, setting
+from hounsfield.daemon.config.values import Name
 from hounsfield.daemon.errors import ConfigurationProblem
 
-_NAME = r"^[A-Za-z0-9._-]{1,64}$"
-_NAME_ALLOWED = "1 to 64 letters, digits, '.', '-' and '_'"
 _CONDITION_ALLOWED = (
     "a table of DICOM keywords, each with a value, a list of values, or one of { matches = }, { from =, to = }, "
     "{ present = }, { not = }"
@@ -92,12 +91,10 @@ priority = "stat"
 quiet_seconds = 6.0
 """
 
-    name: str = setting(
+    name: Name = setting(
         ...,
         "Name of the rule in the job log and in `series show`.",
-        allowed=_NAME_ALLOWED,
         example="head-ct",
-        pattern=_NAME,
     )
     where: Where = setting(
         {},
@@ -131,7 +128,6 @@ quiet_seconds = 6.0
         None,
         "A series of this rule is closed when nothing new came for so long.",
         unit="seconds",
-        allowed="a number above 0 to 86400",
         example=10.0,
         default_text="assembly.quiet_seconds",
         gt=0,
@@ -141,7 +137,6 @@ quiet_seconds = 6.0
         None,
         "The same, where every association that brought images of it was released; never longer than quiet_seconds.",
         unit="seconds",
-        allowed="a number from 0 to 86400",
         example=5.0,
         default_text="assembly.released_seconds",
         ge=0,
@@ -151,7 +146,6 @@ quiet_seconds = 6.0
         None,
         'With per_study = "best": wait so long for better series of the study.',
         unit="seconds",
-        allowed="a number from 0 to 604800",
         example=0.0,
         default_text="assembly.wait_seconds",
         ge=0,
@@ -161,7 +155,6 @@ quiet_seconds = 6.0
         None,
         "A series with missing slices waits so long for them.",
         unit="seconds",
-        allowed="a number from 0 to 604800",
         example=60.0,
         default_text="assembly.incomplete_wait_seconds",
         ge=0,
@@ -171,7 +164,6 @@ quiet_seconds = 6.0
         None,
         "The series is closed at the latest so long after its first image.",
         unit="seconds",
-        allowed="a number above 0 to 604800",
         example=3600.0,
         default_text="assembly.max_age_seconds",
         gt=0,
@@ -180,7 +172,6 @@ quiet_seconds = 6.0
     incomplete: Literal["report", "hold"] | None = setting(
         None,
         'A series that stays incomplete: "report" it as not analysed, or "hold" it for a person.',
-        allowed='one of "report", "hold"',
         example="report",
         default_text="assembly.incomplete",
     )
@@ -209,7 +200,6 @@ quiet_seconds = 6.0
         None,
         "With requires: go on without them so long after the first image of the study.",
         unit="seconds",
-        allowed="a number from 0 to 604800",
         example=600.0,
         default_text="assembly.max_age_seconds",
         ge=0,

@@ -8,18 +8,15 @@ from pydantic_core import PydanticCustomError
 
 from hounsfield.daemon.config.fields import Section, setting
 from hounsfield.daemon.config.values import (
-    AE_TITLE_ALLOWED,
-    DEVICE_ALLOWED,
-    FINGERPRINT_ALLOWED,
-    HOST_ALLOWED,
-    PEER_HOST_ALLOWED,
-    TIMEZONE_ALLOWED,
     AbsolutePath,
     AETitle,
     Device,
     Fingerprint,
     Host,
+    ListeningPort,
     PeerHosts,
+    PemFile,
+    Port,
     Timezone,
 )
 
@@ -29,16 +26,13 @@ Accept = Literal["ct", "ct+companions", "all-storage"]
 class DicomSettings(Section):
     """How images are received."""
 
-    ae_title: AETitle = setting("HOUNSFIELD", "Our AE title, which senders call.", allowed=AE_TITLE_ALLOWED)
+    ae_title: AETitle = setting("HOUNSFIELD", "Our AE title, which senders call.")
     host: Host = setting(
         "127.0.0.1",
         "Address to listen on. Another one than loopback needs a [[peer]] for each sender, or learning, or "
         "allow_any_peer.",
-        allowed=HOST_ALLOWED,
     )
-    port: int = setting(
-        11112, "TCP port to listen on; 0 takes any free one, and the ready line names it.", ge=0, le=65535
-    )
+    port: ListeningPort = setting(11112, "TCP port to listen on; 0 takes any free one, and the ready line names it.")
     receivers: int = setting(
         1,
         "Processes that share the port; more use more cores. Each counts its own associations.",
@@ -131,40 +125,34 @@ class DicomSettings(Section):
 class TlsSettings(Section):
     """Reception over TLS 1.2 or newer (PS3.15 B.12), beside plain DICOM. Replaced files count without a restart."""
 
-    port: int | None = setting(
+    port: ListeningPort | None = setting(
         None,
         "TCP port to listen on for DICOM over TLS, usually 2762; 0 takes any free one.",
         allowed="a whole number from 0 to 65535, but not dicom.port",
         example=2762,
         default_text="no TLS",
-        ge=0,
-        le=65535,
     )
     host: Host | None = setting(
         None,
         "Address to listen on. Another one than loopback needs a [[peer]] for each sender, as dicom.host does.",
-        allowed=HOST_ALLOWED,
         example="127.0.0.1",
         default_text="dicom.host",
     )
-    certificate: AbsolutePath | None = setting(
+    certificate: PemFile | None = setting(
         None,
         "Our certificate, and after it those that lead to its authority. `hounsfield tls init` makes some for tests.",
-        allowed="a path of a PEM file",
         example="/etc/hounsfield/tls/server.pem",
         default_text="none; needed with tls.port",
     )
-    key: AbsolutePath | None = setting(
+    key: PemFile | None = setting(
         None,
         "The private key of our certificate, without a passphrase.",
-        allowed="a path of a PEM file",
         example="/etc/hounsfield/tls/server.key",
         default_text="none; needed with tls.port",
     )
-    authority: AbsolutePath | None = setting(
+    authority: PemFile | None = setting(
         None,
         "Who signs the certificates of our peers: one or more authorities, or self-signed certificates of peers.",
-        allowed="a path of a PEM file",
         example="/etc/hounsfield/tls/authority.pem",
         default_text="none; needed where peers show certificates",
     )
@@ -182,13 +170,11 @@ class StorageSettings(Section):
         Path("hounsfield-home"),
         "Folder of the database, and of all that storage.shared and storage.spool do not place elsewhere; relative to "
         "the working directory. With several hosts each has its own, on a disk of its own.",
-        allowed="a path",
     )
     shared: AbsolutePath | None = setting(
         None,
         "Folder of spool, results, previews, bundles, archive and of the key of the log's hashes. Several hosts that "
         "work on one database need the same one, on NFS or another shared file system.",
-        allowed="a path",
         example="/srv/hounsfield",
         default_text="storage.home",
     )
@@ -204,7 +190,6 @@ class StorageSettings(Section):
     spool: AbsolutePath | None = setting(
         None,
         "Folder of received images, on a local or shared file system that keeps what was fsynced.",
-        allowed="a path",
         example="/var/lib/hounsfield/spool",
         default_text="spool in storage.shared",
     )
@@ -212,7 +197,6 @@ class StorageSettings(Section):
         None,
         "Folder on a disk of this host for copies of received images, which workers read more than once; for spools on "
         "a network. Everything in it may be deleted at any time.",
-        allowed="a path",
         example="/var/cache/hounsfield",
         default_text="no copies",
     )
@@ -313,29 +297,22 @@ class AssemblySettings(Section):
 class QuerySettings(Section):
     """The archive that is asked (C-FIND) how many images a series has. Without a host nobody is asked."""
 
-    host: Host | None = setting(
-        None, "Address of the archive.", allowed=HOST_ALLOWED, example="127.0.0.1", default_text="nobody is asked"
-    )
-    port: int | None = setting(
+    host: Host | None = setting(None, "Address of the archive.", example="127.0.0.1", default_text="nobody is asked")
+    port: Port | None = setting(
         None,
         "TCP port of the archive.",
-        allowed="a whole number from 1 to 65535",
         example=104,
         default_text="none; needed with query.host",
-        ge=1,
-        le=65535,
     )
     ae_title: AETitle | None = setting(
         None,
         "AE title of the archive.",
-        allowed=AE_TITLE_ALLOWED,
         example="PACS",
         default_text="none; needed with query.host",
     )
     calling_ae: AETitle | None = setting(
         None,
         "AE title we call ourselves there.",
-        allowed=AE_TITLE_ALLOWED,
         example="HOUNSFIELD",
         default_text="dicom.ae_title",
     )
@@ -364,26 +341,21 @@ class QuerySettings(Section):
 class Peer(Section):
     """A sender that may store images. One [[peer]] table each."""
 
-    ae_title: AETitle = setting(
-        ..., "AE title the sender calls itself.", allowed=AE_TITLE_ALLOWED, example="CT_SCANNER_1"
-    )
+    ae_title: AETitle = setting(..., "AE title the sender calls itself.", example="CT_SCANNER_1")
     host: PeerHosts = setting(
         ...,
         "Where it connects from: address, network or host name, or a list of them.",
-        allowed=PEER_HOST_ALLOWED,
         example="10.1.2.3",
     )
     certificate: Fingerprint | None = setting(
         None,
         "SHA-256 fingerprint of its certificate: it may come only over TLS and only with exactly this one.",
-        allowed=FINGERPRINT_ALLOWED,
         example="00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
         default_text="none: with or without TLS, with any certificate that tls.authority signed",
     )
     max_associations: int | None = setting(
         None,
         "Associations at the same time from each of its addresses; more are refused as transient.",
-        allowed="a whole number from 1 to 1024",
         example=16,
         default_text="dicom.max_associations_per_peer",
         ge=1,
@@ -394,7 +366,7 @@ class Peer(Section):
 class WorkerSettings(Section):
     """The process that runs the models."""
 
-    device: Device = setting("auto", 'Where models run: "auto" takes a GPU if there is one.', allowed=DEVICE_ALLOWED)
+    device: Device = setting("auto", 'Where models run: "auto" takes a GPU if there is one.')
     batch: int = setting(
         16,
         "Slices per prediction; a further attempt at a job takes half as many.",
@@ -449,7 +421,7 @@ class BundleEntry(Section):
     """A model bundle to run. One [[bundle]] table each; without any, the bundle that comes along."""
 
     path: AbsolutePath = setting(
-        ..., "Folder with the bundle's manifest.toml.", allowed="a path", example="/var/lib/hounsfield/bundles/my-model"
+        ..., "Folder with the bundle's manifest.toml.", example="/var/lib/hounsfield/bundles/my-model"
     )
 
 
@@ -469,4 +441,4 @@ class SiteSettings(Section):
         allowed="at most 64 characters",
         max_length=64,
     )
-    timezone: Timezone = setting("UTC", "Time zone of the times in results.", allowed=TIMEZONE_ALLOWED)
+    timezone: Timezone = setting("UTC", "Time zone of the times in results.")

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator
+from annotated_types import Ge, Le
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
 from pydantic_core import PydanticCustomError
+
+from hounsfield.daemon.config.fields import Allowed
 
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?)*\.?")
 _SHA256 = re.compile(r"[0-9a-f]{64}|[0-9a-f]{2}(:[0-9a-f]{2}){31}")
@@ -18,13 +21,6 @@ _LONGEST_NAMED = 40
 
 AE_TITLE_ALLOWED = "an AE title: 1 to 16 characters of ASCII without backslash and control characters, not only spaces"
 HOST_ALLOWED = "an IPv4 or IPv6 address or a host name"
-PEER_HOST_ALLOWED = (
-    'an IPv4 or IPv6 address, a network such as "10.1.0.0/16", a host name, or a list of them such as '
-    '["10.1.2.3", "10.2.0.0/16"]'
-)
-TIMEZONE_ALLOWED = 'a time zone of the tz database such as "Europe/Berlin", "Asia/Tokyo" or "UTC"'
-FINGERPRINT_ALLOWED = "64 hexadecimal digits, with or without colons: `openssl x509 -noout -fingerprint -sha256`"
-DEVICE_ALLOWED = '"auto", "cpu", "gpu" or "gpu:N" with the number of the GPU'
 
 
 def _fault(text: str) -> PydanticCustomError:
@@ -134,11 +130,41 @@ def absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
-AETitle = Annotated[str, AfterValidator(check_ae_title)]
+AETitle = Annotated[str, AfterValidator(check_ae_title), Allowed(AE_TITLE_ALLOWED)]
 DocumentTitle = Annotated[str, AfterValidator(check_document_title)]
-Host = Annotated[str, AfterValidator(check_host)]
-PeerHosts = Annotated[tuple[str, ...], BeforeValidator(check_peer_hosts)]
-Timezone = Annotated[str, AfterValidator(check_timezone)]
-Device = Annotated[str, AfterValidator(check_device)]
-Fingerprint = Annotated[str, AfterValidator(check_fingerprint)]
-AbsolutePath = Annotated[Path, AfterValidator(absolute)]
+Host = Annotated[str, AfterValidator(check_host), Allowed(HOST_ALLOWED)]
+Port = Annotated[int, Ge(1), Le(65535)]
+"""Of somebody else."""
+ListeningPort = Annotated[int, Ge(0), Le(65535)]
+"""Of ours; 0 takes any free one."""
+PeerHosts = Annotated[
+    tuple[str, ...],
+    BeforeValidator(check_peer_hosts),
+    Allowed(
+        'an IPv4 or IPv6 address, a network such as "10.1.0.0/16", a host name, or a list of them such as '
+        '["10.1.2.3", "10.2.0.0/16"]'
+    ),
+]
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$"),
+    Allowed("1 to 64 letters, digits, '.', '-' and '_'"),
+]
+"""Of a rule, a destination, or who is notified: it stands in the job log."""
+Timezone = Annotated[
+    str,
+    AfterValidator(check_timezone),
+    Allowed('a time zone of the tz database such as "Europe/Berlin", "Asia/Tokyo" or "UTC"'),
+]
+Device = Annotated[
+    str,
+    AfterValidator(check_device),
+    Allowed('"auto", "cpu", "gpu" or "gpu:N" with the number of the GPU'),
+]
+Fingerprint = Annotated[
+    str,
+    AfterValidator(check_fingerprint),
+    Allowed("64 hexadecimal digits, with or without colons: `openssl x509 -noout -fingerprint -sha256`"),
+]
+AbsolutePath = Annotated[Path, AfterValidator(absolute), Allowed("a path")]
+PemFile = Annotated[Path, AfterValidator(absolute), Allowed("a path of a PEM file")]
