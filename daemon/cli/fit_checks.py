@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.clock import SystemClock
+from hounsfield.daemon.config.misfits import Misfit
 from hounsfield.daemon.config.settings import Settings
-from hounsfield.daemon.fit import Misfit, configured_misfits, shared_misfits
+from hounsfield.daemon.fit import configured_misfits, shared_misfits
 from hounsfield.storage import engine
 from hounsfield.storage.errors import StorageError
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hounsfield.daemon.composition.basis import Basis
-from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
+from hounsfield.daemon.errors import ConfigurationError
 from hounsfield.storage.components import Facts
 
 if TYPE_CHECKING:
@@ -73,14 +73,8 @@ class Inferring(Basis):
         try:
             models.prepare()
         except DeviceError as error:
-            key = "worker.device"
-            problem = ConfigurationProblem(
-                source=self.settings.origin.name(key),
-                key=key,
-                wrong=str(error),
-                allowed='"auto" takes what is there, in the end the CPU',
-            )
-            raise ConfigurationError((problem,)) from error
+            allowed = '"auto" takes what is there, in the end the CPU'
+            raise ConfigurationError((self.settings.origin.problem("worker.device", str(error), allowed),)) from error
         return models
 
     def _worker_files(self) -> "SpoolFiles":

@@ -32,14 +32,3 @@ class QueueSettings(Section):
     def wakes(self) -> bool:
         """Whether a job that becomes due is told to the queue in the database."""
         return self.engine == "procrastinate"
-
-
-def engine_without_database(queue: QueueSettings, database_url: str) -> tuple[str, str, str] | None:
-    """Return key, what is wrong and what is allowed where the engine does not work on the database; None if it does."""
-    if queue.engine == "embedded" or database_url.startswith("postgresql"):
-        return None
-    return (
-        "queue.engine",
-        f'"{queue.engine}" works with PostgreSQL only, and storage.database_url names none',
-        'set storage.database_url = "postgresql://USER@HOST/DATABASE", or engine = "embedded"',
-    )

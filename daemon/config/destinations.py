@@ -4,10 +4,9 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 
 from hounsfield.daemon.config.descriptions import problem_of
-from hounsfield.daemon.config.fields import Section, setting
+from hounsfield.daemon.config.fields import Section, fault, setting
 from hounsfield.daemon.config.values import AbsolutePath, AETitle, DocumentTitle, Host, Name, Port
 
 DestinationKind = Literal["dicom", "folder", "sender"]
@@ -18,6 +17,7 @@ Language = Literal["en", "de"]
 ProofWanted = Literal["none", "commitment", "find"]
 OutcomeWord = Literal["positive", "negative", "not_analysed"]
 
+_EXAMPLE = "`hounsfield config init` writes an example"
 _NEEDED: dict[DestinationKind, tuple[str, ...]] = {
     "dicom": ("ae_title", "host", "port"),
     "folder": ("folder",),
@@ -152,12 +152,12 @@ class Destination(Section):
     def _whole(self) -> "Destination":
         for key in _NEEDED[self.kind]:
             if getattr(self, key) is None:
-                raise _fault(key, f'is missing: kind = "{self.kind}" needs it')
+                raise fault(f'is missing: kind = "{self.kind}" needs it', _EXAMPLE, below=key)
         if not {"sr", "sc"} & set(self.results):
             # what points to flagged images is silent about all other series, and silence looks like an answer
-            raise _fault("results", 'needs "sr" or "sc": the others exist for flagged series only')
+            raise fault('needs "sr" or "sc": the others exist for flagged series only', _EXAMPLE, below="results")
         if self.series_description and (problem := problem_of(self.series_description)):
-            raise _fault("series_description", problem)
+            raise fault(problem, _EXAMPLE, below="series_description")
         return self
 
 
@@ -210,9 +210,9 @@ class Notifier(Section):
     def _whole(self) -> "Notifier":
         for key in ("host", "port") if self.kind == "hl7" else ("url", "secret_file"):
             if getattr(self, key) is None:
-                raise _fault(key, f'is missing: kind = "{self.kind}" needs it')
+                raise fault(f'is missing: kind = "{self.kind}" needs it', _EXAMPLE, below=key)
         if self.url is not None and not _has_address(self.url):
-            raise _fault("url", "names no host, or a port that is none")
+            raise fault("names no host, or a port that is none", _EXAMPLE, below="url")
         return self
 
 
@@ -236,7 +236,7 @@ class FeedbackSettings(Section):
     def _unambiguous(self) -> "FeedbackSettings":
         both = sorted(set(self.agree) & set(self.disagree))
         if both:
-            raise _fault("agree", f'"{both[0]}" stands in disagree too: it can mean one of them')
+            raise fault(f'"{both[0]}" stands in disagree too: it can mean one of them', _EXAMPLE, below="agree")
         return self
 
 
@@ -246,8 +246,3 @@ def _has_address(url: str) -> bool:
         return bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-
-
-def _fault(key: str, text: str) -> PydanticCustomError:
-    context = {"text": text, "below": key, "allowed": "`hounsfield config init` writes an example"}
-    return PydanticCustomError("setting", "{text}", context)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 
 class Section(BaseModel):
@@ -49,6 +50,20 @@ def setting(
         "secret": secret,
     }
     return Field(default, description=description, json_schema_extra=extra, repr=not secret, **constraints)
+
+
+def fault(text: str, allowed: str = "", *, at: str | None = None, below: str | None = None) -> PydanticCustomError:
+    """Return what a validator raises: ``text`` says what is wrong, ``allowed`` what to do.
+
+    ``at``: the dotted key to change, of a rule over several keys. ``below``: the place inside the value, empty for all
+    of it. With neither the key says itself what it allows.
+    """
+    context = {"text": text}
+    if at is not None:
+        context |= {"key": at, "allowed": allowed}
+    if below is not None:
+        context |= {"below": below, "allowed": allowed}
+    return PydanticCustomError("setting", "{text}", context)
 
 
 def extra_of(field: FieldInfo) -> dict[str, Any]:

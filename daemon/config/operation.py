@@ -3,9 +3,8 @@
 from typing import Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 
-from hounsfield.daemon.config.fields import Section, setting
+from hounsfield.daemon.config.fields import Section, fault, setting
 from hounsfield.daemon.config.values import AbsolutePath, Host, ListeningPort, PeerHosts
 
 
@@ -113,10 +112,6 @@ class RetentionSettings(Section):
     @model_validator(mode="after")
     def _in_order(self) -> "RetentionSettings":
         if self.jobs_days < max(self.images_days, self.results_days):
-            context = {
-                "text": "rows would go before the files that they speak of",
-                "key": "retention.jobs_days",
-                "allowed": "at least retention.images_days and retention.results_days",
-            }
-            raise PydanticCustomError("setting", "{text}", context)
+            allowed = "at least retention.images_days and retention.results_days"
+            raise fault("rows would go before the files that they speak of", allowed, at="retention.jobs_days")
         return self

@@ -1,12 +1,11 @@
 """``[[rule]]``: which series are analysed, by which bundle, and how long they are waited for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
-from pydantic_core import PydanticCustomError
 
-from hounsfield.daemon.config.fields import Section, setting
+from hounsfield.daemon.config.fields import Section, fault, setting
 from hounsfield.daemon.config.values import Name
 from hounsfield.daemon.errors import ConfigurationProblem
 
@@ -28,17 +27,13 @@ _FOR_ANALYSIS = (
 """Keys without a meaning where nothing is analysed."""
 
 
-def _fault(text: str, below: str, allowed: str) -> PydanticCustomError:
-    return PydanticCustomError("setting", "{text}", {"text": text, "below": below, "allowed": allowed})
-
-
 def _check_where(table: dict[str, Any]) -> dict[str, Any]:
     from hounsfield.daemon.assembly.conditions import BadCondition, parse_where
 
     try:
         parse_where(table)
     except BadCondition as error:
-        raise _fault(error.wrong, error.below, error.allowed) from None
+        raise fault(error.wrong, error.allowed, below=error.below) from None
     return table
 
 
@@ -48,7 +43,7 @@ def _check_when(text: str) -> str:
     try:
         compile_expression(text)
     except BadExpression as error:
-        raise _fault(str(error), "", EXPRESSION_ALLOWED) from None
+        raise fault(str(error), EXPRESSION_ALLOWED, below="") from None
     return text
 
 
@@ -221,31 +216,16 @@ quiet_seconds = 6.0
         given = [word for word in ("bundle", "hold", "skip") if getattr(self, word)]
         allowed = 'give exactly one of bundle = "NAME", hold = true, skip = true'
         if not given:
-            raise _fault("the rule says neither bundle nor hold nor skip", "", allowed)
+            raise fault("the rule says neither bundle nor hold nor skip", allowed, below="")
         if len(given) > 1:
-            raise _fault(f"the rule says {' and '.join(given)}", given[1], allowed)
+            raise fault(f"the rule says {' and '.join(given)}", allowed, below=given[1])
         idle = next((key for key in _FOR_ANALYSIS if key in self.model_fields_set), None)
         if idle is not None and not self.bundle:
-            raise _fault(f"it means nothing in a rule with {given[0]} = true", idle, "remove it, or give a bundle")
+            wrong = f"it means nothing in a rule with {given[0]} = true"
+            raise fault(wrong, "remove it, or give a bundle", below=idle)
         if self.force_seconds is not None and not self.requires:
-            raise _fault("it means nothing without requires", "force_seconds", "remove it, or give requires")
+            raise fault("it means nothing without requires", "remove it, or give requires", below="force_seconds")
         return self
-
-
-def broken_rules(rules: Sequence[Rule], destinations: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield key, fault and what is allowed where rules do not fit each other or the destinations. Pure."""
-    names = [rule.name for rule in rules]
-    for index, rule in enumerate(rules):
-        if rule.name in names[:index]:
-            yield f"rule[{index}].name", f'"{rule.name}" is there twice', "each rule needs its own name"
-        for name in rule.destinations or ():
-            if name not in destinations:
-                there = ", ".join(destinations) or "there is none"
-                yield (
-                    f"rule[{index}].destinations",
-                    f'there is no destination "{name[:64]}"',
-                    f"allowed are the names of [[destination]] and [[notify]]: {there}",
-                )
 
 
 def unreachable_rules(rules: Sequence[Rule]) -> list[tuple[str, str]]:

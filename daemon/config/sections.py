@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 
-from hounsfield.daemon.config.fields import Section, setting
+from hounsfield.daemon.config.fields import Section, fault, setting
 from hounsfield.daemon.config.values import (
     AbsolutePath,
     AETitle,
@@ -329,12 +328,9 @@ class QuerySettings(Section):
     def _whole(self) -> "QuerySettings":
         for key in ("port", "ae_title"):
             if self.host is not None and getattr(self, key) is None:
-                context = {
-                    "text": "is missing: query.host alone does not say how to reach the archive",
-                    "key": f"query.{key}",
-                    "allowed": "give query.host, query.port and query.ae_title, or none of them",
-                }
-                raise PydanticCustomError("setting", "{text}", context)
+                wrong = "is missing: query.host alone does not say how to reach the archive"
+                allowed = "give query.host, query.port and query.ae_title, or none of them"
+                raise fault(wrong, allowed, at=f"query.{key}")
         return self
 
 
