@@ -9,8 +9,8 @@ from hounsfield.daemon.assembly.expressions import Expression, compile_expressio
 from hounsfield.daemon.assembly.facts import SeriesFacts
 from hounsfield.daemon.assembly.predicates import AGE_KEYWORDS
 from hounsfield.daemon.assembly.quoting import MOST_SHOWN, plain, shown
+from hounsfield.daemon.config.assembly import AssemblySettings
 from hounsfield.daemon.config.rules import Rule
-from hounsfield.daemon.config.sections import AssemblySettings
 from hounsfield.model.attributes import Values, attribute
 
 NOT_SHOWN = "(patient attribute, not shown)"

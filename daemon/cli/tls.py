@@ -14,7 +14,7 @@ from hounsfield.daemon.cli.output import console, json_line, note
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hounsfield.daemon.config.sections import TlsSettings
+    from hounsfield.daemon.config.reception import TlsSettings
     from hounsfield.daemon.reception.certificates import CertificateFacts
 
 app = typer.Typer(

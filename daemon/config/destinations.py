@@ -1,4 +1,4 @@
-"""The sections about where results go: destinations, notifications, and what comes back from readers."""
+"""The sections about results: where they go, who is told, what comes back from readers, and who we are in them."""
 
 from typing import Literal
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from hounsfield.daemon.config.descriptions import problem_of
 from hounsfield.daemon.config.fields import Section, fault, setting
-from hounsfield.daemon.config.values import AbsolutePath, AETitle, DocumentTitle, Host, Name, Port
+from hounsfield.daemon.config.values import AbsolutePath, AETitle, DocumentTitle, Host, Name, Port, Timezone
 
 DestinationKind = Literal["dicom", "folder", "sender"]
 ResultRole = Literal["sr", "sc", "ko", "pr"]
@@ -238,6 +238,18 @@ class FeedbackSettings(Section):
         if both:
             raise fault(f'"{both[0]}" stands in disagree too: it can mean one of them', _EXAMPLE, below="agree")
         return self
+
+
+class SiteSettings(Section):
+    """Who we are, for the results."""
+
+    name: str = setting(
+        "",
+        "Institution name written into results; empty leaves it out.",
+        allowed="at most 64 characters",
+        max_length=64,
+    )
+    timezone: Timezone = setting("UTC", "Time zone of the times in results.")
 
 
 def _has_address(url: str) -> bool:

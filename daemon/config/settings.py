@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from hounsfield.daemon.config.cluster import QueueSettings
-from hounsfield.daemon.config.destinations import Destination, FeedbackSettings, Notifier
+from hounsfield.daemon.config.assembly import AssemblySettings, QuerySettings
+from hounsfield.daemon.config.destinations import Destination, FeedbackSettings, Notifier, SiteSettings
 from hounsfield.daemon.config.drift import DriftSettings
 from hounsfield.daemon.config.environment import (
     Environment,
@@ -18,48 +18,21 @@ from hounsfield.daemon.config.environment import (
 )
 from hounsfield.daemon.config.fields import fault
 from hounsfield.daemon.config.misfits import misfits
-from hounsfield.daemon.config.operation import AlarmSettings, ConsoleSettings, RetentionSettings
+from hounsfield.daemon.config.operation import (
+    AlarmSettings,
+    ConsoleSettings,
+    LoggingSettings,
+    QueueSettings,
+    RetentionSettings,
+)
 from hounsfield.daemon.config.origin import Origin
 from hounsfield.daemon.config.problems import as_written, explain
+from hounsfield.daemon.config.reception import DicomSettings, Peer, TlsSettings
 from hounsfield.daemon.config.renames import current_names
 from hounsfield.daemon.config.rules import Rule
-from hounsfield.daemon.config.sections import (
-    AssemblySettings,
-    BundleEntry,
-    DicomSettings,
-    LoggingSettings,
-    Peer,
-    QuerySettings,
-    SiteSettings,
-    StorageSettings,
-    TlsSettings,
-    WorkerSettings,
-)
+from hounsfield.daemon.config.storage import StorageSettings
+from hounsfield.daemon.config.worker import BundleEntry, WorkerSettings
 from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
-
-__all__ = [
-    "AlarmSettings",
-    "AssemblySettings",
-    "BundleEntry",
-    "ConsoleSettings",
-    "Destination",
-    "DicomSettings",
-    "DriftSettings",
-    "FeedbackSettings",
-    "LoggingSettings",
-    "Notifier",
-    "Peer",
-    "QuerySettings",
-    "QueueSettings",
-    "RetentionSettings",
-    "Rule",
-    "Settings",
-    "SiteSettings",
-    "StorageSettings",
-    "TlsSettings",
-    "WorkerSettings",
-    "load_settings",
-]
 
 
 class Settings(BaseSettings):

@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.config.sections import WorkerSettings
+from hounsfield.daemon.config.worker import WorkerSettings
 from hounsfield.daemon.errors import DaemonError
 from hounsfield.daemon.pipeline.attempts import Leaving, batch_of
 from hounsfield.daemon.pipeline.bundles import BundleShelf

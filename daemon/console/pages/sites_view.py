@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from hounsfield.daemon.config.destinations import Destination
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 from hounsfield.daemon.console.pages.shown import Advice, advice_of
 from hounsfield.daemon.console.standing import Level, State
 from hounsfield.daemon.logs import escape_controls

@@ -17,7 +17,7 @@ from support.stored import analysed, claimed, present
 from support.waiting import wait_until
 
 from hounsfield.daemon.clock import SystemClock
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 from hounsfield.daemon.delivery.address import Address
 from hounsfield.daemon.delivery.plugs import Lost, NotYet, Proven, Unobtainable
 from hounsfield.daemon.delivery.proof.provers import CommitmentProver

@@ -10,7 +10,7 @@ from support.bench import Bench
 from support.ct_factory import ct_series, write_series
 
 from hounsfield.daemon.config.destinations import Destination
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 from hounsfield.daemon.delivery.association import Failure
 from hounsfield.daemon.delivery.job_address import queries_at, stores_at
 from hounsfield.daemon.delivery.senders import Senders

@@ -15,7 +15,7 @@ from support.reception import receiving
 from support.waiting import wait_until
 
 from hounsfield.daemon.clock import SystemClock
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 from hounsfield.daemon.delivery.reactor import requested
 from hounsfield.daemon.reception import intake_gate
 from hounsfield.storage.control import Part, Pause

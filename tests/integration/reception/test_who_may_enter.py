@@ -20,7 +20,7 @@ from support.waiting import wait_until
 from typer.testing import CliRunner
 
 from hounsfield.daemon.cli.main import app
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 from hounsfield.daemon.delivery.reactor import requested
 from hounsfield.storage.engine import Database, open_database
 

@@ -13,8 +13,8 @@ from hounsfield.daemon.assembly.facts import SeriesFacts
 from hounsfield.daemon.assembly.predicates import PREDICATES, Kind
 from hounsfield.daemon.assembly.quoting import LONGEST_SHOWN
 from hounsfield.daemon.assembly.rules import NOT_SHOWN, RuleBook, conditions_of, matches_where
-from hounsfield.daemon.config.sections import AssemblySettings
-from hounsfield.daemon.config.settings import Rule
+from hounsfield.daemon.config.assembly import AssemblySettings
+from hounsfield.daemon.config.rules import Rule
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")  # what is written is wrong on purpose
 
