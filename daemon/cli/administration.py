@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from hounsfield.daemon.cli.context import database_file
 from hounsfield.daemon.cli.exits import CommandFailed
-from hounsfield.daemon.cli.person import person
+from hounsfield.daemon.cli.person import ORIGIN, person
 from hounsfield.daemon.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def users_of(settings: "Settings") -> str:
     from hounsfield.storage.errors import DatabaseUnavailable
     from hounsfield.storage.upkeep import opened_alone
 
-    file = database_file(settings)
+    file = settings.storage.database_file
     if file is None:
         hosts = _living_hosts(settings)
         return f"the service lives on {', '.join(hosts)}" if hosts else ""
@@ -75,7 +74,7 @@ def operation(action: "Action", by: str | None, detail: dict[str, object]) -> "O
     """Return what the event log is told of a command."""
     from hounsfield.storage.operations import Operation
 
-    return Operation(at=SystemClock().now(), action=action, person=person(by), origin="command line", detail=detail)
+    return Operation(at=SystemClock().now(), action=action, person=person(by), origin=ORIGIN, detail=detail)
 
 
 def note(settings: "Settings", action: "Action", by: str | None, detail: dict[str, object]) -> None:

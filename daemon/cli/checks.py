@@ -11,7 +11,6 @@ from hounsfield.daemon.bundles_in_use import in_use_now, manifests_of
 from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.cli.config import warnings_of
 from hounsfield.daemon.cli.console_checks import check_accounts, check_console_port
-from hounsfield.daemon.cli.context import database_file
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.fit_checks import check_fit
 from hounsfield.daemon.cli.model_probe import ask
@@ -122,7 +121,7 @@ def check_disk(settings: Settings) -> Iterator[Check]:
 
 def check_database(settings: Settings) -> Check:
     """Tell whether the database is there and its schema is the one this version needs."""
-    file = database_file(settings)
+    file = settings.storage.database_file
     if file is not None and not file.exists():
         return Check("database", Level.OK, f"{file} is made at the first start")
     try:
@@ -138,7 +137,7 @@ def check_database(settings: Settings) -> Check:
 
 
 def _check_jobs(settings: Settings) -> Iterator[Check]:
-    file = database_file(settings)
+    file = settings.storage.database_file
     if file is not None and not file.exists():
         return
     database = engine.open_database(settings.storage.resolved_database_url, settings.storage.home, may_upgrade=False)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from hounsfield.daemon.cli.context import ConfigOption, JsonOption, database_file, open_stores, read_settings
+from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores, read_settings
 from hounsfield.daemon.cli.output import json_line, local, note, show_table
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _known(settings: "Settings") -> "KnownPeers":
 
 def _sightings_if_any(settings: "Settings", config: "Path | None") -> "list[SightingRecord]":
     """Return what was seen; nothing where no database was made yet."""
-    file = database_file(settings)
+    file = settings.storage.database_file
     if file is not None and not file.exists():
         return []
     with open_stores(config) as (_, database):
