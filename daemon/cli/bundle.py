@@ -11,7 +11,7 @@ from hounsfield.daemon.bundles_in_use import InUse, chosen, in_use, manifests_of
 from hounsfield.daemon.cli import bundle_author, bundle_changes, completion
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
-from hounsfield.daemon.cli.output import console, json_line, local, show_table
+from hounsfield.daemon.cli.output import json_line, local, show_lines, show_table
 
 if TYPE_CHECKING:
     from hounsfield.daemon.config.settings import Settings
@@ -127,8 +127,6 @@ def show(which: Which = None, as_json: JsonOption = False, config: ConfigOption 
 
 
 def _print_bundle(bundle: "Bundle") -> None:
-    from rich.text import Text
-
     manifest = bundle.manifest
     scope = manifest.scope
     labels = "; ".join(
@@ -153,9 +151,7 @@ def _print_bundle(bundle: "Bundle") -> None:
         "sha256": bundle.sha256,
         "folder": str(bundle.folder),
     }
-    for label, value in lines.items():
-        if value:
-            console().print(Text.assemble((f"{label:<14}", "bold"), value))
+    show_lines(lines.items(), 14)
 
 
 @app.command()

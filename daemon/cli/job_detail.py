@@ -7,9 +7,6 @@ from hounsfield.daemon.reason_texts import REASON_TEXTS
 from hounsfield.storage.records import EventRecord
 from hounsfield.storage.states import Reason
 
-LABEL = 18
-"""Characters of the labels before the timeline."""
-
 
 def detail_json(shown: JobDetail) -> dict[str, object]:
     """Return the fields of ``jobs list`` and, after them, the detail."""

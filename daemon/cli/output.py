@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,8 @@ FOLDING = frozenset(
     }
 )
 """Columns whose values may take several lines on a narrow terminal; all others are short."""
+LABEL = 18
+"""Characters of the labels in front of lines, as wide as the longest."""
 PIPE_WIDTH = 1000
 """Columns of a console that is no terminal: a row must never be broken for a program that reads lines."""
 
@@ -90,6 +92,16 @@ def _plain(value: object) -> object:
 def note(message: str) -> None:
     """Write one line for the person at the terminal to stderr, away from what programs read."""
     typer.echo(message, err=True)
+
+
+def show_lines(lines: Iterable[tuple[str, str]], width: int = LABEL) -> None:
+    """Print texts behind their labels; one without a text is left out. Long ones are broken on a terminal only."""
+    from rich.text import Text
+
+    screen = console()
+    for label, text in lines:
+        if text:
+            screen.print(Text.assemble((f"{label:<{width}}", "bold"), text), soft_wrap=not screen.is_terminal)
 
 
 def show_table(columns: Sequence[str], rows: "Sequence[Sequence[str | Text]]", *, title: str | None = None) -> None:
