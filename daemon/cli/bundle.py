@@ -151,7 +151,7 @@ def _print_bundle(bundle: "Bundle") -> None:
         "sha256": bundle.sha256,
         "folder": str(bundle.folder),
     }
-    show_lines(lines.items(), 14)
+    show_lines(((label, " ".join(value.split())) for label, value in lines.items()), 14)
 
 
 @app.command()

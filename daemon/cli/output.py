@@ -98,20 +98,28 @@ def show_lines(lines: Iterable[tuple[str, str]], width: int = LABEL) -> None:
     """Print texts behind their labels; one without a text is left out. Long ones are broken on a terminal only."""
     from rich.text import Text
 
+    from hounsfield.daemon.logs import escape_controls
+
     screen = console()
     for label, text in lines:
         if text:
-            screen.print(Text.assemble((f"{label:<{width}}", "bold"), text), soft_wrap=not screen.is_terminal)
+            line = Text.assemble((f"{label:<{width}}", "bold"), escape_controls(text))
+            screen.print(line, soft_wrap=not screen.is_terminal)
 
 
 def show_table(columns: Sequence[str], rows: "Sequence[Sequence[str | Text]]", *, title: str | None = None) -> None:
-    """Print rows under their column names; long values fold on a terminal and stay whole in a pipe."""
+    """Print rows under their column names; long values fold on a terminal and stay whole in a pipe.
+
+    Cells may hold what a sender calls itself: nothing in them moves the terminal.
+    """
     from rich.table import Table
     from rich.text import Text
+
+    from hounsfield.daemon.logs import escape_controls
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column not in FOLDING)
     for row in rows:
-        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+        table.add_row(*(Text(escape_controls(cell)) if isinstance(cell, str) else cell for cell in row))
     console().print(table)
