@@ -8,10 +8,14 @@ import typer
 from hounsfield.daemon import moments
 from hounsfield.daemon.cli.exits import UsageFault
 
+WHEN = "WHEN"
+WHEN_HELP = "90s, 30m, 2h, 3d, 1w ago, or an ISO time (local)."
+"""Behind the words of an option that takes a moment."""
+
 
 def when(name: str, words: str) -> Any:
     """Return an option that takes a moment; :func:`moment_of` reads it. ``words`` begin its help."""
-    return typer.Option(name, metavar="WHEN", help=f"{words}: 90s, 30m, 2h, 3d, 1w ago, or an ISO time (local).")
+    return typer.Option(name, metavar=WHEN, help=f"{words}: {WHEN_HELP}")
 
 
 def moment_of(option: str, text: str, now: datetime) -> datetime:
