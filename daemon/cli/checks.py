@@ -9,7 +9,7 @@ from pathlib import Path
 from hounsfield.daemon import scu
 from hounsfield.daemon.bundles_in_use import in_use_now, manifests_of
 from hounsfield.daemon.cli.check import Check, Level
-from hounsfield.daemon.cli.config import warnings_of
+from hounsfield.daemon.cli.config_warnings import warnings_of
 from hounsfield.daemon.cli.console_checks import check_accounts, check_console_port
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.fit_checks import check_fit

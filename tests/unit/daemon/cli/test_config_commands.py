@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hounsfield.daemon.cli.config import warnings_of
+from hounsfield.daemon.cli.config_warnings import warnings_of
 from hounsfield.daemon.cli.main import app
 from hounsfield.daemon.config.reception import DicomSettings
 from hounsfield.daemon.config.settings import Settings, load_settings
