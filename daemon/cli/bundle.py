@@ -23,14 +23,6 @@ app = typer.Typer(
     help="Model bundles: what is there, which version is used, and whether it can be trusted.",
     no_args_is_help=True,
 )
-app.command("install")(bundle_changes.install)
-app.command("activate")(bundle_changes.activate)
-app.command("rollback")(bundle_changes.rollback)
-app.command("deactivate")(bundle_changes.deactivate)
-app.command("remove")(bundle_changes.remove)
-
-app.command("example")(bundle_author.example)
-app.command("seal")(bundle_author.seal)
 
 Which = Annotated[
     str | None,
@@ -199,6 +191,15 @@ def selftest(which: Which = None, as_json: JsonOption = False, config: ConfigOpt
             f"self-test failed: {', '.join(failed)}",
             "the scores differ from those the bundle was made with; do not serve it on this machine",
         )
+
+
+app.command("install")(bundle_changes.install)
+app.command("activate")(bundle_changes.activate)
+app.command("rollback")(bundle_changes.rollback)
+app.command("deactivate")(bundle_changes.deactivate)
+app.command("remove")(bundle_changes.remove)
+app.command("example")(bundle_author.example)
+app.command("seal")(bundle_author.seal)
 
 
 def folders_of(which: str | None, config: Path | None) -> list[Path]:

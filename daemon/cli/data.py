@@ -89,9 +89,10 @@ def prepare(
         Path | None, typer.Option(metavar="FILE", help="TOML file with a table \\[preprocessing], as in a manifest.")
     ] = None,
     bundle: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Preprocess as this bundle does.")] = None,
-    size: Annotated[int | None, typer.Option(help="Without either: images become SIZE x SIZE pixels (128).")] = None,
+    size: Annotated[int | None, typer.Option(help="Without these two: images become SIZE x SIZE pixels (128).")] = None,
     windows: Annotated[
-        str | None, typer.Option(metavar="CENTRE/WIDTH,...", help="and these windows (HU) their channels (40/80).")
+        str | None,
+        typer.Option(metavar="CENTRE/WIDTH,...", help="And each of these windows (HU) a channel (40/80)."),
     ] = None,
     checked: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Take clean.csv of this earlier check, and check no more.")

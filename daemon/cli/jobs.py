@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="jobs", help="The job log: what was analysed, delivered, retried and why.", no_args_is_help=True)
 app.command("list")(jobs_list.list_jobs)
-app.command("tail")(jobs_tail.tail)
-app.command("stats")(jobs_stats.stats)
-
-app.command("archive")(archive)
 
 JobIds = Annotated[
     list[int],
@@ -68,6 +64,10 @@ def show(
         print_feedback(feedback)
 
 
+app.command("tail")(jobs_tail.tail)
+app.command("stats")(jobs_stats.stats)
+
+
 @app.command()
 def retry(job_ids: JobIds, by: ByOption = None, config: ConfigOption = None) -> None:
     """Put discarded or cancelled jobs back: they start again with no attempts counted."""
@@ -88,6 +88,9 @@ def cancel(job_ids: JobIds, by: ByOption = None, config: ConfigOption = None) ->
         _each(
             database, job_ids, partial(database.jobs.cancel, by=who), "cancelled", "only jobs that have not ended can"
         )
+
+
+app.command("archive")(archive)
 
 
 def _each(
