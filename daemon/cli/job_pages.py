@@ -3,7 +3,6 @@
 from rich.text import Text
 
 from hounsfield.daemon.cli.delivery_views import DELIVERY_COLUMNS, delivery_rows
-from hounsfield.daemon.cli.job_views import subject
 from hounsfield.daemon.cli.moments import duration
 from hounsfield.daemon.cli.output import console, file_link, local, show_lines, show_table
 from hounsfield.daemon.cli.patients import Revealed
@@ -15,7 +14,7 @@ from hounsfield.daemon.job_story import JobDetail, ObjectPlace
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.daemon.reason_texts import REASON_TEXTS
 from hounsfield.daemon.verdict_texts import evidence_lines, verdict_text
-from hounsfield.daemon.words import number, reason_words, verdict
+from hounsfield.daemon.words import number, reason_words, subject, verdict
 from hounsfield.storage.records import EventRecord, JobRecord
 from hounsfield.storage.states import JobKind
 

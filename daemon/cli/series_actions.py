@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from hounsfield.storage.engine import Database
     from hounsfield.storage.records import SeriesRecord
 
-NEVER_RELEASED = {
-    Reason.TWO_PATIENTS: "it holds images of two patients",
-    Reason.TWO_STUDIES: "it holds images of two studies",
-}
 SinceOption = Annotated[
     str | None, when("--since", "With --reason or --all-unmatched, only what was last received since then")
 ]
@@ -34,6 +30,8 @@ def release(uid: SeriesArgument, by: ByOption = None, config: ConfigOption = Non
 
     Until another image comes. A series of two patients or two studies is never released.
     """
+    from hounsfield.daemon.words import NEVER_RELEASED
+
     who = person(by)
     with open_stores(config) as (settings, database):
         series = find(database, settings.storage.shared_folder, uid)
