@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hounsfield.daemon.beats import BEAT_SECONDS, ENDED, GONE_AFTER
+from hounsfield.daemon.beats import BEAT_SECONDS, GONE_AFTER, has_ended
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.misfits import Misfit
 from hounsfield.daemon.config.settings import Settings
@@ -91,7 +91,7 @@ def other_hosts(components: Sequence[Component], host: str, clock: Clock) -> dic
     return {
         one.name: one
         for one in components
-        if one.host != host and not one.facts.get(ENDED) and now - one.seen_at < GONE_AFTER + timedelta(seconds=1)
+        if one.host != host and not has_ended(one) and now - one.seen_at < GONE_AFTER + timedelta(seconds=1)
     }
 
 

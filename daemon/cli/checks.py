@@ -204,7 +204,7 @@ def check_destinations(settings: Settings) -> Iterator[Check]:
             yield _check_folder(destination.name, destination.folder)
         if destination.kind != "dicom":
             continue
-        label = f"{destination.name} ({destination.ae_title} at {destination.host}:{destination.port})"
+        label = f"{destination.name} ({destination.where})"
         try:
             seconds = scu.echo(scu.peer_of(destination, settings.dicom.ae_title), ECHO_SECONDS)
         except PeerFailed as failure:

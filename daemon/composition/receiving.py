@@ -28,15 +28,11 @@ class Receiving(Delivering):
             hasher=self.hasher,
             name=self.process_name,
             tls=self._tls(),
-            take_report=self.report_desk.take if self._is_committed_to() else None,
+            take_report=self.report_desk.take if self.settings.awaits_commitment else None,
             beat=beat,
             control=self.database.control,
             lease=self.spool_lease,
         )
-
-    def _is_committed_to(self) -> bool:
-        """Whether a destination is asked for storage commitment, and so reports to us."""
-        return any(destination.proof == "commitment" for destination in self.settings.destination)
 
     def _tls(self) -> "TlsPort | None":
         settings = self.settings

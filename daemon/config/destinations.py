@@ -148,6 +148,17 @@ class Destination(Section):
         7.0, "How long a result is offered to a destination that is down.", unit="days", gt=0, le=365
     )
 
+    @property
+    def where(self) -> str:
+        """Where it is, in words."""
+        match self.kind:
+            case "folder":
+                return str(self.folder)
+            case "sender":
+                return f"the sender, port {self.port}"
+            case "dicom":
+                return f"{self.ae_title} at {self.host}:{self.port}"
+
     @model_validator(mode="after")
     def _whole(self) -> "Destination":
         for key in _NEEDED[self.kind]:

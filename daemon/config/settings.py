@@ -87,6 +87,11 @@ class Settings(BaseSettings):
         return self._origin
 
     @property
+    def awaits_commitment(self) -> bool:
+        """Whether a destination is asked for storage commitment, and so reports to us."""
+        return any(destination.proof == "commitment" for destination in self.destination)
+
+    @property
     def tls_host(self) -> str:
         """Address to listen on for TLS, with the default filled in."""
         return self.tls.host or self.dicom.host

@@ -11,7 +11,6 @@ from hounsfield.daemon.conformance.contexts import (
     commitment_context,
     echo_context,
     find_context,
-    is_commitment_used,
     name_of,
     network_destinations,
     result_contexts,
@@ -136,7 +135,7 @@ def _who(settings: Settings) -> str:
 
 
 def _commitment_note(settings: Settings) -> str:
-    if is_commitment_used(settings):
+    if settings.awaits_commitment:
         return (
             "Storage Commitment is accepted from known senders that propose to be its SCP, for N-EVENT-REPORT; "
             "N-ACTION is not served."

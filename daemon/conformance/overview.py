@@ -4,7 +4,6 @@ from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.conformance.contexts import (
     RESULT_CLASSES,
     accepted_contexts,
-    is_commitment_used,
     name_of,
     network_destinations,
     result_contexts,
@@ -113,7 +112,7 @@ def _services(settings: Settings) -> Section:
     rows = (
         ("Verification", YES, YES, "in use" if network_destinations(settings) else "as SCP in use"),
         ("Storage", YES, YES, "in use" if network_destinations(settings) else "as SCP in use"),
-        ("Storage Commitment Push Model", YES, NO, _used(is_on=is_commitment_used(settings))),
+        ("Storage Commitment Push Model", YES, NO, _used(is_on=settings.awaits_commitment)),
         ("Study Root Query/Retrieve, FIND", YES, NO, _used(is_on=_asks(settings))),
         ("Patient Root Query/Retrieve, MOVE and GET", NO, NO, ""),
         ("Modality Worklist, MPPS, UPS, Instance Availability Notification", NO, NO, ""),
