@@ -29,10 +29,10 @@ from hounsfield.storage.log_book import JobQuery
 from hounsfield.storage.records import JobFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from hounsfield.storage.engine import Database
-    from hounsfield.storage.records import JobRecord
+    from hounsfield.storage.records import JobRecord, SeriesRecord
 
 AfterOption = Annotated[
     int | None,
@@ -89,13 +89,7 @@ def list_jobs(
             series_id=None if record is None else record.id,
         )
         wanted = rows_wanted(limit, as_json=as_json or after is not None)
-        if series is not None and record is None:
-            found: Iterable[list[JobRecord]] = ()
-        elif after is None:
-            found = _back(database, query, before, wanted)
-        else:
-            selection = JobFilter(kind=kind, state=state, series_uid=None if record is None else record.series_uid)
-            found = _onwards(database, selection, after, wanted)
+        found = () if series is not None and record is None else _found(database, query, record, before, after, wanted)
         hash_of = UidHasher.of_home(settings.storage.shared_folder)
         shown = Listing(JOB_COLUMNS, job_json, lambda one: job_row(one, hash_of(one.series_uid)), as_json=as_json)
         last, count = shown.show(found)
@@ -103,6 +97,20 @@ def list_jobs(
         note("no such jobs" if any((kind, state, series, after, *special)) else "no jobs yet")
     elif after is None and not as_json:
         tell_more(count, wanted, last)
+
+
+def _found(
+    database: "Database",
+    query: JobQuery,
+    series: "SeriesRecord | None",
+    before: int | None,
+    after: int | None,
+    limit: int | None,
+) -> "Iterator[list[JobRecord]]":
+    if after is None:
+        return _back(database, query, before, limit)
+    series_uid = None if series is None else series.series_uid
+    return _onwards(database, JobFilter(kind=query.kind, state=query.state, series_uid=series_uid), after, limit)
 
 
 def _back(database: "Database", query: JobQuery, before: int | None, limit: int | None) -> "Iterator[list[JobRecord]]":
