@@ -29,6 +29,7 @@ import structlog
 from hounsfield.daemon.alarms.words import BEGINS, ENDS, facts, remedy
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.operation import AlarmSettings
+from hounsfield.daemon.moments import iso_utc
 from hounsfield.daemon.notifications.answers import Accepted, Answer, NoAnswer, detail_of, pause_after
 from hounsfield.daemon.notifications.webhook import post_document, read_secret
 from hounsfield.storage.alarms import Alarm, AlarmStore, Told
@@ -144,12 +145,8 @@ def document(news: News, site: str) -> bytes:
         "text": (ENDS if is_end else BEGINS)[alarm.kind],
         "do": remedy(alarm),
         "detail": facts(alarm),
-        "began_at": _iso(alarm.began_at),
-        "ended_at": _iso(alarm.ended_at) if is_end else None,
+        "began_at": iso_utc(alarm.began_at, "milliseconds"),
+        "ended_at": iso_utc(alarm.ended_at, "milliseconds") if is_end and alarm.ended_at is not None else None,
         "site": site,
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str).encode("ascii")
-
-
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -4,10 +4,12 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
+
+from hounsfield.daemon.moments import iso_utc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,13 +67,6 @@ def file_link(path: "Path", shown: str | None = None) -> "Text":
     return Text(shown or str(path), style=f"link {path.absolute().as_uri()}")
 
 
-def utc(moment: datetime | None) -> str | None:
-    """Return ISO 8601 in UTC with milliseconds and ``Z``; None stays None."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def local(moment: datetime | None) -> str:
     """Return the time as a person at this machine reads it, to the second."""
     return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
@@ -85,7 +80,7 @@ def json_line(record: Mapping[str, object]) -> None:
 
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
-        return utc(value)
+        return iso_utc(value, "milliseconds")
     return str(value)
 
 

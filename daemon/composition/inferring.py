@@ -45,7 +45,7 @@ class Inferring(Basis):
             jobs=jobs,
             stage=stage,
             rescuer=rescuer,
-            keeper=self._keeper(self.settings.worker.job_timeout_seconds, HungJobs(rescuer).end),
+            keeper=self._keeper(HungJobs(rescuer).end),
             clock=self.clock,
             models=self._models(notes, tell),
             notes=notes,
@@ -78,7 +78,7 @@ class Inferring(Basis):
         return models
 
     def _worker_files(self) -> "SpoolFiles":
-        """The same for a worker, which may keep copies on a disk of its own."""
+        """Received files for the worker, which may keep copies on a disk of its own."""
         storage = self.settings.storage
         if storage.cache is None:
             return self.spool_files

@@ -34,6 +34,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from hounsfield.daemon.clock import Clock
+from hounsfield.daemon.moments import iso_utc
 from hounsfield.daemon.notifications.answers import Accepted, Answer, NoAnswer, Refused
 from hounsfield.daemon.notifications.facts import FindingFacts, NameParts, ResultFacts
 from hounsfield.daemon.notifications.http_post import PostFailed, Response, post
@@ -91,7 +92,7 @@ def document(facts: ResultFacts, *, include_patient: bool) -> bytes:
         "test": facts.test,
         "kind": str(facts.kind),
         "job": facts.job_id,
-        "created": facts.created.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "created": iso_utc(facts.created),
         "outcome": str(facts.outcome),
         "reason": None if facts.reason is None else str(facts.reason),
         "score": facts.score,
