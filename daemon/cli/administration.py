@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from hounsfield.daemon.cli.context import opened
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.person import ORIGIN, person
 from hounsfield.daemon.clock import SystemClock
@@ -79,14 +80,10 @@ def operation(action: "Action", by: str | None, detail: dict[str, object]) -> "O
 
 def note(settings: "Settings", action: "Action", by: str | None, detail: dict[str, object]) -> None:
     """Write what was done to the event log; a database of another schema stays as it is, and is told nothing."""
-    from hounsfield.storage.engine import check, open_database
+    from hounsfield.storage.engine import check
 
-    url = settings.storage.resolved_database_url
-    current, head = check(url)
+    current, head = check(settings.storage.resolved_database_url)
     if current != head:
         return
-    database = open_database(url, settings.storage.home)
-    try:
+    with opened(settings) as database:
         database.operations.note(operation(action, by, detail))
-    finally:
-        database.close()

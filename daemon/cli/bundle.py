@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.bundles_in_use import InUse, chosen, in_use, manifests_of
+from hounsfield.daemon.bundles_in_use import InUse, all_here, chosen, in_use, manifests_of
 from hounsfield.daemon.cli import bundle_author, bundle_changes, completion
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
 from hounsfield.daemon.cli.output import json_line, local, show_lines, show_table
 
 if TYPE_CHECKING:
-    from hounsfield.daemon.config.settings import Settings
     from hounsfield.daemon.pipeline.serving_notes import ServingNote
     from hounsfield.model.bundle import Bundle
 
@@ -44,7 +43,7 @@ def list_bundles(as_json: JsonOption = False, config: ConfigOption = None) -> No
     settings = read_settings(config)
     notes = ServingNotes(settings.storage.home)
     rows, broken = [], []
-    for one in _all(settings):
+    for one in all_here(settings, chosen(settings)):
         try:
             bundle = open_bundle(one.folder)
         except BundleError as fault:
@@ -59,18 +58,6 @@ def list_bundles(as_json: JsonOption = False, config: ConfigOption = None) -> No
         show_table(columns, [[_cell(column, row[column]) for column in columns] for row in rows])
     if broken:
         raise CommandFailed("; ".join(broken), "`hounsfield bundle lint` says more")
-
-
-def _all(settings: "Settings") -> list[InUse]:
-    """Return what is in use, then what is installed besides."""
-    from hounsfield.daemon.pipeline.bundles import installed_in
-
-    used = in_use(settings, chosen(settings))
-    folders = {one.folder for one in used}
-    return [
-        *used,
-        *(InUse(place.folder, "") for place in installed_in(settings).places() if place.folder not in folders),
-    ]
 
 
 def _use_json(one: InUse, worker: "ServingNote | None") -> dict[str, object]:

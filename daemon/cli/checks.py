@@ -11,6 +11,7 @@ from hounsfield.daemon.bundles_in_use import in_use_now, manifests_of
 from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.cli.config_warnings import warnings_of
 from hounsfield.daemon.cli.console_checks import check_accounts, check_console_port
+from hounsfield.daemon.cli.context import opened
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.fit_checks import check_fit
 from hounsfield.daemon.cli.model_probe import ask
@@ -140,14 +141,11 @@ def _check_jobs(settings: Settings) -> Iterator[Check]:
     file = settings.storage.database_file
     if file is not None and not file.exists():
         return
-    database = engine.open_database(settings.storage.resolved_database_url, settings.storage.home, may_upgrade=False)
-    try:
+    with opened(settings) as database:
         yield from check_pauses(database.control)
         yield from check_accounts(settings.console, database.accounts)
         yield from check_alarms(database.alarms)
         yield from check_waiting(database.jobs, settings, datetime.now(UTC))
-    finally:
-        database.close()
 
 
 def check_bundles(settings: Settings) -> Iterator[Check]:

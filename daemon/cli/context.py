@@ -38,18 +38,21 @@ def read_settings(config: Path | None) -> "Settings":
 def open_stores(config: Path | None) -> Iterator[tuple["Settings", "Database"]]:
     """Open the existing database of the configured home; raise :class:`NotFound` rather than make an empty one."""
     settings = read_settings(config)
-    with opened(settings) as database:
+    with opened(settings, wakes=settings.queue.wakes) as database:
         yield settings, database
 
 
 @contextmanager
-def opened(settings: "Settings") -> "Iterator[Database]":
-    """Open the existing database of these settings; raise :class:`NotFound` rather than make an empty one."""
+def opened(settings: "Settings", *, wakes: bool = False) -> "Iterator[Database]":
+    """Open the existing database of these settings; raise :class:`NotFound` rather than make an empty one.
+
+    ``wakes``: whether jobs that become due are told to the queue, for who may make some; it has to be there then.
+    """
     from hounsfield.storage.engine import open_database
 
     require_database(settings)
-    url, wakes = settings.storage.resolved_database_url, settings.queue.wakes
-    database = open_database(url, settings.storage.home, wakes=wakes, may_upgrade=False)
+    storage = settings.storage
+    database = open_database(storage.resolved_database_url, storage.home, wakes=wakes, may_upgrade=False)
     try:
         yield database
     finally:

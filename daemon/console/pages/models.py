@@ -7,7 +7,7 @@ from itertools import islice
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from hounsfield.daemon.bundles_in_use import InUse, in_use
+from hounsfield.daemon.bundles_in_use import InUse, all_here
 from hounsfield.daemon.console.pages.card import FILE, pieces, read_card
 from hounsfield.daemon.console.pages.models_view import (
     Broken,
@@ -23,7 +23,6 @@ from hounsfield.daemon.console.parts import ConsoleParts
 from hounsfield.daemon.console.site import Site
 from hounsfield.daemon.drift.comparison import Drift
 from hounsfield.daemon.drift.current import current_drift
-from hounsfield.daemon.pipeline.bundles import installed_in
 from hounsfield.daemon.pipeline.serving_notes import ServingNotes
 from hounsfield.model.errors import BundleError
 from hounsfield.model.manifest import MANIFEST_NAME, Manifest, read_manifest_bytes
@@ -50,13 +49,10 @@ def router(site: Site) -> APIRouter:
 
 def _page(parts: ConsoleParts, drifts: Sequence[Drift]) -> ModelsPage:
     choices = parts.database.bundle_choices.current()
-    used = in_use(parts.settings, choices)
-    folders = {one.folder for one in used}
-    installed = [InUse(one.folder, "") for one in installed_in(parts.settings).places() if one.folder not in folders]
     notes = ServingNotes(parts.home)
     boxes: list[BundleBox] = []
     broken: list[Broken] = []
-    for one in (*used, *installed):
+    for one in all_here(parts.settings, choices):
         try:
             boxes.append(_box(one, notes))
         except BundleError as fault:
