@@ -106,6 +106,8 @@ def show(which: Which = None, as_json: JsonOption = False, config: ConfigOption 
 
 
 def _print_bundle(bundle: "Bundle") -> None:
+    from hounsfield.daemon.console.pages.figures import figures
+
     manifest = bundle.manifest
     scope = manifest.scope
     labels = "; ".join(
@@ -126,11 +128,13 @@ def _print_bundle(bundle: "Bundle") -> None:
         f"thickness {scope.thickness_mm[0]:g} to {scope.thickness_mm[1]:g} mm, tilt {scope.tilt}",
         "input": f"{' x '.join(str(side) for side in manifest.input.shape)} {manifest.input.dtype}",
         "training": manifest.provenance.training_data,
-        "metrics": ", ".join(f"{name} {value}" for name, value in manifest.provenance.metrics.items()),
         "sha256": bundle.sha256,
         "folder": str(bundle.folder),
     }
     show_lines(((label, " ".join(value.split())) for label, value in lines.items()), 14)
+    found = figures(manifest.provenance.metrics)
+    if found.rows:
+        show_table(("figure", *found.sets), [(name, *cells) for name, cells in found.rows], folding=found.sets)
 
 
 @app.command()

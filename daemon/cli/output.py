@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -102,7 +102,13 @@ def show_lines(lines: Iterable[tuple[str, str]], width: int = LABEL) -> None:
             screen.print(line, soft_wrap=not screen.is_terminal)
 
 
-def show_table(columns: Sequence[str], rows: "Sequence[Sequence[str | Text]]", *, title: str | None = None) -> None:
+def show_table(
+    columns: Sequence[str],
+    rows: "Sequence[Sequence[str | Text]]",
+    *,
+    title: str | None = None,
+    folding: Collection[str] = FOLDING,
+) -> None:
     """Print rows under their column names; long values fold on a terminal and stay whole in a pipe.
 
     Cells may hold what a sender calls itself: nothing in them moves the terminal.
@@ -114,7 +120,7 @@ def show_table(columns: Sequence[str], rows: "Sequence[Sequence[str | Text]]", *
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column not in FOLDING)
+        table.add_column(column, overflow="fold", no_wrap=column not in folding)
     for row in rows:
         table.add_row(*(Text(escape_controls(cell)) if isinstance(cell, str) else cell for cell in row))
     console().print(table)
