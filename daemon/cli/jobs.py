@@ -70,12 +70,12 @@ app.command("stats")(jobs_stats.stats)
 
 @app.command()
 def retry(job_ids: JobIds, by: ByOption = None, config: ConfigOption = None) -> None:
-    """Put discarded or cancelled jobs back: they start again with no attempts counted."""
+    """Put discarded, cancelled or held jobs back: they start again with no attempts counted."""
     who = person(by)
     with open_stores(config) as (_, database):
         rule = (
-            "only DISCARDED and CANCELLED jobs can, not of a HELD series, nor to analyse an overtaken revision, nor "
-            "those whose images or results were removed after their time"
+            "only DISCARDED, CANCELLED and HELD jobs can, not of a HELD series, nor to analyse an overtaken revision, "
+            "nor those that were taken back, or whose images or results were removed after their time"
         )
         _each(database, job_ids, partial(database.jobs.requeue, by=who), "queued again", rule)
 
