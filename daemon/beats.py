@@ -9,7 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -135,6 +135,16 @@ class Beats:
         self._failures += 1
         if self._failures == TOLD_AT:
             log.warning("signs of life are not written; trying again", component=self._name, error=why)
+
+
+def has_ended(component: Component) -> bool:
+    """Whether a process said that it ends, as it was asked to: nobody needs to miss it."""
+    return bool(component.facts.get(ENDED))
+
+
+def is_alive(component: Component, silence_seconds: float, now: datetime) -> bool:
+    """Whether a process was heard of within so many seconds, and has not said that it ends."""
+    return not has_ended(component) and (now - component.seen_at).total_seconds() <= silence_seconds
 
 
 def process_facts() -> dict[str, object]:

@@ -19,7 +19,7 @@ class InUse:
 
     folder: Path
     use: str
-    """Why: configured, active, or the demonstration that is shipped."""
+    """Why: configured, active, or the demonstration that is shipped; empty for one that is only installed."""
     choice: "BundleChoice | None" = None
 
 
@@ -37,20 +37,35 @@ def chosen(settings: "Settings") -> "list[BundleChoice]":
         database.close()
 
 
+def configured(settings: "Settings") -> list[InUse]:
+    """Return the bundles that the configuration names; they go before whatever was chosen."""
+    return [InUse(Path(entry.path), CONFIGURED) for entry in settings.bundle]
+
+
 def in_use(settings: "Settings", choices: "Sequence[BundleChoice]") -> list[InUse]:
     """Return the bundles that new jobs may get, as the assembler finds them; some may be broken."""
     from hounsfield.daemon.bundles.shelf import installed_in
     from hounsfield.model.bundle import bundled
 
-    configured = [InUse(Path(entry.path), CONFIGURED) for entry in settings.bundle]
-    names = {manifest.name for manifest in manifests_of(configured)}
+    named = configured(settings)
+    names = {manifest.name for manifest in manifests_of(named)}
     installed = installed_in(settings)
     active = [
         InUse(installed.place_of(one.name, one.version or "", one.sha256 or ""), ACTIVE, one)
         for one in choices
         if one.name not in names
     ]
-    return [*configured, *active] or [InUse(bundled(), SHIPPED)]
+    return [*named, *active] or [InUse(bundled(), SHIPPED)]
+
+
+def all_here(settings: "Settings", choices: "Sequence[BundleChoice]") -> list[InUse]:
+    """Return those, then what is installed besides, which has no ``use``."""
+    from hounsfield.daemon.bundles.shelf import installed_in
+
+    used = in_use(settings, choices)
+    folders = {one.folder for one in used}
+    places = installed_in(settings).places()
+    return [*used, *(InUse(place.folder, "") for place in places if place.folder not in folders)]
 
 
 def in_use_now(settings: "Settings") -> list[InUse]:

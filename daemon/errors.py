@@ -12,7 +12,10 @@
     ├── IdentityUnavailable     copies of an image cannot be compared (daemon/assembly)
     ├── PeerFailed              a peer that a person asks does not answer as it should (daemon/scu)
     ├── Misaddressed            what a person gave is no address, AE title or path: exit code 2 (daemon/scu)
-    └── ServiceError            a role cannot start or has died (daemon/app, supervisor, service)
+    └── ServiceError            the server of the web pages does not run (daemon/console)
+
+What one package alone raises stands there: CommandFailed with the exit codes of commands (daemon/cli/exits.py),
+ConsoleError with the statuses of pages (daemon/console/problems.py), and those of archives, bundles and demonstrations.
 
 No message holds patient data: no names, identifiers or UIDs, and no text taken from a DICOM object.
 """
@@ -109,7 +112,7 @@ class Misaddressed(DaemonError):
 
 
 class ServiceError(DaemonError):
-    """A role cannot start or has died."""
+    """A role cannot start or cannot go on."""
 
 
 class IdentityUnavailable(DaemonError):

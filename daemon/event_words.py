@@ -1,7 +1,21 @@
-"""What happened at an event of the job log, and who decided it, in words."""
+"""What happened at an event of the job log, and who decided it: in words, and as programs read it."""
 
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.storage.records import EventRecord
+
+
+def event_fields(event: EventRecord) -> dict[str, object]:
+    """Return what every ``--json`` says of an event, behind what it is about; fixed, later versions only add."""
+    return {
+        "stage": event.stage.value,
+        "from_state": event.from_state,
+        "to_state": event.to_state,
+        "attempt": event.attempt,
+        "worker": event.worker,
+        "reason": None if event.reason is None else event.reason.value,
+        "seconds": event.seconds,
+        "detail": event.detail,
+    }
 
 
 def step(event: EventRecord) -> tuple[str, str]:

@@ -9,15 +9,15 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hounsfield.daemon.beats import BEAT_SECONDS, ENDED, GONE_AFTER
+from hounsfield.daemon.beats import BEAT_SECONDS, GONE_AFTER, has_ended
 from hounsfield.daemon.clock import Clock
+from hounsfield.daemon.config.misfits import Misfit
 from hounsfield.daemon.config.settings import Settings
-from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
+from hounsfield.daemon.errors import ConfigurationError
 from hounsfield.storage.components import Component, ComponentStore
 from hounsfield.storage.errors import SpoolError
 from hounsfield.storage.file_systems import MOUNTS, mount_of
@@ -31,17 +31,6 @@ _PATIENCE_SECONDS = 2.5 * BEAT_SECONDS
 _PAUSE_SECONDS = 0.5
 _URL = "storage.database_url"
 _POSTGRESQL = "use PostgreSQL (postgresql://USER@HOST/DATABASE), which `hounsfield db copy` moves the job log to"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Misfit:
-    """What does not fit."""
-
-    key: str
-    """The setting."""
-    wrong: str
-    allowed: str
-    """What to do."""
 
 
 def configured_misfits(settings: Settings, mounts: Path = MOUNTS) -> Iterator[Misfit]:
@@ -102,7 +91,7 @@ def other_hosts(components: Sequence[Component], host: str, clock: Clock) -> dic
     return {
         one.name: one
         for one in components
-        if one.host != host and not one.facts.get(ENDED) and now - one.seen_at < GONE_AFTER + timedelta(seconds=1)
+        if one.host != host and not has_ended(one) and now - one.seen_at < GONE_AFTER + timedelta(seconds=1)
     }
 
 
@@ -174,10 +163,7 @@ def _named(hosts: Sequence[str]) -> str:
 
 def refuse(settings: Settings, misfits: Iterator[Misfit]) -> None:
     """Raise :class:`ConfigurationError` that names all of them, if there are any."""
-    problems = tuple(
-        ConfigurationProblem(source=settings.origin.name(one.key), key=one.key, wrong=one.wrong, allowed=one.allowed)
-        for one in misfits
-    )
+    problems = tuple(settings.origin.problem(one.key, one.wrong, one.allowed) for one in misfits)
     if problems:
         raise ConfigurationError(problems)
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hounsfield.daemon.config.settings import Settings
-from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
+from hounsfield.daemon.errors import ConfigurationError
 from hounsfield.daemon.kept import kept
 
 KEY = "storage.home"
@@ -32,10 +32,6 @@ def _make(settings: Settings, key: str, named: Path, folders: tuple[Path, ...]) 
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        problem = ConfigurationProblem(
-            source=settings.origin.name(key),
-            key=key,
-            wrong=f'"{named}" cannot be used ({error.strerror})',
-            allowed="name a folder that the user of the service may write to",
-        )
-        raise ConfigurationError((problem,)) from None
+        wrong = f'"{named}" cannot be used ({error.strerror})'
+        allowed = "name a folder that the user of the service may write to"
+        raise ConfigurationError((settings.origin.problem(key, wrong, allowed),)) from None

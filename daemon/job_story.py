@@ -1,5 +1,6 @@
 """Everything about one job: timeline, stages, result objects, and how each fared at each destination."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def describe(job: JobRecord, jobs: JobStore, home: Path) -> JobDetail:
     result = None if job.result_set_id is None else jobs.result_set(job.result_set_id)
     return JobDetail(
         job=job,
-        events=tuple(_all_events(jobs, job.id)),
+        events=tuple(all_events(jobs, job_id=job.id)),
         objects=() if result is None else tuple(_places(result, home)),
         deliveries=tuple(_deliveries(job, jobs, () if result is None else result.objects)),
         result=result,
@@ -54,11 +55,12 @@ def describe(job: JobRecord, jobs: JobStore, home: Path) -> JobDetail:
     )
 
 
-def _all_events(jobs: JobStore, job_id: int) -> list[EventRecord]:
-    found: list[EventRecord] = []
-    while page := jobs.events(after_id=found[-1].id if found else 0, limit=PAGE, job_id=job_id):
-        found += page
-    return found
+def all_events(jobs: JobStore, *, job_id: int | None = None, series_uid: str | None = None) -> Iterator[EventRecord]:
+    """Yield every event of a job, or of a series and its jobs, in their order."""
+    after = 0
+    while page := jobs.events(after_id=after, limit=PAGE, job_id=job_id, series_uid=series_uid):
+        yield from page
+        after = page[-1].id
 
 
 def _places(result: StoredResultSet, home: Path) -> list[ObjectPlace]:
@@ -77,10 +79,17 @@ def _places(result: StoredResultSet, home: Path) -> list[ObjectPlace]:
 def _deliveries(job: JobRecord, jobs: JobStore, objects: tuple[ResultObject, ...]) -> list[Delivery]:
     """Return the job itself for DELIVER and NOTIFY; for INFER every job that sends or tells its result set."""
     if job.kind is not JobKind.INFER:
-        related = [job]
-    else:
-        related = [] if job.result_set_id is None else jobs.deliveries_of(job.result_set_id)
-    return [Delivery(job=one, sent=tuple(jobs.delivered_objects(one.id)), objects=objects) for one in related]
+        return [_delivery(job, jobs, objects)]
+    return [] if job.result_set_id is None else deliveries_of(jobs, job.result_set_id, objects)
+
+
+def deliveries_of(jobs: JobStore, result_set_id: int, objects: tuple[ResultObject, ...]) -> list[Delivery]:
+    """Return every job that sends or tells a result set with these objects, and what was answered."""
+    return [_delivery(job, jobs, objects) for job in jobs.deliveries_of(result_set_id)]
+
+
+def _delivery(job: JobRecord, jobs: JobStore, objects: tuple[ResultObject, ...]) -> Delivery:
+    return Delivery(job=job, sent=tuple(jobs.delivered_objects(job.id)), objects=objects)
 
 
 def retraction_of(jobs: JobStore, result: StoredResultSet) -> StoredResultSet | None:

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 import structlog
 
-from hounsfield.daemon.config.sections import LoggingSettings
+from hounsfield.daemon.config.operation import LoggingSettings
 from hounsfield.daemon.kept import kept
 
 KEY_FILE = "log.key"

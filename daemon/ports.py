@@ -20,14 +20,24 @@ def refuse_taken_port(host: str, port: int, remedy: str | None = None) -> None:
 def what_hinders(host: str, port: int) -> OSError | None:
     """Return why nobody could listen on ``port`` of ``host`` now; None: somebody could."""
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen(1)
+        listening(host, port, 1).close()
     except OSError as error:
         return error
     return None
+
+
+def listening(host: str, port: int, backlog: int) -> socket.socket:
+    """Return a socket that listens there, shared with nobody. Raise OSError."""
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(backlog)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def own_address(host: str) -> str:

@@ -2,7 +2,7 @@
 
 import sys
 
-from hounsfield.daemon.config.sections import DicomSettings
+from hounsfield.daemon.config.reception import DicomSettings
 
 
 def announce(dicom: DicomSettings, port: int) -> None:

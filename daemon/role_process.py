@@ -23,8 +23,8 @@ from hounsfield.daemon.clock import SystemClock
 from hounsfield.daemon.descriptors import raise_descriptor_limit
 from hounsfield.daemon.errors import DaemonError
 from hounsfield.daemon.heartbeat import Heartbeat
-from hounsfield.daemon.notify import notify
 from hounsfield.daemon.ports import refuse_taken_port
+from hounsfield.daemon.repeating import repeat, wait_for_server
 from hounsfield.daemon.roles import Role
 from hounsfield.daemon.stop_signals import HURRY_SECONDS, STOP_SECONDS, StopSignals
 from hounsfield.daemon.term_of_office import Term, Work
@@ -32,7 +32,7 @@ from hounsfield.model.errors import ModelError
 from hounsfield.storage.control import Part
 from hounsfield.storage.doorbell import Doorbell
 from hounsfield.storage.election import ALARM_MESSENGER, ASSEMBLER
-from hounsfield.storage.errors import DatabaseUnavailable, StorageError
+from hounsfield.storage.errors import StorageError
 from hounsfield.storage.states import JobKind
 
 if TYPE_CHECKING:
@@ -48,8 +48,6 @@ log = structlog.get_logger("hounsfield.role")
 
 IDLE_SECONDS = 0.1
 """How often the assembler looks at the clock: it waits for silence."""
-TROUBLE_SECONDS = 1.0
-"""How long a role waits before it asks a database again that failed."""
 HAND_BACK_SECONDS = STOP_SECONDS - 5
 """How long after the request to stop a worker goes on with its job."""
 PR_SET_PDEATHSIG = 1
@@ -164,27 +162,6 @@ def decide(shelf: "BundleShelf", assembler: "Assembler") -> int:
     return 0 if shelf.missing else assembler.tick()
 
 
-def wait_for_server(open_it: Callable[[], object], url: str, stop: threading.Event) -> None:
-    """Wait until the database can be opened: after a power cut its server may be the last to start.
-
-    Raise DatabaseUnavailable for an embedded one, which has no server to wait for, SystemExit when stopped.
-    """
-    has_told = False
-    while not stop.is_set():
-        try:
-            open_it()
-            return
-        except DatabaseUnavailable as error:
-            if url.startswith("sqlite"):
-                raise
-            if not has_told:
-                log.error("waiting for the server of the database (hounsfield doctor)", error=str(error))
-                notify("STATUS=waiting for the server of the database")
-            has_told = True
-            stop.wait(TROUBLE_SECONDS)
-    raise SystemExit(0)
-
-
 def _build(settings: "Settings", name: ChildName, stop: threading.Event) -> tuple["Application", "Beats"]:
     """Return the parts of this process, which says from now on that it lives.
 
@@ -277,30 +254,6 @@ def _show(application: "Application", stop: threading.Event, ready: Callable[[],
     app, live = application.console()
     gc.freeze()
     serve(app, live, console.host, console.port, stop, on_ready)
-
-
-def repeat(
-    step: Callable[[], bool], stop: threading.Event, doorbell: Doorbell, idle_seconds: float | None = None
-) -> None:
-    """Call ``step`` until stopped: again at once while it finds work, else at the bell or after a pause.
-
-    A database that fails is asked again: every step is one transaction or can be repeated. A step that fails in a way
-    nobody thought of is logged and repeated too: one job or series must not stop the role that serves all others.
-    """
-    while not stop.is_set():
-        mark = doorbell.listen()
-        try:
-            busy = step()
-        except StorageError as error:
-            log.error("database or spool failed; trying again", error=str(error))
-            stop.wait(TROUBLE_SECONDS)
-            continue
-        except Exception as error:
-            log.exception("a step failed; going on", error=type(error).__name__)
-            stop.wait(TROUBLE_SECONDS)
-            continue
-        if not busy:
-            doorbell.wait(mark, stop, idle_seconds or doorbell.patience_seconds)
 
 
 def _die_with(parent: int) -> None:

@@ -1,5 +1,12 @@
-"""The words people read. JSON keeps the values of the job log; texts never say what a result does not prove."""
+"""The words people read, the same on pages and at the command line.
 
+JSON keeps the values of the job log; texts never say what a result does not prove.
+"""
+
+from collections.abc import Mapping
+
+from hounsfield.daemon.logs import escape_controls
+from hounsfield.storage.records import JobRecord
 from hounsfield.storage.states import REASON_WORDS, Outcome, Reason
 
 VERDICT_WORDS: dict[Outcome, str] = {
@@ -7,6 +14,12 @@ VERDICT_WORDS: dict[Outcome, str] = {
     Outcome.NEGATIVE: "NOT FLAGGED",
     Outcome.NOT_ANALYSED: "NOT ANALYSED",
 }
+
+NEVER_RELEASED: Mapping[Reason, str] = {
+    Reason.TWO_PATIENTS: "it holds images of two patients",
+    Reason.TWO_STUDIES: "it holds images of two studies",
+}
+"""Why a HELD series cannot be let go on, whoever wishes for it; it can be discarded."""
 
 
 def reason_words(reason: Reason | None) -> str:
@@ -21,6 +34,13 @@ def verdict(outcome: Outcome | None, reason: Reason | None = None) -> str:
     if outcome is Outcome.NOT_ANALYSED and reason is not None:
         return f"{VERDICT_WORDS[outcome]} ({reason_words(reason)})"
     return VERDICT_WORDS[outcome]
+
+
+def subject(job: JobRecord) -> str:
+    """Return what a job works with: its bundle and version, or its destination."""
+    if job.destination is not None:
+        return escape_controls(f"to {job.destination}")
+    return escape_controls(f"{job.bundle} {job.bundle_version}") if job.bundle else ""
 
 
 def number(value: float | None, digits: int = 2) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from hounsfield.daemon.alarms.others import Others, nobody
 from hounsfield.daemon.alarms.words import moment, subject
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.config.sections import TlsSettings
+from hounsfield.daemon.config.reception import TlsSettings
 from hounsfield.daemon.errors import TlsUnusable
 from hounsfield.daemon.reception.certificates import AUTHORITY, CERTIFICATE, KEY, read_certificates, read_file
 from hounsfield.storage.alarms import AlarmKind, Condition

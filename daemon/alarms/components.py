@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from hounsfield.daemon.alarms.words import moment, subject
+from hounsfield.daemon.beats import has_ended
 from hounsfield.storage.alarms import AlarmKind, Condition
 from hounsfield.storage.components import Component
 
@@ -56,6 +57,4 @@ class ComponentProbe:
     def _is_expected(self, component: Component) -> bool:
         number = component.name.partition("@")[0].rpartition("-")[2]
         is_numbered = number.isascii() and number.isdigit()
-        return not component.facts.get("ended") and (
-            not is_numbered or int(number) <= self._numbers.get(component.role, 1)
-        )
+        return not has_ended(component) and (not is_numbered or int(number) <= self._numbers.get(component.role, 1))

@@ -6,13 +6,10 @@ from datetime import datetime
 from hounsfield.daemon.alarms.words import subject
 from hounsfield.daemon.config.drift import DriftSettings
 from hounsfield.daemon.drift.comparison import Drift, Level, Movement
-from hounsfield.daemon.drift.current import DriftReader
+from hounsfield.daemon.drift.current import ROUND_SECONDS, DriftReader
 from hounsfield.storage.alarms import Alarm, AlarmKind, AlarmStore, Condition
 from hounsfield.storage.analysis_facts import AnalysisFactStore, Pair
 from hounsfield.storage.errors import StorageError
-
-ROUND_SECONDS = 900.0
-"""How often everything is looked at."""
 
 
 class DriftProbe:

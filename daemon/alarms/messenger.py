@@ -29,10 +29,9 @@ import structlog
 from hounsfield.daemon.alarms.words import BEGINS, ENDS, facts, remedy
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.operation import AlarmSettings
-from hounsfield.daemon.delivery.retry import delay
-from hounsfield.daemon.notifications.answers import LONGEST_WISH, Accepted, Answer, NoAnswer, Refused
-from hounsfield.daemon.notifications.http_post import PostFailed, post
-from hounsfield.daemon.notifications.webhook import judge, read_secret, signature
+from hounsfield.daemon.moments import iso_utc
+from hounsfield.daemon.notifications.answers import Accepted, Answer, NoAnswer, detail_of, pause_after
+from hounsfield.daemon.notifications.webhook import post_document, read_secret
 from hounsfield.storage.alarms import Alarm, AlarmStore, Told
 
 log = structlog.get_logger("hounsfield.alarms")
@@ -105,30 +104,20 @@ class AlarmMessenger:
         return min(news, key=lambda one: (one.at, one.alarm.id), default=None)
 
     def _post(self, news: News) -> Answer:
-        now, body = self._clock.now(), document(news, self._site)
-        headers = {"Content-Type": "application/json", "Idempotency-Key": message_id(news)}
-        if self._settings.webhook_secret_file is not None:
-            try:
-                secret = read_secret(self._settings.webhook_secret_file)
-            except (OSError, ValueError):
-                return NoAnswer("alarms.webhook_secret_file cannot be read or is empty")
-            timestamp = str(int(now.timestamp()))
-            headers["X-Hounsfield-Timestamp"] = timestamp
-            headers["X-Hounsfield-Signature"] = signature(secret, timestamp, body)
+        url, file = self._settings.webhook or "", self._settings.webhook_secret_file
         try:
-            return judge(post(self._settings.webhook or "", body, headers, TIMEOUT_SECONDS), now)
-        except PostFailed as failure:
-            return NoAnswer(str(failure))
+            secret = None if file is None else read_secret(file)
+        except (OSError, ValueError):
+            return NoAnswer("alarms.webhook_secret_file cannot be read or is empty")
+        body = document(news, self._site)
+        return post_document(url, body, message_id(news), secret, TIMEOUT_SECONDS, self._clock.now())
 
     def _wait(self, answer: Answer) -> None:
         """Nobody is given up: an administrator sets a refusal right, and the news must not be lost meanwhile."""
         self._failures += 1
-        wish = answer.wait if isinstance(answer, NoAnswer) and answer.wait is not None else timedelta()
-        pause = max(delay(self._failures, self._random), min(wish, LONGEST_WISH))
-        self._look_at = self._clock.monotonic() + pause.total_seconds()
+        self._look_at = self._clock.monotonic() + pause_after(answer, self._failures, self._random).total_seconds()
         if self._failures == 1:
-            problem = answer.answer if isinstance(answer, Refused) else getattr(answer, "problem", "")
-            log.warning("alarms wait to be told to alarms.webhook", problem=problem)
+            log.warning("alarms wait to be told to alarms.webhook", problem=detail_of(answer).get("answer", ""))
 
 
 def _news_of(alarm: Alarm) -> Iterator[News]:
@@ -156,12 +145,8 @@ def document(news: News, site: str) -> bytes:
         "text": (ENDS if is_end else BEGINS)[alarm.kind],
         "do": remedy(alarm),
         "detail": facts(alarm),
-        "began_at": _iso(alarm.began_at),
-        "ended_at": _iso(alarm.ended_at) if is_end else None,
+        "began_at": iso_utc(alarm.began_at, "milliseconds"),
+        "ended_at": iso_utc(alarm.ended_at, "milliseconds") if is_end and alarm.ended_at is not None else None,
         "site": site,
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str).encode("ascii")
-
-
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

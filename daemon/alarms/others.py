@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from hounsfield.daemon.alarms.components import Components
-from hounsfield.daemon.beats import ENDED
+from hounsfield.daemon.beats import has_ended
 from hounsfield.storage.components import Component
 
 Others = Callable[[datetime], Sequence[Component]]
@@ -18,7 +18,7 @@ def others_of(components: Components, host: str) -> Others:
     """Return what asks for the processes of all hosts but ``host``. It raises StorageError."""
 
     def others(now: datetime) -> Sequence[Component]:
-        living = [one for one in components.all() if now - one.seen_at < HEARD_OF and not one.facts.get(ENDED)]
+        living = [one for one in components.all() if now - one.seen_at < HEARD_OF and not has_ended(one)]
         return [one for one in living if one.host != host]
 
     return others

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from hounsfield.daemon.logs import escape_controls
+from hounsfield.daemon.moments import iso_utc
 from hounsfield.storage.alarms import AlarmKind, Condition
 
 LONGEST_SUBJECT = 255
@@ -72,4 +73,4 @@ def facts(alarm: Condition) -> dict[str, object]:
 
 def moment(at: datetime) -> str:
     """Return a time as it stands in the detail of an alarm: ISO 8601 UTC, to the second."""
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return iso_utc(at, "seconds")

@@ -12,8 +12,8 @@ from hounsfield.daemon.assembly.quiet import Quiet
 from hounsfield.daemon.assembly.sources import JobLog
 from hounsfield.daemon.assembly.study import Study
 from hounsfield.daemon.assembly.timing import Timing
+from hounsfield.daemon.config.assembly import AssemblySettings
 from hounsfield.daemon.config.rules import Rule
-from hounsfield.daemon.config.sections import AssemblySettings
 from hounsfield.model.bundle import Bundle
 from hounsfield.storage.errors import DatabaseUnavailable
 from hounsfield.storage.records import SeriesRecord

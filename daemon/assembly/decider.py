@@ -19,8 +19,8 @@ from hounsfield.daemon.assembly.rules import RuleBook
 from hounsfield.daemon.assembly.sources import JobLog, Paths, Reader, Studies
 from hounsfield.daemon.assembly.study import Study
 from hounsfield.daemon.assembly.timing import Timing
+from hounsfield.daemon.config.assembly import AssemblySettings
 from hounsfield.daemon.config.rules import Rule
-from hounsfield.daemon.config.sections import AssemblySettings
 from hounsfield.daemon.errors import IdentityUnavailable
 from hounsfield.daemon.query.series_counts import SeriesCounts
 from hounsfield.model.scope import is_phantom

@@ -7,8 +7,8 @@ from hounsfield.daemon.assembly.decision import SOON, Wait
 from hounsfield.daemon.assembly.images import SeriesImages
 from hounsfield.daemon.assembly.quiet import Quiet
 from hounsfield.daemon.assembly.timing import Timing
+from hounsfield.daemon.config.assembly import AssemblySettings
 from hounsfield.daemon.config.rules import Rule
-from hounsfield.daemon.config.sections import AssemblySettings
 from hounsfield.daemon.query.series_counts import PENDING, Known, SeriesCounts
 
 

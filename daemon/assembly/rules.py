@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hounsfield.daemon.assembly.facts import SeriesFacts
+from hounsfield.daemon.config.assembly import AssemblySettings
 from hounsfield.daemon.config.rules import Rule
-from hounsfield.daemon.config.sections import AssemblySettings
 from hounsfield.daemon.rule_language.conditions import Condition, parse_where
 from hounsfield.daemon.rule_language.expressions import Expression, compile_expression
 from hounsfield.daemon.rule_language.predicates import AGE_KEYWORDS

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hounsfield.daemon.assembly.quiet import Quiet
+from hounsfield.daemon.config.assembly import AssemblySettings
 from hounsfield.daemon.config.rules import Rule
-from hounsfield.daemon.config.sections import AssemblySettings
 from hounsfield.storage.records import AssociationRecord
 from hounsfield.storage.states import AssociationEnding
 

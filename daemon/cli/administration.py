@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from hounsfield.daemon.cli.context import database_file
+from hounsfield.daemon.cli.context import opened
 from hounsfield.daemon.cli.exits import CommandFailed
-from hounsfield.daemon.cli.person import person
+from hounsfield.daemon.cli.person import ORIGIN, person
 from hounsfield.daemon.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def users_of(settings: "Settings") -> str:
     from hounsfield.storage.errors import DatabaseUnavailable
     from hounsfield.storage.upkeep import opened_alone
 
-    file = database_file(settings)
+    file = settings.storage.database_file
     if file is None:
         hosts = _living_hosts(settings)
         return f"the service lives on {', '.join(hosts)}" if hosts else ""
@@ -75,19 +75,15 @@ def operation(action: "Action", by: str | None, detail: dict[str, object]) -> "O
     """Return what the event log is told of a command."""
     from hounsfield.storage.operations import Operation
 
-    return Operation(at=SystemClock().now(), action=action, person=person(by), origin="command line", detail=detail)
+    return Operation(at=SystemClock().now(), action=action, person=person(by), origin=ORIGIN, detail=detail)
 
 
 def note(settings: "Settings", action: "Action", by: str | None, detail: dict[str, object]) -> None:
     """Write what was done to the event log; a database of another schema stays as it is, and is told nothing."""
-    from hounsfield.storage.engine import check, open_database
+    from hounsfield.storage.engine import check
 
-    url = settings.storage.resolved_database_url
-    current, head = check(url)
+    current, head = check(settings.storage.resolved_database_url)
     if current != head:
         return
-    database = open_database(url, settings.storage.home)
-    try:
+    with opened(settings) as database:
         database.operations.note(operation(action, by, detail))
-    finally:
-        database.close()

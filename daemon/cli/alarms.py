@@ -1,6 +1,5 @@
 """``hounsfield alarms``: what is wrong, and what was."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,7 +7,8 @@ import typer
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.exits import NotFound
 from hounsfield.daemon.cli.output import json_line, local, note, show_table
-from hounsfield.daemon.cli.person import ByOption, person
+from hounsfield.daemon.cli.paging import pages_back
+from hounsfield.daemon.cli.person import ByOption, person, write_down
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="alarms", help="What is wrong: list of open alarms, and looking after them.")
 
-_PAGE = 200
 _COLUMNS = ("alarm", "kind", "subject", "since", "until", "means", "what to do")
 
 
@@ -51,26 +50,21 @@ def acknowledge(by: ByOption = None, config: ConfigOption = None) -> None:
     The other alarms end by themselves, when what they are about has ended.
     """
     from hounsfield.storage.alarms import AlarmKind
-    from hounsfield.storage.operations import Action, Operation
+    from hounsfield.storage.operations import Action
 
-    who, now = person(by), datetime.now(UTC)
+    who = person(by)
     with open_stores(config) as (_, database):
-        _, ended = database.alarms.set([AlarmKind.DEAD_LETTERS], [], now)
+        _, ended = database.alarms.set([AlarmKind.DEAD_LETTERS], [], database.now())
         for alarm in ended:
-            detail = {"alarm": str(alarm.kind), "number": alarm.id}
-            database.operations.note(
-                Operation(at=now, action=Action.ALARM_ENDED, person=who, origin="command line", detail=detail)
-            )
+            write_down(database, Action.ALARM_ENDED, who, {"alarm": str(alarm.kind), "number": alarm.id})
     if not ended:
         raise NotFound("no alarm about jobs that were given up is open", "`hounsfield alarms` lists those that are")
     note("the alarm about jobs that were given up is over; `hounsfield jobs list --state DISCARDED` still lists them")
 
 
 def _all(store: "AlarmStore") -> "Iterator[Alarm]":
-    before = None
-    while page := store.newest(_PAGE, before):
+    for page in pages_back(lambda before, count: store.newest(count, before), None, None):
         yield from page
-        before = page[-1].id
 
 
 def _row(alarm: "Alarm") -> list[str]:

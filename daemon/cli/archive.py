@@ -11,20 +11,20 @@ import typer
 
 from hounsfield.daemon.cli.context import ConfigOption, open_stores
 from hounsfield.daemon.cli.exits import CommandFailed
+from hounsfield.daemon.cli.moments import moment_of, when
 from hounsfield.daemon.cli.paging import pages
-from hounsfield.daemon.cli.person import ByOption, person
+from hounsfield.daemon.cli.person import ByOption, person, write_down
 
 if TYPE_CHECKING:
     from hounsfield.storage.engine import Database
     from hounsfield.storage.records import JobRecord
 
-_DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 _PACKED = ".gz"
 
 
 def archive(
     file: Annotated[Path, typer.Argument(help="New file; packed when its name ends in .gz.")],
-    before: Annotated[datetime, typer.Option(help="Jobs created before then (local time).", formats=_DATES)],
+    before: Annotated[str, when("--before", "Jobs created before then")],
     by: ByOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -35,23 +35,21 @@ def archive(
     """
     from hounsfield.daemon.logs import UidHasher
     from hounsfield.daemon.retention.archive import csv_text
-    from hounsfield.storage.operations import Action, Operation
+    from hounsfield.storage.operations import Action
 
     who, count = person(by), 0
     with open_stores(config) as (settings, database):
+        moment = moment_of("--before", before, database.now())
         hasher = UidHasher.of_home(settings.storage.shared_folder)
         try:
             with _new(file) as stream:
                 stream.write(csv_text((), hasher, header=True).encode())
-                for page in _before(database, before.astimezone()):
+                for page in _before(database, moment):
                     stream.write(csv_text(page, hasher, header=False).encode())
                     count += len(page)
         except FileExistsError:
             raise CommandFailed(f"{file} is there already", "give another name") from None
-        detail: dict[str, object] = {"jobs": count, "before": before.astimezone().isoformat()}
-        database.operations.note(
-            Operation(at=database.now(), action=Action.ARCHIVED, person=who, origin="command line", detail=detail)
-        )
+        write_down(database, Action.ARCHIVED, who, {"jobs": count, "before": moment.isoformat()})
     typer.echo(f"{count} {'job' if count == 1 else 'jobs'} written to {file}")
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hounsfield.daemon.beats import has_ended, is_alive
 from hounsfield.daemon.cli.pause import pause_json
 from hounsfield.daemon.cli.stats_views import queue_json
 from hounsfield.storage.alarms import Alarm
@@ -55,7 +56,7 @@ class Board:
 
     def lives(self, component: Component) -> bool:
         """Whether it was heard of lately and has not said that it ends."""
-        return not has_ended(component) and (self.at - component.seen_at).total_seconds() <= self.late_seconds
+        return is_alive(component, self.late_seconds, self.at)
 
     def as_json(self, hash_of: Callable[[str], str]) -> dict[str, object]:
         """Return the fields of ``top --json``; series as keyed hashes. Fixed, later versions only add."""
@@ -89,11 +90,6 @@ class Board:
             "lives": self.lives(one),
             "ended": has_ended(one),
         }
-
-
-def has_ended(component: Component) -> bool:
-    """Whether it said that it ends: then nobody misses it."""
-    return component.facts.get("ended") is True
 
 
 def look(database: "Database", settings: "Settings", now: datetime) -> Board:

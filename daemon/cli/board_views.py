@@ -8,8 +8,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from hounsfield.daemon.cli.board import Board, Disk, has_ended
-from hounsfield.daemon.cli.job_views import subject
+from hounsfield.daemon.beats import has_ended
+from hounsfield.daemon.cli.board import Board, Disk
 from hounsfield.daemon.cli.moments import duration
 from hounsfield.daemon.cli.output import local
 from hounsfield.daemon.cli.pause_notes import pause_line
@@ -17,7 +17,7 @@ from hounsfield.daemon.cli.stats_views import QUEUE_COLUMNS, queue_row
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.daemon.term_of_office import ELECTED
 from hounsfield.daemon.verdict_texts import evidence_text
-from hounsfield.daemon.words import number, verdict
+from hounsfield.daemon.words import number, subject, verdict
 from hounsfield.storage.alarms import Alarm
 from hounsfield.storage.components import Component
 from hounsfield.storage.log_book import Intake

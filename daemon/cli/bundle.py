@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.bundles_in_use import InUse, chosen, in_use, manifests_of
+from hounsfield.daemon.bundles_in_use import InUse, all_here, chosen, in_use, manifests_of
 from hounsfield.daemon.cli import bundle_author, bundle_changes, completion
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
-from hounsfield.daemon.cli.output import console, json_line, local, show_table
+from hounsfield.daemon.cli.output import json_line, local, show_lines, show_table
 
 if TYPE_CHECKING:
-    from hounsfield.daemon.config.settings import Settings
     from hounsfield.daemon.pipeline.serving_notes import ServingNote
     from hounsfield.model.bundle import Bundle
 
@@ -23,14 +22,6 @@ app = typer.Typer(
     help="Model bundles: what is there, which version is used, and whether it can be trusted.",
     no_args_is_help=True,
 )
-app.command("install")(bundle_changes.install)
-app.command("activate")(bundle_changes.activate)
-app.command("rollback")(bundle_changes.rollback)
-app.command("deactivate")(bundle_changes.deactivate)
-app.command("remove")(bundle_changes.remove)
-
-app.command("example")(bundle_author.example)
-app.command("seal")(bundle_author.seal)
 
 Which = Annotated[
     str | None,
@@ -52,7 +43,7 @@ def list_bundles(as_json: JsonOption = False, config: ConfigOption = None) -> No
     settings = read_settings(config)
     notes = ServingNotes(settings.storage.home)
     rows, broken = [], []
-    for one in _all(settings):
+    for one in all_here(settings, chosen(settings)):
         try:
             bundle = open_bundle(one.folder)
         except BundleError as fault:
@@ -67,18 +58,6 @@ def list_bundles(as_json: JsonOption = False, config: ConfigOption = None) -> No
         show_table(columns, [[_cell(column, row[column]) for column in columns] for row in rows])
     if broken:
         raise CommandFailed("; ".join(broken), "`hounsfield bundle lint` says more")
-
-
-def _all(settings: "Settings") -> list[InUse]:
-    """Return what is in use, then what is installed besides."""
-    from hounsfield.daemon.bundles.shelf import installed_in
-
-    used = in_use(settings, chosen(settings))
-    folders = {one.folder for one in used}
-    return [
-        *used,
-        *(InUse(place.folder, "") for place in installed_in(settings).places() if place.folder not in folders),
-    ]
 
 
 def _use_json(one: InUse, worker: "ServingNote | None") -> dict[str, object]:
@@ -127,7 +106,7 @@ def show(which: Which = None, as_json: JsonOption = False, config: ConfigOption 
 
 
 def _print_bundle(bundle: "Bundle") -> None:
-    from rich.text import Text
+    from hounsfield.daemon.console.pages.figures import figures
 
     manifest = bundle.manifest
     scope = manifest.scope
@@ -149,13 +128,13 @@ def _print_bundle(bundle: "Bundle") -> None:
         f"thickness {scope.thickness_mm[0]:g} to {scope.thickness_mm[1]:g} mm, tilt {scope.tilt}",
         "input": f"{' x '.join(str(side) for side in manifest.input.shape)} {manifest.input.dtype}",
         "training": manifest.provenance.training_data,
-        "metrics": ", ".join(f"{name} {value}" for name, value in manifest.provenance.metrics.items()),
         "sha256": bundle.sha256,
         "folder": str(bundle.folder),
     }
-    for label, value in lines.items():
-        if value:
-            console().print(Text.assemble((f"{label:<14}", "bold"), value))
+    show_lines(((label, " ".join(value.split())) for label, value in lines.items()), 14)
+    found = figures(manifest.provenance.metrics)
+    if found.rows:
+        show_table(("figure", *found.sets), [(name, *cells) for name, cells in found.rows], folding=found.sets)
 
 
 @app.command()
@@ -203,6 +182,15 @@ def selftest(which: Which = None, as_json: JsonOption = False, config: ConfigOpt
             f"self-test failed: {', '.join(failed)}",
             "the scores differ from those the bundle was made with; do not serve it on this machine",
         )
+
+
+app.command("install")(bundle_changes.install)
+app.command("activate")(bundle_changes.activate)
+app.command("rollback")(bundle_changes.rollback)
+app.command("deactivate")(bundle_changes.deactivate)
+app.command("remove")(bundle_changes.remove)
+app.command("example")(bundle_author.example)
+app.command("seal")(bundle_author.seal)
 
 
 def folders_of(which: str | None, config: Path | None) -> list[Path]:

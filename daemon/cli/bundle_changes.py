@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.bundles_in_use import manifests_of
+from hounsfield.daemon.bundles_in_use import configured, manifests_of
 from hounsfield.daemon.cli import completion
 from hounsfield.daemon.cli.context import ConfigOption, read_settings
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
@@ -179,10 +179,7 @@ def _opened(installed: "InstalledBundles", name: str, version: str) -> "Bundle":
 
 
 def _refuse_configured(settings: "Settings", name: str) -> None:
-    from hounsfield.daemon.bundles_in_use import CONFIGURED, InUse
-
-    configured = [InUse(Path(entry.path), CONFIGURED) for entry in settings.bundle]
-    if name in {manifest.name for manifest in manifests_of(configured)}:
+    if name in {manifest.name for manifest in manifests_of(configured(settings))}:
         raise CommandFailed(
             f"'{name}' is named by a [[bundle]] of the configuration, which decides about it",
             "remove the [[bundle]] and restart the service to choose among installed versions",
@@ -191,11 +188,11 @@ def _refuse_configured(settings: "Settings", name: str) -> None:
 
 def _refuse_unmet_rules(settings: "Settings", active: set[str]) -> None:
     """Series that a rule takes must not be passed over because the bundle it asks for is gone."""
-    from hounsfield.daemon.bundles_in_use import CONFIGURED, SHIPPED, InUse
+    from hounsfield.daemon.bundles_in_use import SHIPPED, InUse
     from hounsfield.daemon.config.rules import unknown_bundles
     from hounsfield.model.bundle import bundled
 
-    entries = [InUse(Path(entry.path), CONFIGURED) for entry in settings.bundle]
+    entries = configured(settings)
     shipped = [] if entries or active else [InUse(bundled(), SHIPPED)]
     names = sorted(active | {manifest.name for manifest in manifests_of([*entries, *shipped])})
     unmet = unknown_bundles(settings.rule, names)

@@ -9,9 +9,9 @@ from pathlib import Path
 from hounsfield.daemon import scu
 from hounsfield.daemon.bundles_in_use import in_use_now, manifests_of
 from hounsfield.daemon.cli.check import Check, Level
-from hounsfield.daemon.cli.config import warnings_of
+from hounsfield.daemon.cli.config_warnings import warnings_of
 from hounsfield.daemon.cli.console_checks import check_accounts, check_console_port
-from hounsfield.daemon.cli.context import database_file
+from hounsfield.daemon.cli.context import opened
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.fit_checks import check_fit
 from hounsfield.daemon.cli.model_probe import ask
@@ -122,7 +122,7 @@ def check_disk(settings: Settings) -> Iterator[Check]:
 
 def check_database(settings: Settings) -> Check:
     """Tell whether the database is there and its schema is the one this version needs."""
-    file = database_file(settings)
+    file = settings.storage.database_file
     if file is not None and not file.exists():
         return Check("database", Level.OK, f"{file} is made at the first start")
     try:
@@ -138,17 +138,14 @@ def check_database(settings: Settings) -> Check:
 
 
 def _check_jobs(settings: Settings) -> Iterator[Check]:
-    file = database_file(settings)
+    file = settings.storage.database_file
     if file is not None and not file.exists():
         return
-    database = engine.open_database(settings.storage.resolved_database_url, settings.storage.home, may_upgrade=False)
-    try:
+    with opened(settings) as database:
         yield from check_pauses(database.control)
         yield from check_accounts(settings.console, database.accounts)
         yield from check_alarms(database.alarms)
         yield from check_waiting(database.jobs, settings, datetime.now(UTC))
-    finally:
-        database.close()
 
 
 def check_bundles(settings: Settings) -> Iterator[Check]:
@@ -205,7 +202,7 @@ def check_destinations(settings: Settings) -> Iterator[Check]:
             yield _check_folder(destination.name, destination.folder)
         if destination.kind != "dicom":
             continue
-        label = f"{destination.name} ({destination.ae_title} at {destination.host}:{destination.port})"
+        label = f"{destination.name} ({destination.where})"
         try:
             seconds = scu.echo(scu.peer_of(destination, settings.dicom.ae_title), ECHO_SECONDS)
         except PeerFailed as failure:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hounsfield.daemon.cli.config_warnings import warnings_of
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.output import json_line, note, show_table
@@ -98,92 +99,3 @@ def _manifests(settings: "Settings") -> "list[Manifest]":
 
     open_configured(settings)
     return manifests_of(in_use_now(settings))
-
-
-def warnings_of(settings: "Settings", manifests: "list[Manifest]") -> list[str]:
-    """Return what can be used but will surprise: each sentence says what happens and what to do. Pure."""
-    from hounsfield.daemon.config.rules import unreachable_rules
-    from hounsfield.daemon.pipeline.destinations import may_receive
-
-    warnings = [str(renamed) for renamed in settings.origin.renamed]
-    warnings += [
-        f"destination '{destination.name}' ({destination.host or destination.kind}) gets nothing from bundle "
-        f"'{manifest.name}': the bundle says clinical = false and delivers only to this machine. Set "
-        "allow_demonstration = true at the destination for a trial, or configure a bundle that is made for clinical use"
-        for destination in settings.destination
-        for manifest in manifests
-        if not may_receive(destination, manifest)
-    ]
-    if not settings.destination:
-        warnings.append("there is no [[destination]]: results stay in storage.home and are sent nowhere")
-    if settings.dicom.allow_any_peer:
-        warnings.append("dicom.allow_any_peer = true: whoever reaches the port may store images")
-    if settings.dicom.learning:
-        warnings.append(
-            "dicom.learning = true: whoever reaches the port may store images. `hounsfield peers suggest` shows who "
-            "did, as [[peer]] tables to copy; set it back to false after the first days"
-        )
-    warnings += [
-        f"rule '{name}' can never be met: rule '{before}' before it takes every series"
-        for name, before in unreachable_rules(settings.rule)
-    ]
-    warnings += [
-        f"destination '{destination.name}' has send_not_analysed = false: nobody learns there that a series was not "
-        "analysed, and silence may be taken for a result"
-        for destination in settings.destination
-        if not destination.send_not_analysed
-    ]
-    if settings.feedback.agree and settings.dicom.accept == "ct":
-        warnings.append(
-            'feedback.agree names document titles, but dicom.accept = "ct" refuses documents: no feedback will come. '
-            'Set it to "ct+companions"'
-        )
-    warnings += _proof_warnings(settings)
-    return [*warnings, *_profile_warnings(settings), *_warnings_of_notifiers(settings, manifests)]
-
-
-def _warnings_of_notifiers(settings: "Settings", manifests: "list[Manifest]") -> list[str]:
-    from hounsfield.daemon.notifications.senders import secret_problem
-    from hounsfield.daemon.pipeline.destinations import is_local, may_be_told
-
-    warnings = [
-        f"notify '{notifier.name}' is told nothing of bundle '{manifest.name}': the bundle says clinical = false. "
-        "Set allow_demonstration = true there for a trial"
-        for notifier in settings.notify
-        for manifest in manifests
-        if not may_be_told(notifier, manifest)
-    ]
-    problems = ((notifier.name, secret_problem(notifier)) for notifier in settings.notify)
-    warnings += [f"notify '{name}': secret_file {problem}" for name, problem in problems if problem]
-    warnings += [
-        f"notify '{notifier.name}' names patients over http, which anybody on the way can read: use https"
-        for notifier in settings.notify
-        if notifier.include_patient and (notifier.url or "").startswith("http://") and not is_local(notifier)
-    ]
-    return warnings
-
-
-def _proof_warnings(settings: "Settings") -> list[str]:
-    """Most archives report storage commitment on an association of their own, which only a [[peer]] may open."""
-    known = {peer.ae_title for peer in settings.peer}
-    if settings.dicom.allow_any_peer or not known:
-        return []
-    return [
-        f"destination '{destination.name}' is asked for storage commitment, but no [[peer]] is called "
-        f"{destination.ae_title}: where it reports on an association of its own it is refused, and there is no proof"
-        for destination in settings.destination
-        if destination.kind == "dicom" and destination.proof == "commitment" and destination.ae_title not in known
-    ]
-
-
-def _profile_warnings(settings: "Settings") -> list[str]:
-    from hounsfield.daemon.results.profile import profile_of
-
-    archives = [destination for destination in settings.destination if destination.kind != "folder"]
-    if len({profile_of(destination) for destination in archives}) < 2:
-        return []
-    names = ", ".join(f"'{destination.name}'" for destination in archives)
-    return [
-        f"destinations {names} get objects that differ (results, titles, language, ...), each of its own: where they "
-        "replicate to each other, readers see a result more than once. Give those that do the same settings"
-    ]

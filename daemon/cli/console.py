@@ -10,7 +10,8 @@ import typer
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.exits import NotFound, UsageFault
 from hounsfield.daemon.cli.output import json_line, local, note, show_table
-from hounsfield.daemon.cli.person import ByOption, person
+from hounsfield.daemon.cli.person import ByOption, person, write_down
+from hounsfield.storage.operations import Action
 
 if TYPE_CHECKING:
     from hounsfield.storage.engine import Database
@@ -47,7 +48,7 @@ def add(
     with open_stores(config) as (_, database):
         password = _prompted() if password_file is None else _from_file(password_file)
         is_new = _put(database, name, password)
-        _note(database, name, "added" if is_new else "password changed", who)
+        write_down(database, Action.ACCOUNT_CHANGED, who, _change(name, "added" if is_new else "password changed"))
     note(f"{name} may sign in" if is_new else f"{name} has a new password; sign-ins by that name have ended")
 
 
@@ -72,7 +73,7 @@ def remove(name: NameArgument, by: ByOption = None, config: ConfigOption = None)
     with open_stores(config) as (_, database):
         if not database.accounts.remove(name):
             raise NotFound("there is no such account", "`hounsfield console account list` shows them")
-        _note(database, name, "removed", who)
+        write_down(database, Action.ACCOUNT_CHANGED, who, _change(name, "removed"))
     note(f"{name} may not sign in any more")
 
 
@@ -109,15 +110,5 @@ def _put(database: "Database", name: str, password: str) -> bool:
     return database.accounts.put(Account(name=name, password=hashed, created_at=created, changed_at=now))
 
 
-def _note(database: "Database", name: str, change: str, who: str) -> None:
-    from hounsfield.storage.operations import Action, Operation
-
-    database.operations.note(
-        Operation(
-            at=database.now(),
-            action=Action.ACCOUNT_CHANGED,
-            person=who,
-            origin="command line",
-            detail={"account": name, "change": change},
-        )
-    )
+def _change(name: str, change: str) -> dict[str, object]:
+    return {"account": name, "change": change}

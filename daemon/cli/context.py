@@ -10,6 +10,7 @@ import typer
 from hounsfield.daemon.cli.exits import NotFound
 
 if TYPE_CHECKING:
+    from hounsfield.daemon.app import Application
     from hounsfield.daemon.config.settings import Settings
     from hounsfield.storage.engine import Database
 
@@ -25,8 +26,6 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line instead of a table.")]
 
-SQLITE = "sqlite:"
-
 
 def read_settings(config: Path | None) -> "Settings":
     """Return the settings; raise ``ConfigurationError`` that names file, key and what is allowed."""
@@ -38,32 +37,48 @@ def read_settings(config: Path | None) -> "Settings":
 @contextmanager
 def open_stores(config: Path | None) -> Iterator[tuple["Settings", "Database"]]:
     """Open the existing database of the configured home; raise :class:`NotFound` rather than make an empty one."""
+    settings = read_settings(config)
+    with opened(settings, wakes=settings.queue.wakes) as database:
+        yield settings, database
+
+
+@contextmanager
+def opened(settings: "Settings", *, wakes: bool = False) -> "Iterator[Database]":
+    """Open the existing database of these settings; raise :class:`NotFound` rather than make an empty one.
+
+    ``wakes``: whether jobs that become due are told to the queue, for who may make some; it has to be there then.
+    """
     from hounsfield.storage.engine import open_database
 
-    settings = read_settings(config)
     require_database(settings)
-    url, wakes = settings.storage.resolved_database_url, settings.queue.wakes
-    database = open_database(url, settings.storage.home, wakes=wakes, may_upgrade=False)
+    storage = settings.storage
+    database = open_database(storage.resolved_database_url, storage.home, wakes=wakes, may_upgrade=False)
     try:
-        yield settings, database
+        yield database
     finally:
         database.close()
 
 
+@contextmanager
+def open_application(config: Path | None) -> "Iterator[Application]":
+    """Give the parts of the service on the existing database, for what no store does alone; raise as the above."""
+    from hounsfield.daemon.app import build
+
+    settings = read_settings(config)
+    require_database(settings)
+    application = build(settings)
+    try:
+        yield application
+    finally:
+        application.database.close()
+
+
 def require_database(settings: "Settings") -> None:
     """Raise :class:`NotFound` when the embedded database does not exist yet."""
-    file = database_file(settings)
+    file = settings.storage.database_file
     if file is not None and not file.exists():
         raise NotFound(
             f"there is no database at {file}",
             "start `hounsfield run` or `hounsfield db upgrade` first, "
             "or name the right configuration with --config or HOUNSFIELD_STORAGE__HOME",
         )
-
-
-def database_file(settings: "Settings") -> Path | None:
-    """Return the file of the embedded database; None for a database server."""
-    url = settings.storage.resolved_database_url
-    if not url.startswith(SQLITE):
-        return None
-    return Path(url.split("///", 1)[1])

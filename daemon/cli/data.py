@@ -1,7 +1,5 @@
 """``hounsfield data``: data sets for training and evaluation, checked and prepared."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,10 +7,11 @@ import typer
 
 from hounsfield.daemon.cli.context import JsonOption
 from hounsfield.daemon.cli.exits import CommandFailed, UsageFault
-from hounsfield.daemon.cli.output import console, json_line, note, show_table
+from hounsfield.daemon.cli.output import json_line, note, show_table
+from hounsfield.daemon.cli.progress import steps
 
 if TYPE_CHECKING:
-    from hounsfield.model.data.check import Checked, Progress
+    from hounsfield.model.data.check import Checked
     from hounsfield.model.data.config import DataSet
     from hounsfield.model.preprocess import PreprocessingSpec
 
@@ -40,7 +39,7 @@ def check_data(
     from hounsfield.model.data.report import REPORT, write_report
 
     data = read_data_config(config)
-    with _progress() as progress:
+    with steps() as progress:
         checked = check(data, processes=processes, progress=progress)
     if out is not None:
         write_report(out, checked, title=f"Data set {config.stem}")
@@ -90,9 +89,10 @@ def prepare(
         Path | None, typer.Option(metavar="FILE", help="TOML file with a table \\[preprocessing], as in a manifest.")
     ] = None,
     bundle: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Preprocess as this bundle does.")] = None,
-    size: Annotated[int | None, typer.Option(help="Without either: images become SIZE x SIZE pixels (128).")] = None,
+    size: Annotated[int | None, typer.Option(help="Without these two: images become SIZE x SIZE pixels (128).")] = None,
     windows: Annotated[
-        str | None, typer.Option(metavar="CENTRE/WIDTH,...", help="and these windows (HU) their channels (40/80).")
+        str | None,
+        typer.Option(metavar="CENTRE/WIDTH,...", help="And each of these windows (HU) a channel (40/80)."),
     ] = None,
     checked: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Take clean.csv of this earlier check, and check no more.")
@@ -114,7 +114,7 @@ def prepare(
     data = read_data_config(config)
     spec = _preprocessing(data, preprocessing, bundle, size, windows)
     unclean = Unclean.LEAVE_OUT if leave_out else Unclean.TAKE if allow_unclean else Unclean.REFUSE
-    with _progress() as progress:
+    with steps() as progress:
         made = prepare_data(data, out, spec, unclean=unclean, checked=checked, processes=processes, progress=progress)
     about = made.about
     if as_json:
@@ -149,21 +149,3 @@ def _windows(text: str) -> tuple[tuple[float, float], ...]:
         return tuple((centre, width) for centre, width in pairs)
     except ValueError as error:
         raise UsageFault("--windows must be CENTRE/WIDTH,CENTRE/WIDTH ... in HU, as 40/80,80/200") from error
-
-
-@contextmanager
-def _progress() -> "Iterator[Progress]":
-    """Show what is being done and the time left, on a terminal only."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    screen = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bars: dict[str, TaskID] = {}
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as drawn:
-
-        def report(what: str, done: int, total: int) -> None:
-            if what not in bars:
-                bars[what] = drawn.add_task(what, total=total or None)
-            drawn.update(bars[what], completed=done, total=total or None)
-
-        yield report

@@ -1,32 +1,27 @@
 """``hounsfield db``: the job database as a whole: schema, backup and restore, room on the disk."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from hounsfield.daemon.cli import database_schema
 from hounsfield.daemon.cli.administration import note, refuse_beside_receivers
+from hounsfield.daemon.cli.asking import YesOption, ask
 from hounsfield.daemon.cli.context import (
     ConfigOption,
     JsonOption,
-    database_file,
     open_stores,
     read_settings,
     require_database,
 )
-from hounsfield.daemon.cli.exits import CommandFailed, UsageFault
-from hounsfield.daemon.cli.output import console, json_line, show_table
+from hounsfield.daemon.cli.exits import CommandFailed
+from hounsfield.daemon.cli.output import json_line, show_table
 from hounsfield.daemon.cli.person import ByOption, person
+from hounsfield.daemon.cli.progress import steps
 from hounsfield.daemon.clock import SystemClock
 from hounsfield.storage.operations import Action
-
-if TYPE_CHECKING:
-    from hounsfield.storage.copying import Progress
 
 app = typer.Typer(name="db", help="The job database: schema, backup and restore, room.", no_args_is_help=True)
 app.command("upgrade")(database_schema.upgrade)
@@ -88,8 +83,7 @@ def backup(
 
     settings = read_settings(config)
     require_database(settings)
-    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    target = file or settings.storage.home / "backups" / f"hounsfield-{stamp}.db"
+    target = file or settings.storage.home / "backups" / f"hounsfield-{_stamp()}.db"
     if target.exists():
         raise CommandFailed(f"{target} is there already", "give another name")
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -106,7 +100,7 @@ def vacuum(by: ByOption = None, as_json: JsonOption = False, config: ConfigOptio
 
     settings = read_settings(config)
     require_database(settings)
-    file = database_file(settings)
+    file = settings.storage.database_file
     if file is None:
         raise CommandFailed(
             "a PostgreSQL database gives room back by itself (autovacuum)",
@@ -125,7 +119,7 @@ def vacuum(by: ByOption = None, as_json: JsonOption = False, config: ConfigOptio
 @app.command()
 def restore(
     file: Annotated[Path, typer.Argument(help="A backup that `hounsfield db backup` wrote.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,
+    yes: YesOption = False,
     by: ByOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -137,17 +131,14 @@ def restore(
     from hounsfield.storage import engine, upkeep
 
     settings = read_settings(config)
-    target = database_file(settings)
+    target = settings.storage.database_file
     if target is None:
         raise CommandFailed("a PostgreSQL database is restored with its own tool: pg_restore")
     refuse_beside_receivers(settings)
-    if not yes and target.exists():
-        if not sys.stdin.isatty():
-            raise UsageFault("nobody can be asked here", "add --yes to put the backup in place")
-        typer.confirm(f"Replace {target} (it is kept beside it)?", abort=True, err=True)
+    if target.exists():
+        ask(f"Replace {target} (it is kept beside it)?", yes=yes, instead="add --yes to put the backup in place")
     prepare_home(settings)
-    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    done = upkeep.restore(file, target, f"before-restore-{stamp}")
+    done = upkeep.restore(file, target, f"before-restore-{_stamp()}")
     engine.upgrade(settings.storage.resolved_database_url)
     note(settings, Action.RESTORED, by, {"series": done.series, "jobs": done.jobs, "schema": done.revision})
     typer.echo(f"{target} restored: {done.series} series, {done.jobs} jobs")
@@ -182,7 +173,7 @@ def copy(
         require_database(settings)
     refuse_beside_receivers(settings)
     origin = source or settings.storage.resolved_database_url
-    with _progress() as progress:
+    with steps() as progress:
         done = copy_site(origin, to, now=SystemClock().now(), person=person(by), progress=progress)
     if as_json:
         json_line({"rows": done.rows, "copy_seconds": done.copy_seconds, "check_seconds": done.check_seconds})
@@ -193,20 +184,6 @@ def copy(
     typer.echo("name the new database in storage.database_url, on every host, before the service starts again")
 
 
-@contextmanager
-def _progress() -> "Iterator[Progress]":
-    """Show what is being done and the time left, on a terminal only."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    screen = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bars: dict[str, TaskID] = {}
-    with Bars(*columns, console=screen, transient=True, disable=not screen.is_terminal) as drawn:
-
-        def report(what: str, done: int, total: int) -> None:
-            if what not in bars:
-                bars[what] = drawn.add_task(what, total=total)
-            drawn.update(bars[what], completed=done)
-
-        yield report
+def _stamp() -> str:
+    """The time, for the name of a file."""
+    return datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")

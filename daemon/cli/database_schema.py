@@ -1,13 +1,13 @@
 """``hounsfield db upgrade`` and ``db downgrade``: the schema of the job database, there and back."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hounsfield.daemon.cli.administration import note, operation, refuse_beside_service
+from hounsfield.daemon.cli.asking import YesOption, ask
 from hounsfield.daemon.cli.context import ConfigOption, read_settings, require_database
-from hounsfield.daemon.cli.exits import CommandFailed, UsageFault
+from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.person import ByOption
 from hounsfield.storage.operations import Action
 
@@ -45,7 +45,7 @@ def downgrade(
         str,
         typer.Option("--to", metavar="SCHEMA", help="What the older program needs, such as 0006.", show_default=False),
     ],
-    yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,
+    yes: YesOption = False,
     by: ByOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -63,10 +63,7 @@ def downgrade(
     url = settings.storage.resolved_database_url
     before, _ = engine.check(url)
     _refuse_shared(settings, to)
-    if not yes:
-        if not sys.stdin.isatty():
-            raise UsageFault("nobody can be asked here", "add --yes to go back")
-        typer.confirm(f"Bring the database from schema {before} back to {to}?", abort=True, err=True)
+    ask(f"Bring the database from schema {before} back to {to}?", yes=yes, instead="add --yes to go back")
     copy = go_back(url, to, operation(Action.WENT_BACK, by, {"from": before, "to": to}))
     typer.echo(f"database at revision {to}, with every row")
     if copy is not None:

@@ -48,7 +48,7 @@ def _json(
     return {
         "name": destination.name,
         "kind": destination.kind,
-        "where": _where(destination),
+        "where": destination.where,
         "state": _word(state),
         "since": None if state is None else state.since,
         "reason": None if state is None or state.reason is None else state.reason.value,
@@ -67,7 +67,7 @@ def _row(destination: "Destination", state: "DestinationState | None", backlog: 
     return (
         destination.name,
         destination.kind,
-        _where(destination),
+        destination.where,
         _state(state),
         str(backlog.waiting),
         str(backlog.held),
@@ -88,13 +88,3 @@ def _state(state: "DestinationState | None") -> str:
         return _word(state)
     why = "" if state.reason is None else f" ({state.reason.value})"
     return f"away since {local(state.since)}{why}, next test {local(state.probe_at)}"
-
-
-def _where(destination: "Destination") -> str:
-    match destination.kind:
-        case "folder":
-            return str(destination.folder)
-        case "sender":
-            return f"the sender, port {destination.port}"
-        case _:
-            return f"{destination.ae_title} at {destination.host}:{destination.port}"

@@ -1,6 +1,6 @@
 """``hounsfield drift``: whether bundles still see, and answer, what they used to."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +9,7 @@ import typer
 from hounsfield.daemon.cli import completion
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.exits import ExitCode, NotFound, UsageFault
+from hounsfield.daemon.cli.moments import moment, moment_of, when
 from hounsfield.daemon.cli.output import json_line, note, show_table
 from hounsfield.daemon.cli.person import ByOption, person
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="drift", help="Whether bundles still see, and answer, what they used to.", no_args_is_help=True)
 
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 _ScannerOption = Annotated[
     str | None, typer.Option(metavar="TEXT", help="Only scanners whose key holds this text, in any case.")
 ]
@@ -31,10 +31,7 @@ def report(
         str | None, typer.Option(metavar="NAME", help="Only this bundle.", autocompletion=completion.bundles)
     ] = None,
     scanner: _ScannerOption = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(help="Compare all analyses since then (local time) in place of the last ones.", formats=_FORMATS),
-    ] = None,
+    since: Annotated[str | None, when("--since", "In place of the last analyses compare all since then")] = None,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write a page with plots over time; it needs no network.")
     ] = None,
@@ -49,11 +46,12 @@ def report(
     from hounsfield.daemon.drift.comparison import Level
     from hounsfield.daemon.drift.current import DriftReader
 
-    now = datetime.now(UTC)
     with open_stores(config) as (settings, database):
+        now = database.now()
+        begin = moment("--since", since, now)
         reader = DriftReader(database.facts, settings.drift)
         pairs = _matching(reader.pairs(now), bundle, scanner)
-        drifts = [reader.drift(pair, None if since is None else since.astimezone()) for pair in pairs]
+        drifts = [reader.drift(pair, begin) for pair in pairs]
         if as_json:
             for drift in drifts:
                 json_line(drift_json(drift))
@@ -80,12 +78,8 @@ def _write_page(file: Path, reader: "DriftReader", drifts: "list[Drift]", now: d
 @app.command()
 def baseline(
     bundle: Annotated[str, typer.Argument(metavar="NAME", help="Bundle.", autocompletion=completion.bundles)],
-    begin: Annotated[
-        datetime | None, typer.Option("--from", help="Analyses from then on (local time).", formats=_FORMATS)
-    ] = None,
-    end: Annotated[
-        datetime | None, typer.Option("--to", help="Analyses before then (local time).", formats=_FORMATS)
-    ] = None,
+    begin: Annotated[str | None, when("--from", "Analyses from then on")] = None,
+    end: Annotated[str | None, when("--to", "Analyses before then")] = None,
     first: Annotated[bool, typer.Option("--first", help="The first analyses again, as without this command.")] = False,
     version: Annotated[str | None, typer.Option(metavar="VERSION", help="Only this version.")] = None,
     scanner: _ScannerOption = None,
@@ -97,10 +91,10 @@ def baseline(
 
     if first == (begin is not None or end is not None) or (begin is None) != (end is None):
         raise UsageFault("a baseline is either a time or the first analyses", "give --from and --to, or --first")
-    if begin is not None and end is not None and begin >= end:
-        raise UsageFault("the baseline ends before it begins", "give an earlier --from, or a later --to")
     who = person(by)
     with open_stores(config) as (_, database):
+        now = database.now()
+        span = _span(begin, end, now)
         pairs = [
             pair
             for pair in _matching(database.facts.pairs(), bundle, scanner)
@@ -108,14 +102,22 @@ def baseline(
         ]
         if not pairs:
             raise NotFound("no such bundle has analysed anything", "`hounsfield drift report` names those that have")
-        span = None if begin is None or end is None else (begin.astimezone(), end.astimezone())
-        chosen = choose_baselines(database.facts, pairs, span, datetime.now(UTC), who)
+        chosen = choose_baselines(database.facts, pairs, span, now, who)
     for pair, analyses in chosen.kept:
         note(f"{pair.bundle} {pair.bundle_version} on {pair.scanner}: " + (f"{analyses} analyses" if span else "first"))
     for pair, analyses in chosen.too_few:
         note(f"{pair.bundle} {pair.bundle_version} on {pair.scanner}: left as it was, only {analyses} analyses then")
     if not chosen.kept:
         raise NotFound("no scanner has analyses enough in that time", "give a longer time")
+
+
+def _span(begin: str | None, end: str | None, now: datetime) -> "tuple[datetime, datetime] | None":
+    if begin is None or end is None:
+        return None
+    span = moment_of("--from", begin, now), moment_of("--to", end, now)
+    if span[0] >= span[1]:
+        raise UsageFault("the baseline ends before it begins", "give an earlier --from, or a later --to")
+    return span
 
 
 def _matching(pairs: "list[Pair]", bundle: str | None, scanner: str | None) -> "list[Pair]":

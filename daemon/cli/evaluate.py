@@ -1,18 +1,19 @@
 """``hounsfield evaluate``: how good a bundle is on a prepared data set, and whether it is better than another one."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from hounsfield.daemon.cli import evaluate_options as options
 from hounsfield.daemon.cli.bundle import folders_of
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
+from hounsfield.daemon.cli.evaluate_jobs import Asked, shadow_report, threshold_report
 from hounsfield.daemon.cli.exits import UsageFault
-from hounsfield.daemon.cli.output import console, json_line, note, show_table
+from hounsfield.daemon.cli.moments import moment
+from hounsfield.daemon.cli.output import json_line, note, show_table
+from hounsfield.daemon.cli.progress import one_step
+from hounsfield.daemon.clock import SystemClock
 
 if TYPE_CHECKING:
     from hounsfield.model.bundle import Bundle
@@ -21,69 +22,27 @@ if TYPE_CHECKING:
     from hounsfield.model.evaluate.scores_file import ScoresFile
 
 SCORES_SUFFIX = ".npz"
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
 def evaluate(
-    bundle: Annotated[
-        str, typer.Option(metavar="BUNDLE", help="Folder or configured name; or scores.npz of an earlier evaluation.")
-    ],
-    out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where report, plots, numbers and scores are written.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(metavar="PREPARED", help="Prepared data set to measure on (`hounsfield data`).")
-    ] = None,
-    against: Annotated[
-        str | None, typer.Option(metavar="BUNDLE", help="Compare with this bundle (or its scores.npz), same cases.")
-    ] = None,
-    choose_threshold: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PREPARED",
-            help="Choose thresholds on this validation set rather than use those of the bundle. It must hold no case "
-            "of --data.",
-        ),
-    ] = None,
-    sensitivity: Annotated[float, typer.Option(help="That --choose-threshold looks for.", min=0.01, max=1.0)] = 0.95,
-    label: Annotated[
-        list[str] | None, typer.Option(metavar="DATA=BUNDLE", help="A label that has another name in the bundle.")
-    ] = None,
-    prevalence: Annotated[
-        list[float] | None,
-        typer.Option(help="Share of positive series for which PPV and NPV are stated; may be repeated.", min=0, max=1),
-    ] = None,
-    rounds: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=100, max=100_000)] = 1000,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:N.")] = "auto",
-    write_card: Annotated[
-        bool, typer.Option("--write-card", help="Write the figures into the bundle's card and manifest (a new hash).")
-    ] = False,
-    thresholds: Annotated[
-        bool,
-        typer.Option(
-            "--thresholds", help="Judge the scores in the job database by other thresholds instead; no model runs."
-        ),
-    ] = False,
-    shadow: Annotated[
-        bool,
-        typer.Option(
-            "--shadow", help="Judge what a bundle scored in the shadow beside what was sent instead; no model runs."
-        ),
-    ] = False,
-    truth: Annotated[
-        Path | None,
-        typer.Option(metavar="CSV", help="With these two: series_uid, study_uid or accession, and truth (0 or 1)."),
-    ] = None,
-    at: Annotated[
-        list[float] | None, typer.Option(help="With --thresholds: one to try; may be repeated.", min=0, max=1)
-    ] = None,
-    version: Annotated[
-        str | None, typer.Option(help="With these two: version of the bundle; the one used last without.")
-    ] = None,
-    since: Annotated[
-        datetime | None, typer.Option(help="With these two: only analyses since then (local time).", formats=_FORMATS)
-    ] = None,
+    bundle: options.BundleOption,
+    out: options.OutOption = None,
+    data: options.DataOption = None,
+    against: options.AgainstOption = None,
+    choose_threshold: options.ValidationOption = None,
+    sensitivity: options.SensitivityOption = 0.95,
+    label: options.LabelOption = None,
+    prevalence: options.PrevalenceOption = None,
+    rounds: options.RoundsOption = 1000,
+    seed: options.SeedOption = 0,
+    device: options.DeviceOption = "auto",
+    write_card: options.CardOption = False,
+    thresholds: options.ThresholdsOption = False,
+    shadow: options.ShadowOption = False,
+    truth: options.TruthOption = None,
+    at: options.AtOption = None,
+    version: options.VersionOption = None,
+    since: options.SinceOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -95,50 +54,24 @@ def evaluate(
     if thresholds or shadow:
         if (thresholds and shadow) or data or choose_threshold or write_card or out:
             raise UsageFault("--thresholds and --shadow stand alone: they judge stored scores and write no report")
-        wanted = _Stored(bundle=bundle, version=version, since=since, truth=truth, at=tuple(at or ()), against=against)
-        _judge_stored(wanted, shadow, as_json, config)
+        asked = Asked(bundle=bundle, version=version, since=moment("--since", since, SystemClock().now()))
+        if shadow:
+            sent = Asked(bundle=against, since=asked.since) if against else None
+            shadow_report(read_settings(config), truth, asked, against=sent, as_json=as_json)
+        else:
+            threshold_report(read_settings(config), truth, asked, thresholds=at or (), as_json=as_json)
         return
     if out is None:
         raise UsageFault("--out names the folder that the report is written to")
     if truth or at or version or since:
         raise UsageFault("--truth, --at, --version and --since belong to --thresholds and --shadow")
-    named = dict(_pair(text) for text in label or [])
-    how = _measurement(data, choose_threshold, sensitivity, named, device)
+    how = _measurement(data, choose_threshold, sensitivity, label or [], device)
     sides = [_Side(which, config) for which in (bundle, against) if which is not None]
     _check_options(sides, how, choose_threshold, write_card)
-    if how is not None:
-        from hounsfield.model.runtime import import_quietly
-
-        import_quietly()
     subject = _subject(sides, how, rounds, seed, tuple(prevalence or ()))
     _report(subject, out, as_json)
     if write_card:
         sides[0].write_card(subject)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stored:
-    """Which stored scores are judged, and by what."""
-
-    bundle: str
-    version: str | None
-    since: datetime | None
-    truth: Path | None
-    at: tuple[float, ...]
-    against: str | None
-
-
-def _judge_stored(wanted: _Stored, shadow: bool, as_json: bool, config: Path | None) -> None:
-    from hounsfield.daemon.cli.evaluate_jobs import Asked, shadow_report, threshold_report
-
-    since = None if wanted.since is None else wanted.since.astimezone()
-    asked = Asked(bundle=wanted.bundle, version=wanted.version, since=since)
-    settings = read_settings(config)
-    if shadow:
-        against = Asked(bundle=wanted.against, since=since) if wanted.against else None
-        shadow_report(settings, wanted.truth, asked, against=against, as_json=as_json)
-    else:
-        threshold_report(settings, wanted.truth, asked, thresholds=wanted.at, as_json=as_json)
 
 
 def _subject(
@@ -150,10 +83,13 @@ def _subject(
     from hounsfield.model.evaluate.figures import evaluate as figures_of
     from hounsfield.model.evaluate.rates import PREVALENCES
     from hounsfield.model.evaluate.report import Subject
+    from hounsfield.model.runtime import import_quietly
 
+    if how is not None:
+        import_quietly()
     settings = Settings(rounds=rounds, seed=seed, prevalences=prevalences or PREVALENCES)
     scores = [side.scores(how) for side in sides]
-    with _progress("figures") as tell:
+    with one_step("figures") as tell:
         evaluation = figures_of(scores[0].scored, scores[0].thresholds, settings, tell)
     return Subject(
         scores=scores[0],
@@ -200,7 +136,7 @@ class _Side:
             return self._read
         if self.bundle is None or how is None:
             raise UsageFault("--data names the prepared data set that the bundle is measured on")
-        with _progress(f"slices, {self.bundle.label}") as tell:
+        with one_step(f"slices, {self.bundle.label}") as tell:
             return measure(self.bundle, how, tell)
 
     def write_card(self, subject: "Subject") -> None:
@@ -213,11 +149,12 @@ class _Side:
 
 
 def _measurement(
-    data: Path | None, validation: Path | None, sensitivity: float, named: dict[str, str], device: str
+    data: Path | None, validation: Path | None, sensitivity: float, labels: list[str], device: str
 ) -> "Measurement | None":
     from hounsfield.model.data.prepared import Prepared
     from hounsfield.model.evaluate.measure import Measurement
 
+    named = dict(_pair(text) for text in labels)
     if data is None:
         return None
     return Measurement(
@@ -254,18 +191,6 @@ def _bundle(which: str, config: Path | None) -> "Bundle":
     if len(found) > 1:
         raise UsageFault(f"there are {len(found)} versions of {which}: name a folder", ", ".join(map(str, found)))
     return open_bundle(found[0])
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar with the time left on stderr while it is a terminal; yield what takes (done, all)."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    screen = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bars:
-        bar = bars.add_task(what)
-        yield lambda done, every: bars.update(bar, completed=done, total=every)
 
 
 def _show(subject: "Subject", page: Path) -> None:

@@ -1,12 +1,13 @@
 """``hounsfield evaluate --thresholds`` and ``--shadow``: what the job database holds, judged anew."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hounsfield.daemon.cli.context import require_database
+from hounsfield.daemon.cli.context import opened
 from hounsfield.daemon.cli.exits import NotFound, UsageFault
 from hounsfield.daemon.cli.output import json_line, note, show_table
 
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
     from hounsfield.daemon.config.settings import Settings
     from hounsfield.daemon.replay.shadow import Beside, Side
     from hounsfield.daemon.replay.thresholds import Replayed
-    from hounsfield.daemon.replay.truth import Truth
+    from hounsfield.daemon.replay.truth import Truth, TruthTable
     from hounsfield.model.drift.rates import Interval
     from hounsfield.model.evaluate.metrics import Estimate
     from hounsfield.storage.analysis_facts import ScoredJob
     from hounsfield.storage.engine import Database
+    from hounsfield.storage.results import ResultFiles
 
 _DIGITS = 4
 _MOST_SCANNERS = 4
@@ -52,7 +54,7 @@ def threshold_report(
 
     if any(not 0 <= one <= 1 for one in thresholds):
         raise UsageFault("a threshold lies outside the scores", "give numbers from 0 to 1")
-    with _Scores(settings, truth_file) as scores:
+    with _scores(settings, truth_file) as scores:
         jobs = scores.of(asked)
         truth = scores.truth(jobs)
     rows = replay(jobs, sorted(set(thresholds)) or GRID, truth.by_job)
@@ -77,7 +79,7 @@ def shadow_report(
     """
     from hounsfield.daemon.replay.shadow import beside, pair_up
 
-    with _Scores(settings, truth_file) as scores:
+    with _scores(settings, truth_file) as scores:
         shadow = scores.of(asked, shadow=True)
         active = scores.all_of(against or Asked(bundle=asked.bundle), shadow=False)
         pairs = pair_up(shadow, active)
@@ -94,32 +96,23 @@ def shadow_report(
         _show_shadow(found, truth, pairs[-1])
 
 
+@contextmanager
+def _scores(settings: "Settings", truth_file: Path | None) -> "Iterator[_Scores]":
+    from hounsfield.daemon.replay.truth import read_truth
+    from hounsfield.storage.results import ResultFiles
+
+    table = None if truth_file is None else read_truth(truth_file)
+    with opened(settings) as database:
+        yield _Scores(database, ResultFiles(settings.storage.shared_folder), table)
+
+
+@dataclass(frozen=True, slots=True)
 class _Scores:
     """The stored scores of a home, and what is true of their series."""
 
-    def __init__(self, settings: "Settings", truth_file: Path | None) -> None:
-        from hounsfield.daemon.replay.truth import read_truth
-
-        self._table = None if truth_file is None else read_truth(truth_file)
-        self._settings = settings
-        self._opened: Database | None = None
-
-    def __enter__(self) -> "_Scores":
-        from hounsfield.storage.engine import open_database
-
-        require_database(self._settings)
-        storage = self._settings.storage
-        self._opened = open_database(storage.resolved_database_url, storage.home, may_upgrade=False)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._database.close()
-
-    @property
-    def _database(self) -> "Database":
-        if self._opened is None:
-            raise AssertionError("used outside of its block")
-        return self._opened
+    database: "Database"
+    files: "ResultFiles"
+    table: "TruthTable | None"
 
     def of(self, asked: Asked, *, shadow: bool | None = None) -> "list[ScoredJob]":
         """Return the scores of one version; raise :class:`NotFound` where there are none."""
@@ -137,16 +130,13 @@ class _Scores:
 
     def all_of(self, asked: Asked, *, shadow: bool | None) -> "list[ScoredJob]":
         """Return the scores of all versions that are meant."""
-        return list(self._database.facts.scored(asked.bundle, asked.version, shadow=shadow, since=asked.since))
+        return list(self.database.facts.scored(asked.bundle, asked.version, shadow=shadow, since=asked.since))
 
     def truth(self, jobs: "Sequence[ScoredJob]") -> "Truth":
         """Return what is known of the series."""
         from hounsfield.daemon.replay.truth import truth_of
-        from hounsfield.storage.results import ResultFiles
 
-        return truth_of(
-            jobs, self._table, self._database.facts.opinions(), ResultFiles(self._settings.storage.shared_folder)
-        )
+        return truth_of(jobs, self.table, self.database.facts.opinions(), self.files)
 
 
 def _show_thresholds(rows: "Sequence[Replayed]", truth: "Truth") -> None:

@@ -1,28 +1,26 @@
 """``hounsfield feedback``: what readers say about our results, by documents they store."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
+from hounsfield.daemon.cli.filters import OnwardsLimitOption
+from hounsfield.daemon.cli.moments import moment, when
 from hounsfield.daemon.cli.output import json_line, note, show_table
-from hounsfield.daemon.cli.paging import pages
+from hounsfield.daemon.cli.paging import Listing, pages
 
 if TYPE_CHECKING:
     from hounsfield.storage.feedback import FeedbackRecord
 
 app = typer.Typer(name="feedback", help="What readers say about results.", no_args_is_help=True)
 
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 _NONE_YET = "a reader's key object selection or report that comes back through our port counts: see [feedback]"
 
 
 @app.command()
 def report(
-    since: Annotated[
-        datetime | None, typer.Option(help="Only results made since then (local time).", formats=_FORMATS)
-    ] = None,
+    since: Annotated[str | None, when("--since", "Only results made since then")] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -35,7 +33,7 @@ def report(
     from hounsfield.daemon.feedback.agreement import agreements
 
     with open_stores(config) as (_, database):
-        rows = agreements(database.feedback.tally(None if since is None else since.astimezone()))
+        rows = agreements(database.feedback.tally(moment("--since", since, database.now())))
     if as_json:
         for row in rows:
             json_line(report_json(row))
@@ -49,11 +47,9 @@ def report(
 
 @app.command("list")
 def list_feedback(
-    since: Annotated[
-        datetime | None, typer.Option(help="Only what was received since then (local time).", formats=_FORMATS)
-    ] = None,
+    since: Annotated[str | None, when("--since", "Only what was received since then")] = None,
     after: Annotated[int, typer.Option(metavar="ID", help="Start behind this number.", min=0)] = 0,
-    limit: Annotated[int | None, typer.Option(help="At most so many; all without it.", min=1)] = None,
+    limit: OnwardsLimitOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -61,20 +57,16 @@ def list_feedback(
     from hounsfield.daemon.cli.feedback_views import LIST_COLUMNS, feedback_json, feedback_row
     from hounsfield.daemon.logs import UidHasher
 
-    start = None if since is None else since.astimezone()
-    empty = True
     with open_stores(config) as (settings, database):
+        start = moment("--since", since, database.now())
         hash_of = UidHasher.of_home(settings.storage.shared_folder)
 
         def fetch(after_id: int, count: int) -> "list[FeedbackRecord]":
             return database.feedback.page(after_id=after_id, limit=count, since=start)
 
-        for page in pages(fetch, after, limit):
-            empty = False
-            if as_json:
-                for one in page:
-                    json_line(feedback_json(one))
-            else:
-                show_table(LIST_COLUMNS, [feedback_row(one, hash_of(one.sop_instance_uid)) for one in page])
-    if empty:
+        shown = Listing(
+            LIST_COLUMNS, feedback_json, lambda one: feedback_row(one, hash_of(one.sop_instance_uid)), as_json=as_json
+        )
+        last, _ = shown.show(pages(fetch, after, limit))
+    if last is None:
         note("no such feedback" if after or since else f"no feedback yet: {_NONE_YET}")

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from hounsfield.daemon.cli import completion
+from hounsfield.daemon.cli.moments import when
 from hounsfield.storage.states import JobKind, JobState, Outcome, Reason, Stage
 
 KindOption = Annotated[JobKind | None, typer.Option("--kind", help="Only this kind of job.", case_sensitive=False)]
@@ -56,10 +57,7 @@ SeriesOption = Annotated[
         "--series", metavar="UID|HASH", help="Only this series: its Series Instance UID, or its hash as tables show it."
     ),
 ]
-SinceOption = Annotated[
-    str | None,
-    typer.Option("--since", metavar="WHEN", help="Only since then: 90s, 30m, 2h, 3d, 1w ago, or an ISO time."),
-]
+SinceOption = Annotated[str | None, when("--since", "Only since then")]
 BeforeOption = Annotated[
     int | None,
     typer.Option("--before", metavar="ID", help="Only older ones than this number: the next page.", min=1),
@@ -68,6 +66,10 @@ LimitOption = Annotated[
     int | None,
     typer.Option("--limit", metavar="N", help="At most so many. Without it 50 in a table, and all with --json.", min=1),
 ]
+OnwardsLimitOption = Annotated[
+    int | None, typer.Option("--limit", metavar="N", help="At most so many; all without it.", min=1)
+]
+"""Of what is listed oldest first."""
 TABLE_ROWS = 50
 """Rows of a table for a person who did not say how many."""
 

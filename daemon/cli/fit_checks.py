@@ -4,9 +4,11 @@ import socket
 from collections.abc import Iterator
 
 from hounsfield.daemon.cli.check import Check, Level
+from hounsfield.daemon.cli.context import opened
 from hounsfield.daemon.clock import SystemClock
+from hounsfield.daemon.config.misfits import Misfit
 from hounsfield.daemon.config.settings import Settings
-from hounsfield.daemon.fit import Misfit, configured_misfits, shared_misfits
+from hounsfield.daemon.fit import configured_misfits, shared_misfits
 from hounsfield.storage import engine
 from hounsfield.storage.errors import StorageError
 
@@ -16,17 +18,13 @@ def misfits_of(settings: Settings) -> Iterator[Misfit]:
     yield from configured_misfits(settings)
     url = settings.storage.resolved_database_url
     try:
-        if not engine.has_database(url) or engine.check(url)[0] != engine.check(url)[1]:
+        current, head = engine.check(url)
+        if current is None or current != head:
             return
-        database = engine.open_database(url, settings.storage.home, may_upgrade=False)
+        with opened(settings) as database:
+            yield from shared_misfits(settings, database, socket.gethostname(), SystemClock(), may_settle=False)
     except StorageError:
         return
-    try:
-        yield from shared_misfits(settings, database, socket.gethostname(), SystemClock(), may_settle=False)
-    except StorageError:
-        return
-    finally:
-        database.close()
 
 
 def check_fit(settings: Settings) -> Iterator[Check]:

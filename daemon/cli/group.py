@@ -32,7 +32,9 @@ class FriendlyGroup(TyperGroup):
         except BrokenPipeError:
             raise
         except OSError as failure:
-            raise _end(f"{failure.strerror or failure}: {failure.filename or ''}".rstrip(": "), 1) from failure
+            raise _end(
+                f"{failure.strerror or failure}: {failure.filename or ''}".rstrip(": "), ExitCode.WORK_FAILED
+            ) from failure
         except (typer.Exit, typer.Abort, KeyboardInterrupt):
             raise
         except Exception as failure:

@@ -2,13 +2,10 @@
 
 from hounsfield.daemon.cli.delivery_views import delivery_json
 from hounsfield.daemon.cli.job_views import job_json, job_more
+from hounsfield.daemon.event_words import event_fields
 from hounsfield.daemon.job_story import JobDetail
 from hounsfield.daemon.reason_texts import REASON_TEXTS
-from hounsfield.storage.records import EventRecord
 from hounsfield.storage.states import Reason
-
-LABEL = 18
-"""Characters of the labels before the timeline."""
 
 
 def detail_json(shown: JobDetail) -> dict[str, object]:
@@ -23,7 +20,7 @@ def detail_json(shown: JobDetail) -> dict[str, object]:
         "give_up_at": job.give_up_at,
         "timings": job.timings,
         "advice": [_advice_json(reason) for reason in shown.reasons],
-        "timeline": [_event_json(event) for event in shown.events],
+        "timeline": [{"at": event.at} | event_fields(event) for event in shown.events],
         "objects": [
             {
                 "role": one.role,
@@ -39,20 +36,6 @@ def detail_json(shown: JobDetail) -> dict[str, object]:
         "retracted_at": None if shown.retraction is None else shown.retraction.created_at,
     }
     return job_json(job) | detail | job_more(job)
-
-
-def _event_json(event: EventRecord) -> dict[str, object]:
-    return {
-        "at": event.at,
-        "stage": event.stage.value,
-        "from_state": event.from_state,
-        "to_state": event.to_state,
-        "attempt": event.attempt,
-        "worker": event.worker,
-        "reason": None if event.reason is None else event.reason.value,
-        "seconds": event.seconds,
-        "detail": event.detail,
-    }
 
 
 def _advice_json(reason: Reason) -> dict[str, object]:

@@ -1,14 +1,10 @@
 """``jobs show`` for a person: what is known of one job, on a page."""
 
-from collections.abc import Sequence
-
 from rich.text import Text
 
 from hounsfield.daemon.cli.delivery_views import DELIVERY_COLUMNS, delivery_rows
-from hounsfield.daemon.cli.job_detail import LABEL
-from hounsfield.daemon.cli.job_views import subject
 from hounsfield.daemon.cli.moments import duration
-from hounsfield.daemon.cli.output import console, file_link, local, show_table
+from hounsfield.daemon.cli.output import console, file_link, local, show_lines, show_table
 from hounsfield.daemon.cli.patients import Revealed
 from hounsfield.daemon.cli.retraction_views import retracted_words
 from hounsfield.daemon.cli.score_views import score_lines
@@ -18,7 +14,7 @@ from hounsfield.daemon.job_story import JobDetail, ObjectPlace
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.daemon.reason_texts import REASON_TEXTS
 from hounsfield.daemon.verdict_texts import evidence_lines, verdict_text
-from hounsfield.daemon.words import number, reason_words, verdict
+from hounsfield.daemon.words import number, reason_words, subject, verdict
 from hounsfield.storage.records import EventRecord, JobRecord
 from hounsfield.storage.states import JobKind
 
@@ -30,10 +26,9 @@ Line = tuple[str, str]
 
 def print_detail(detail: JobDetail, series: str, revealed: Revealed | None = None) -> None:
     """Print the detail; ``series`` is the keyed hash of its UID, which itself is shown with the patient only."""
-    _print_lines([*_head(detail.job, series), *_who(detail, revealed), *_origin(detail.job)])
-    for line in [] if detail.result is None else score_lines(detail.result.detail, LABEL):
-        console().print(line)
-    _print_lines([*_of_result(detail), *_what_to_do(detail)])
+    show_lines([*_head(detail.job, series), *_who(detail, revealed), *_origin(detail.job)])
+    show_lines([] if detail.result is None else score_lines(detail.result.detail))
+    show_lines([*_of_result(detail), *_what_to_do(detail)])
     console().print()
     show_table(TIMELINE, [_moment(event, detail.job) for event in detail.events])
     if detail.objects:
@@ -42,12 +37,6 @@ def print_detail(detail: JobDetail, series: str, revealed: Revealed | None = Non
     if detail.deliveries:
         console().print()
         show_table(DELIVERY_COLUMNS, delivery_rows(detail.deliveries))
-
-
-def _print_lines(lines: Sequence[Line]) -> None:
-    for label, value in lines:
-        if value:
-            console().print(Text.assemble((f"{label:<{LABEL}}", "bold"), value))
 
 
 def _head(job: JobRecord, series: str) -> list[Line]:

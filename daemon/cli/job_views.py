@@ -3,7 +3,7 @@
 from hounsfield.daemon.cli.output import local
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.daemon.verdict_texts import verdict_json
-from hounsfield.daemon.words import number, reason_words, verdict
+from hounsfield.daemon.words import number, reason_words, subject, verdict
 from hounsfield.storage.records import JobRecord
 
 JOB_COLUMNS = (
@@ -60,10 +60,3 @@ def job_row(job: JobRecord, series: str) -> tuple[str, ...]:
         f"{job.attempts}",
         local(job.updated_at),
     )
-
-
-def subject(job: JobRecord) -> str:
-    """Return what the job works with: its bundle and version, or its destination."""
-    if job.destination is not None:
-        return f"to {job.destination}"
-    return f"{job.bundle} {job.bundle_version}" if job.bundle else ""

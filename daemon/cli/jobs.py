@@ -1,5 +1,6 @@
 """``hounsfield jobs``: the job log."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,8 +10,9 @@ from hounsfield.daemon.cli.archive import archive
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
 from hounsfield.daemon.cli.output import json_line
-from hounsfield.daemon.cli.patients import RevealOption
+from hounsfield.daemon.cli.patients import RevealOption, patient_json, revealed
 from hounsfield.daemon.cli.pause_notes import tell_pauses
+from hounsfield.daemon.cli.person import ByOption, person
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +22,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="jobs", help="The job log: what was analysed, delivered, retried and why.", no_args_is_help=True)
 app.command("list")(jobs_list.list_jobs)
-app.command("tail")(jobs_tail.tail)
-app.command("stats")(jobs_stats.stats)
-
-app.command("archive")(archive)
 
 JobIds = Annotated[
     list[int],
@@ -46,8 +44,6 @@ def show(
     from hounsfield.daemon.cli.feedback_views import feedback_json, print_feedback
     from hounsfield.daemon.cli.job_detail import detail_json
     from hounsfield.daemon.cli.job_pages import print_detail
-    from hounsfield.daemon.cli.patients import Revealed
-    from hounsfield.daemon.cli.patients import reveal as revealing
     from hounsfield.daemon.job_story import describe
     from hounsfield.daemon.logs import UidHasher
 
@@ -56,35 +52,45 @@ def show(
         if job is None:
             raise NotFound(f"there is no job {job_id}", "`hounsfield jobs list` shows those there are")
         tell_pauses(database.control)
-        patients = revealing(database, settings, reveal, "jobs show", job=job.id)
-        revealed = None if patients is None else Revealed(patient=patients.of(job.series_id))
+        shown = revealed(database, settings, reveal, "jobs show", job.series_id, job=job.id)
         detail = describe(job, database.jobs, settings.storage.shared_folder)
         feedback = database.feedback.of_job(job.id if detail.result is None else detail.result.job_id)
         hash_of = UidHasher.of_home(settings.storage.shared_folder)
     if as_json:
-        told = {} if revealed is None else {"patient": revealed.as_json()}
-        json_line({**detail_json(detail), "feedback": [feedback_json(one) for one in feedback], **told})
+        told = {"feedback": [feedback_json(one) for one in feedback]}
+        json_line(detail_json(detail) | told | patient_json(shown))
     else:
-        print_detail(detail, hash_of(job.series_uid), revealed)
+        print_detail(detail, hash_of(job.series_uid), shown)
         print_feedback(feedback)
 
 
+app.command("tail")(jobs_tail.tail)
+app.command("stats")(jobs_stats.stats)
+
+
 @app.command()
-def retry(job_ids: JobIds, config: ConfigOption = None) -> None:
-    """Put discarded or cancelled jobs back: they start again with no attempts counted."""
+def retry(job_ids: JobIds, by: ByOption = None, config: ConfigOption = None) -> None:
+    """Put discarded, cancelled or held jobs back: they start again with no attempts counted."""
+    who = person(by)
     with open_stores(config) as (_, database):
         rule = (
-            "only DISCARDED and CANCELLED jobs can, not of a HELD series, nor to analyse an overtaken revision, nor "
-            "those whose images or results were removed after their time"
+            "only DISCARDED, CANCELLED and HELD jobs can, not of a HELD series, nor to analyse an overtaken revision, "
+            "nor those that were taken back, or whose images or results were removed after their time"
         )
-        _each(database, job_ids, database.jobs.requeue, "queued again", rule)
+        _each(database, job_ids, partial(database.jobs.requeue, by=who), "queued again", rule)
 
 
 @app.command()
-def cancel(job_ids: JobIds, config: ConfigOption = None) -> None:
+def cancel(job_ids: JobIds, by: ByOption = None, config: ConfigOption = None) -> None:
     """Take jobs out that have not ended."""
+    who = person(by)
     with open_stores(config) as (_, database):
-        _each(database, job_ids, database.jobs.cancel, "cancelled", "only jobs that have not ended can")
+        _each(
+            database, job_ids, partial(database.jobs.cancel, by=who), "cancelled", "only jobs that have not ended can"
+        )
+
+
+app.command("archive")(archive)
 
 
 def _each(

@@ -21,17 +21,18 @@ from hounsfield.daemon.cli.filters import (
     rows_wanted,
     tell_more,
 )
-from hounsfield.daemon.cli.output import json_line, note, show_table
-from hounsfield.daemon.cli.paging import pages, pages_back
+from hounsfield.daemon.cli.moments import moment
+from hounsfield.daemon.cli.output import note
+from hounsfield.daemon.cli.paging import Listing, pages, pages_back
 from hounsfield.daemon.cli.pause_notes import tell_pauses
 from hounsfield.storage.log_book import JobQuery
 from hounsfield.storage.records import JobFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
     from hounsfield.storage.engine import Database
-    from hounsfield.storage.records import JobRecord
+    from hounsfield.storage.records import JobRecord, SeriesRecord
 
 AfterOption = Annotated[
     int | None,
@@ -66,7 +67,7 @@ def list_jobs(
     A job is one analysis (INFER), one sending of a result (DELIVER) or one notification (NOTIFY). A page takes as long
     among a million jobs as among a thousand.
     """
-    from hounsfield.daemon.cli.moments import moment
+    from hounsfield.daemon.cli.job_views import JOB_COLUMNS, job_json, job_row
     from hounsfield.daemon.cli.which_series import look_up
     from hounsfield.daemon.logs import UidHasher
 
@@ -88,18 +89,28 @@ def list_jobs(
             series_id=None if record is None else record.id,
         )
         wanted = rows_wanted(limit, as_json=as_json or after is not None)
-        if series is not None and record is None:
-            found: Iterable[list[JobRecord]] = ()
-        elif after is None:
-            found = _back(database, query, before, wanted)
-        else:
-            selection = JobFilter(kind=kind, state=state, series_uid=None if record is None else record.series_uid)
-            found = _onwards(database, selection, after, wanted)
-        last, count = _print(found, UidHasher.of_home(settings.storage.shared_folder), as_json=as_json)
+        found = () if series is not None and record is None else _found(database, query, record, before, after, wanted)
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
+        shown = Listing(JOB_COLUMNS, job_json, lambda one: job_row(one, hash_of(one.series_uid)), as_json=as_json)
+        last, count = shown.show(found)
     if last is None:
         note("no such jobs" if any((kind, state, series, after, *special)) else "no jobs yet")
     elif after is None and not as_json:
         tell_more(count, wanted, last)
+
+
+def _found(
+    database: "Database",
+    query: JobQuery,
+    series: "SeriesRecord | None",
+    before: int | None,
+    after: int | None,
+    limit: int | None,
+) -> "Iterator[list[JobRecord]]":
+    if after is None:
+        return _back(database, query, before, limit)
+    series_uid = None if series is None else series.series_uid
+    return _onwards(database, JobFilter(kind=query.kind, state=query.state, series_uid=series_uid), after, limit)
 
 
 def _back(database: "Database", query: JobQuery, before: int | None, limit: int | None) -> "Iterator[list[JobRecord]]":
@@ -114,20 +125,3 @@ def _onwards(database: "Database", selection: JobFilter, after: int, limit: int 
         return database.jobs.page(selection, after_id=after_id, limit=count)
 
     return pages(fetch, after, limit)
-
-
-def _print(
-    found: "Iterable[list[JobRecord]]", hash_of: "Callable[[str], str]", *, as_json: bool
-) -> tuple[int | None, int]:
-    """Print the pages as they come; return the number of the last job and how many there were."""
-    from hounsfield.daemon.cli.job_views import JOB_COLUMNS, job_json, job_row
-
-    last, count = None, 0
-    for page in found:
-        last, count = page[-1].id, count + len(page)
-        if as_json:
-            for job in page:
-                json_line(job_json(job))
-        else:
-            show_table(JOB_COLUMNS, [job_row(job, hash_of(job.series_uid)) for job in page])
-    return last, count

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
+from hounsfield.daemon.cli.moments import moment_of, when
 from hounsfield.daemon.cli.output import json_line
 from hounsfield.daemon.cli.pause_notes import tell_pauses
 
@@ -20,9 +21,7 @@ class By(StrEnum):
 
 
 def stats(
-    since: Annotated[
-        str, typer.Option("--since", metavar="WHEN", help="From then until now: 30m, 2h, 3d, 1w ago, or an ISO time.")
-    ] = "24h",
+    since: Annotated[str, when("--since", "From then until now")] = "24h",
     by: Annotated[
         By | None, typer.Option("--by", help="Count by this only; without it by each.", case_sensitive=False)
     ] = None,
@@ -34,12 +33,11 @@ def stats(
     Latencies are seconds from the creation of a job to its end, and of each stage of its last attempt; 95 means that
     95 of 100 were as fast. Jobs count by when they ended.
     """
-    from hounsfield.daemon.cli.moments import moment
     from hounsfield.daemon.cli.stats_views import collect, print_statistics
 
     with open_stores(config) as (_, database):
         now = database.now()
-        begin = moment("--since", since, now) or now
+        begin = moment_of("--since", since, now)
         tell_pauses(database.control)
         found = collect(database.log_book, begin, now, by)
     if as_json:

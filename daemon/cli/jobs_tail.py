@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.cli import completion
+from hounsfield.daemon.cli import completion, patients
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.exits import UsageFault
 from hounsfield.daemon.cli.filters import (
@@ -16,6 +16,7 @@ from hounsfield.daemon.cli.filters import (
     SinceOption,
     StageOption,
 )
+from hounsfield.daemon.cli.moments import moment
 from hounsfield.daemon.cli.patients import RevealOption
 from hounsfield.daemon.cli.pause_notes import PauseNotes
 from hounsfield.storage.log_book import EventQuery
@@ -53,8 +54,6 @@ def tail(
     A line appears within 0.2 s of what it tells. Series stand there as keyed hashes, and no line names a patient: it
     can run on a screen that everybody sees. --reveal adds who the patients are, and is written down itself.
     """
-    from hounsfield.daemon.cli.moments import moment
-    from hounsfield.daemon.cli.patients import reveal as revealing
     from hounsfield.daemon.cli.tailing import EventLines, Tail
     from hounsfield.daemon.cli.which_series import uid_of
     from hounsfield.daemon.logs import UidHasher
@@ -71,9 +70,9 @@ def tail(
             job_id=job,
             series_uid=None if series is None else uid_of(database, home, series),
         )
-        patients = revealing(database, settings, reveal, "jobs tail")
+        known = patients.reveal(database, settings, reveal, "jobs tail")
         events = Tail(database.log_book, database.jobs, query)
-        printer = EventLines(as_json=as_json, hash_of=UidHasher.of_home(home), patients=patients)
+        printer = EventLines(as_json=as_json, hash_of=UidHasher.of_home(home), patients=known)
         pauses = PauseNotes(database.control)
         pauses.look()
         all_since = lines is None and query.since is not None

@@ -49,37 +49,33 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run")(run.run)
-app.command("demo")(demo.demo)
-app.command("send")(send.send)
-app.command("echo")(echo.echo)
-app.command("pause")(pause.pause)
-app.command("resume")(pause.resume)
-app.add_typer(jobs.app)
-app.add_typer(alarms.app)
-app.command("top")(top.top)
-app.command("destinations")(destinations.destinations)
-app.add_typer(series.app)
-app.add_typer(results.app)
-app.add_typer(rules.app)
-app.add_typer(peers.app)
-app.add_typer(notify.app)
-app.add_typer(feedback.app)
-app.add_typer(bundle.app)
-app.add_typer(data.app)
-app.command("evaluate")(evaluate.evaluate)
-app.add_typer(drift.app)
-app.command("phantom")(phantom.phantom)
-app.command("train")(train.train)
-app.command("tune")(tune.tune)
-app.add_typer(console.app)
-app.command("purge")(purge.purge)
-app.add_typer(config.app)
-app.add_typer(database.app)
-app.add_typer(tls.app)
-app.command("doctor")(doctor.doctor)
-app.command("health")(health.health)
-app.command("conformance")(conformance.conformance)
+_SERVICE, _WORK, _MODELS, _TRIALS = "The service", "What was received and sent", "Models", "Trying it"
+
+app.command("run", rich_help_panel=_SERVICE)(run.run)
+app.command("top", rich_help_panel=_SERVICE)(top.top)
+app.command("doctor", rich_help_panel=_SERVICE)(doctor.doctor)
+app.command("health", rich_help_panel=_SERVICE)(health.health)
+app.command("pause", rich_help_panel=_SERVICE)(pause.pause)
+app.command("resume", rich_help_panel=_SERVICE)(pause.resume)
+app.command("purge", rich_help_panel=_SERVICE)(purge.purge)
+app.command("conformance", rich_help_panel=_SERVICE)(conformance.conformance)
+for _group in (alarms.app, config.app, database.app, console.app, tls.app):
+    app.add_typer(_group, rich_help_panel=_SERVICE)
+
+app.command("destinations", rich_help_panel=_WORK)(destinations.destinations)
+for _group in (jobs.app, series.app, results.app, rules.app, peers.app, notify.app, feedback.app):
+    app.add_typer(_group, rich_help_panel=_WORK)
+
+app.command("evaluate", rich_help_panel=_MODELS)(evaluate.evaluate)
+app.command("train", rich_help_panel=_MODELS)(train.train)
+app.command("tune", rich_help_panel=_MODELS)(tune.tune)
+for _group in (bundle.app, data.app, drift.app):
+    app.add_typer(_group, rich_help_panel=_MODELS)
+
+app.command("demo", rich_help_panel=_TRIALS)(demo.demo)
+app.command("phantom", rich_help_panel=_TRIALS)(phantom.phantom)
+app.command("send", rich_help_panel=_TRIALS)(send.send)
+app.command("echo", rich_help_panel=_TRIALS)(echo.echo)
 finish_help(app)
 
 

@@ -2,13 +2,11 @@
 
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 from hounsfield.daemon.cli.check import Check, Level
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.notifications.http_post import target_of
-from hounsfield.daemon.notifications.senders import address_of
-from hounsfield.daemon.notifications.webhook import read_secret
+from hounsfield.daemon.notifications.senders import address_of, file_problem
 
 
 def check_notifiers(settings: Settings, timeout_seconds: float) -> Iterator[Check]:
@@ -31,8 +29,10 @@ def check_alarm_webhook(settings: Settings, timeout_seconds: float) -> Iterator[
     alarms = settings.alarms
     if alarms.webhook is None:
         return
-    if alarms.webhook_secret_file is not None and (problem := _secret_problem(alarms.webhook_secret_file)):
-        yield Check("alarms", Level.PROBLEM, problem, "give the service's user a file that it may read")
+    file = alarms.webhook_secret_file
+    if file is not None and (problem := file_problem(file, "nobody is told of alarms")):
+        mend = "give the service's user a file that it alone may read"
+        yield Check("alarms", Level.PROBLEM, f"alarms.webhook_secret_file: {problem}", mend)
     try:
         host, port = target_of(alarms.webhook)
         socket.create_connection((host, port), timeout=timeout_seconds).close()
@@ -45,13 +45,3 @@ def check_alarm_webhook(settings: Settings, timeout_seconds: float) -> Iterator[
         yield Check("alarms", Level.PROBLEM, message, mend)
     else:
         yield Check("alarms", Level.OK, f"alarms.webhook at {host}:{port} listens")
-
-
-def _secret_problem(file: Path) -> str:
-    try:
-        read_secret(file)
-    except OSError as error:
-        return f"alarms.webhook_secret_file cannot be read ({error.strerror}): nobody is told of alarms"
-    except ValueError:
-        return "alarms.webhook_secret_file is empty: nobody is told of alarms"
-    return ""

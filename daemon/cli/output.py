@@ -3,11 +3,13 @@
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
+
+from hounsfield.daemon.moments import iso_utc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +40,8 @@ FOLDING = frozenset(
     }
 )
 """Columns whose values may take several lines on a narrow terminal; all others are short."""
+LABEL = 18
+"""Characters of the labels in front of lines, as wide as the longest."""
 PIPE_WIDTH = 1000
 """Columns of a console that is no terminal: a row must never be broken for a program that reads lines."""
 
@@ -63,13 +67,6 @@ def file_link(path: "Path", shown: str | None = None) -> "Text":
     return Text(shown or str(path), style=f"link {path.absolute().as_uri()}")
 
 
-def utc(moment: datetime | None) -> str | None:
-    """Return ISO 8601 in UTC with milliseconds and ``Z``; None stays None."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def local(moment: datetime | None) -> str:
     """Return the time as a person at this machine reads it, to the second."""
     return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
@@ -83,7 +80,7 @@ def json_line(record: Mapping[str, object]) -> None:
 
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
-        return utc(value)
+        return iso_utc(value, "milliseconds")
     return str(value)
 
 
@@ -92,14 +89,38 @@ def note(message: str) -> None:
     typer.echo(message, err=True)
 
 
-def show_table(columns: Sequence[str], rows: "Sequence[Sequence[str | Text]]", *, title: str | None = None) -> None:
-    """Print rows under their column names; long values fold on a terminal and stay whole in a pipe."""
+def show_lines(lines: Iterable[tuple[str, str]], width: int = LABEL) -> None:
+    """Print texts behind their labels; one without a text is left out. Long ones are broken on a terminal only."""
+    from rich.text import Text
+
+    from hounsfield.daemon.logs import escape_controls
+
+    screen = console()
+    for label, text in lines:
+        if text:
+            line = Text.assemble((f"{label:<{width}}", "bold"), escape_controls(text))
+            screen.print(line, soft_wrap=not screen.is_terminal)
+
+
+def show_table(
+    columns: Sequence[str],
+    rows: "Sequence[Sequence[str | Text]]",
+    *,
+    title: str | None = None,
+    folding: Collection[str] = FOLDING,
+) -> None:
+    """Print rows under their column names; long values fold on a terminal and stay whole in a pipe.
+
+    Cells may hold what a sender calls itself: nothing in them moves the terminal.
+    """
     from rich.table import Table
     from rich.text import Text
 
+    from hounsfield.daemon.logs import escape_controls
+
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column not in FOLDING)
+        table.add_column(column, overflow="fold", no_wrap=column not in folding)
     for row in rows:
-        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+        table.add_row(*(Text(escape_controls(cell)) if isinstance(cell, str) else cell for cell in row))
     console().print(table)

@@ -1,7 +1,10 @@
 """Listings of any length: read by id, one page in memory at a time."""
 
-from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from hounsfield.daemon.cli.output import json_line, show_table
 
 PAGE = 500
 
@@ -40,3 +43,25 @@ def _walk(
         yield page
         position = page[-1].id
         left = None if left is None else left - len(page)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[Row]):
+    """Prints pages as they come: tables for a person, a line of JSON for each row for programs."""
+
+    columns: Sequence[str]
+    json_of: Callable[[Row], dict[str, object]]
+    row_of: Callable[[Row], Sequence[str]]
+    as_json: bool
+
+    def show(self, found: Iterable[Sequence[Row]]) -> tuple[int | None, int]:
+        """Print them; return the number of the last row, None where there is none, and how many there were."""
+        last, count = None, 0
+        for page in found:
+            last, count = page[-1].id, count + len(page)
+            if self.as_json:
+                for one in page:
+                    json_line(self.json_of(one))
+            else:
+                show_table(self.columns, [self.row_of(one) for one in page])
+        return last, count

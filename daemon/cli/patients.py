@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hounsfield.daemon.cli.exits import UsageFault
-from hounsfield.daemon.cli.person import person
+from hounsfield.daemon.cli.person import person, write_down
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +87,21 @@ class Patients:
         return next((found for one in images[:3] if (found := _patient(self._spool.path(one.digest)))), None)
 
 
+def revealed(
+    database: "Database", settings: "Settings", reason: str | None, command: str, series_id: int | None, **about: object
+) -> Revealed | None:
+    """Return the patient of one series, as :func:`reveal` does; None where nobody asked."""
+    patients = reveal(database, settings, reason, command, **about)
+    if patients is None:
+        return None
+    return Revealed(patient=None if series_id is None else patients.of(series_id))
+
+
+def patient_json(shown: Revealed | None) -> dict[str, object]:
+    """Return what ``--json`` says of the patient; nothing where nobody asked."""
+    return {} if shown is None else {"patient": shown.as_json()}
+
+
 def reveal(
     database: "Database", settings: "Settings", reason: str | None, command: str, **about: object
 ) -> Patients | None:
@@ -94,15 +109,12 @@ def reveal(
 
     ``about`` stands in the job log with it. Raise :class:`UsageFault` for a reason that is none.
     """
-    from hounsfield.storage.operations import Action, Operation
+    from hounsfield.storage.operations import Action
     from hounsfield.storage.spool import Spool
 
     if reason is None:
         return None
-    detail = {"reason": _good(reason), "command": command, **about}
-    database.operations.note(
-        Operation(at=database.now(), action=Action.REVEALED, person=person(None), origin="command line", detail=detail)
-    )
+    write_down(database, Action.REVEALED, person(None), {"reason": _good(reason), "command": command, **about})
     return Patients(database.series, Spool(settings.storage.spool_folder))
 
 

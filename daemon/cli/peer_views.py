@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hounsfield.daemon.cli.output import local
-from hounsfield.daemon.config.sections import DicomSettings, Peer
+from hounsfield.daemon.config.reception import DicomSettings, Peer
 from hounsfield.daemon.config.values import check_ae_title
 from hounsfield.daemon.reception.known_peers import KnownPeers
 from hounsfield.model.toml_text import toml_text

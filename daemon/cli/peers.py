@@ -4,12 +4,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from hounsfield.daemon.cli.context import ConfigOption, JsonOption, database_file, open_stores, read_settings
+from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores, opened, read_settings
 from hounsfield.daemon.cli.output import json_line, local, note, show_table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hounsfield.daemon.cli.peer_views import PeerStanding
     from hounsfield.daemon.config.settings import Settings
     from hounsfield.daemon.reception.known_peers import KnownPeers
@@ -28,7 +26,7 @@ def list_peers(as_json: JsonOption = False, config: ConfigOption = None) -> None
     from hounsfield.daemon.cli.peer_views import standing
 
     settings = read_settings(config)
-    records = _sightings_if_any(settings, config)
+    records = _sightings_if_any(settings)
     known = _known(settings)
     peers = [standing(peer, settings.dicom, known, records) for peer in settings.peer]
     if as_json:
@@ -111,10 +109,10 @@ def _known(settings: "Settings") -> "KnownPeers":
     return KnownPeers(settings.peer, SystemClock())
 
 
-def _sightings_if_any(settings: "Settings", config: "Path | None") -> "list[SightingRecord]":
+def _sightings_if_any(settings: "Settings") -> "list[SightingRecord]":
     """Return what was seen; nothing where no database was made yet."""
-    file = database_file(settings)
+    file = settings.storage.database_file
     if file is not None and not file.exists():
         return []
-    with open_stores(config) as (_, database):
+    with opened(settings) as database:
         return database.peers.sightings()

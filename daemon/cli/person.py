@@ -1,14 +1,20 @@
-"""Who decides: the name that stands in the job log beside a decision that only a person can make."""
+"""Who decides: the name that stands in the job log beside a decision that only a person can make, and writing it."""
 
 import getpass
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hounsfield.daemon.cli.exits import UsageFault
 
+if TYPE_CHECKING:
+    from hounsfield.storage.engine import Database
+    from hounsfield.storage.operations import Action
+
 LONGEST_NAME = 64
+ORIGIN = "command line"
+"""Where the event log says that a decision was taken."""
 
 ByOption = Annotated[
     str | None,
@@ -22,6 +28,13 @@ def person(given: str | None) -> str:
     if not name:
         raise UsageFault("--by names nobody", "give a name in ASCII")
     return name
+
+
+def write_down(database: "Database", action: "Action", who: str, detail: dict[str, object]) -> None:
+    """Write into the event log what ``who`` has done here; no patient data in ``detail``."""
+    from hounsfield.storage.operations import Operation
+
+    database.operations.note(Operation(at=database.now(), action=action, person=who, origin=ORIGIN, detail=detail))
 
 
 def _user() -> str:

@@ -1,16 +1,15 @@
 """``hounsfield purge``: what has had its time, and removing it."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings, require_database
-from hounsfield.daemon.cli.exits import UsageFault
+from hounsfield.daemon.cli.asking import YesOption, ask
+from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_application
 from hounsfield.daemon.cli.output import console, json_line, local, note, show_table
-from hounsfield.daemon.cli.person import ByOption, person
+from hounsfield.daemon.cli.person import ORIGIN, ByOption, person
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +23,7 @@ COLUMNS = ("what goes", "series", "files", "size", "oldest")
 
 def purge(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove it without asking.")] = False,
+    yes: YesOption = False,
     by: ByOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -34,26 +33,19 @@ def purge(
     Never what is unfinished, undelivered or unproven. May run beside the service, which does the same by itself where
     retention.enabled is set. Rows of the job log are written to storage.home/archive before they go.
     """
-    from hounsfield.daemon.app import build
-
     who = person(by)
-    settings = read_settings(config)
-    require_database(settings)
-    application = build(settings)
-    try:
+    with open_application(config) as application:
         purger = application.purger()
         with _looking() as look:
             plan = purger.plan(look)
         if not as_json or dry_run:
             _show(plan, as_json=as_json)
-        if not settings.retention.enabled:
+        if not application.settings.retention.enabled:
             note("retention.enabled is false: nothing of this goes by itself")
         if dry_run or not any(tally.series for tally in plan.values()):
             return
-        _ask(yes=yes)
+        ask("Remove all this for good?", yes=yes, instead="add --yes to remove it, or --dry-run to look only")
         went = _carry_out(purger, application.database.operations, application.clock, who)
-    finally:
-        application.database.close()
     _show(went, as_json=as_json)
 
 
@@ -65,17 +57,9 @@ def _carry_out(purger: "Purger", operations: "OperationLog", clock: "Clock", who
     for rule in Rule:
         tally, _ = purger.carry_out(rule)
         if tally.series:
-            note_purge(operations, rule, tally, clock, origin="command line", person=who)
+            note_purge(operations, rule, tally, clock, origin=ORIGIN, person=who)
         went[rule] = tally
     return went
-
-
-def _ask(*, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageFault("nobody can be asked here", "add --yes to remove it, or --dry-run to look only")
-    typer.confirm("Remove all this for good?", abort=True, err=True)
 
 
 @contextmanager

@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
-from hounsfield.daemon.cli.job_detail import LABEL
-from hounsfield.daemon.cli.output import console, local, show_table
+from hounsfield.daemon.cli.output import console, local, show_lines, show_table
 from hounsfield.daemon.cli.patients import Revealed
 from hounsfield.daemon.cli.retraction_views import retracted_words
 from hounsfield.daemon.cli.score_views import score_lines
-from hounsfield.daemon.job_story import retraction_of
+from hounsfield.daemon.deliveries import Delivery
+from hounsfield.daemon.job_story import deliveries_of, retraction_of
 from hounsfield.daemon.words import number, reason_words, verdict
 from hounsfield.storage.recall import ResultFilter, ResultLine
-from hounsfield.storage.records import JobRecord, ObjectDelivery, StoredResultSet
+from hounsfield.storage.records import StoredResultSet
 
 if TYPE_CHECKING:
     from hounsfield.storage.engine import Database
@@ -22,20 +20,12 @@ COLUMNS = ("result", "job", "series", "rev", "what", "verdict", "score", "bundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sending:
-    """One delivery of the result and what was answered."""
-
-    job: JobRecord
-    sent: tuple[ObjectDelivery, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultDetail:
     """What ``results show`` prints."""
 
     line: ResultLine
     result: StoredResultSet
-    sendings: tuple[Sending, ...]
+    deliveries: tuple[Delivery, ...]
     retraction: StoredResultSet | None
 
     def as_json(self) -> dict[str, object]:
@@ -52,7 +42,7 @@ class ResultDetail:
                 }
                 for one in self.result.objects
             ],
-            "deliveries": [_sending_json(sending) for sending in self.sendings],
+            "deliveries": [_delivery_json(one) for one in self.deliveries],
             "detail": self.result.detail,
             "retraction": None if self.retraction is None else _retraction_json(self.retraction),
         }
@@ -64,11 +54,10 @@ def describe(result_id: int, database: "Database") -> ResultDetail | None:
     result = database.jobs.result_set(result_id)
     if result is None or not lines or lines[0].id != result_id:
         return None
-    deliveries = database.jobs.deliveries_of(result_id)
     return ResultDetail(
         line=lines[0],
         result=result,
-        sendings=tuple(Sending(job=job, sent=tuple(database.jobs.delivered_objects(job.id))) for job in deliveries),
+        deliveries=tuple(deliveries_of(database.jobs, result.id, result.objects)),
         retraction=retraction_of(database.jobs, result),
     )
 
@@ -112,17 +101,18 @@ def _what(line: ResultLine) -> str:
     return line.kind.value if line.replaces is None else f"{line.kind.value} of {line.replaces}"
 
 
-def _sending_json(sending: Sending) -> dict[str, object]:
+def _delivery_json(delivery: Delivery) -> dict[str, object]:
+    job = delivery.job
     return {
-        "job": sending.job.id,
-        "kind": sending.job.kind.value,
-        "destination": sending.job.destination,
-        "state": sending.job.state.value,
-        "reason": None if sending.job.reason is None else sending.job.reason.value,
-        "proof": sending.job.proof.value,
+        "job": job.id,
+        "kind": job.kind.value,
+        "destination": job.destination,
+        "state": job.state.value,
+        "reason": None if job.reason is None else job.reason.value,
+        "proof": job.proof.value,
         "objects": [
             {"sop_instance_uid": one.sop_instance_uid, "status": f"{one.status:04X}", "at": one.at}
-            for one in sending.sent
+            for one in delivery.sent
         ],
     }
 
@@ -133,7 +123,6 @@ def _retraction_json(retraction: StoredResultSet) -> dict[str, object]:
 
 def print_detail(detail: ResultDetail, series: str, revealed: Revealed | None = None) -> None:
     """Print the detail; ``series`` is the keyed hash of its UID, which itself is shown with the patient only."""
-    screen = console()
     line = detail.line
     head = [
         ("result", f"{line.id}  {_what(line)}  of job {line.job_id}"),
@@ -145,22 +134,15 @@ def print_detail(detail: ResultDetail, series: str, revealed: Revealed | None = 
         ("made", local(line.created_at)),
         ("retracted", retracted_words(detail.retraction)),
     ]
-    for label, value in head:
-        if value:
-            screen.print(Text.assemble((f"{label:<{LABEL}}", "bold"), value))
-    for scores in score_lines(detail.result.detail, LABEL):
-        screen.print(scores)
-    screen.print()
+    show_lines([*head, *score_lines(detail.result.detail)])
+    console().print()
     objects = [(one.role.upper(), one.sop_instance_uid, str(one.size)) for one in detail.result.objects]
     show_table(("object", "SOP Instance UID", "bytes"), objects)
-    rows = [
-        (
-            sending.job.destination or "",
-            str(sending.job.id),
-            sending.job.state.value,
-            reason_words(sending.job.reason),
-            str(len(sending.sent)),
-        )
-        for sending in detail.sendings
-    ]
-    show_table(("destination", "job", "state", "reason", "objects answered"), rows)
+    show_table(
+        ("destination", "job", "state", "reason", "objects answered"), [_delivery_row(one) for one in detail.deliveries]
+    )
+
+
+def _delivery_row(delivery: Delivery) -> tuple[str, ...]:
+    job = delivery.job
+    return job.destination or "", str(job.id), job.state.value, reason_words(job.reason), str(len(delivery.sent))

@@ -1,16 +1,18 @@
 """``hounsfield results``: what left the pipeline, and taking it back."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores, read_settings, require_database
+from hounsfield.daemon.cli.asking import YesOption
+from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_application, open_stores
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound, UsageFault
-from hounsfield.daemon.cli.output import json_line, note, show_table
-from hounsfield.daemon.cli.paging import pages
-from hounsfield.daemon.cli.patients import RevealOption
+from hounsfield.daemon.cli.filters import BundleOption, OnwardsLimitOption
+from hounsfield.daemon.cli.moments import moment, when
+from hounsfield.daemon.cli.output import json_line, note
+from hounsfield.daemon.cli.paging import Listing, pages
+from hounsfield.daemon.cli.patients import RevealOption, patient_json, revealed
 from hounsfield.daemon.cli.pause_notes import tell_pauses
 from hounsfield.daemon.cli.person import ByOption, person
 
@@ -20,15 +22,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="results", help="Results: what was sent, and taking it back.", no_args_is_help=True)
 
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
-BundleOption = Annotated[str | None, typer.Option(metavar="NAME", help="Only of this bundle.")]
 VersionOption = Annotated[str | None, typer.Option(metavar="V", help="With --bundle: only of this version of it.")]
-SinceOption = Annotated[
-    datetime | None, typer.Option(help="Only results made since then (local time).", formats=_FORMATS)
-]
-UntilOption = Annotated[
-    datetime | None, typer.Option(help="Only results made before then (local time).", formats=_FORMATS)
-]
+SinceOption = Annotated[str | None, when("--since", "Only results made since then")]
+UntilOption = Annotated[str | None, when("--until", "Only results made before then")]
 
 
 @app.command("list")
@@ -37,7 +33,7 @@ def list_results(
     version: VersionOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many; all without it.", min=1)] = None,
+    limit: OnwardsLimitOption = None,
     after: Annotated[int, typer.Option(metavar="ID", help="Start behind this result number.", min=0)] = 0,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -46,19 +42,13 @@ def list_results(
     from hounsfield.daemon.cli.result_views import COLUMNS, line_json, line_row
     from hounsfield.daemon.logs import UidHasher
 
-    empty = True
     with open_stores(config) as (settings, database):
         hash_of = UidHasher.of_home(settings.storage.shared_folder)
         tell_pauses(database.control)
         selection = _selection(database, (), bundle, version, since, until)
-        for page in _pages(database.recalls, selection, after, limit):
-            empty = False
-            if as_json:
-                for line in page:
-                    json_line(line_json(line))
-            else:
-                show_table(COLUMNS, [line_row(line, hash_of(line.series_uid)) for line in page])
-    if empty:
+        shown = Listing(COLUMNS, line_json, lambda line: line_row(line, hash_of(line.series_uid)), as_json=as_json)
+        last, _ = shown.show(_pages(database.recalls, selection, after, limit))
+    if last is None:
         note("no such results" if any((after, bundle, since, until)) else "no results yet")
 
 
@@ -70,8 +60,6 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Show one result: its objects, where each was sent, and whether it was retracted, by whom and why."""
-    from hounsfield.daemon.cli.patients import Revealed
-    from hounsfield.daemon.cli.patients import reveal as revealing
     from hounsfield.daemon.cli.result_views import describe, print_detail
     from hounsfield.daemon.logs import UidHasher
 
@@ -80,15 +68,14 @@ def show(
         detail = describe(result_id, database)
         if detail is None:
             raise NotFound(f"there is no result {result_id}", "`hounsfield results list` shows those there are")
-        patients = revealing(database, settings, reveal, "results show", result=result_id)
-        series = None if patients is None else database.series.find(detail.line.series_uid)
-        known = None if patients is None or series is None else patients.of(series.id)
-        revealed = None if patients is None else Revealed(patient=known)
+        series = database.series.find(detail.line.series_uid)
+        series_id = None if series is None else series.id
+        shown = revealed(database, settings, reveal, "results show", series_id, result=result_id)
         hash_of = UidHasher.of_home(settings.storage.shared_folder)
     if as_json:
-        json_line(detail.as_json() | ({} if revealed is None else {"patient": revealed.as_json()}))
+        json_line(detail.as_json() | patient_json(shown))
     else:
-        print_detail(detail, hash_of(detail.line.series_uid), revealed)
+        print_detail(detail, hash_of(detail.line.series_uid), shown)
 
 
 @app.command()
@@ -107,7 +94,7 @@ def retract(
         str, typer.Option("--reason-text", metavar="TEXT", help="Why; stands in what is sent. No patient data.")
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: YesOption = False,
     by: ByOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -117,17 +104,13 @@ def retract(
     What waits is not sent any more. Destinations that have the result, or may have it, get a key object selection
     "Rejected for Patient Safety Reasons" that names its objects; with --corrected a new report follows.
     """
-    from hounsfield.daemon.app import build
     from hounsfield.daemon.cli.retracting import Retracting
     from hounsfield.daemon.pipeline.recall import RecallOrder
 
     if not job_ids and not any((bundle, since, until)):
         raise UsageFault("say which results", "give JOB numbers, or --bundle NAME [--version V], --since, --until")
     order = RecallOrder(by=person(by), words=words, corrected=corrected)
-    settings = read_settings(config)
-    require_database(settings)
-    application = build(settings)
-    try:
+    with open_application(config) as application:
         database = application.database
         tell_pauses(database.control)
         selection = _selection(database, tuple(job_ids or ()), bundle, version, since, until, with_retractions=False)
@@ -141,8 +124,6 @@ def retract(
         if not yes and not typer.confirm("Take them back?", err=True):
             raise CommandFailed("nothing was done")
         work.act()
-    finally:
-        application.database.close()
 
 
 def _selection(
@@ -150,8 +131,8 @@ def _selection(
     job_ids: tuple[int, ...],
     bundle: str | None,
     version: str | None,
-    since: datetime | None,
-    until: datetime | None,
+    since: str | None,
+    until: str | None,
     *,
     with_retractions: bool = True,
 ) -> "ResultFilter":
@@ -159,12 +140,13 @@ def _selection(
 
     if version is not None and bundle is None:
         raise UsageFault("--version is of a bundle", "give --bundle NAME too")
+    now = database.now()
     return ResultFilter(
         job_ids=tuple(_infer_of(database, job_id) for job_id in job_ids) or None,
         bundle=bundle,
         bundle_version=version,
-        since=None if since is None else since.astimezone(),
-        until=None if until is None else until.astimezone(),
+        since=moment("--since", since, now),
+        until=moment("--until", until, now),
         with_retractions=with_retractions,
     )
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores, read_settings
+from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_application, read_settings
 from hounsfield.daemon.cli.exits import NotFound
 from hounsfield.daemon.cli.output import json_line, note, show_table
-from hounsfield.daemon.cli.patients import RevealOption
+from hounsfield.daemon.cli.patients import RevealOption, revealed
 from hounsfield.daemon.cli.which_series import SeriesArgument, find
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from hounsfield.daemon.assembly.explain import Explanation
     from hounsfield.daemon.assembly.quiet import Quiet
     from hounsfield.daemon.config.rules import Rule
-    from hounsfield.daemon.config.settings import Settings
-    from hounsfield.storage.engine import Database
     from hounsfield.storage.records import SeriesRecord
 
 app = typer.Typer(
@@ -91,32 +89,28 @@ def explain_series(
     uid: SeriesArgument, reveal: RevealOption = None, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
     """Show why a received series went where it went, and what would become of it if it were looked at now."""
-    from hounsfield.daemon.cli.patients import Revealed
-    from hounsfield.daemon.cli.patients import reveal as revealing
     from hounsfield.daemon.cli.rules_views import Standing, show_explanation
     from hounsfield.daemon.logs import UidHasher
 
-    with open_stores(config) as (settings, database):
+    with open_application(config) as application:
+        settings, database = application.settings, application.database
         record = find(database, settings.storage.shared_folder, uid)
         hash_of = UidHasher.of_home(settings.storage.shared_folder)
-        patients = revealing(database, settings, reveal, "rules explain", series=hash_of(record.series_uid))
-        revealed = None if patients is None else Revealed(patient=patients.of(record.id))
+        shown = revealed(database, settings, reveal, "rules explain", record.id, series=hash_of(record.series_uid))
         study = [one for one in database.series.of_study(record.study_uid) if one.id != record.id]
-        explanation, moment = _explained(settings, database, record)
-    standing = Standing(series=record, study=tuple(study), moment=moment, hash_of=hash_of, revealed=revealed)
+        explanation, moment = _explained(application, record)
+    standing = Standing(series=record, study=tuple(study), moment=moment, hash_of=hash_of, revealed=shown)
     show_explanation(explanation, standing, as_json=as_json)
 
 
-def _explained(settings: "Settings", database: "Database", record: "SeriesRecord") -> "tuple[Explanation, str]":
+def _explained(application: "Application", record: "SeriesRecord") -> "tuple[Explanation, str]":
     """The explanation, and the moment for which its decision is; empty where none is to be taken."""
     from dataclasses import replace
 
-    from hounsfield.daemon.app import build
     from hounsfield.daemon.assembly.explain import explain
     from hounsfield.daemon.query.series_counts import NoCounts
     from hounsfield.storage.states import SeriesState
 
-    application = build(settings)
     reader = application.series_reader()
     moment = {
         SeriesState.RECEIVING: "if it were looked at now",
@@ -128,11 +122,11 @@ def _explained(settings: "Settings", database: "Database", record: "SeriesRecord
     images = reader.read(record)
     decision = None
     if moment and images.instances:
-        decision = application.decider(reader, NoCounts()).decide(record, _standings(application, database, record))
+        decision = application.decider(reader, NoCounts()).decide(record, _standings(application, record))
     return explain(images, application.rule_book, application.shelf.bundles, decision), moment
 
 
-def _standings(application: "Application", database: "Database", record: "SeriesRecord") -> "Mapping[int, Quiet]":
+def _standings(application: "Application", record: "SeriesRecord") -> "Mapping[int, Quiet]":
     """How long the open series have been quiet, by the stamps of the database; one that is not open, for long."""
     from hounsfield.daemon.assembly.on_disk import LONG_AGO
     from hounsfield.daemon.assembly.quiet import Quiet
@@ -140,6 +134,6 @@ def _standings(application: "Application", database: "Database", record: "Series
     now = application.clock.now()
     open_now = {
         one.id: Quiet((now - one.touched_at).total_seconds(), (now - one.receiving_since).total_seconds())
-        for one in database.series.receiving()
+        for one in application.database.series.receiving()
     }
     return {record.id: LONG_AGO} | open_now

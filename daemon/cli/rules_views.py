@@ -7,7 +7,7 @@ import typer
 
 from hounsfield.daemon.assembly.explain import Explanation
 from hounsfield.daemon.cli.output import json_line
-from hounsfield.daemon.cli.patients import Revealed
+from hounsfield.daemon.cli.patients import Revealed, patient_json
 from hounsfield.storage.records import SeriesRecord
 
 
@@ -75,7 +75,7 @@ class Standing:
             "waived": [one.value for one in record.waived],
             "moment": self.moment or None,
             "study": [_other_json(one) for one in self.study],
-            **({} if self.revealed is None else {"patient": self.revealed.as_json()}),
+            **patient_json(self.revealed),
         }
 
 

@@ -2,23 +2,21 @@
 
 from collections.abc import Mapping
 
-from rich.text import Text
-
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.daemon.words import number
 
 
-def score_lines(detail: Mapping[str, object], width: int) -> list[Text]:
-    """Return what the job log keeps of the labels; nothing for a single one, whose score stands elsewhere.
+def score_lines(detail: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Return heading and text for each label, as the job log keeps them; nothing for a single one.
 
-    ``width`` is that of the headings of the other fields. Results of earlier versions keep no scores by label.
+    Its score stands elsewhere. Results of earlier versions keep no scores by label.
     """
     scores, thresholds = detail.get("scores"), detail.get("thresholds")
     if not isinstance(scores, Mapping) or not isinstance(thresholds, Mapping) or len(scores) < 2:
         return []
     headings = ["scores", *[""] * (len(scores) - 1)]
     return [
-        Text.assemble((f"{heading:<{width}}", "bold"), _line(str(label), score, thresholds.get(label)))
+        (heading, _line(str(label), score, thresholds.get(label)))
         for heading, (label, score) in zip(headings, scores.items(), strict=True)
     ]
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound
-from hounsfield.daemon.cli.output import console, json_line, note
+from hounsfield.daemon.cli.output import json_line, note
+from hounsfield.daemon.cli.progress import one_step
 
 if TYPE_CHECKING:
     from hounsfield.daemon.scu import Outcome, Peer, Sendable
@@ -44,19 +45,14 @@ def send(
 
 
 def _send_all(peer: "Peer", files: "list[Sendable]", timeout: float) -> "list[Outcome]":
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from hounsfield.daemon.scu import store
 
     outcomes: list[Outcome] = []
-    screen = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        bar = progress.add_task(f"to {peer.called_ae}", total=len(files))
+    with one_step(f"to {peer.called_ae}") as tell:
 
         def report(outcome: "Outcome") -> None:
             outcomes.append(outcome)
-            progress.advance(bar)
+            tell(len(outcomes), len(files))
 
         store(peer, files, report, timeout)
     return outcomes

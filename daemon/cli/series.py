@@ -5,7 +5,7 @@ import typer
 from hounsfield.daemon.cli import series_actions, series_list, series_reasons, series_reissue
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.output import json_line
-from hounsfield.daemon.cli.patients import RevealOption
+from hounsfield.daemon.cli.patients import RevealOption, patient_json, revealed
 from hounsfield.daemon.cli.pause_notes import tell_pauses
 from hounsfield.daemon.cli.which_series import SeriesArgument, find
 
@@ -23,8 +23,6 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Show one series: verdict and evidence, counts, who sent it, who decided on it, and its jobs."""
-    from hounsfield.daemon.cli.patients import Revealed
-    from hounsfield.daemon.cli.patients import reveal as revealing
     from hounsfield.daemon.cli.series_views import describe, print_detail
     from hounsfield.daemon.logs import UidHasher
 
@@ -32,13 +30,12 @@ def show(
         tell_pauses(database.control)
         series = find(database, settings.storage.shared_folder, uid)
         hash_of = UidHasher.of_home(settings.storage.shared_folder)
-        patients = revealing(database, settings, reveal, "series show", series=hash_of(series.series_uid))
-        revealed = None if patients is None else Revealed(patient=patients.of(series.id))
+        shown = revealed(database, settings, reveal, "series show", series.id, series=hash_of(series.series_uid))
         detail = describe(series, database)
     if as_json:
-        json_line(detail.as_json() | ({} if revealed is None else {"patient": revealed.as_json()}))
+        json_line(detail.as_json() | patient_json(shown))
     else:
-        print_detail(detail, hash_of, revealed)
+        print_detail(detail, hash_of, shown)
 
 
 app.command("release")(series_actions.release)

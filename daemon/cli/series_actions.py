@@ -9,6 +9,7 @@ import typer
 
 from hounsfield.daemon.cli.context import ConfigOption, open_stores
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound, UsageFault
+from hounsfield.daemon.cli.moments import moment, when
 from hounsfield.daemon.cli.output import note
 from hounsfield.daemon.cli.paging import pages
 from hounsfield.daemon.cli.person import ByOption, person
@@ -19,16 +20,8 @@ if TYPE_CHECKING:
     from hounsfield.storage.engine import Database
     from hounsfield.storage.records import SeriesRecord
 
-NEVER_RELEASED = {
-    Reason.TWO_PATIENTS: "it holds images of two patients",
-    Reason.TWO_STUDIES: "it holds images of two studies",
-}
 SinceOption = Annotated[
-    datetime | None,
-    typer.Option(
-        help="With --reason or --all-unmatched: only what was last received since then (local time).",
-        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
-    ),
+    str | None, when("--since", "With --reason or --all-unmatched, only what was last received since then")
 ]
 
 
@@ -37,6 +30,8 @@ def release(uid: SeriesArgument, by: ByOption = None, config: ConfigOption = Non
 
     Until another image comes. A series of two patients or two studies is never released.
     """
+    from hounsfield.daemon.words import NEVER_RELEASED
+
     who = person(by)
     with open_stores(config) as (settings, database):
         series = find(database, settings.storage.shared_folder, uid)
@@ -62,7 +57,10 @@ def discard(uid: SeriesArgument, by: ByOption = None, config: ConfigOption = Non
 
 
 def replay(
-    uids: Annotated[list[str] | None, typer.Argument(metavar="[UID|HASH...]", help="Series.")] = None,
+    uids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[UID|HASH...]", help="Series Instance UIDs, or their hashes that `series list` shows."),
+    ] = None,
     reason: Annotated[
         Reason | None, typer.Option(help="All that were SKIPPED for this reason.", case_sensitive=False)
     ] = None,
@@ -85,7 +83,7 @@ def replay(
             home = settings.storage.shared_folder
             round_.named({uid: look_up(database, home, uid) for uid in uids})
         else:
-            round_.matching(reason or Reason.NO_RULE, None if since is None else since.astimezone())
+            round_.matching(reason or Reason.NO_RULE, moment("--since", since, database.now()))
     round_.tell()
 
 

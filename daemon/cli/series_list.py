@@ -7,13 +7,13 @@ import typer
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
 from hounsfield.daemon.cli.exits import UsageFault
 from hounsfield.daemon.cli.filters import BeforeOption, LimitOption, ReasonOption, rows_wanted, tell_more
-from hounsfield.daemon.cli.output import json_line, note, show_table
-from hounsfield.daemon.cli.paging import pages, pages_back
+from hounsfield.daemon.cli.output import note
+from hounsfield.daemon.cli.paging import Listing, pages, pages_back
 from hounsfield.daemon.cli.pause_notes import tell_pauses
 from hounsfield.storage.states import Reason, SeriesState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from hounsfield.storage.engine import Database
     from hounsfield.storage.records import SeriesRecord
@@ -44,6 +44,7 @@ def list_series(
     CLOSED: it is whole and goes to the models. HELD: a person has to decide. SKIPPED: no model wants it. RECEIVING:
     images still come. `series show` tells why.
     """
+    from hounsfield.daemon.cli.series_views import COLUMNS, series_json, series_row
     from hounsfield.daemon.logs import UidHasher
 
     if before is not None and after is not None:
@@ -57,7 +58,9 @@ def list_series(
             found = _of_study(database, (state, reason, study), before, wanted)
         else:
             found = _back(database, state, reason, before, wanted)
-        last, count = _print(found, UidHasher.of_home(settings.storage.shared_folder), as_json=as_json)
+        hash_of = UidHasher.of_home(settings.storage.shared_folder)
+        shown = Listing(COLUMNS, series_json, lambda one: series_row(one, hash_of(one.series_uid)), as_json=as_json)
+        last, count = shown.show(found)
     if last is None:
         note("no such series" if any((after, before, state, reason, study)) else "no series yet")
     elif after is None and not as_json:
@@ -103,20 +106,3 @@ def _of_study(
         and (before is None or one.id < before)
     ]
     return [found[:limit]] if found else []
-
-
-def _print(
-    found: "Iterable[list[SeriesRecord]]", hash_of: "Callable[[str], str]", *, as_json: bool
-) -> tuple[int | None, int]:
-    """Print the pages as they come; return the number of the last series and how many there were."""
-    from hounsfield.daemon.cli.series_views import COLUMNS, series_json, series_row
-
-    last, count = None, 0
-    for page in found:
-        last, count = page[-1].id, count + len(page)
-        if as_json:
-            for series in page:
-                json_line(series_json(series))
-        else:
-            show_table(COLUMNS, [series_row(series, hash_of(series.series_uid)) for series in page])
-    return last, count

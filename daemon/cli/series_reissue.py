@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hounsfield.daemon.cli import completion
-from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings, require_database
+from hounsfield.daemon.cli.asking import YesOption
+from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_application
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound, UsageFault
 from hounsfield.daemon.cli.output import json_line, note
 from hounsfield.daemon.cli.person import ByOption, person
@@ -28,7 +29,7 @@ def reissue(
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Show old and new patient before asking; on a terminal only.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: YesOption = False,
     by: ByOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -37,18 +38,15 @@ def reissue(
 
     They are new instances with new UIDs; what went to other destinations stays as it is.
     """
-    from hounsfield.daemon.app import build
     from hounsfield.daemon.errors import DaemonError
 
     if reveal and not sys.stdout.isatty():
         raise UsageFault("--reveal shows patient data and needs a terminal", "leave it out, or do not redirect")
     who = person(by)
-    settings = read_settings(config)
-    require_database(settings)
-    application = build(settings)
-    try:
+    with open_application(config) as application:
         reissuer = application.reissuer()
-        waiting = reissuer.held(find(application.database, settings.storage.shared_folder, uid).id, destination)
+        series = find(application.database, application.settings.storage.shared_folder, uid)
+        waiting = reissuer.held(series.id, destination)
         if not waiting:
             raise NotFound("no delivery of this series is held for its patient", "`hounsfield series show` tells more")
         failed = []
@@ -59,8 +57,6 @@ def reissue(
                 failed.append(f"delivery {job.id} to {job.destination}: {error}")
         if failed:
             raise CommandFailed("\n".join(failed))
-    finally:
-        application.database.close()
 
 
 def _one(reissuer: "Reissuer", job: "JobRecord", who: str, *, reveal: bool, yes: bool, as_json: bool) -> None:

@@ -1,17 +1,15 @@
 """How a series looks: its fixed JSON fields, its row in a table, and everything that is known of one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
-from hounsfield.daemon.cli.job_detail import LABEL
 from hounsfield.daemon.cli.job_views import JOB_COLUMNS, job_json, job_more, job_row
-from hounsfield.daemon.cli.output import console, local, show_table
+from hounsfield.daemon.cli.output import local, show_lines, show_table
 from hounsfield.daemon.cli.patients import Revealed
 from hounsfield.daemon.event_words import person_of
+from hounsfield.daemon.job_story import all_events
 from hounsfield.daemon.logs import escape_controls
 from hounsfield.daemon.reason_texts import REASON_TEXTS
 from hounsfield.daemon.verdict_texts import evidence_lines, verdict_json, verdict_text
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from hounsfield.storage.engine import Database
 
 COLUMNS = ("id", "series", "rev", "state", "completeness", "reason", "images", "scanner", "last received")
-PAGE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +53,9 @@ def describe(series: SeriesRecord, database: "Database") -> SeriesDetail:
         series=series,
         verdict=database.series.verdict(series.id, series.revision),
         associations=tuple(database.series.associations(series.id)),
-        decisions=tuple(_decisions(database, series.series_uid)),
+        decisions=tuple(event for event in all_events(database.jobs, series_uid=series.series_uid) if person_of(event)),
         jobs=tuple(database.jobs.of_series(series.id)),
     )
-
-
-def _decisions(database: "Database", series_uid: str) -> list[EventRecord]:
-    found: list[EventRecord] = []
-    after = 0
-    while page := database.jobs.events(after_id=after, limit=PAGE, series_uid=series_uid):
-        found += [event for event in page if person_of(event)]
-        after = page[-1].id
-    return found
 
 
 def series_json(series: SeriesRecord) -> dict[str, object]:
@@ -135,15 +123,7 @@ def _decision_json(event: EventRecord) -> dict[str, object]:
 
 def print_detail(detail: SeriesDetail, hash_of: Callable[[str], str], revealed: Revealed | None = None) -> None:
     """Print the detail for a person: UIDs as keyed hashes, unless they asked to see the patient."""
-    for label, value in _lines(detail, hash_of, revealed).items():
-        if label == "completeness" and detail.verdict is not None:
-            _line(label, verdict_text(detail.verdict))
-            for name, text in evidence_lines(detail.verdict.evidence):
-                _line(f"  {name}", text)
-            continue
-        shown = local(value) if isinstance(value, datetime) else ", ".join(value) if isinstance(value, list) else value
-        if shown not in (None, ""):
-            _line(label, str(shown))
+    show_lines(_lines(detail, hash_of, revealed))
     show_table(
         ("from", "address", "opened", "ending"),
         [(one.calling_ae, one.peer_address, local(one.opened_at), one.ending.value) for one in detail.associations],
@@ -154,12 +134,30 @@ def print_detail(detail: SeriesDetail, hash_of: Callable[[str], str], revealed: 
             [(local(event.at), f"{event.from_state}>{event.to_state}", person_of(event)) for event in detail.decisions],
         )
     show_table(JOB_COLUMNS, [job_row(job, hash_of(job.series_uid)) for job in detail.jobs])
-    for job in detail.jobs:
-        if job.verdict is not None:
-            _line(f"job {job.id}", "; ".join([verdict_text(job.verdict), *_its_own(job.verdict, detail.verdict)]))
+    show_lines(
+        (f"job {job.id}", "; ".join([verdict_text(job.verdict), *_its_own(job.verdict, detail.verdict)]))
+        for job in detail.jobs
+        if job.verdict is not None
+    )
 
 
-def _lines(detail: SeriesDetail, hash_of: Callable[[str], str], revealed: Revealed | None) -> dict[str, object]:
+def _lines(detail: SeriesDetail, hash_of: Callable[[str], str], revealed: Revealed | None) -> Iterator[tuple[str, str]]:
+    """Yield the fields with their texts, the evidence behind the completeness."""
+    for label, value in _fields(detail, hash_of, revealed).items():
+        if label == "completeness" and detail.verdict is not None:
+            yield label, verdict_text(detail.verdict)
+            yield from ((f"  {name}", text) for name, text in evidence_lines(detail.verdict.evidence))
+        else:
+            yield label, _text(value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return local(value)
+    return ", ".join(value) if isinstance(value, list) else "" if value is None else str(value)
+
+
+def _fields(detail: SeriesDetail, hash_of: Callable[[str], str], revealed: Revealed | None) -> dict[str, object]:
     series = detail.series
     fields = {**series_json(series), **_more(series), "scanner": escape_controls(series.scanner)}
     uids: dict[str, object] = {"series_uid": fields.pop("series_uid"), "study_uid": fields.pop("study_uid")}
@@ -174,7 +172,3 @@ def _its_own(verdict: Verdict, of_series: Verdict | None) -> list[str]:
     told = {} if of_series is None else of_series.evidence
     own = {key: value for key, value in verdict.evidence.items() if told.get(key) != value}
     return [f"{label} {text}" for label, text in evidence_lines(own)]
-
-
-def _line(label: str, value: str) -> None:
-    console().print(Text.assemble((f"{label:<{LABEL}}", "bold"), value))

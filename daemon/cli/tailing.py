@@ -6,7 +6,7 @@ import typer
 
 from hounsfield.daemon.cli.output import colour_wanted, json_line
 from hounsfield.daemon.cli.patients import Patients
-from hounsfield.daemon.event_words import person_of, step
+from hounsfield.daemon.event_words import event_fields, person_of, step
 from hounsfield.daemon.words import reason_words
 from hounsfield.storage.log_book import EventQuery, LogBook
 from hounsfield.storage.ports import JobStore
@@ -93,18 +93,11 @@ def event_line(event: EventRecord, series: str) -> str:
 
 def event_json(event: EventRecord) -> dict[str, object]:
     """Return the fields of ``jobs tail --json``."""
-    return {
+    about: dict[str, object] = {
         "id": event.id,
         "at": event.at,
         "job": event.job_id,
         "kind": None if event.kind is None else event.kind.value,
         "series_uid": event.series_uid,
-        "stage": event.stage.value,
-        "from_state": event.from_state,
-        "to_state": event.to_state,
-        "attempt": event.attempt,
-        "worker": event.worker,
-        "reason": None if event.reason is None else event.reason.value,
-        "seconds": event.seconds,
-        "detail": event.detail,
     }
+    return about | event_fields(event)

@@ -9,12 +9,12 @@ import typer
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, read_settings
 from hounsfield.daemon.cli.exits import CommandFailed, NotFound, UsageFault
 from hounsfield.daemon.cli.new_files import write_new
-from hounsfield.daemon.cli.output import console, json_line, note
+from hounsfield.daemon.cli.output import json_line, note, show_lines
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hounsfield.daemon.config.sections import TlsSettings
+    from hounsfield.daemon.config.reception import TlsSettings
     from hounsfield.daemon.reception.certificates import CertificateFacts
 
 app = typer.Typer(
@@ -192,8 +192,6 @@ def _row(setting: str, facts: "CertificateFacts", now: "datetime") -> dict[str, 
 
 
 def _print(setting: str, facts: "CertificateFacts", now: "datetime") -> None:
-    from rich.text import Text
-
     lines = {
         setting: facts.subject,
         "  issuer": facts.issuer,
@@ -201,6 +199,4 @@ def _print(setting: str, facts: "CertificateFacts", now: "datetime") -> None:
         "  dates": facts.dates_in_words(now),
         "  fingerprint": facts.fingerprint,
     }
-    for label, value in lines.items():
-        if value:
-            console().print(Text.assemble((f"{label:<16}", "bold"), value), soft_wrap=True)
+    show_lines(lines.items(), 16)

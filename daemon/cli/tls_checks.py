@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from hounsfield.daemon.cli.check import Check, Level
-from hounsfield.daemon.config.sections import TlsSettings
+from hounsfield.daemon.config.reception import TlsSettings
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import TlsUnusable
 from hounsfield.daemon.ports import what_hinders

@@ -13,7 +13,6 @@ from pathlib import Path
 from hounsfield.daemon.bundles_in_use import InUse, in_use
 from hounsfield.daemon.cli.administration import users_of
 from hounsfield.daemon.cli.check import Check, Level
-from hounsfield.daemon.cli.context import database_file
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.model_probe import ask
 from hounsfield.daemon.config.settings import Settings
@@ -71,7 +70,7 @@ def wrong_libraries(settings: Settings) -> Iterator[str]:
     """Yield in words what is missing or out of its bounds: of what always runs, and of what a database server needs."""
     from packaging.requirements import Requirement
 
-    extras = ["", *([_EXTRA_OF_SERVERS] if database_file(settings) is None else [])]
+    extras = ["", *([_EXTRA_OF_SERVERS] if settings.storage.database_file is None else [])]
     for line in distribution("hounsfield").requires or []:
         wanted = Requirement(line)
         if wanted.marker is not None and not any(wanted.marker.evaluate({"extra": extra}) for extra in extras):
@@ -114,7 +113,7 @@ def _check_changes(settings: Settings) -> Iterator[Check]:
     weight = rehearsal.weigh(settings.storage.resolved_database_url)
     rows = ", ".join(f"{count:,} of {name}" for name, count in weight.rows.items())
     yield Check("size", Level.OK, f"{weight.size / 1e6:,.1f} MB; rows: {rows}")
-    file = database_file(settings)
+    file = settings.storage.database_file
     if file is None:
         yield Check(
             "backup",

@@ -1,5 +1,6 @@
 """What several roles build on: bundles, leases, reports, signs of life, gates and bells."""
 
+import random
 from collections.abc import Callable
 from functools import cached_property
 from importlib.metadata import version
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from hounsfield.daemon.pipeline.rescuer import Rescuer
     from hounsfield.storage.election import Office
     from hounsfield.storage.records import Claim
+
+
+def jitter() -> random.Random:
+    """Return what draws by how much a pause differs from those of other processes."""
+    return random.Random()  # noqa: S311 - not a secret
 
 
 class Basis(Places):
@@ -97,14 +103,15 @@ class Basis(Places):
             add_missing=lambda: wake_ups.add_missing(groups, self.clock.now()),
         )
 
-    def _keeper(self, timeout_seconds: float, overdue: "Callable[[Claim], object]") -> "LeaseKeeper":
+    def _keeper(self, overdue: "Callable[[Claim], object]" = lambda _: None) -> "LeaseKeeper":
+        """Build what keeps the lease of a job; ``overdue`` is told of one that takes longer than it may."""
         from hounsfield.daemon.pipeline.leases import LeaseKeeper
 
         return LeaseKeeper(
             self.database.jobs,
             self.clock,
             lease_seconds=self.settings.worker.lease_seconds,
-            timeout_seconds=timeout_seconds,
+            timeout_seconds=self.settings.worker.job_timeout_seconds,
             overdue=overdue,
         )
 

@@ -4,7 +4,7 @@ import random
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hounsfield.daemon.composition.basis import Basis
+from hounsfield.daemon.composition.basis import Basis, jitter
 
 if TYPE_CHECKING:
     from hounsfield.daemon.config.destinations import Destination
@@ -29,7 +29,7 @@ class Delivering(Basis):
     def _courier(self, destination: "Destination") -> "Courier":
         from hounsfield.daemon.pipeline.courier import Courier
 
-        jitter = random.Random()  # noqa: S311 - not a secret
+        draw = jitter()
         plugs = self._outfitter.plugs_of(destination)
         return Courier(
             name=self.process_name,
@@ -37,16 +37,16 @@ class Delivering(Basis):
             transport=plugs.transport,
             prover=plugs.prover,
             patient_check=plugs.patient_check,
-            breaker=self._circuit(destination, plugs.transport, jitter),
+            breaker=self._circuit(destination, plugs.transport, draw),
             jobs=self.database.jobs,
             files=self.files,
-            keeper=self._keeper(self.settings.worker.job_timeout_seconds, lambda _: None),
+            keeper=self._keeper(),
             clock=self.clock,
-            random_source=jitter,
+            random_source=draw,
             lines=self.job_lines,
         )
 
-    def _circuit(self, destination: "Destination", transport: "Transport", jitter: random.Random) -> "Circuit":
+    def _circuit(self, destination: "Destination", transport: "Transport", draw: random.Random) -> "Circuit":
         from hounsfield.daemon.delivery.breaker import Breaker, SteadyCircuit
 
         if destination.kind == "sender":
@@ -58,7 +58,7 @@ class Delivering(Basis):
             states=self.database.destination_states,
             jobs=self.database.jobs,
             clock=self.clock,
-            random_source=jitter,
+            random_source=draw,
         )
 
     @cached_property
@@ -103,9 +103,9 @@ class Delivering(Basis):
                 sender=sender_of(notifier, self.settings.site.name, self.clock),
                 jobs=self.database.jobs,
                 files=self.files,
-                keeper=self._keeper(self.settings.worker.job_timeout_seconds, lambda _: None),
+                keeper=self._keeper(),
                 clock=self.clock,
-                random_source=random.Random(),  # noqa: S311 - jitter, not a secret
+                random_source=jitter(),
                 lines=self.job_lines,
             )
             for notifier in self.settings.notify

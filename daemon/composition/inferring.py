@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hounsfield.daemon.composition.basis import Basis
-from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
+from hounsfield.daemon.errors import ConfigurationError
 from hounsfield.storage.components import Facts
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Inferring(Basis):
             jobs=jobs,
             stage=stage,
             rescuer=rescuer,
-            keeper=self._keeper(self.settings.worker.job_timeout_seconds, HungJobs(rescuer).end),
+            keeper=self._keeper(HungJobs(rescuer).end),
             clock=self.clock,
             models=self._models(notes, tell),
             notes=notes,
@@ -73,18 +73,12 @@ class Inferring(Basis):
         try:
             models.prepare()
         except DeviceError as error:
-            key = "worker.device"
-            problem = ConfigurationProblem(
-                source=self.settings.origin.name(key),
-                key=key,
-                wrong=str(error),
-                allowed='"auto" takes what is there, in the end the CPU',
-            )
-            raise ConfigurationError((problem,)) from error
+            allowed = '"auto" takes what is there, in the end the CPU'
+            raise ConfigurationError((self.settings.origin.problem("worker.device", str(error), allowed),)) from error
         return models
 
     def _worker_files(self) -> "SpoolFiles":
-        """The same for a worker, which may keep copies on a disk of its own."""
+        """Received files for the worker, which may keep copies on a disk of its own."""
         storage = self.settings.storage
         if storage.cache is None:
             return self.spool_files

@@ -40,7 +40,7 @@ class Receiving(Delivering):
 
     def _take_report(self) -> "TakeEvent | None":
         """None where no destination is asked for storage commitment, and so none reports to us."""
-        if not any(destination.proof == "commitment" for destination in self.settings.destination):
+        if not self.settings.awaits_commitment:
             return None
         from hounsfield.daemon.delivery.proof.reports import take_event
 

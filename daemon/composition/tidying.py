@@ -1,9 +1,8 @@
 """What removes what has had its time, and what looks for trouble."""
 
-import random
 from typing import TYPE_CHECKING
 
-from hounsfield.daemon.composition.basis import Basis
+from hounsfield.daemon.composition.basis import Basis, jitter
 from hounsfield.daemon.roles import Role
 
 if TYPE_CHECKING:
@@ -105,5 +104,4 @@ class Tidying(Basis):
         settings = self.settings.alarms
         if settings.webhook is None:
             return None
-        jitter = random.Random()  # noqa: S311 - not a secret
-        return AlarmMessenger(settings, self.database.alarms, self.settings.site.name, self.clock, jitter)
+        return AlarmMessenger(settings, self.database.alarms, self.settings.site.name, self.clock, jitter())

@@ -1,14 +1,13 @@
-"""The sections about where results go: destinations, notifications, and what comes back from readers."""
+"""The sections about results: where they go, who is told, what comes back from readers, and who we are in them."""
 
 from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 
 from hounsfield.daemon.config.descriptions import problem_of
-from hounsfield.daemon.config.fields import Section, setting
-from hounsfield.daemon.config.values import AE_TITLE_ALLOWED, HOST_ALLOWED, AbsolutePath, AETitle, DocumentTitle, Host
+from hounsfield.daemon.config.fields import Section, fault, setting
+from hounsfield.daemon.config.values import AbsolutePath, AETitle, DocumentTitle, Host, Name, Port, Timezone
 
 DestinationKind = Literal["dicom", "folder", "sender"]
 ResultRole = Literal["sr", "sc", "ko", "pr"]
@@ -17,9 +16,8 @@ CaptureModality = Literal["OT", "SC", "CT"]
 Language = Literal["en", "de"]
 ProofWanted = Literal["none", "commitment", "find"]
 OutcomeWord = Literal["positive", "negative", "not_analysed"]
-NAME_ALLOWED = "1 to 64 letters, digits, '.', '-' and '_'"
-NAME_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 
+_EXAMPLE = "`hounsfield config init` writes an example"
 _NEEDED: dict[DestinationKind, tuple[str, ...]] = {
     "dicom": ("ae_title", "host", "port"),
     "folder": ("folder",),
@@ -30,12 +28,10 @@ _NEEDED: dict[DestinationKind, tuple[str, ...]] = {
 class Destination(Section):
     """A PACS, viewer or folder that gets results. One [[destination]] table each."""
 
-    name: str = setting(
+    name: Name = setting(
         ...,
         "Name in the job log; changing it loses track of jobs that wait for it.",
-        allowed=NAME_ALLOWED,
         example="pacs",
-        pattern=NAME_PATTERN,
     )
     kind: DestinationKind = setting(
         "dicom",
@@ -45,30 +41,24 @@ class Destination(Section):
     ae_title: AETitle | None = setting(
         None,
         "AE title of the destination.",
-        allowed=AE_TITLE_ALLOWED,
         example="PACS",
         default_text='needed for "dicom"',
     )
     host: Host | None = setting(
         None,
         "Address of the destination.",
-        allowed=HOST_ALLOWED,
         example="127.0.0.1",
         default_text='needed for "dicom"',
     )
-    port: int | None = setting(
+    port: Port | None = setting(
         None,
         "TCP port of the destination; of a sender, the port on which it takes results.",
-        allowed="a whole number from 1 to 65535",
         example=4242,
         default_text='needed for "dicom" and "sender"',
-        ge=1,
-        le=65535,
     )
     folder: AbsolutePath | None = setting(
         None,
         "Folder that gets the files, one sub-folder a result set.",
-        allowed="a path",
         example="/var/spool/hounsfield-results",
         default_text='needed for "folder"',
     )
@@ -100,7 +90,6 @@ class Destination(Section):
     calling_ae: AETitle | None = setting(
         None,
         "AE title we call ourselves there.",
-        allowed=AE_TITLE_ALLOWED,
         example="HOUNSFIELD",
         default_text="dicom.ae_title",
     )
@@ -132,18 +121,14 @@ class Destination(Section):
     query_ae_title: AETitle | None = setting(
         None,
         "AE title that answers C-FIND for it.",
-        allowed=AE_TITLE_ALLOWED,
         example="PACS",
         default_text="ae_title",
     )
-    query_port: int | None = setting(
+    query_port: Port | None = setting(
         None,
         "TCP port that answers C-FIND for it.",
-        allowed="a whole number from 1 to 65535",
         example=4242,
         default_text="port",
-        ge=1,
-        le=65535,
     )
     probe_seconds: float = setting(
         30.0,
@@ -163,23 +148,34 @@ class Destination(Section):
         7.0, "How long a result is offered to a destination that is down.", unit="days", gt=0, le=365
     )
 
+    @property
+    def where(self) -> str:
+        """Where it is, in words."""
+        match self.kind:
+            case "folder":
+                return str(self.folder)
+            case "sender":
+                return f"the sender, port {self.port}"
+            case "dicom":
+                return f"{self.ae_title} at {self.host}:{self.port}"
+
     @model_validator(mode="after")
     def _whole(self) -> "Destination":
         for key in _NEEDED[self.kind]:
             if getattr(self, key) is None:
-                raise _fault(key, f'is missing: kind = "{self.kind}" needs it')
+                raise fault(f'is missing: kind = "{self.kind}" needs it', _EXAMPLE, below=key)
         if not {"sr", "sc"} & set(self.results):
             # what points to flagged images is silent about all other series, and silence looks like an answer
-            raise _fault("results", 'needs "sr" or "sc": the others exist for flagged series only')
+            raise fault('needs "sr" or "sc": the others exist for flagged series only', _EXAMPLE, below="results")
         if self.series_description and (problem := problem_of(self.series_description)):
-            raise _fault("series_description", problem)
+            raise fault(problem, _EXAMPLE, below="series_description")
         return self
 
 
 class Notifier(Section):
     """Who is told of outcomes, beside the PACS. One [[notify]] table each."""
 
-    name: str = setting(..., "Name in the job log.", allowed=NAME_ALLOWED, example="worklist", pattern=NAME_PATTERN)
+    name: Name = setting(..., "Name in the job log.", example="worklist")
     kind: Literal["hl7", "webhook"] = setting(
         ..., '"hl7": HL7 v2 ORU^R01 over MLLP; "webhook": a signed JSON document over HTTP.', example="hl7"
     )
@@ -187,18 +183,14 @@ class Notifier(Section):
     host: Host | None = setting(
         None,
         "Address of the MLLP listener.",
-        allowed=HOST_ALLOWED,
         example="127.0.0.1",
         default_text='needed for "hl7"',
     )
-    port: int | None = setting(
+    port: Port | None = setting(
         None,
         "TCP port of the MLLP listener.",
-        allowed="a whole number from 1 to 65535",
         example=2575,
         default_text='needed for "hl7"',
-        ge=1,
-        le=65535,
     )
     receiving_application: str = setting("", "MSH-5.", allowed="at most 180 characters", max_length=180)
     receiving_facility: str = setting("", "MSH-6.", allowed="at most 180 characters", max_length=180)
@@ -213,7 +205,6 @@ class Notifier(Section):
     secret_file: AbsolutePath | None = setting(
         None,
         "File with the secret that signs the documents (HMAC-SHA-256).",
-        allowed="a path",
         example="/etc/hounsfield/webhook.secret",
         default_text='needed for "webhook"',
     )
@@ -230,9 +221,9 @@ class Notifier(Section):
     def _whole(self) -> "Notifier":
         for key in ("host", "port") if self.kind == "hl7" else ("url", "secret_file"):
             if getattr(self, key) is None:
-                raise _fault(key, f'is missing: kind = "{self.kind}" needs it')
+                raise fault(f'is missing: kind = "{self.kind}" needs it', _EXAMPLE, below=key)
         if self.url is not None and not _has_address(self.url):
-            raise _fault("url", "names no host, or a port that is none")
+            raise fault("names no host, or a port that is none", _EXAMPLE, below="url")
         return self
 
 
@@ -256,8 +247,20 @@ class FeedbackSettings(Section):
     def _unambiguous(self) -> "FeedbackSettings":
         both = sorted(set(self.agree) & set(self.disagree))
         if both:
-            raise _fault("agree", f'"{both[0]}" stands in disagree too: it can mean one of them')
+            raise fault(f'"{both[0]}" stands in disagree too: it can mean one of them', _EXAMPLE, below="agree")
         return self
+
+
+class SiteSettings(Section):
+    """Who we are, for the results."""
+
+    name: str = setting(
+        "",
+        "Institution name written into results; empty leaves it out.",
+        allowed="at most 64 characters",
+        max_length=64,
+    )
+    timezone: Timezone = setting("UTC", "Time zone of the times in results.")
 
 
 def _has_address(url: str) -> bool:
@@ -266,8 +269,3 @@ def _has_address(url: str) -> bool:
         return bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-
-
-def _fault(key: str, text: str) -> PydanticCustomError:
-    context = {"text": text, "below": key, "allowed": "`hounsfield config init` writes an example"}
-    return PydanticCustomError("setting", "{text}", context)

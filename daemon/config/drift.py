@@ -1,9 +1,8 @@
 """The section of the configuration about drift."""
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 
-from hounsfield.daemon.config.fields import Section, setting
+from hounsfield.daemon.config.fields import Section, fault, setting
 
 
 class DriftSettings(Section):
@@ -33,10 +32,6 @@ class DriftSettings(Section):
     @model_validator(mode="after")
     def _in_order(self) -> "DriftSettings":
         if self.alarm_psi < self.watch_psi:
-            context = {
-                "text": "an alarm below drift.watch_psi could not be told from a look",
-                "key": "drift.alarm_psi",
-                "allowed": f"at least {self.watch_psi:g}, or a smaller drift.watch_psi",
-            }
-            raise PydanticCustomError("setting", "{text}", context)
+            allowed = f"at least {self.watch_psi:g}, or a smaller drift.watch_psi"
+            raise fault("an alarm below drift.watch_psi could not be told from a look", allowed, at="drift.alarm_psi")
         return self

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from hounsfield.daemon.config.fields import allowed_text
-from hounsfield.daemon.config.origin import RenamedKey
+from hounsfield.daemon.config.origin import RenamedKey, variable_of
 from hounsfield.daemon.config.renames import current_variables
 from hounsfield.daemon.errors import ConfigurationProblem
 
@@ -106,7 +106,7 @@ def _problem(settings: type[BaseModel], name: str, value: str) -> ConfigurationP
     except ValueError as error:
         where = f"line {error.lineno} column {error.colno}" if isinstance(error, json.JSONDecodeError) else "the text"
         return ConfigurationProblem(
-            source=source, key=key, wrong=f"is not JSON (at {where})", allowed=f"{_array_hint(field, key)}"
+            source=source, key=key, wrong=f"is not JSON (at {where})", allowed=_array_hint(field, key)
         )
     if not isinstance(entries, list) or ("." not in key and not all(isinstance(entry, dict) for entry in entries)):
         return ConfigurationProblem(source=source, key=key, wrong="has another shape", allowed=_array_hint(field, key))
@@ -125,9 +125,9 @@ def variables_of(settings: type[BaseModel]) -> list[str]:
     for section, field in settings.model_fields.items():
         model = field.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
-            names += [f"{PREFIX}{section}__{key}".upper() for key in model.model_fields]
+            names += [variable_of(f"{section}.{key}") for key in model.model_fields]
         else:
-            names.append(f"{PREFIX}{section}".upper())
+            names.append(variable_of(section))
     return names
 
 
@@ -137,8 +137,7 @@ def _hint(settings: type[BaseModel], key: str) -> str:
     if field is not None and _is_array(field):
         return f"{PREFIX}{section.upper()} takes the whole array as JSON: '[{{...}}]'"
     known = variables_of(settings)
-    wanted = PREFIX + key.upper().replace(".", "__")
-    near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.75)
+    near = difflib.get_close_matches(variable_of(key), known, n=1, cutoff=0.75)
     guess = f"did you mean {near[0]}? " if near else ""
     if field is not None:
         keys = ", ".join(name for name in known if name.startswith(f"{PREFIX}{section.upper()}__"))

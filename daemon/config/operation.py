@@ -1,12 +1,11 @@
-"""The sections about running the service: console, alarms, how long things are kept."""
+"""The sections about running the service: console, alarms, how long things are kept, work of several hosts, log."""
 
 from typing import Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 
-from hounsfield.daemon.config.fields import Section, setting
-from hounsfield.daemon.config.values import HOST_ALLOWED, AbsolutePath, Host, PeerHosts
+from hounsfield.daemon.config.fields import Section, fault, setting
+from hounsfield.daemon.config.values import AbsolutePath, Host, ListeningPort, PeerHosts
 
 
 class ConsoleSettings(Section):
@@ -15,9 +14,8 @@ class ConsoleSettings(Section):
     host: Host = setting(
         "127.0.0.1",
         "Address to listen on. Behind a reverse proxy with TLS leave it at loopback.",
-        allowed=HOST_ALLOWED,
     )
-    port: int = setting(8050, "TCP port to listen on; 0 takes any free one, and the log names it.", ge=0, le=65535)
+    port: ListeningPort = setting(8050, "TCP port to listen on; 0 takes any free one, and the log names it.")
     sign_in: Literal["password", "proxy", "off"] = setting(
         "password",
         'How admins prove who they are. "password": accounts of `hounsfield console account`. "proxy": a reverse proxy '
@@ -80,7 +78,6 @@ class AlarmSettings(Section):
     webhook_secret_file: AbsolutePath | None = setting(
         None,
         "File with the secret that signs them (HMAC-SHA256), as [[notify]] does.",
-        allowed="a path",
         example="/etc/hounsfield/alarm.secret",
         default_text="they are not signed",
     )
@@ -115,10 +112,42 @@ class RetentionSettings(Section):
     @model_validator(mode="after")
     def _in_order(self) -> "RetentionSettings":
         if self.jobs_days < max(self.images_days, self.results_days):
-            context = {
-                "text": "rows would go before the files that they speak of",
-                "key": "retention.jobs_days",
-                "allowed": "at least retention.images_days and retention.results_days",
-            }
-            raise PydanticCustomError("setting", "{text}", context)
+            allowed = "at least retention.images_days and retention.results_days"
+            raise fault("rows would go before the files that they speak of", allowed, at="retention.jobs_days")
         return self
+
+
+class QueueSettings(Section):
+    """How processes learn that there is work, and which is first. The job log decides who does it."""
+
+    engine: Literal["embedded", "procrastinate"] = setting(
+        "embedded",
+        'How work is taken up. "embedded": every process looks into the database, which suits one machine. '
+        '"procrastinate": PostgreSQL wakes the processes of all hosts that share it, and `hounsfield db upgrade` makes '
+        "the tables for it.",
+    )
+    patience_minutes: float = setting(
+        30.0,
+        "A routine job that has waited so long is no longer passed over without end: see patient_share.",
+        unit="minutes",
+        ge=0,
+        le=1440,
+    )
+    patient_share: int = setting(
+        4,
+        "STAT jobs go first; but of so many jobs one is a routine job that has waited for patience_minutes.",
+        ge=2,
+        le=100,
+    )
+
+    @property
+    def wakes(self) -> bool:
+        """Whether a job that becomes due is told to the queue in the database."""
+        return self.engine == "procrastinate"
+
+
+class LoggingSettings(Section):
+    """The service's own log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "Least important lines that are written.")
+    format: Literal["console", "json"] = setting("console", "For a person to read, or one JSON object per line.")

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from hounsfield.daemon.errors import ConfigurationProblem
+
 SourceKind = Literal["default", "file", "environment"]
 
 
@@ -49,3 +51,7 @@ class Origin:
         if self.kind(key) == "environment" or self.file is None:
             return f"environment variable {variable_of(key)}"
         return str(self.file)
+
+    def problem(self, key: str, wrong: str, allowed: str) -> ConfigurationProblem:
+        """Return what is wrong with ``key``, told with the source that set it."""
+        return ConfigurationProblem(source=self.name(key), key=key, wrong=wrong, allowed=allowed)

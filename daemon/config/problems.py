@@ -47,17 +47,12 @@ def _is_overruled(one: RenamedKey, origin: Origin) -> bool:
 def _problem(detail: ErrorDetails, settings: type[BaseModel], origin: Origin) -> ConfigurationProblem:
     context = detail.get("ctx", {})
     if "key" in context:  # a rule over several keys says itself where it fails
-        key = str(context["key"])
-        return ConfigurationProblem(
-            source=origin.name(key), key=key, wrong=str(context["text"]), allowed=str(context["allowed"])
-        )
+        return origin.problem(str(context["key"]), str(context["text"]), str(context["allowed"]))
     loc = _without_union_branches(detail["loc"])
     key = dotted(loc)
     if "below" in context:  # a value with an inside of its own says where in it
         key = ".".join(part for part in (key, str(context["below"])) if part)
-        return ConfigurationProblem(
-            source=origin.name(key), key=key, wrong=str(context["text"]), allowed=str(context["allowed"])
-        )
+        return origin.problem(key, str(context["text"]), str(context["allowed"]))
     if detail["type"] == "extra_forbidden":
         wrong, allowed = "there is no such key", _unknown_key_hint(loc, settings)
     elif detail["type"] == "missing":
@@ -67,7 +62,7 @@ def _problem(detail: ErrorDetails, settings: type[BaseModel], origin: Origin) ->
         field = field_at(loc, settings)
         wrong = _given(detail, field)
         allowed = f"allowed is {allowed_text(field)}" if field else _shape_hint(loc, settings)
-    return ConfigurationProblem(source=origin.name(key), key=key, wrong=wrong, allowed=allowed)
+    return origin.problem(key, wrong, allowed)
 
 
 def dotted(loc: tuple[int | str, ...]) -> str:

@@ -1,16 +1,14 @@
 """``[[rule]]``: which series are analysed, by which bundle, and how long they are waited for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
-from pydantic_core import PydanticCustomError
 
-from hounsfield.daemon.config.fields import Section, setting
+from hounsfield.daemon.config.fields import Section, fault, setting
+from hounsfield.daemon.config.values import Name
 from hounsfield.daemon.errors import ConfigurationProblem
 
-_NAME = r"^[A-Za-z0-9._-]{1,64}$"
-_NAME_ALLOWED = "1 to 64 letters, digits, '.', '-' and '_'"
 _CONDITION_ALLOWED = (
     "a table of DICOM keywords, each with a value, a list of values, or one of { matches = }, { from =, to = }, "
     "{ present = }, { not = }"
@@ -29,17 +27,13 @@ _FOR_ANALYSIS = (
 """Keys without a meaning where nothing is analysed."""
 
 
-def _fault(text: str, below: str, allowed: str) -> PydanticCustomError:
-    return PydanticCustomError("setting", "{text}", {"text": text, "below": below, "allowed": allowed})
-
-
 def _check_where(table: dict[str, Any]) -> dict[str, Any]:
     from hounsfield.daemon.rule_language.conditions import BadCondition, parse_where
 
     try:
         parse_where(table)
     except BadCondition as error:
-        raise _fault(error.wrong, error.below, error.allowed) from None
+        raise fault(error.wrong, error.allowed, below=error.below) from None
     return table
 
 
@@ -49,7 +43,7 @@ def _check_when(text: str) -> str:
     try:
         compile_expression(text)
     except BadExpression as error:
-        raise _fault(str(error), "", EXPRESSION_ALLOWED) from None
+        raise fault(str(error), EXPRESSION_ALLOWED, below="") from None
     return text
 
 
@@ -92,12 +86,10 @@ priority = "stat"
 quiet_seconds = 6.0
 """
 
-    name: str = setting(
+    name: Name = setting(
         ...,
         "Name of the rule in the job log and in `series show`.",
-        allowed=_NAME_ALLOWED,
         example="head-ct",
-        pattern=_NAME,
     )
     where: Where = setting(
         {},
@@ -131,7 +123,6 @@ quiet_seconds = 6.0
         None,
         "A series of this rule is closed when nothing new came for so long.",
         unit="seconds",
-        allowed="a number above 0 to 86400",
         example=10.0,
         default_text="assembly.quiet_seconds",
         gt=0,
@@ -141,7 +132,6 @@ quiet_seconds = 6.0
         None,
         "The same, where every association that brought images of it was released; never longer than quiet_seconds.",
         unit="seconds",
-        allowed="a number from 0 to 86400",
         example=5.0,
         default_text="assembly.released_seconds",
         ge=0,
@@ -151,7 +141,6 @@ quiet_seconds = 6.0
         None,
         'With per_study = "best": wait so long for better series of the study.',
         unit="seconds",
-        allowed="a number from 0 to 604800",
         example=0.0,
         default_text="assembly.wait_seconds",
         ge=0,
@@ -161,7 +150,6 @@ quiet_seconds = 6.0
         None,
         "A series with missing slices waits so long for them.",
         unit="seconds",
-        allowed="a number from 0 to 604800",
         example=60.0,
         default_text="assembly.incomplete_wait_seconds",
         ge=0,
@@ -171,7 +159,6 @@ quiet_seconds = 6.0
         None,
         "The series is closed at the latest so long after its first image.",
         unit="seconds",
-        allowed="a number above 0 to 604800",
         example=3600.0,
         default_text="assembly.max_age_seconds",
         gt=0,
@@ -180,7 +167,6 @@ quiet_seconds = 6.0
     incomplete: Literal["report", "hold"] | None = setting(
         None,
         'A series that stays incomplete: "report" it as not analysed, or "hold" it for a person.',
-        allowed='one of "report", "hold"',
         example="report",
         default_text="assembly.incomplete",
     )
@@ -209,7 +195,6 @@ quiet_seconds = 6.0
         None,
         "With requires: go on without them so long after the first image of the study.",
         unit="seconds",
-        allowed="a number from 0 to 604800",
         example=600.0,
         default_text="assembly.max_age_seconds",
         ge=0,
@@ -231,31 +216,16 @@ quiet_seconds = 6.0
         given = [word for word in ("bundle", "hold", "skip") if getattr(self, word)]
         allowed = 'give exactly one of bundle = "NAME", hold = true, skip = true'
         if not given:
-            raise _fault("the rule says neither bundle nor hold nor skip", "", allowed)
+            raise fault("the rule says neither bundle nor hold nor skip", allowed, below="")
         if len(given) > 1:
-            raise _fault(f"the rule says {' and '.join(given)}", given[1], allowed)
+            raise fault(f"the rule says {' and '.join(given)}", allowed, below=given[1])
         idle = next((key for key in _FOR_ANALYSIS if key in self.model_fields_set), None)
         if idle is not None and not self.bundle:
-            raise _fault(f"it means nothing in a rule with {given[0]} = true", idle, "remove it, or give a bundle")
+            wrong = f"it means nothing in a rule with {given[0]} = true"
+            raise fault(wrong, "remove it, or give a bundle", below=idle)
         if self.force_seconds is not None and not self.requires:
-            raise _fault("it means nothing without requires", "force_seconds", "remove it, or give requires")
+            raise fault("it means nothing without requires", "remove it, or give requires", below="force_seconds")
         return self
-
-
-def broken_rules(rules: Sequence[Rule], destinations: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield key, fault and what is allowed where rules do not fit each other or the destinations. Pure."""
-    names = [rule.name for rule in rules]
-    for index, rule in enumerate(rules):
-        if rule.name in names[:index]:
-            yield f"rule[{index}].name", f'"{rule.name}" is there twice', "each rule needs its own name"
-        for name in rule.destinations or ():
-            if name not in destinations:
-                there = ", ".join(destinations) or "there is none"
-                yield (
-                    f"rule[{index}].destinations",
-                    f'there is no destination "{name[:64]}"',
-                    f"allowed are the names of [[destination]] and [[notify]]: {there}",
-                )
 
 
 def unreachable_rules(rules: Sequence[Rule]) -> list[tuple[str, str]]:

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from hounsfield.daemon.config.cluster import QueueSettings, engine_without_database
-from hounsfield.daemon.config.destinations import Destination, FeedbackSettings, Notifier
+from hounsfield.daemon.config.assembly import AssemblySettings, QuerySettings
+from hounsfield.daemon.config.destinations import Destination, FeedbackSettings, Notifier, SiteSettings
 from hounsfield.daemon.config.drift import DriftSettings
 from hounsfield.daemon.config.environment import (
     Environment,
@@ -17,50 +16,23 @@ from hounsfield.daemon.config.environment import (
     keys_from_environment,
     renamed_variables,
 )
-from hounsfield.daemon.config.operation import AlarmSettings, ConsoleSettings, RetentionSettings
+from hounsfield.daemon.config.fields import fault
+from hounsfield.daemon.config.misfits import misfits
+from hounsfield.daemon.config.operation import (
+    AlarmSettings,
+    ConsoleSettings,
+    LoggingSettings,
+    QueueSettings,
+    RetentionSettings,
+)
 from hounsfield.daemon.config.origin import Origin
 from hounsfield.daemon.config.problems import as_written, explain
+from hounsfield.daemon.config.reception import DicomSettings, Peer, TlsSettings
 from hounsfield.daemon.config.renames import current_names
-from hounsfield.daemon.config.rules import Rule, broken_rules
-from hounsfield.daemon.config.sections import (
-    AssemblySettings,
-    BundleEntry,
-    DicomSettings,
-    LoggingSettings,
-    Peer,
-    QuerySettings,
-    SiteSettings,
-    StorageSettings,
-    TlsSettings,
-    WorkerSettings,
-)
-from hounsfield.daemon.config.tls_rules import broken_tls_rules
-from hounsfield.daemon.config.values import is_loopback
+from hounsfield.daemon.config.rules import Rule
+from hounsfield.daemon.config.storage import StorageSettings
+from hounsfield.daemon.config.worker import BundleEntry, WorkerSettings
 from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
-
-__all__ = [
-    "AlarmSettings",
-    "AssemblySettings",
-    "BundleEntry",
-    "ConsoleSettings",
-    "Destination",
-    "DicomSettings",
-    "DriftSettings",
-    "FeedbackSettings",
-    "LoggingSettings",
-    "Notifier",
-    "Peer",
-    "QuerySettings",
-    "QueueSettings",
-    "RetentionSettings",
-    "Rule",
-    "Settings",
-    "SiteSettings",
-    "StorageSettings",
-    "TlsSettings",
-    "WorkerSettings",
-    "load_settings",
-]
 
 
 class Settings(BaseSettings):
@@ -115,42 +87,20 @@ class Settings(BaseSettings):
         return self._origin
 
     @property
+    def awaits_commitment(self) -> bool:
+        """Whether a destination is asked for storage commitment, and so reports to us."""
+        return any(destination.proof == "commitment" for destination in self.destination)
+
+    @property
     def tls_host(self) -> str:
         """Address to listen on for TLS, with the default filled in."""
         return self.tls.host or self.dicom.host
 
     @model_validator(mode="after")
     def _hang_together(self) -> "Settings":
-        names: list[str] = []  # of both: a rule names them alike
-        sections = (
-            ("destination", [destination.name for destination in self.destination]),
-            ("notify", [notifier.name for notifier in self.notify]),
-        )
-        for section, named in sections:
-            for index, name in enumerate(named):
-                if name in names:
-                    key, text = f"{section}[{index}].name", f'"{name}" is there twice'
-                    raise _at(key, text, "each needs a name of its own")
-                names.append(name)
-        for key, wrong, allowed in broken_rules(self.rule, names):
-            raise _at(key, wrong, allowed)
-        if not (is_loopback(self.dicom.host) or self.peer or self.dicom.allow_any_peer or self.dicom.learning):
-            raise _at(
-                "dicom.host",
-                f'"{self.dicom.host}" can be reached from other machines, and no [[peer]] says who may send',
-                "add a [[peer]] with ae_title and host for each sender, or listen on 127.0.0.1, "
-                "or set dicom.learning = true for the first days (anybody is admitted and listed), "
-                "or dicom.allow_any_peer = true to take images from anybody",
-            )
-        for broken in broken_tls_rules(self.dicom, self.tls, self.peer):
-            raise _at(broken.key, broken.wrong, broken.allowed)
-        if misfit := engine_without_database(self.queue, self.storage.resolved_database_url):
-            raise _at(*misfit)
+        for misfit in misfits(self):
+            raise fault(misfit.wrong, misfit.allowed, at=misfit.key)
         return self
-
-
-def _at(key: str, text: str, allowed: str) -> PydanticCustomError:
-    return PydanticCustomError("setting", "{text}", {"text": text, "key": key, "allowed": allowed})
 
 
 def load_settings(path: Path | None = None) -> Settings:

@@ -5,7 +5,7 @@ from pydantic import BaseModel
 from hounsfield.daemon.config.annotated import toml_value
 from hounsfield.daemon.config.destinations import Destination
 from hounsfield.daemon.config.fields import allowed_text, extra_of
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.conformance.document import Paragraph, Section, Table
 

@@ -45,16 +45,11 @@ def name_of(uid: str) -> str:
     return UID(uid).name
 
 
-def is_commitment_used(settings: Settings) -> bool:
-    """Whether reports of storage commitment are awaited: only then their context is accepted."""
-    return any(destination.proof == "commitment" for destination in settings.destination)
-
-
 def accepted_contexts(settings: Settings) -> list[Context]:
     """Return what is accepted from a known sender."""
     accept = settings.dicom.accept
     wanted = [VERIFICATION, COMMITMENT, *accepted_classes(accept)]
-    offered = ContextOffer(accept).of(wanted, reports=is_commitment_used(settings))
+    offered = ContextOffer(accept).of(wanted, reports=settings.awaits_commitment)
     return [_context(one, "SCU" if one.abstract_syntax == COMMITMENT else "SCP") for one in offered]
 
 

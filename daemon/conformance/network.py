@@ -12,7 +12,6 @@ from hounsfield.daemon.conformance.contexts import (
     commitment_context,
     echo_context,
     find_context,
-    is_commitment_used,
     name_of,
     network_destinations,
     result_contexts,
@@ -136,7 +135,7 @@ def _who(settings: Settings) -> str:
 
 
 def _commitment_note(settings: Settings) -> str:
-    if is_commitment_used(settings):
+    if settings.awaits_commitment:
         return (
             "Storage Commitment is accepted from known senders that propose to be its SCP, for N-EVENT-REPORT; "
             "N-ACTION is not served."
@@ -154,7 +153,34 @@ def _compression(uid: str) -> str:
 def _delivery(settings: Settings) -> Section:
     is_used = bool(network_destinations(settings))
     note = "" if is_used else " No destination is configured that gets results by DICOM: this is what would be done."
-    activities = (
+    return Section(
+        "7.2.2",
+        f"{DELIVERY} Application Entity",
+        (),
+        (
+            Section("7.2.2.1", "Sequencing of Real-World Activities", (Paragraph(f"See 4.2 and 5.2.6.{note}"),)),
+            Section(
+                "7.2.2.2",
+                "Association Parameters",
+                (
+                    Paragraph(
+                        "One association at a time for each destination. Times are those of 6.2.2. At most "
+                        f"{MOST_BYTES} bytes of what a destination says are read on one association."
+                    ),
+                ),
+            ),
+            Section("7.2.2.3", "Association Initiation", (), _activities(settings)),
+            Section(
+                "7.2.2.4",
+                "Association Acceptance",
+                (Paragraph("None of its own: reports of storage commitment that come later go to the Reception AE."),),
+            ),
+        ),
+    )
+
+
+def _activities(settings: Settings) -> tuple[Section, ...]:
+    return (
         _activity(
             "7.2.2.3.1",
             "Send a Result",
@@ -183,30 +209,6 @@ def _delivery(settings: Settings) -> Section:
             LOOKED_UP,
             [find_context()],
             'For destinations with proof = "find" or check_patient.',
-        ),
-    )
-    return Section(
-        "7.2.2",
-        f"{DELIVERY} Application Entity",
-        (),
-        (
-            Section("7.2.2.1", "Sequencing of Real-World Activities", (Paragraph(f"See 4.2 and 5.2.6.{note}"),)),
-            Section(
-                "7.2.2.2",
-                "Association Parameters",
-                (
-                    Paragraph(
-                        "One association at a time for each destination. Times are those of 6.2.2. At most "
-                        f"{MOST_BYTES} bytes of what a destination says are read on one association."
-                    ),
-                ),
-            ),
-            Section("7.2.2.3", "Association Initiation", (), activities),
-            Section(
-                "7.2.2.4",
-                "Association Acceptance",
-                (Paragraph("None of its own: reports of storage commitment that come later go to the Reception AE."),),
-            ),
         ),
     )
 

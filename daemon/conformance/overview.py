@@ -4,7 +4,6 @@ from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.conformance.contexts import (
     RESULT_CLASSES,
     accepted_contexts,
-    is_commitment_used,
     name_of,
     network_destinations,
     result_contexts,
@@ -14,6 +13,47 @@ from hounsfield.daemon.conformance.document import Block, Bullets, Paragraph, Se
 from hounsfield.daemon.product import MANUFACTURER, PRODUCT
 
 YES, NO = "yes", "no"
+_MEDIA = (
+    'None. Destinations of kind "folder" get files as PS3.10 has them, without a DICOMDIR and under no application '
+    "profile."
+)
+_DEIDENTIFIED = (
+    "None. Results of images that say that they were de-identified (0012,0062) say so too, with the method that the "
+    "images name."
+)
+_CHARACTER_SETS = (
+    "Images in any Specific Character Set are received and kept byte for byte. Results carry that of their images; "
+    "see 5.7."
+)
+_AUDIENCE = (
+    "Who connects scanners and archives with this product, and who decides whether that is going to work. DICOM's "
+    "terms are taken as known."
+)
+_REFERENCES = (
+    "NEMA PS3, Digital Imaging and Communications in Medicine (DICOM) Standard, available free at "
+    "https://www.dicomstandard.org. IETF RFC 8996, RFC 9325."
+)
+_TERMS = (
+    ("result", "the objects that are made of one analysis of one series"),
+    ("sender", "the application entity that stores images here: a [[peer]]"),
+    ("destination", "the application entity that gets results: a [[destination]]"),
+    ("bundle", "a neural network with all that is needed to run it and to code its findings"),
+    ("flagged", "the score of a series is at or above the threshold of the bundle"),
+    ("not analysed", "the network gave no answer; the result says why"),
+)
+_ABBREVIATIONS = (
+    ("AE", "Application Entity"),
+    ("DIMSE", "DICOM Message Service Element"),
+    ("PDU", "Protocol Data Unit"),
+    ("SCP, SCU", "Service Class Provider, Service Class User"),
+    ("SR, SC", "Structured Report, Secondary Capture"),
+    ("KO, PR", "Key Object Selection, Presentation State"),
+    ("TID, CID", "template and context group of PS3.16"),
+)
+
+
+def _text(number: str, title: str, words: str) -> Section:
+    return Section(number, title, (Paragraph(words),))
 
 
 def cover(settings: Settings, version: str) -> tuple[Block, ...]:
@@ -47,38 +87,11 @@ def overview(settings: Settings) -> Section:
         (
             _content(settings),
             _services(settings),
-            Section("1.3", "DICOM Web Services", (Paragraph("None."),)),
-            Section(
-                "1.4",
-                "Media Services",
-                (
-                    Paragraph(
-                        'None. Destinations of kind "folder" get files as PS3.10 has them, without a DICOMDIR and '
-                        "under no application profile."
-                    ),
-                ),
-            ),
-            Section("1.5", "Real-Time Video Service", (Paragraph("None."),)),
-            Section(
-                "1.6",
-                "De-identification Profiles",
-                (
-                    Paragraph(
-                        "None. Results of images that say that they were de-identified (0012,0062) say so too, with "
-                        "the method that the images name."
-                    ),
-                ),
-            ),
-            Section(
-                "1.7",
-                "Specific Character Sets",
-                (
-                    Paragraph(
-                        "Images in any Specific Character Set are received and kept byte for byte. Results carry that "
-                        "of their images; see 5.7."
-                    ),
-                ),
-            ),
+            _text("1.3", "DICOM Web Services", "None."),
+            _text("1.4", "Media Services", _MEDIA),
+            _text("1.5", "Real-Time Video Service", "None."),
+            _text("1.6", "De-identification Profiles", _DEIDENTIFIED),
+            _text("1.7", "Specific Character Sets", _CHARACTER_SETS),
         ),
     )
 
@@ -113,7 +126,7 @@ def _services(settings: Settings) -> Section:
     rows = (
         ("Verification", YES, YES, "in use" if network_destinations(settings) else "as SCP in use"),
         ("Storage", YES, YES, "in use" if network_destinations(settings) else "as SCP in use"),
-        ("Storage Commitment Push Model", YES, NO, _used(is_on=is_commitment_used(settings))),
+        ("Storage Commitment Push Model", YES, NO, _used(is_on=settings.awaits_commitment)),
         ("Study Root Query/Retrieve, FIND", YES, NO, _used(is_on=_asks(settings))),
         ("Patient Root Query/Retrieve, MOVE and GET", NO, NO, ""),
         ("Modality Worklist, MPPS, UPS, Instance Availability Notification", NO, NO, ""),
@@ -142,74 +155,17 @@ def introduction(version: str) -> Section:
         "Introduction",
         (),
         (
-            Section(
+            _text(
                 "3.1",
                 "Revision History",
-                (
-                    Paragraph(
-                        f"This text belongs to version {version} and is written anew with every version and every "
-                        "configuration. What changed stands in the change log of the product."
-                    ),
-                ),
+                f"This text belongs to version {version} and is written anew with every version and every "
+                "configuration. What changed stands in the change log of the product.",
             ),
-            Section(
-                "3.2",
-                "Audience",
-                (
-                    Paragraph(
-                        "Who connects scanners and archives with this product, and who decides whether that is going "
-                        "to work. DICOM's terms are taken as known."
-                    ),
-                ),
-            ),
+            _text("3.2", "Audience", _AUDIENCE),
             Section("3.3", "Remarks", _remarks()),
-            Section(
-                "3.4",
-                "Terms and Definitions",
-                (
-                    Table(
-                        "Terms",
-                        ("term", "meaning"),
-                        (
-                            ("result", "the objects that are made of one analysis of one series"),
-                            ("sender", "the application entity that stores images here: a [[peer]]"),
-                            ("destination", "the application entity that gets results: a [[destination]]"),
-                            ("bundle", "a neural network with all that is needed to run it and to code its findings"),
-                            ("flagged", "the score of a series is at or above the threshold of the bundle"),
-                            ("not analysed", "the network gave no answer; the result says why"),
-                        ),
-                    ),
-                ),
-            ),
-            Section(
-                "3.5",
-                "Abbreviations",
-                (
-                    Table(
-                        "Abbreviations",
-                        ("short", "long"),
-                        (
-                            ("AE", "Application Entity"),
-                            ("DIMSE", "DICOM Message Service Element"),
-                            ("PDU", "Protocol Data Unit"),
-                            ("SCP, SCU", "Service Class Provider, Service Class User"),
-                            ("SR, SC", "Structured Report, Secondary Capture"),
-                            ("KO, PR", "Key Object Selection, Presentation State"),
-                            ("TID, CID", "template and context group of PS3.16"),
-                        ),
-                    ),
-                ),
-            ),
-            Section(
-                "3.6",
-                "References",
-                (
-                    Paragraph(
-                        "NEMA PS3, Digital Imaging and Communications in Medicine (DICOM) Standard, available free at "
-                        "https://www.dicomstandard.org. IETF RFC 8996, RFC 9325."
-                    ),
-                ),
-            ),
+            Section("3.4", "Terms and Definitions", (Table("Terms", ("term", "meaning"), _TERMS),)),
+            Section("3.5", "Abbreviations", (Table("Abbreviations", ("short", "long"), _ABBREVIATIONS),)),
+            _text("3.6", "References", _REFERENCES),
         ),
     )
 

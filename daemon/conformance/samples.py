@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from pydicom import Dataset, dcmread
@@ -36,7 +37,7 @@ from hounsfield.storage.states import REASON_WORDS, Completeness, Outcome, Reaso
 
 BUNDLE_SCHEME = "99BUNDLE"
 """Stands for the coding schemes that bundles use."""
-ROLES: tuple[ResultRole, ...] = ("sr", "sc", "ko", "pr")
+ROLES: tuple[ResultRole, ...] = get_args(ResultRole)
 _THRESHOLD = 0.5
 _DAYS = (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), datetime(2025, 6, 7, 8, 9, 10, tzinfo=UTC))
 """Of the moments in which results are made."""
@@ -148,11 +149,6 @@ def _note(case: _Case, built: Sequence[BuiltObject], folder: Path) -> BuiltObjec
             timezone=case.site.timezone,
         )
     )
-
-
-def flagged_request() -> ReportRequest:
-    """Return an analysis of a flagged series, of which every kind of object is made."""
-    return _request_of(_Case(images=classic(), outcome=Outcome.POSITIVE))
 
 
 def _request_of(case: _Case) -> ReportRequest:

@@ -28,7 +28,7 @@ def make_app(parts: ConsoleParts, live_events: Live, hasher: PasswordHasher | No
 
     ``hasher`` replaces the parameters of argon2id.
     """
-    site = Site(parts, live_events)
+    site = Site(parts)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -5,11 +5,8 @@ from collections import deque
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.drift import DriftSettings
 from hounsfield.daemon.drift.comparison import Drift
-from hounsfield.daemon.drift.current import DriftReader
+from hounsfield.daemon.drift.current import ROUND_SECONDS, DriftReader
 from hounsfield.storage.analysis_facts import AnalysisFactStore, Pair
-
-ROUND_SECONDS = 900.0
-"""How often everything is looked at."""
 
 
 class DriftRound:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
-from hounsfield.daemon.console.metric_readings import is_alive
+from hounsfield.daemon.beats import is_alive
 from hounsfield.daemon.console.parts import ConsoleParts, HasParts
 from hounsfield.daemon.roles import Role
 from hounsfield.storage import engine
@@ -40,7 +40,7 @@ def _of_receivers(parts: ConsoleParts, components: Sequence[Component]) -> Itera
     # A load balancer asks the console of a host whether to send images to this host: others do not help it. A console
     # on a host that never had a receiver speaks for all of them.
     receivers = [one for one in receivers if one.host == parts.host] or receivers
-    living = [one for one in receivers if is_alive(one, parts.settings, now)]
+    living = [one for one in receivers if is_alive(one, parts.settings.alarms.component_seconds, now)]
     if not living:
         yield "receiver: none was heard of lately (hounsfield run)"
     elif not any(one.facts.get("listens") for one in living):

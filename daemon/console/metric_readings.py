@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from hounsfield.daemon.beats import ENDED
+from hounsfield.daemon.beats import is_alive
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.console import metric_names as names
 from hounsfield.daemon.console.label_names import BoundedNames, ConfiguredNames
@@ -81,7 +81,7 @@ def component_readings(
     lately = sorted(lately, key=lambda one: one.seen_at)[-MOST_COMPONENTS:]
     served: dict[str, float] = {}
     for one in lately:
-        alive = is_alive(one, settings, now)
+        alive = is_alive(one, settings.alarms.component_seconds, now)
         yield names.COMPONENT_UP, (one.name,), float(alive)
         yield names.STARTS, (one.name,), one.starts
         yield from _facts_of(one, scanners)
@@ -101,12 +101,6 @@ def _facts_of(component: Component, scanners: ConfiguredNames) -> Iterator[Readi
             by_label[scanners(key) if label is None else label(key)] += value
         for name, value in by_label.items():
             yield metric, (component.name, name), value
-
-
-def is_alive(component: Component, settings: Settings, now: datetime) -> bool:
-    """Whether a process was heard of lately, and did not end as it was asked to."""
-    silent = now - component.seen_at
-    return silent <= timedelta(seconds=settings.alarms.component_seconds) and not component.facts.get(ENDED)
 
 
 def disk_readings(settings: Settings) -> Iterator[Reading]:

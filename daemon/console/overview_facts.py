@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from hounsfield.daemon.config.sections import TlsSettings
+from hounsfield.daemon.config.reception import TlsSettings
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.console.parts import ConsoleParts
 from hounsfield.daemon.errors import TlsUnusable

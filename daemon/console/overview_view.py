@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hounsfield.daemon.alarms import words as alarm_words
-from hounsfield.daemon.beats import ENDED
+from hounsfield.daemon.beats import has_ended
 from hounsfield.daemon.config.operation import AlarmSettings
 from hounsfield.daemon.console.overview_facts import INTAKE_STRETCH, CertificateDate, Disk, Facts
 from hounsfield.daemon.console.rendering import size, span
@@ -172,7 +172,7 @@ def _components(facts: Facts, limits: AlarmSettings) -> Iterator[ComponentLine]:
 
 
 def _life(component: Component, silence: float, limits: AlarmSettings) -> State:
-    if component.facts.get(ENDED):
+    if has_ended(component):
         return State(level=Level.QUIET, words="ended as it should")
     if silence > limits.component_seconds:
         return State(level=Level.PROBLEM, words=f"not heard of for {span(silence)}")

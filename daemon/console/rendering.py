@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from hounsfield.daemon.logs import escape_controls
+from hounsfield.daemon.moments import iso_utc
 
 FOLDER = Path(__file__).parent
 TEMPLATES = FOLDER / "templates"
@@ -47,7 +48,7 @@ def when(moment: datetime | None) -> str:
 
 def utc(moment: datetime | None) -> str:
     """Return ISO 8601 in UTC, for the attribute of a ``time`` element."""
-    return "" if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return "" if moment is None else iso_utc(moment, "seconds")
 
 
 def ago(moment: datetime | None, now: datetime) -> str:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from hounsfield.daemon.console.live import Live
 from hounsfield.daemon.errors import PortUnavailable, ServiceError
-from hounsfield.daemon.ports import CONSOLE_REMEDY
+from hounsfield.daemon.ports import CONSOLE_REMEDY, listening
 
 log = structlog.get_logger("hounsfield.console")
 
@@ -76,18 +76,9 @@ def _require(thread: threading.Thread) -> None:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(_BACKLOG)
-        except OSError:
-            listener.close()
-            raise
+        return listening(host, port, _BACKLOG)
     except OSError as error:
         raise PortUnavailable(f"cannot listen on {host}:{port}: {error.strerror or error}", CONSOLE_REMEDY) from error
-    return listener
 
 
 def _url(host: str, listener: socket.socket) -> str:

@@ -7,7 +7,6 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from hounsfield.daemon.console.live import Live
 from hounsfield.daemon.console.navigation import Entry
 from hounsfield.daemon.console.parts import ConsoleParts
 from hounsfield.daemon.console.rendering import Renderer
@@ -32,9 +31,8 @@ Form = Annotated[dict[str, str], Depends(read_form)]
 class Site:
     """One for the application. Its methods may be called from many threads."""
 
-    def __init__(self, parts: ConsoleParts, live: Live) -> None:
+    def __init__(self, parts: ConsoleParts) -> None:
         self.parts = parts
-        self.live = live
         settings = parts.settings
         sessions = Sessions(parts.database.accounts, parts.clock, settings.console.session_hours)
         self.door = Door(settings.console, sessions, parts.clock)

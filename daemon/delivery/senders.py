@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 from hounsfield.daemon.config.values import is_loopback
 from hounsfield.daemon.reception.known_peers import plain_address
 from hounsfield.storage.records import InstanceRecord, JobRecord

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hounsfield.daemon.drift.comparison import LEAST_WINDOW
+from hounsfield.daemon.drift.current import MOST
 from hounsfield.storage.analysis_facts import AnalysisFactStore, Baseline, Pair
-
-_MOST = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,4 +42,4 @@ def choose_baselines(
 
 
 def _analyses(facts: AnalysisFactStore, pair: Pair, span: tuple[datetime, datetime] | None) -> int:
-    return pair.analyses if span is None else len(facts.between(pair, *span, _MOST))
+    return pair.analyses if span is None else len(facts.between(pair, *span, MOST))

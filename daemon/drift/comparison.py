@@ -93,7 +93,7 @@ def compare(
     judge = _Judge(settings, len(labels) + len(INPUTS))
     scores = tuple(judge.movement(label, baseline, window, _score_of(label)) for label in labels)
     inputs = tuple(judge.movement(name, baseline, window, _input_of(name)) for name in INPUTS)
-    before, now = _flagged(baseline), _flagged(window)
+    before, now = flagged(baseline), flagged(window)
     sure = _rate_change(before, now, _SURE)
     moved = Level.WATCH if sure.low > 0 or sure.high < 0 else Level.STABLE
     return Drift(
@@ -146,7 +146,8 @@ def _input_of(name: str) -> Callable[[FactRecord], Value]:
     return lambda fact: fact.inputs.get(name)
 
 
-def _flagged(facts: Sequence[FactRecord]) -> tuple[int, int]:
+def flagged(facts: Sequence[FactRecord]) -> tuple[int, int]:
+    """Return how many of the analyses are flagged, and how many there are."""
     return sum(fact.outcome is Outcome.POSITIVE for fact in facts), len(facts)
 
 
@@ -157,7 +158,7 @@ def _rate_change(before: tuple[int, int], now: tuple[int, int], confidence: floa
 def _span(facts: Sequence[FactRecord]) -> Span | None:
     if not facts:
         return None
-    positive, analyses = _flagged(facts)
+    positive, analyses = flagged(facts)
     return Span(analyses=analyses, positive=positive, first_at=facts[0].at, last_at=facts[-1].at)
 
 

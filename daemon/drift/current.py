@@ -9,7 +9,9 @@ from hounsfield.daemon.drift.comparison import LEAST_WINDOW, Drift, Level, compa
 from hounsfield.storage.analysis_facts import AnalysisFactStore, Baseline, FactRecord, Pair
 from hounsfield.storage.engine import Database
 
-_MOST = 5000
+ROUND_SECONDS = 900.0
+"""How often alarms and metrics look at every pair, one at a time."""
+MOST = 5000
 """Analyses of a window that begins at a date, and of a baseline that a person set."""
 
 
@@ -47,7 +49,7 @@ class DriftReader:
         ):
             return Drift(pair=pair, level=Level.LEARNING)
         baseline = self._baseline(pair, chosen)
-        window = self._facts.last(pair, self.settings.window_series if since is None else _MOST, since)
+        window = self._facts.last(pair, self.settings.window_series if since is None else MOST, since)
         known = {fact.job_id for fact in baseline}
         window = [fact for fact in window if fact.job_id not in known]
         return compare(pair, baseline, window, self.settings, chosen=chosen is not None)
@@ -68,7 +70,7 @@ class DriftReader:
     def _baseline(self, pair: Pair, chosen: Baseline | None) -> list[FactRecord]:
         if chosen is None or chosen.begins_at is None or chosen.ends_at is None:
             return self._facts.first(pair, self.settings.baseline_series)
-        return self._facts.between(pair, chosen.begins_at, chosen.ends_at, _MOST)
+        return self._facts.between(pair, chosen.begins_at, chosen.ends_at, MOST)
 
 
 def _from_the_end(facts: Sequence[FactRecord], size: int) -> list[Sequence[FactRecord]]:

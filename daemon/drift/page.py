@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
-from hounsfield.daemon.drift.comparison import Drift, Level, Movement, compare, score_shift
+from hounsfield.daemon.drift.comparison import Drift, Level, Movement, compare, flagged, score_shift
 from hounsfield.daemon.drift.current import DriftReader
 from hounsfield.daemon.drift.plot import Mark, Point, plot
 from hounsfield.model.drift.rates import share
 from hounsfield.storage.analysis_facts import FactRecord
-from hounsfield.storage.states import Outcome
 
 _BLOCKS = 24
 _STYLE = """
@@ -82,7 +81,7 @@ def _psi_point(psi: float) -> Point:
 
 
 def _rate_point(window: Sequence[FactRecord]) -> Point:
-    found = share(sum(fact.outcome is Outcome.POSITIVE for fact in window), len(window))
+    found = share(*flagged(window))
     return Point(found.value, found.low, found.high)
 
 

@@ -29,13 +29,8 @@ class Agreement:
     def interval(self) -> tuple[float, float] | None:
         """95 % interval of ``share`` (Wilson score, without continuity correction)."""
         said = self.agreed + self.disagreed
-        return wilson(self.agreed, said) if said else None
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """Return the Wilson score interval of a share (95 %), within 0 and 1; ``trials`` is at least 1."""
-    found = share(successes, trials)
-    return found.low, found.high
+        found = share(self.agreed, said) if said else None
+        return None if found is None else (found.low, found.high)
 
 
 def agreements(tallies: Sequence[Tally]) -> list[Agreement]:

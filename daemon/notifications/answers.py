@@ -71,9 +71,14 @@ def decide(
         return Discard(Reason.DEADLINE)
     if isinstance(answer, Refused) and refusals >= PERMANENT_ATTEMPTS:
         return Discard(reason)
-    wish = answer.wait if isinstance(answer, NoAnswer) and answer.wait is not None else timedelta()
-    at = now + max(delay(attempts, rng), min(wish, LONGEST_WISH))
+    at = now + pause_after(answer, attempts, rng)
     return RetryLater(at if give_up_at is None else min(at, give_up_at), reason)
+
+
+def pause_after(answer: Answer, attempts: int, rng: random.Random) -> timedelta:
+    """Return how long to wait after so many tries: longer each time, and longer where the receiver wishes it."""
+    wish = answer.wait if isinstance(answer, NoAnswer) and answer.wait is not None else timedelta()
+    return max(delay(attempts, rng), min(wish, LONGEST_WISH))
 
 
 def detail_of(answer: Answer) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Builds the way to a receiver from its [[notify]], and says what is wrong with its secret."""
 
 import stat
+from pathlib import Path
 
 from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.config.destinations import Notifier
@@ -39,16 +40,20 @@ def address_of(notifier: Notifier) -> tuple[str, int]:
 
 def secret_problem(notifier: Notifier) -> str:
     """Return what is wrong with the file of its secret, in words; empty if nothing is."""
-    file = notifier.secret_file
-    if notifier.kind != "webhook" or file is None:
+    if notifier.kind != "webhook" or notifier.secret_file is None:
         return ""
+    return file_problem(notifier.secret_file, "nothing is sent without a signature")
+
+
+def file_problem(file: Path, otherwise: str) -> str:
+    """Return what is wrong with the file of a secret; ``otherwise`` is what comes of one that cannot be used."""
     try:
         mode = file.stat().st_mode
         read_secret(file)
     except OSError as error:
-        return f"{file} cannot be read ({error.strerror}): nothing is sent without a signature"
+        return f"{file} cannot be read ({error.strerror}): {otherwise}"
     except ValueError:
-        return f"{file} is empty: nothing is sent without a signature"
+        return f"{file} is empty: {otherwise}"
     if mode & stat.S_IRWXO:
         return f"{file} is open to every user of this machine: `chmod o= {file}`"
     return ""

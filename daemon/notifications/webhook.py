@@ -34,6 +34,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from hounsfield.daemon.clock import Clock
+from hounsfield.daemon.moments import iso_utc
 from hounsfield.daemon.notifications.answers import Accepted, Answer, NoAnswer, Refused
 from hounsfield.daemon.notifications.facts import FindingFacts, NameParts, ResultFacts
 from hounsfield.daemon.notifications.http_post import PostFailed, Response, post
@@ -65,18 +66,22 @@ class WebhookSender:
         except (OSError, ValueError):
             return NoAnswer("secret_file cannot be read or is empty")
         body = document(facts, include_patient=self._include_patient)
-        now = self._clock.now()
+        return post_document(self._url, body, facts.message_id, secret, self._timeout, self._clock.now())
+
+
+def post_document(
+    url: str, body: bytes, message_id: str, secret: bytes | None, timeout_seconds: float, now: datetime
+) -> Answer:
+    """Post a document under its message id, signed where there is a ``secret``, and return what the answer means."""
+    headers = {"Content-Type": "application/json", "Idempotency-Key": message_id}
+    if secret is not None:
         timestamp = str(int(now.timestamp()))
-        headers = {
-            "Content-Type": "application/json",
-            "Idempotency-Key": facts.message_id,
-            "X-Hounsfield-Timestamp": timestamp,
-            "X-Hounsfield-Signature": signature(secret, timestamp, body),
-        }
-        try:
-            return judge(post(self._url, body, headers, self._timeout), now)
-        except PostFailed as failure:
-            return NoAnswer(str(failure))
+        headers["X-Hounsfield-Timestamp"] = timestamp
+        headers["X-Hounsfield-Signature"] = signature(secret, timestamp, body)
+    try:
+        return judge(post(url, body, headers, timeout_seconds), now)
+    except PostFailed as failure:
+        return NoAnswer(str(failure))
 
 
 def document(facts: ResultFacts, *, include_patient: bool) -> bytes:
@@ -87,7 +92,7 @@ def document(facts: ResultFacts, *, include_patient: bool) -> bytes:
         "test": facts.test,
         "kind": str(facts.kind),
         "job": facts.job_id,
-        "created": facts.created.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "created": iso_utc(facts.created),
         "outcome": str(facts.outcome),
         "reason": None if facts.reason is None else str(facts.reason),
         "score": facts.score,

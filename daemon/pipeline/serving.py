@@ -13,7 +13,7 @@ import structlog
 
 from hounsfield.daemon.bundles.shelf import BundleShelf
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.config.sections import WorkerSettings
+from hounsfield.daemon.config.worker import WorkerSettings
 from hounsfield.daemon.errors import DaemonError
 from hounsfield.daemon.pipeline.attempts import Leaving, batch_of
 from hounsfield.daemon.pipeline.infer_stage import Served

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.config.sections import DicomSettings, Peer
+from hounsfield.daemon.config.reception import DicomSettings, Peer
 from hounsfield.daemon.reception.known_peers import KnownPeers, Resolver, resolve
 from hounsfield.storage.peer_records import SightingReason
 

@@ -24,7 +24,7 @@ from pydicom.uid import (
 from pynetdicom import AllStoragePresentationContexts, VerificationPresentationContexts
 from pynetdicom.presentation import PresentationContext, build_context
 
-from hounsfield.daemon.config.sections import Accept
+from hounsfield.daemon.config.reception import Accept
 from hounsfield.daemon.sop_classes import COMMITMENT, VERIFICATION
 from hounsfield.storage.states import InstanceRole
 

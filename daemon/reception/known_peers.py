@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 
 _RESOLVED_SECONDS = 60.0
 

@@ -20,7 +20,7 @@ from pynetdicom.dimse_messages import C_STORE_RQ
 from pynetdicom.pdu import A_ASSOCIATE_RQ
 from pynetdicom.transport import AssociationServer, RequestHandler
 
-from hounsfield.daemon.config.sections import DicomSettings
+from hounsfield.daemon.config.reception import DicomSettings
 from hounsfield.daemon.reception.admission import Rejection
 from hounsfield.daemon.reception.association_socket import BufferedAssociationSocket, Pace
 from hounsfield.daemon.reception.associations import Claim, OpenAssociation

@@ -13,7 +13,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.config.sections import DicomSettings, Peer
+from hounsfield.daemon.config.reception import DicomSettings, Peer
 from hounsfield.daemon.errors import PortUnavailable, TlsUnusable
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.notify import notify

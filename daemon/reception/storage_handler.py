@@ -7,7 +7,7 @@ from typing import Protocol
 import structlog
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.config.sections import DicomSettings
+from hounsfield.daemon.config.reception import DicomSettings
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.reception.associations import OpenAssociation
 from hounsfield.daemon.reception.contexts import CT_CLASSES, NOT_STORAGE, role_of

@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from hounsfield.daemon.clock import Clock
-from hounsfield.daemon.config.sections import TlsSettings
+from hounsfield.daemon.config.reception import TlsSettings
 from hounsfield.daemon.errors import TlsUnusable
 from hounsfield.daemon.reception.certificates import (
     AUTHORITY,

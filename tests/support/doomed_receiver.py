@@ -148,7 +148,7 @@ def live(life: Life) -> None:
     from support.fake_peer_store import FakePeerStore
 
     from hounsfield.daemon.clock import SystemClock
-    from hounsfield.daemon.config.sections import DicomSettings
+    from hounsfield.daemon.config.reception import DicomSettings
     from hounsfield.daemon.logs import UidHasher
     from hounsfield.daemon.reception import registrar
     from hounsfield.daemon.reception.scp import Receiver, Surroundings
@@ -194,7 +194,7 @@ def say(line: str) -> None:
 
 def main() -> None:
     """Live one life after the other, until the input ends."""
-    from hounsfield.daemon.config.sections import LoggingSettings
+    from hounsfield.daemon.config.operation import LoggingSettings
     from hounsfield.daemon.logs import configure
 
     for module in NEEDED:

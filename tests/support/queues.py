@@ -17,7 +17,7 @@ from hounsfield.daemon.clock import SystemClock
 from hounsfield.daemon.gates import Gate
 from hounsfield.daemon.queue.bells import QueueBells
 from hounsfield.daemon.queue.listener import Pace
-from hounsfield.daemon.role_process import repeat
+from hounsfield.daemon.repeating import repeat
 from hounsfield.storage.control import Part
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.errors import DatabaseUnavailable

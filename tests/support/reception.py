@@ -12,7 +12,7 @@ from support.fake_series_store import FakeSeriesStore
 from support.waiting import wait_until
 
 from hounsfield.daemon.clock import SystemClock
-from hounsfield.daemon.config.sections import DicomSettings, Peer, TlsSettings
+from hounsfield.daemon.config.reception import DicomSettings, Peer, TlsSettings
 from hounsfield.daemon.delivery.proof.reports import TakeReport, take_event
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.reception.scp import Receiver, Surroundings, TlsPort

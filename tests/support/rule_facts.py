@@ -8,7 +8,8 @@ from support.ct_factory import ct_series, write_series
 
 from hounsfield.daemon.assembly.facts import SeriesFacts, gather_facts
 from hounsfield.daemon.assembly.rules import RuleBook
-from hounsfield.daemon.config.settings import Rule, Settings, load_settings
+from hounsfield.daemon.config.rules import Rule
+from hounsfield.daemon.config.settings import Settings, load_settings
 from hounsfield.model.attributes import read_attributes
 from hounsfield.model.headers import read_header
 

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from hounsfield.daemon.config.destinations import Destination
-from hounsfield.daemon.config.sections import DicomSettings
+from hounsfield.daemon.config.reception import DicomSettings
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.conformance import network
 from hounsfield.daemon.conformance.document import Document, Section

@@ -11,11 +11,10 @@ from hounsfield.daemon.console.pages.shown import (
     delivery_state,
     finding,
     job_state,
-    subject,
 )
 from hounsfield.daemon.console.standing import State
 from hounsfield.daemon.logs import escape_controls
-from hounsfield.daemon.words import number
+from hounsfield.daemon.words import number, subject
 from hounsfield.storage.records import JobRecord
 
 FILTERS = ("kind", "state", "outcome", "scanner", "bundle", "destination", "since", "series")

@@ -7,8 +7,7 @@ from itertools import islice
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from hounsfield.daemon.bundles.shelf import installed_in
-from hounsfield.daemon.bundles_in_use import InUse, in_use
+from hounsfield.daemon.bundles_in_use import InUse, all_here
 from hounsfield.daemon.console.pages.card import FILE, pieces, read_card
 from hounsfield.daemon.console.pages.models_view import (
     Broken,
@@ -50,13 +49,10 @@ def router(site: Site) -> APIRouter:
 
 def _page(parts: ConsoleParts, drifts: Sequence[Drift]) -> ModelsPage:
     choices = parts.database.bundle_choices.current()
-    used = in_use(parts.settings, choices)
-    folders = {one.folder for one in used}
-    installed = [InUse(one.folder, "") for one in installed_in(parts.settings).places() if one.folder not in folders]
     notes = ServingNotes(parts.home)
     boxes: list[BundleBox] = []
     broken: list[Broken] = []
-    for one in (*used, *installed):
+    for one in all_here(parts.settings, choices):
         try:
             boxes.append(_box(one, notes))
         except BundleError as fault:

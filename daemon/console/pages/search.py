@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hounsfield.daemon.assembly.describing import accession_handle
-from hounsfield.daemon.console.pages.asked import HANDLE
+from hounsfield.daemon.console.pages.asked import HANDLE, AskedAmiss, number
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.storage.log_book import LogBook
 from hounsfield.storage.ports import JobStore, SeriesStore
 from hounsfield.storage.records import SeriesRecord
 
 _LONGEST = 256
-_LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +61,10 @@ def found(search: Search, stores: Stores, hasher: UidHasher) -> list[Match]:
 
 
 def _jobs(text: str, stores: Stores) -> list[Match]:
-    digits = text.removeprefix("#")
-    if not digits.isascii() or not digits.isdecimal() or len(digits) > 19 or int(digits) > _LARGEST_ID:
+    try:
+        job = stores.jobs.get(number(text.removeprefix("#"), "job"))
+    except AskedAmiss:
         return []
-    job = stores.jobs.get(int(digits))
     return [] if job is None else [Match(address=f"/jobs/{job.id}", words=f"job {job.id}, {job.kind.value}")]
 
 

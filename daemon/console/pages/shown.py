@@ -98,10 +98,3 @@ def advice_of(reason: Reason | None) -> Advice | None:
         return None
     text = REASON_TEXTS[reason]
     return Advice(code=reason.value, meaning=text.meaning, advice=text.advice)
-
-
-def subject(job: JobRecord) -> str:
-    """Return what a job works with: its bundle and version, or its destination."""
-    if job.destination is not None:
-        return escape_controls(f"to {job.destination}")
-    return escape_controls(f"{job.bundle} {job.bundle_version}") if job.bundle else ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from hounsfield.daemon.config.destinations import Destination
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 from hounsfield.daemon.console.pages.shown import Advice, advice_of
 from hounsfield.daemon.console.standing import Level, State
 from hounsfield.daemon.logs import escape_controls
@@ -158,7 +158,7 @@ def destination_line(
     return DestinationLine(
         name=escape_controls(destination.name),
         kind=destination.kind,
-        where=_where(destination),
+        where=escape_controls(destination.where),
         standing=_circuit(state),
         since=None if state is None else state.since,
         advice=advice_of(state.reason) if state is not None and away else None,
@@ -177,13 +177,3 @@ def _circuit(state: DestinationState | None) -> State:
     if state is None:
         return State(words="nothing sent yet", level=Level.QUIET)
     return State(words="away", level=Level.PROBLEM) if state.is_open else State(words="answers", level=Level.OK)
-
-
-def _where(destination: Destination) -> str:
-    match destination.kind:
-        case "folder":
-            return escape_controls(str(destination.folder))
-        case "sender":
-            return f"the sender, port {destination.port}"
-        case _:
-            return escape_controls(f"{destination.ae_title} at {destination.host}:{destination.port}")

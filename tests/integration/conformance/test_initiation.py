@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
+from support import reports
 from support.destinations import route
 from support.query_peers import peer_at
 from support.statements import PROPOSALS, network_part, parameter, proposed
 
-from hounsfield.daemon.conformance.samples import ROLES, flagged_request
+from hounsfield.daemon.conformance.samples import ROLES
 from hounsfield.daemon.conformance.statuses import ANSWERED
 from hounsfield.daemon.delivery.proof.commitment import Request, request
 from hounsfield.daemon.delivery.proof.find import SeriesAtPeer, instances_at
@@ -82,8 +83,7 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.objects = build(flagged_request(), ROLES)
-        self.paths = [self._written(one.sop_instance_uid, one.content) for one in self.objects]
+        self.paths = [self._written(one.sop_instance_uid, one.content) for one in build(reports.request(), ROLES)]
 
     def _written(self, name: str, content: bytes) -> Path:
         path = self.folder / name

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from hounsfield.daemon import role_process
 from hounsfield.daemon.cli.main import app as command_line
-from hounsfield.daemon.config.sections import LoggingSettings
+from hounsfield.daemon.config.operation import LoggingSettings
 from hounsfield.daemon.demo.store_listener import FolderStore
 from hounsfield.daemon.logs import configure
 from hounsfield.daemon.notifications.answers import Accepted, Answer, NoAnswer, Refused

@@ -19,7 +19,7 @@ from support.waiting import wait_until
 from hounsfield.daemon.association.address import Address
 from hounsfield.daemon.association.reactor import steady
 from hounsfield.daemon.clock import SystemClock
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 from hounsfield.daemon.delivery.plugs import Lost, NotYet, Proven, Unobtainable
 from hounsfield.daemon.delivery.proof.provers import CommitmentProver
 from hounsfield.daemon.delivery.proof.reports import ReportDesk

@@ -11,7 +11,7 @@ from support.ct_factory import ct_series, write_series
 
 from hounsfield.daemon.association.link import Failure
 from hounsfield.daemon.config.destinations import Destination
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 from hounsfield.daemon.delivery.address import queries_at, stores_at
 from hounsfield.daemon.delivery.senders import Senders
 from hounsfield.daemon.demo.store_listener import FolderStore

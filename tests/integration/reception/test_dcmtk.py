@@ -22,7 +22,7 @@ from support.reception import receiving
 from support.sending import dcmsend, storescu
 from support.waiting import wait_until
 
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 from hounsfield.storage.engine import open_database
 
 PROPOSE = {

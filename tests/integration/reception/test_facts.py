@@ -7,7 +7,7 @@ from support.raw_scu import associated, store
 from support.reception import receiving
 from support.waiting import wait_until
 
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 
 ME = (Peer(ae_title="CT1", host="127.0.0.1"),)
 

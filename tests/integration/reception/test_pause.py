@@ -16,7 +16,7 @@ from support.waiting import wait_until
 
 from hounsfield.daemon.association.reactor import requested
 from hounsfield.daemon.clock import SystemClock
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 from hounsfield.daemon.reception import intake_gate
 from hounsfield.storage.control import Part, Pause
 from hounsfield.storage.engine import Database, open_database

@@ -22,7 +22,7 @@ from support.waiting import wait_until
 from support.wire import ASSOCIATE_RJ
 
 from hounsfield.daemon.cli.trial_authority import Issued, TrialAuthority
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 
 HOSTS = ("localhost", "127.0.0.1")
 MIB = 1024 * 1024

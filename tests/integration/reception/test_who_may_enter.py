@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from hounsfield.daemon.association.reactor import requested
 from hounsfield.daemon.cli.main import app
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 from hounsfield.storage.engine import Database, open_database
 
 SCANNER = Peer(ae_title="SCANNER", host=["10.1.2.3", "127.0.0.0/8"])

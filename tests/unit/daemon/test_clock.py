@@ -14,8 +14,8 @@ from support.waiting import wait_until
 from hounsfield.daemon.app import build
 from hounsfield.daemon.assembly.quiet import QuietWatch
 from hounsfield.daemon.clock import DRIFT, DatabaseClock, Offset, SystemClock, since_boot
-from hounsfield.daemon.config.sections import StorageSettings
 from hounsfield.daemon.config.settings import Settings
+from hounsfield.daemon.config.storage import StorageSettings
 from hounsfield.storage.errors import DatabaseUnavailable
 from hounsfield.storage.server_clock import Reading
 

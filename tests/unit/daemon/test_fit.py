@@ -12,9 +12,10 @@ from support.fakes import ManualClock
 from hounsfield.daemon import fit
 from hounsfield.daemon.cli.check import Level
 from hounsfield.daemon.cli.fit_checks import check_fit
+from hounsfield.daemon.config.misfits import Misfit
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.errors import ConfigurationError
-from hounsfield.daemon.fit import Misfit, configured_misfits, living_hosts, refuse_misfits, shared_misfits
+from hounsfield.daemon.fit import configured_misfits, living_hosts, refuse_misfits, shared_misfits
 from hounsfield.storage.components import Component
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.identity import FILE, identity_of

@@ -13,7 +13,7 @@ from support.waiting import wait_until
 from hounsfield.daemon import role_process
 from hounsfield.daemon.bells import OwnLooks
 from hounsfield.daemon.gates import LOOK_SECONDS, Gate
-from hounsfield.daemon.role_process import repeat
+from hounsfield.daemon.repeating import repeat
 from hounsfield.daemon.stop_signals import StopSignals
 from hounsfield.storage.control import Part, Pause
 from hounsfield.storage.doorbell import Unwired
@@ -90,7 +90,7 @@ def test_the_database_is_asked_twice_a_second_however_busy_the_role_is(scene: Sc
 def test_a_database_that_is_down_lets_nothing_through_and_is_asked_again(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hounsfield.daemon.role_process.TROUBLE_SECONDS", 0.0)
+    monkeypatch.setattr("hounsfield.daemon.repeating.TROUBLE_SECONDS", 0.0)
     scene.control.trouble = DatabaseUnavailable("down")
     stop = threading.Event()
 

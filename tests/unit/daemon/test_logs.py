@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from hounsfield.daemon.config.sections import LoggingSettings
+from hounsfield.daemon.config.operation import LoggingSettings
 from hounsfield.daemon.logs import UidHasher, configure, escape_controls, where_it_failed
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from hounsfield.daemon import role_process
+from hounsfield.daemon import repeating, role_process
 from hounsfield.daemon.errors import ResultError
 from hounsfield.daemon.stop_signals import STOP_SECONDS
 from hounsfield.model.errors import PixelError
@@ -26,7 +26,7 @@ from hounsfield.storage.errors import DatabaseUnavailable
     ],
 )
 def test_a_step_that_raises_is_repeated(trouble: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(role_process, "TROUBLE_SECONDS", 0.0)
+    monkeypatch.setattr(repeating, "TROUBLE_SECONDS", 0.0)
     stop, calls = threading.Event(), []
 
     def step() -> bool:
@@ -36,7 +36,7 @@ def test_a_step_that_raises_is_repeated(trouble: Exception, monkeypatch: pytest.
         stop.set()
         return True
 
-    role_process.repeat(step, stop, Unwired())
+    repeating.repeat(step, stop, Unwired())
     assert len(calls) == 3
 
 
@@ -92,7 +92,7 @@ def test_a_worker_in_a_hurry_gives_its_job_back_without_waiting_for_the_model() 
 
 
 def test_a_role_waits_for_a_server_that_starts_later_and_tells_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(role_process, "TROUBLE_SECONDS", 0.0)
+    monkeypatch.setattr(repeating, "TROUBLE_SECONDS", 0.0)
     answers = iter([False, False, True])
 
     def open_it() -> None:
@@ -100,7 +100,7 @@ def test_a_role_waits_for_a_server_that_starts_later_and_tells_once(monkeypatch:
             raise DatabaseUnavailable("down")
 
     with capture_logs() as logs:
-        role_process.wait_for_server(open_it, "postgresql://a/b", threading.Event())
+        repeating.wait_for_server(open_it, "postgresql://a/b", threading.Event())
     assert [line["log_level"] for line in logs] == ["error"]
     assert list(answers) == []
 
@@ -113,7 +113,7 @@ def test_a_role_that_is_stopped_while_it_waits_ends_cleanly() -> None:
         raise DatabaseUnavailable("down")
 
     with pytest.raises(SystemExit) as ending:
-        role_process.wait_for_server(open_it, "postgresql://a/b", stop)
+        repeating.wait_for_server(open_it, "postgresql://a/b", stop)
     assert ending.value.code == 0
 
 
@@ -122,4 +122,4 @@ def test_an_embedded_database_that_cannot_be_opened_is_refused_at_once() -> None
         raise DatabaseUnavailable("locked")
 
     with pytest.raises(DatabaseUnavailable):
-        role_process.wait_for_server(open_it, "sqlite:////a", threading.Event())
+        repeating.wait_for_server(open_it, "sqlite:////a", threading.Event())

@@ -11,7 +11,7 @@ from support.tls import Files, authority
 
 from hounsfield.daemon.alarms.certificates import CERTIFICATES, CertificateNews, CertificateProbe
 from hounsfield.daemon.alarms.others import others_of
-from hounsfield.daemon.config.sections import TlsSettings
+from hounsfield.daemon.config.reception import TlsSettings
 from hounsfield.storage.components import Component
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)

@@ -11,8 +11,8 @@ from support.rule_facts import asked, book, facts_of, read_rules, rule
 
 from hounsfield.daemon.assembly.facts import SeriesFacts
 from hounsfield.daemon.assembly.rules import NOT_SHOWN, RuleBook, conditions_of, matches_where
-from hounsfield.daemon.config.sections import AssemblySettings
-from hounsfield.daemon.config.settings import Rule
+from hounsfield.daemon.config.assembly import AssemblySettings
+from hounsfield.daemon.config.rules import Rule
 from hounsfield.daemon.rule_language.predicates import PREDICATES, Kind
 from hounsfield.daemon.rule_language.quoting import LONGEST_SHOWN
 

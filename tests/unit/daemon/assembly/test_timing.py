@@ -6,8 +6,8 @@ import pytest
 
 from hounsfield.daemon.assembly.quiet import Quiet
 from hounsfield.daemon.assembly.timing import Timing
+from hounsfield.daemon.config.assembly import AssemblySettings
 from hounsfield.daemon.config.rules import Rule
-from hounsfield.daemon.config.sections import AssemblySettings
 from hounsfield.storage.records import AssociationRecord
 from hounsfield.storage.states import AssociationEnding
 

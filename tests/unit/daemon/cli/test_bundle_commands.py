@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from hounsfield.daemon.cli import model_probe
 from hounsfield.daemon.cli.exits import CommandFailed
 from hounsfield.daemon.cli.main import app
-from hounsfield.model.bundle import write_bundle
+from hounsfield.model.bundle import bundled, write_bundle
 from hounsfield.model.golden import golden_bytes
 
 
@@ -54,6 +54,14 @@ def test_show_by_name_and_by_folder_tells_what_the_manifest_says(folder: Path) -
         assert "untrained, for tests only" in output
         assert "Intracranial hemorrhage (SCT 1386000)" in output
     assert json.loads(run(folder, "bundle", "show", "tiny", "--json").stdout)["manifest"]["schema"] == 1
+
+
+def test_show_prints_the_figures_of_a_manifest_as_a_table(folder: Path) -> None:
+    output = run(folder, "bundle", "show", str(bundled())).stdout
+    head = next(line for line in output.splitlines() if line.startswith("figure"))
+    assert head.split() == ["figure", "held", "out", "hard", "fixed"]
+    assert any(line.startswith("series auc ") for line in output.splitlines())
+    assert "{" not in output
 
 
 def test_an_unknown_bundle_is_not_found(folder: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hounsfield.daemon.cli.config import warnings_of
+from hounsfield.daemon.cli.config_warnings import warnings_of
 from hounsfield.daemon.cli.main import app
-from hounsfield.daemon.config.settings import DicomSettings, Settings, load_settings
+from hounsfield.daemon.config.reception import DicomSettings
+from hounsfield.daemon.config.settings import Settings, load_settings
 
 runner = CliRunner(env={"NO_COLOR": "1", "HOUNSFIELD_CONFIG": None})
 

@@ -86,6 +86,7 @@ def test_the_list_for_people_names_documents_by_their_hash(log: Log) -> None:
 def test_an_empty_list_says_so(log: Log) -> None:
     assert "no feedback yet" in log.run("feedback", "list").stderr
     assert "no such feedback" in log.run("feedback", "list", "--since", "2099-01-01").stderr
+    assert "no such feedback" in log.run("feedback", "list", "--since", "0s").stderr
 
 
 def test_the_name_of_a_sender_cannot_write_on_the_terminal(log: Log) -> None:

@@ -196,6 +196,16 @@ def test_retry_puts_a_discarded_job_back(log: Log) -> None:
     assert (job["state"], job["attempts"]) == ("AVAILABLE", 0)
 
 
+def test_the_job_log_says_who_retried_and_who_cancelled(log: Log) -> None:
+    job = str(log.seen.discarded)
+    log.run("jobs", "retry", job, "--by", "anna")
+    log.run("jobs", "cancel", job, "--by", "bert")
+    timeline = log.json("jobs", "show", job)[0]["timeline"]
+    assert isinstance(timeline, list)
+    decided = [(event["to_state"], event["detail"].get("by")) for event in timeline[-2:]]
+    assert decided == [("AVAILABLE", "anna"), ("CANCELLED", "bert")]
+
+
 def test_cancel_takes_out_a_job_that_waits(log: Log) -> None:
     log.run("jobs", "retry", str(log.seen.discarded))
     assert log.run("jobs", "cancel", str(log.seen.discarded)).exit_code == 0

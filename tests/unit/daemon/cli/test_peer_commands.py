@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from hounsfield.daemon.cli.main import app
 from hounsfield.daemon.cli.peer_views import Sender, as_comment, as_toml
-from hounsfield.daemon.config.sections import DicomSettings
+from hounsfield.daemon.config.reception import DicomSettings
 from hounsfield.daemon.config.values import check_ae_title
 from hounsfield.storage.engine import open_database
 from hounsfield.storage.peer_records import Sighting, SightingReason, SightingRecord

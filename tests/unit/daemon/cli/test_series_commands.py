@@ -233,6 +233,7 @@ def test_named_series_are_replayed_and_each_is_told(log: Log) -> None:
         (["--reason", "tilt"], set()),
         (["--all-unmatched", "--since", at(3600).astimezone().strftime("%Y-%m-%dT%H:%M")], {UNMATCHED_LATER}),
         (["--all-unmatched", "--since", "2099-01-01"], set()),
+        (["--all-unmatched", "--since", "0s"], set()),
     ],
 )
 def test_all_of_a_reason_are_replayed(

@@ -84,6 +84,7 @@ def test_the_job_log_is_written_to_a_new_file_only(log: Log, tmp_path: Path, nam
 
 def test_only_jobs_before_the_date_are_written(log: Log, tmp_path: Path) -> None:
     assert "0 jobs written" in log.run("jobs", "archive", "--before", "2020-01-01", str(tmp_path / "none.csv")).stdout
+    assert "4 jobs written" in log.run("jobs", "archive", "--before", "30s", str(tmp_path / "all.csv")).stdout
 
 
 def test_vacuum_gives_room_back_and_says_how_much(log: Log) -> None:

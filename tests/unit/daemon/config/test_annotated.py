@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from hounsfield.daemon.config.annotated import annotated_toml, toml_value
-from hounsfield.daemon.config.settings import Rule, Settings, load_settings
+from hounsfield.daemon.config.rules import Rule
+from hounsfield.daemon.config.settings import Settings, load_settings
 
 COMMITTED = Path(__file__).parents[4] / "deploy" / "config" / "hounsfield.toml"
 

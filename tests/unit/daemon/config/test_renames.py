@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
-from hounsfield.daemon.cli.config import warnings_of
+from hounsfield.daemon.cli.config_warnings import warnings_of
 from hounsfield.daemon.cli.main import app
 from hounsfield.daemon.config import renames, rewriting
 from hounsfield.daemon.config.fields import extra_of

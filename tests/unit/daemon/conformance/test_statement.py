@@ -8,8 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from hounsfield.daemon.cli.main import app
+from hounsfield.daemon.config.assembly import QuerySettings
 from hounsfield.daemon.config.destinations import Destination
-from hounsfield.daemon.config.sections import DicomSettings, Peer, QuerySettings, TlsSettings
+from hounsfield.daemon.config.reception import DicomSettings, Peer, TlsSettings
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.conformance.annexes import OBJECTS
 from hounsfield.daemon.conformance.configuration import configuration

@@ -13,7 +13,7 @@ from support.rows import at, job_row
 
 from hounsfield.daemon.alarms.words import BEGINS
 from hounsfield.daemon.config.operation import AlarmSettings
-from hounsfield.daemon.config.sections import TlsSettings
+from hounsfield.daemon.config.reception import TlsSettings
 from hounsfield.daemon.console.overview_facts import CertificateDate, Disk, Facts, certificates, disks
 from hounsfield.daemon.console.overview_view import Overview, overview
 from hounsfield.daemon.console.standing import Level

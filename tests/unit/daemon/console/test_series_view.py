@@ -7,6 +7,7 @@ from support.stored import receipt
 
 from hounsfield.daemon.console.pages.series_view import SeriesFacts, image_groups, series_line, series_page, uid_name
 from hounsfield.daemon.console.pages.shown import Veil
+from hounsfield.daemon.reason_texts import REASON_TEXTS
 from hounsfield.storage.records import AssociationRecord, InstanceRecord, Verdict
 from hounsfield.storage.states import AssociationEnding, Completeness, Reason, SeriesState, Stage
 
@@ -46,6 +47,12 @@ def test_a_series_of_two_patients_can_only_be_discarded() -> None:
     assert (line.can_release, line.can_discard) == (False, True)
     closed = series_line(series_row(), None, VEIL)
     assert (closed.can_release, closed.can_discard, closed.advice) == (False, False, None)
+
+
+def test_a_series_whose_images_came_again_can_be_released_as_its_reason_advises() -> None:
+    held = series_row(state=SeriesState.HELD, reason=Reason.IMAGES_REMOVED)
+    assert "hounsfield series release" in REASON_TEXTS[Reason.IMAGES_REMOVED].advice
+    assert series_line(held, None, VEIL).can_release
 
 
 def test_images_are_counted_by_what_they_are_and_who_sent_them() -> None:

@@ -12,9 +12,9 @@ from hounsfield.daemon.console.pages.shown import (
     finding,
     job_state,
     series_state,
-    subject,
 )
 from hounsfield.daemon.console.standing import Level
+from hounsfield.daemon.words import subject
 from hounsfield.storage.states import JobKind, JobState, Outcome, Proof, Reason, SeriesState
 
 VEIL = Veil(lambda uid: f"h:{len(uid):012x}")

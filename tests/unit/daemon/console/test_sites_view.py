@@ -6,7 +6,7 @@ from typing import Any
 from support.rows import at
 
 from hounsfield.daemon.config.destinations import Destination
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 from hounsfield.daemon.console.pages.sites_view import (
     MOST_STRANGERS,
     ScannerFacts,

@@ -13,6 +13,7 @@ from support.joblog import FLAGGED, HELD, STUDY, UNANALYSED, Seen, add_delivery,
 
 from hounsfield.daemon.config.settings import Settings
 from hounsfield.daemon.console.parts import ConsoleParts
+from hounsfield.storage import tables
 from hounsfield.storage.engine import Database, open_database
 from hounsfield.storage.states import JobState, Reason, SeriesState
 
@@ -225,6 +226,14 @@ def test_a_series_of_two_patients_is_not_released_by_anybody(console: Console) -
     found = console.database.series.find(HELD)
     assert found is not None
     assert found.state is SeriesState.HELD
+
+
+def test_a_series_that_waits_for_removed_images_is_released_by_a_person(console: Console) -> None:
+    with console.database.transactions.write() as connection:
+        held = tables.series.c.series_uid == SOFT
+        connection.execute(tables.series.update().where(held).values(reason=Reason.IMAGES_REMOVED))
+    assert console.act(f"/series/{console.series(SOFT)}/release") == 303
+    assert console.last_event() == ("RECEIVING", "anna")
 
 
 def test_a_full_uid_needs_a_reason_and_is_noted_before_it_is_shown(console: Console) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from support.readers_documents import BASIC_TEXT_SR, KEY_OBJECTS
 
 from hounsfield.daemon.config.destinations import FeedbackSettings
-from hounsfield.daemon.feedback.agreement import Agreement, agreements, wilson
+from hounsfield.daemon.feedback.agreement import Agreement, agreements
 from hounsfield.daemon.feedback.opinions import REJECTION_TITLES, Opinions
 from hounsfield.storage.feedback import Opinion, Tally
 from hounsfield.storage.states import Outcome
@@ -48,6 +48,12 @@ def test_without_configuration_nothing_agrees() -> None:
     assert opinions.of_images(KEY_OBJECTS, "113001,DCM") is DISAGREE
 
 
+def interval(agreed: int, said: int) -> tuple[float, float]:
+    row = Agreement(bundle="ich", version="1", outcome=None, results=said, agreed=agreed, disagreed=said - agreed)
+    assert row.interval is not None
+    return row.interval
+
+
 @pytest.mark.parametrize(
     ("successes", "trials", "low", "high"),
     [
@@ -59,13 +65,13 @@ def test_without_configuration_nothing_agrees() -> None:
     ],
 )
 def test_intervals_are_those_of_the_textbook(successes: int, trials: int, low: float, high: float) -> None:
-    assert wilson(successes, trials) == pytest.approx((low, high), abs=5e-5)
+    assert interval(successes, trials) == pytest.approx((low, high), abs=5e-5)
 
 
 @given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_an_interval_holds_its_share_and_stays_between_none_and_all(counts: tuple[int, int]) -> None:
     successes, trials = counts
-    low, high = wilson(successes, trials)
+    low, high = interval(successes, trials)
     assert 0 <= low <= successes / trials <= high <= 1
     assert low < high
 

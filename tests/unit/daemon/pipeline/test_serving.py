@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from support.fakes import ManualClock
 
-from hounsfield.daemon.config.sections import WorkerSettings
+from hounsfield.daemon.config.worker import WorkerSettings
 from hounsfield.daemon.pipeline import serving
 from hounsfield.daemon.pipeline.attempts import Leaving
 from hounsfield.daemon.pipeline.serving import LoadedModels, Loader, NotServed, usable_device

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from support.fakes import ManualClock
 
-from hounsfield.daemon.config.sections import DicomSettings, Peer
+from hounsfield.daemon.config.reception import DicomSettings, Peer
 from hounsfield.daemon.reception.admission import Admission, Applicant, Decision, Parties, Rejection
 from hounsfield.daemon.reception.intake_gate import GRACE_SECONDS
 from hounsfield.daemon.reception.status import Status

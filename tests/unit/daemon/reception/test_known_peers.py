@@ -4,7 +4,7 @@ import threading
 
 from support.fakes import ManualClock
 
-from hounsfield.daemon.config.sections import Peer
+from hounsfield.daemon.config.reception import Peer
 from hounsfield.daemon.reception.known_peers import KnownPeers, resolve
 
 SCANNER = Peer(ae_title="CT3", host="scanner.example")

@@ -8,7 +8,7 @@ from support.fake_series_store import FakeSeriesStore
 from support.fakes import ManualClock
 from support.file_operations import WatchedFileOperations
 
-from hounsfield.daemon.config.sections import DicomSettings
+from hounsfield.daemon.config.reception import DicomSettings
 from hounsfield.daemon.logs import UidHasher
 from hounsfield.daemon.reception.admission import Parties
 from hounsfield.daemon.reception.associations import OpenAssociation
