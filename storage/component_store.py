@@ -4,9 +4,9 @@ from dataclasses import asdict, fields
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hounsfield.storage.components import Component, Facts
+from hounsfield.storage.statements import insert_into
 from hounsfield.storage.tables import component as table
 from hounsfield.storage.transactions import Transactions, make_engine, parse_url
 
@@ -37,8 +37,7 @@ class SqlComponentStore:
         """Write a process that begins."""
         values = asdict(component) | {"facts": dict(component.facts), "starts": 1}
         with self._transactions.write() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            statement = dialect.insert(table).values(values)
+            statement = insert_into(connection, table).values(values)
             again = {**values, "starts": table.c.starts + 1}
             statement = statement.on_conflict_do_update(index_elements=["name"], set_=again).returning(table.c.starts)
             return int(connection.execute(statement).scalar_one())

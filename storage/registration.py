@@ -4,26 +4,22 @@ A batch is worked in with a handful of statements, however many instances it hol
 of CPU for an image in all. What the batch does to a series is worked out here, under the lock on the series' row.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, insert, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.events import NewEvent, append_events
 from hounsfield.storage.records import AssociationEnd, AssociationRecord, InstanceReceipt, Registration
 from hounsfield.storage.rows import AnyRow
+from hounsfield.storage.statements import chunks, insert_into, insert_unless_there
 from hounsfield.storage.states import SERIES_TRANSITIONS, SeriesAction, SeriesState, Stage
 from hounsfield.storage.tables import association, instance, series
 
-T = TypeVar("T")
-
-_CHUNK = 500
 _REOPENED = {before for before, action in SERIES_TRANSITIONS if action is SeriesAction.REOPEN}
-_DIALECTS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 
 _SERIES_COLUMNS = (
     series.c.series_uid,
@@ -62,21 +58,7 @@ _PRIMARIES = select(instance.c.sop_instance_uid).where(
         text("instance.is_primary"),
     )
 )
-_OPEN_ASSOCIATION = {name: dialect.insert(association).on_conflict_do_nothing() for name, dialect in _DIALECTS.items()}
 _END_ASSOCIATION = update(association).where(association.c.id == bindparam("row_id"))
-
-
-def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield ``values`` in pieces that fit into one statement."""
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]
-
-
-def insert_unless_there(connection: Connection, table: Any, values: dict[str, Any]) -> bool:
-    """Insert a row unless a unique key is taken, also by a transaction that runs beside this one; whether it was."""
-    dialect = _DIALECTS[connection.dialect.name]
-    statement = dialect.insert(table).values(values).on_conflict_do_nothing().returning(table.c.id)
-    return connection.execute(statement).first() is not None
 
 
 def lock_series(connection: Connection, series_id: int) -> AnyRow | None:
@@ -97,7 +79,8 @@ def record(
     """
     if opened:
         by_id = {one.id: asdict(one) for one in reversed(opened)}
-        connection.execute(_OPEN_ASSOCIATION[connection.dialect.name], [by_id[name] for name in sorted(by_id)])
+        statement = insert_into(connection, association).on_conflict_do_nothing()
+        connection.execute(statement, [by_id[name] for name in sorted(by_id)])
     registrations, events = _register(connection, receipts) if receipts else ([], [])
     if ended:
         endings = {one.id: {"row_id": one.id, "ending": one.ending, "ended_at": one.at} for one in ended}

@@ -12,12 +12,12 @@ from hounsfield.storage.events import NewEvent, append_events
 from hounsfield.storage.job_changes import (
     NO_LEASE,
     JobChange,
-    by_person,
     cancel_jobs_of_series,
     change_job,
     lock_claimed,
     requeue_held_jobs,
 )
+from hounsfield.storage.people import by_person
 from hounsfield.storage.records import Claim, InferRequest, SeriesRecord, Verdict
 from hounsfield.storage.registration import lock_series
 from hounsfield.storage.rows import AnyRow, seconds_between, verdict_json
