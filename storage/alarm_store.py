@@ -1,6 +1,7 @@
 """Alarms on SQL."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +39,7 @@ class SqlAlarmStore:
             for one in ended:
                 _change(connection, one.id, ended_at=now)
             begun = [_begin(connection, one, now) for key, one in wanted.items() if key not in there]
-        return begun, [_ended(one, now) for one in ended]
+        return begun, [replace(one, ended_at=now) for one in ended]
 
     def open(self) -> list[Alarm]:
         """Return what is wrong, the oldest first."""
@@ -98,18 +99,6 @@ def _begin(connection: Connection, condition: Condition, now: datetime) -> Alarm
 
 def _change(connection: Connection, alarm_id: int, **values: Any) -> None:
     connection.execute(update(table).where(table.c.id == alarm_id).values(values))
-
-
-def _ended(alarm: Alarm, now: datetime) -> Alarm:
-    return Alarm(
-        id=alarm.id,
-        kind=alarm.kind,
-        subject=alarm.subject,
-        detail=alarm.detail,
-        began_at=alarm.began_at,
-        ended_at=now,
-        told=alarm.told,
-    )
 
 
 def _record(row: AnyRow) -> Alarm:

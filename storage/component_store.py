@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 from hounsfield.storage.components import Component, Facts
 from hounsfield.storage.statements import insert_into
 from hounsfield.storage.tables import component as table
-from hounsfield.storage.transactions import Transactions, make_engine, parse_url
+from hounsfield.storage.transactions import Transactions
 
 _FIELDS = tuple(field.name for field in fields(Component))
 
@@ -25,9 +25,7 @@ class SqlComponentStore:
 
         It makes no database: until there is one every method raises DatabaseUnavailable.
         """
-        parsed, answer_seconds = parse_url(url), 2 * patience_seconds
-        engine = make_engine(parsed, may_create=False, patience_seconds=patience_seconds, answer_seconds=answer_seconds)
-        return cls(Transactions(engine))
+        return cls(Transactions.of_its_own(url, patience_seconds))
 
     def close(self) -> None:
         """Close the connections."""

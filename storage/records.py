@@ -19,11 +19,9 @@ from hounsfield.storage.states import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceReceipt:
-    """One received SOP instance, durable in the spool. Everything here can be rebuilt from the spool file."""
+class Arrival:
+    """What a received SOP instance says it is, and how it came. ``received_at`` is timezone-aware."""
 
-    digest: str
-    """SHA-256 (hex) of transfer syntax and data set bytes; names the spool file."""
     sop_instance_uid: str
     sop_class_uid: str
     series_uid: str
@@ -35,6 +33,14 @@ class InstanceReceipt:
     peer_address: str
     association_id: str
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceReceipt(Arrival):
+    """One received SOP instance, durable in the spool. Everything here can be rebuilt from the spool file."""
+
+    digest: str
+    """SHA-256 (hex) of transfer syntax and data set bytes; names the spool file."""
     size: int
     """Bytes of the data set."""
 

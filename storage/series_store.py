@@ -143,7 +143,7 @@ class SqlSeriesStore:
         )
         with self._transactions.read() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else verdict_record(row)
+        return None if row is None else verdict_record(row._mapping)
 
     def associations(self, series_id: int) -> list[AssociationRecord]:
         """Return the associations that brought instances of this series, in the order they opened."""
