@@ -21,6 +21,7 @@ from hounsfield.storage.records import (
     JobFilter,
     JobRecord,
     ObjectDelivery,
+    Registration,
     ResultObject,
     ResultSet,
     SeriesRecord,
@@ -45,10 +46,10 @@ class SeriesStore(Protocol):
         opened: Sequence[AssociationRecord],
         receipts: Sequence[InstanceReceipt],
         ended: Sequence[AssociationEnd],
-    ) -> list[str]:
+    ) -> list[Registration]:
         """Add associations, then durable instances in their order, then endings: one transaction, all or nothing.
 
-        Return a :class:`Registration` constant for each receipt. Repeating an association is harmless, and so is
+        Return what each receipt was. Repeating an association is harmless, and so is
         repeating a receipt, but for its being counted; endings of unknown associations are ignored (they stored
         nothing).
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from hounsfield.storage.states import (
     AssociationEnding,
@@ -66,8 +67,8 @@ class InstanceRecord(InstanceReceipt):
         return self.is_primary and self.role is InstanceRole.SOURCE
 
 
-class Registration:
-    """What :meth:`SeriesStore.record` found: constants of a small closed set."""
+class Registration(StrEnum):
+    """What :meth:`SeriesStore.record` found of a receipt."""
 
     NEW = "new"
     DUPLICATE = "duplicate"

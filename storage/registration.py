@@ -72,8 +72,8 @@ def record(
     opened: Sequence[AssociationRecord],
     receipts: Sequence[InstanceReceipt],
     ended: Sequence[AssociationEnd],
-) -> list[str]:
-    """Add associations, then instances, then endings; return a :class:`Registration` constant for each receipt.
+) -> list[Registration]:
+    """Add associations, then instances, then endings; return what each receipt was.
 
     Raise StorageError when a receipt contradicts what is registered; the transaction has to be rolled back then.
     """
@@ -163,14 +163,14 @@ class _Series:
         }
 
 
-def _register(connection: Connection, receipts: Sequence[InstanceReceipt]) -> tuple[list[str], list[NewEvent]]:
+def _register(connection: Connection, receipts: Sequence[InstanceReceipt]) -> tuple[list[Registration], list[NewEvent]]:
     by_uid = _series_of(connection, receipts)
     copies = _copies(connection, receipts)
     primaries = _primaries(connection, by_uid, receipts)
     added: list[dict[str, Any]] = []
     again: dict[str, dict[str, Any]] = {}
     events: list[NewEvent] = []
-    registrations: list[str] = []
+    registrations: list[Registration] = []
     for receipt in receipts:
         its_series, sop_instance = by_uid[receipt.series_uid], receipt.sop_instance_uid
         copy = copies.get(receipt.digest)

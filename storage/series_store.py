@@ -16,6 +16,7 @@ from hounsfield.storage.records import (
     InferRequest,
     InstanceReceipt,
     InstanceRecord,
+    Registration,
     SeriesRecord,
     Verdict,
 )
@@ -38,7 +39,7 @@ class SqlSeriesStore:
         opened: Sequence[AssociationRecord],
         receipts: Sequence[InstanceReceipt],
         ended: Sequence[AssociationEnd],
-    ) -> list[str]:
+    ) -> list[Registration]:
         """Add associations, durable instances and endings, all or nothing."""
         with self._transactions.write() as connection:
             try:
