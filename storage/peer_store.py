@@ -21,7 +21,7 @@ _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 class SqlPeerStore:
-    """See :class:`~hounsfield.storage.ports.PeerStore`. Every method may raise DatabaseUnavailable."""
+    """See :class:`~hounsfield.storage.peer_records.PeerStore`. Every method may raise DatabaseUnavailable."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
