@@ -25,7 +25,8 @@ from hounsfield.model.data.prepared import Prepared
 from hounsfield.model.evaluate.calibrate import fit_calibration, fold_into
 from hounsfield.model.evaluate.cases import Level
 from hounsfield.model.evaluate.scored import Scored
-from hounsfield.model.evaluate.summary import Point, Summary, choose_points, scored, summarise
+from hounsfield.model.evaluate.scoring import beside_truth
+from hounsfield.model.evaluate.summary import Point, Summary, choose_points, summarise
 from hounsfield.model.networks import export_encoder
 from hounsfield.model.networks.sequence import SERIES, SLICES
 from hounsfield.model.train.figures import Figures
@@ -91,7 +92,7 @@ class Run:
         sequence = self._train_sequence(encoder, known)
         with self.heads(Purpose.VALIDATION, recipe.validation_heads) as data:
             self._calibrate(encoder, sequence, data)
-            return Model(encoder, sequence, choose_points(scored(data, *scores(encoder, sequence, data)), SPECIFICITY))
+            return Model(encoder, sequence, choose_points(_scored(encoder, sequence, data), SPECIFICITY))
 
     def _train_sequence(self, encoder: Any, known: list[Read]) -> Any:
         recipe = self.recipe
@@ -101,7 +102,7 @@ class Run:
             return train_sequence(fresh + known, recipe, _step("series", recipe.sequence_steps))
 
     def _calibrate(self, encoder: Any, sequence: Any, data: Prepared) -> None:
-        given = scored(data, *scores(encoder, sequence, data))
+        given = _scored(encoder, sequence, data)
         for level, layer in ((Level.SLICE, SLICES), (Level.SERIES, SERIES)):
             found = fit_calibration(given, level)
             fold_into(sequence, layer, found.slope, found.offset)
@@ -119,10 +120,13 @@ class Run:
         log.info("%s: %.0f s", what, self.seconds[what])
 
 
+def _scored(encoder: Any, sequence: Any, data: Prepared) -> Scored:
+    return beside_truth(data, *scores(encoder, sequence, data))
+
+
 def measure(data: Prepared, model: Model) -> Summary:
     """Return all figures of a model on a set that was prepared with brightness rules."""
-    given: Scored = scored(data, *scores(model.encoder, model.sequence, data))
-    return summarise(given, data.index.extra["brightness"], model.points[0])
+    return summarise(_scored(model.encoder, model.sequence, data), data.index.extra["brightness"], model.points[0])
 
 
 def build(out: Path, recipe: Recipe, created: date, work: Path) -> Outcome:

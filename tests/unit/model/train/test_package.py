@@ -37,7 +37,6 @@ SUMMARY = Summary(
     best_rule="a rule",
     best_rule_auc=Estimate(0.71, 0.65, 0.77),
     gain=Estimate(0.2, 0.15, 0.25),
-    rule_aucs={"a rule": 0.71, "another": 0.6},
     slice_sensitivity=E,
     slice_specificity=E,
     series_sensitivity=E,
