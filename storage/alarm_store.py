@@ -13,6 +13,7 @@ from hounsfield.storage.tables import alarm as table
 from hounsfield.storage.transactions import Transactions
 
 _OPEN: ColumnElement[bool] = table.c.ended_at.is_(None)
+_MOST_UNTOLD = 100
 _RANK = {Told.NOTHING: 0, Told.BEGINNING: 1, Told.END: 2}
 
 
@@ -61,11 +62,11 @@ class SqlAlarmStore:
             row = connection.execute(query).one_or_none()
         return None if row is None else _record(row)
 
-    def untold(self, limit: int = 100) -> list[Alarm]:
+    def untold(self) -> list[Alarm]:
         """Return those whose beginning or end nobody was told of."""
         return self._read(
             or_(_OPEN & (table.c.told == Told.NOTHING), table.c.ended_at.is_not(None) & (table.c.told != Told.END)),
-            limit,
+            _MOST_UNTOLD,
         )
 
     def mark_told(self, alarm_id: int, told: Told) -> None:

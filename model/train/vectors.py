@@ -18,6 +18,8 @@ Floats = NDArray[np.float32]
 SHORT = 0.2
 """Share of batches with parts of a few slices only."""
 LONGEST_SHORT = 9
+_TOLD_EVERY = 250
+"""Steps between two words about progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def same_change(rng: np.random.Generator, tensors: Floats) -> Floats:
     return np.asarray(np.clip(out, -2, 2) * inside, np.float32)
 
 
-def train_sequence(given: Sequence[Read], recipe: Recipe, progress: Progress | None = None, every: int = 250) -> Any:
+def train_sequence(given: Sequence[Read], recipe: Recipe, progress: Progress | None = None) -> Any:
     """Return the trained sequence network. Call :func:`hounsfield.model.train.fit.settle` first."""
     import tensorflow as tf
 
@@ -120,7 +122,7 @@ def train_sequence(given: Sequence[Read], recipe: Recipe, progress: Progress | N
     rng, losses = np.random.default_rng((recipe.seed, 78)), list[float]()
     for number in range(1, recipe.sequence_steps + 1):
         losses.append(float(run(*drawn(rng, given, recipe.sequence_batch))))
-        if progress is not None and (number % every == 0 or number == recipe.sequence_steps):
+        if progress is not None and (number % _TOLD_EVERY == 0 or number == recipe.sequence_steps):
             progress(number, float(np.mean(losses)))
             losses.clear()
     return model

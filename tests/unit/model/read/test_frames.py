@@ -9,13 +9,14 @@ import pytest
 from pydicom.encaps import encapsulate, encapsulate_extended
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEGLSLossless, RLELossless
 from support.ct_factory import ct_slice, head_hu, write
+from support.stored_values import read_raw
 
 from hounsfield.model.codestreams import CodestreamError
 from hounsfield.model.errors import PixelError
 from hounsfield.model.findings import Rejection
 from hounsfield.model.frames import FrameIndex, find_frames
 from hounsfield.model.headers import SliceHeader, read_header
-from hounsfield.model.pixels import read_pixels, read_raw
+from hounsfield.model.pixels import read_pixels
 
 FRAMES = 5
 END = b"\xfe\xff\xdd\xe0\0\0\0\0"
