@@ -288,9 +288,10 @@ class Predictor:
             self._raw = kept
 
     def _check_preprocessing(self) -> None:
-        got = self._preprocessor.tensor(np.full((64, 64), -1000.0, np.float32), (1.0, 1.0)).shape
-        *sides, channels = got
-        shape = (*sides, channels * (2 * self.bundle.manifest.input.neighbours + 1))
+        try:
+            shape = self.bundle.manifest.input.of(self._preprocessor.shape())
+        except ValueError as error:
+            raise BundleError(f"{self.bundle.label}: preprocessing: {error}") from error
         if shape != self._shape:
             raise BundleError(
                 f"{self.bundle.label}: preprocessing makes tensors of shape {list(shape)}, input.shape says "

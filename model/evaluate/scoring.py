@@ -84,8 +84,7 @@ def check_fits(bundle: Bundle, prepared: Prepared) -> None:
             f"{prepared.folder}: was prepared with the steps of {prepared.about.preprocessing.name!r}, {bundle.label} "
             f"wants those of {manifest.preprocessing.name!r}; prepare it again with the preprocessing of the bundle"
         )
-    rows, columns, channels = prepared.about.shape
-    wanted = (rows, columns, channels * (2 * manifest.input.neighbours + 1))
+    wanted = manifest.input.of(prepared.about.shape)
     if wanted != manifest.input.shape:
         takes = f"{bundle.label} takes {list(manifest.input.shape)}"
         raise DataError(f"{prepared.folder}: makes inputs of shape {list(wanted)}, {takes}")

@@ -245,6 +245,13 @@ def test_a_model_for_another_input_is_refused_at_warm_up(tmp_path: Path) -> None
         served(tmp_path, network(), fields).warm_up()
 
 
+def test_steps_that_do_not_fit_together_are_refused_at_warm_up(tmp_path: Path) -> None:
+    fields = manifest_fields()
+    fields["preprocessing"]["steps"].append({"name": "normalise", "mean": [0.1, 0.2], "deviation": [1.0, 1.0]})
+    with pytest.raises(BundleError, match="'normalise' has 2 values for 1 channels"):
+        served(tmp_path, network(), fields).warm_up()
+
+
 def test_preprocessing_that_does_not_make_the_input_is_refused_at_warm_up(tmp_path: Path) -> None:
     fields = manifest_fields()
     fields["preprocessing"]["steps"][1]["pixels"] = 16
