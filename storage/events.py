@@ -9,11 +9,12 @@ from sqlalchemy import Connection, Select, func, insert, select
 from hounsfield.storage.locks import LockKey, hold_until_commit
 from hounsfield.storage.records import EventRecord
 from hounsfield.storage.rows import event_record
-from hounsfield.storage.states import JobKind, Reason, Stage
+from hounsfield.storage.states import JobKind, JobState, Reason, Stage
 from hounsfield.storage.tables import event, series
 from hounsfield.storage.wake_ups import write_wake_ups
 
 STAGE_OF_KIND = {JobKind.INFER: Stage.INFER, JobKind.DELIVER: Stage.DELIVER, JobKind.NOTIFY: Stage.NOTIFY}
+_WAITING = frozenset({str(JobState.AVAILABLE), str(JobState.RETRYABLE)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,9 @@ def append_events(connection: Connection, events: Sequence[NewEvent]) -> None:
     """
     if not events:
         return
-    write_wake_ups(connection, events)
+    waiting = {one.job_id: one.at for one in events if one.to_state in _WAITING and one.job_id is not None}
+    if waiting:
+        write_wake_ups(connection, list(waiting), max(waiting.values()))
     hold_until_commit(connection, LockKey.EVENT_LOG)
     connection.execute(insert(event), [asdict(one) for one in events])
 

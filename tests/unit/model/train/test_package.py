@@ -21,7 +21,8 @@ from hounsfield.model.train.card import model_card
 from hounsfield.model.train.demo import Outcome, main
 from hounsfield.model.train.figures import Figures, combined
 from hounsfield.model.train.fit import settle
-from hounsfield.model.train.package import BANNER, GOLDEN, Trained, keras_bytes, with_figures, write_demonstration
+from hounsfield.model.train.keras_file import keras_bytes
+from hounsfield.model.train.package import BANNER, GOLDEN, Trained, with_figures, write_demonstration
 from hounsfield.model.train.recipe import Recipe
 
 pytestmark = pytest.mark.heavy
