@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from hounsfield.model.aggregation import aggregation
 from hounsfield.model.errors import TrainingError
 from hounsfield.model.manifest import Code, Preference, Scope, Short, Slug, Version, Words
-from hounsfield.model.networks.registry import SEQUENCE, NetworkChoice
+from hounsfield.model.networks.spec import SEQUENCE, NetworkChoice
 from hounsfield.model.toml_file import Section, read_toml, validated
 
 OptimiserName = Literal["adam", "adamw", "adagrad", "adadelta", "adamax", "lion", "nadam", "rmsprop", "sgd"]
