@@ -7,9 +7,9 @@ from hounsfield.model.data.brightness import RULES, brightness
 from hounsfield.model.data.phantoms import LABELS, HeadPlan, Purpose, prepare_phantoms, truth
 from hounsfield.model.evaluate.scored import Scored
 from hounsfield.model.evaluate.scoring import beside_truth
-from hounsfield.model.evaluate.summary import Point, choose_points, summarise
 from hounsfield.model.phantom import PhantomSpec, render
-from hounsfield.model.train.recipe import STRIP
+from hounsfield.model.train.demo.recipe import STRIP
+from hounsfield.model.train.demo.summary import Point, choose_points, summarise
 
 
 def given(heads: int = 40, seed: int = 0) -> Scored:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from hounsfield.model.data.phantoms import truth
 from hounsfield.model.data.prepared import Prepared
 from hounsfield.model.networks.sequence import build_sequence
-from hounsfield.model.train.fit import Progress, masked_crossentropy, one_cycle
-from hounsfield.model.train.recipe import STEP_MM, Recipe
+from hounsfield.model.train.demo.fit import Progress, masked_crossentropy, one_cycle
+from hounsfield.model.train.demo.recipe import STEP_MM, Recipe
 
 Floats = NDArray[np.float32]
 SHORT = 0.2
@@ -100,7 +100,7 @@ def same_change(rng: np.random.Generator, tensors: Floats) -> Floats:
 
 
 def train_sequence(given: Sequence[Read], recipe: Recipe, progress: Progress | None = None) -> Any:
-    """Return the trained sequence network. Call :func:`hounsfield.model.train.fit.settle` first."""
+    """Return the trained sequence network. Call :func:`hounsfield.model.train.demo.fit.settle` first."""
     import tensorflow as tf
 
     width, labels = given[0].vectors.shape[1] - 1, given[0].lesion_mm2.shape[1]

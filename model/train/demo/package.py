@@ -8,15 +8,15 @@ from typing import Any
 
 from hounsfield.model.bundle import Bundle, write_bundle
 from hounsfield.model.data.phantoms import SOURCE
-from hounsfield.model.evaluate.summary import Point
 from hounsfield.model.headers import ENHANCED_CT
 from hounsfield.model.manifest import BY_MODEL, CT_IMAGE_STORAGE
 from hounsfield.model.phantom import PhantomSpec, Subtype, render
 from hounsfield.model.selftest import write_bundle_with_golden
-from hounsfield.model.train.card import model_card
-from hounsfield.model.train.figures import Figures
+from hounsfield.model.train.demo.card import model_card
+from hounsfield.model.train.demo.figures import Figures
+from hounsfield.model.train.demo.recipe import GOLDEN_TOLERANCE, STEP_MM, Recipe
+from hounsfield.model.train.demo.summary import Point
 from hounsfield.model.train.keras_file import keras_bytes
-from hounsfield.model.train.recipe import GOLDEN_TOLERANCE, STEP_MM, Recipe
 
 VERSION = "2.0.0"
 BANNER = "synthetic-trained demonstration, not for clinical use"
