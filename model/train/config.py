@@ -15,6 +15,8 @@ OptimiserName = Literal["adam", "adamw", "adagrad", "adadelta", "adamax", "lion"
 ScheduleName = Literal["constant", "cosine", "step", "exponential"]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Rate = Annotated[float, Field(gt=0.0, le=10.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What NumPy, TensorFlow and Keras all take."""
 
 
 class DataChoice(Section):
@@ -35,7 +37,7 @@ class SplitChoice(Section):
 
     validation: Share = 0.15
     test: Share = 0.15
-    seed: int = 1
+    seed: Seed = 1
     file: Path | None = None
     """CSV with the columns ``patient`` or ``series`` (keys of the prepared data set) and ``part`` (train, validation,
     test); then no shares are drawn."""
@@ -74,7 +76,7 @@ class ScheduleChoice(Section):
 class TrainingChoice(Section):
     """How long, on what, and when to stop."""
 
-    seed: int = 1
+    seed: Seed = 1
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 20
     batch: Annotated[int, Field(ge=1, le=65_536)] = 32
     """Slices of one step, over all devices; of a set whose slices have no labels they come from whole series."""
