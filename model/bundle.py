@@ -90,10 +90,19 @@ def file_problems(folder: Path, hashes: Mapping[str, str]) -> list[FileProblem]:
     for name in names:
         if name not in hashes:
             problems.append(FileProblem(name, "is not named in [files] of the manifest"))
-        elif bundle_guard.sha256_of(folder / name) != hashes[name]:
-            problems.append(FileProblem(name, "was changed: its sha256 is not the one in [files]"))
+        elif problem := _difference(folder / name, hashes[name]):
+            problems.append(FileProblem(name, problem))
     # A file that is not the one the manifest names is not even looked into.
     return problems or list(bundle_guard.inspect(folder, names))
+
+
+def _difference(path: Path, sha256: str) -> str | None:
+    try:
+        if bundle_guard.sha256_of(path) == sha256:
+            return None
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return "was changed: its sha256 is not the one in [files]"
 
 
 def kind_of(manifest: Manifest) -> ModelKind:

@@ -1,7 +1,7 @@
 """Whether a wanted series can be analysed: the gate between a series and a model.
 
-It looks at headers and measured geometry only; :func:`hu_plausible` looks at the pixels. What it refuses becomes a
-result "not analysed", with the reason as a sentence for a radiologist.
+It looks at headers and measured geometry only; :mod:`hounsfield.model.plausibility` looks at the pixels. What it
+refuses becomes a result "not analysed", with the reason as a sentence for a radiologist.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,8 @@ from hounsfield.model.findings import Rejection
 from hounsfield.model.geometry import SeriesGeometry
 from hounsfield.model.headers import SliceHeader
 from hounsfield.model.manifest import Scope
-from hounsfield.model.plausibility import hu_plausible, hu_problem
 from hounsfield.model.remarks import TILT_DEGREES, counted, millimetres, remarks, steps
-from hounsfield.model.scope import body_part_fits, found_in, is_closed_multi_frame, scope_mismatch
-
-__all__ = ["Fitness", "assess", "hu_plausible", "hu_problem", "scope_mismatch"]
+from hounsfield.model.scope import body_part_fits, found_in, is_closed_multi_frame
 
 Problem = tuple[Rejection, str] | None
 
@@ -37,7 +34,7 @@ def assess(
 ) -> Fitness:
     """Judge a wanted series by its headers and measured geometry; the first reason that speaks against it counts.
 
-    ``wanted_by_rule``: a rule of the configuration wants it whatever :func:`scope_mismatch` says of the body part.
+    ``wanted_by_rule``: a rule of the configuration wants it, whatever ``scope`` says of the body part.
     """
     slices = [headers[i] for i in geometry.order]
     found = (

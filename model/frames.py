@@ -6,6 +6,7 @@ A.4): an offset table must agree with them, and nothing is read by a length that
 
 import itertools
 import os
+import threading
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -113,6 +114,7 @@ class FrameIndex:
 
     def __init__(self) -> None:
         self._known: dict[Path, Frames] = {}
+        self._turn = threading.Lock()
 
     def read(self, file: int, source: PixelSource, most_bytes: int) -> bytes:
         """Return the encoded frame of ``source`` from the open ``file``. Raises CodestreamError and OSError."""
@@ -128,9 +130,10 @@ class FrameIndex:
         known = self._known.get(source.path)
         if known is None:
             known = find_frames(file, source.pixel_offset or 0, source.frames)
-            while len(self._known) >= self._MOST_FILES:
-                self._known.pop(next(iter(self._known)), None)
-            self._known[source.path] = known
+            with self._turn:
+                while len(self._known) >= self._MOST_FILES:
+                    del self._known[next(iter(self._known))]
+                self._known[source.path] = known
         return known
 
 

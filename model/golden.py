@@ -17,6 +17,8 @@ from hounsfield.model.series_scores import SeriesScores
 
 _ALWAYS = ("hu", "spacing", "expected")
 _OF_A_SERIES = ("expected_series", "positions_mm")
+_NUMBERS = "iuf"
+"""Kinds of dtype: whole numbers and floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,12 @@ def _problem(found: Mapping[str, NDArray[Any]], labels: int) -> str | None:
     hu, spacing = found["hu"], found["spacing"]
     if hu.dtype != np.int16 or hu.ndim != 3 or 0 in hu.shape:
         return f"hu must be int16 of shape (n, rows, columns), not {hu.dtype} {hu.shape}"
+    if words := [name for name, values in found.items() if values.dtype.kind not in _NUMBERS]:
+        return f"{words[0]} must be numbers, not {found[words[0]].dtype}"
     if spacing.shape not in ((2,), (len(hu), 2)):
         return f"spacing must have shape (2,) or (n, 2), not {spacing.shape}"
+    if not np.all(np.isfinite(spacing) & (spacing > 0)):
+        return "spacing must be positive numbers of mm"
     for name, shape in (("expected", (len(hu), labels)), ("expected_series", (labels,))):
         if name in found and not _are_scores(found[name], shape):
             return f"{name} must be scores in [0, 1] of shape {shape}"

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import numpy as np
-
 from hounsfield.model.bundle import Bundle, file_problems, open_bundle, sequence_problems
 from hounsfield.model.bundle_guard import FileProblem, files_in, inspect
 from hounsfield.model.errors import BundleError, ManifestError
@@ -88,16 +86,15 @@ def _golden(bundle: Bundle) -> Iterator[Problem]:
 
 
 def _tensor_shape(manifest: Manifest) -> Iterator[Problem]:
-    blank = np.full((64, 64), -1000.0, np.float32)
     try:
-        rows, columns, channels = Preprocessor.from_spec(manifest.preprocessing).tensor(blank, (1.0, 1.0)).shape
+        made = Preprocessor.from_spec(manifest.preprocessing).shape()
     except ValueError as error:
         yield _wrong("preprocessing.steps", str(error))
         return
-    together = 2 * manifest.input.neighbours + 1
-    shape = (rows, columns, channels * together)
+    shape = manifest.input.of(made)
     if shape != manifest.input.shape:
-        beside = f" of {channels} x {together} channels, with {together - 1} slices beside" if together > 1 else ""
+        together = shape[2] // made[2]
+        beside = f" of {made[2]} x {together} channels, with {together - 1} slices beside" if together > 1 else ""
         yield _wrong("input.shape", f"is {list(manifest.input.shape)}, but preprocessing makes {list(shape)}{beside}")
 
 

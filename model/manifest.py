@@ -10,13 +10,14 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from hounsfield.model.aggregation import aggregation
 from hounsfield.model.errors import ManifestError, ManifestProblem
 from hounsfield.model.findings import CodedConcept
 from hounsfield.model.manifest_problems import problems_of
 from hounsfield.model.preprocess import PreprocessingSpec
+from hounsfield.model.toml_file import Section
 
 MANIFEST_NAME = "manifest.toml"
 LONGEST_MANIFEST_BYTES = 1_000_000
@@ -63,13 +64,11 @@ Side = Annotated[int, Field(gt=0, le=4096)]
 Uid = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)+$", max_length=64)]
 Words = Annotated[str, Field(min_length=1, max_length=4000)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Version = Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]{1,32})?$", max_length=48)]
+Short = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 +/-]{0,11}$")]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Scope(_Section):
+class Scope(Section):
     """Which series the bundle wants, and which of them it can take."""
 
     modality: tuple[Annotated[str, Field(pattern=r"^[A-Z0-9_ ]{1,16}$")], ...] = Field(("CT",), min_length=1)
@@ -102,7 +101,7 @@ class Scope(_Section):
     allow_sparse: bool = False
 
 
-class Preference(_Section):
+class Preference(Section):
     """Which of several series of a study, or of several reconstructions in one series, is the best.
 
     Compared in this order: kernel, thickness, coverage.
@@ -115,7 +114,7 @@ class Preference(_Section):
     coverage: Literal["most", "ignore"] = "most"
 
 
-class InputSpec(_Section):
+class InputSpec(Section):
     """The tensor one slice becomes, and what the model sees beside that slice."""
 
     shape: tuple[Side, Side, Annotated[int, Field(gt=0, le=512)]]
@@ -128,8 +127,13 @@ class InputSpec(_Section):
     """``slice``: the model answers with scores, one row for each slice. ``series``: it answers with a vector for each
     slice, and a second network makes scores of all of them."""
 
+    def of(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """Return the shape that tensors (rows, columns, channels) of the preprocessing have with their neighbours."""
+        rows, columns, channels = shape
+        return rows, columns, channels * (2 * self.neighbours + 1)
 
-class Sequence(_Section):
+
+class Sequence(Section):
     """The second network of a bundle with ``input.context = "series"``.
 
     It takes (1, n, d + 1): the vectors of the n slices in volume order, and as last column the distance (mm) of each
@@ -142,7 +146,7 @@ class Sequence(_Section):
     between each other, and its score is their mean."""
 
 
-class Code(_Section):
+class Code(Section):
     """A code triple (PS3.3 section 8) as it stands in the manifest."""
 
     value: Annotated[str, Field(min_length=1, max_length=16)]
@@ -155,7 +159,7 @@ class Code(_Section):
         return CodedConcept(self.value, self.scheme, self.meaning)
 
 
-class Label(_Section):
+class Label(Section):
     """One output of the model: what it means and where its operating point lies."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -166,14 +170,14 @@ class Label(_Section):
     slice_threshold: Probability
     concept: Code
     site: Code
-    short: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 +/-]{0,11}$")]
+    short: Short
     """For the Series Description, at most 12 characters."""
     decides: bool = True
     """Whether it alone makes a series FLAGGED. False for a label that only says more about another, such as the kind of
     a haemorrhage."""
 
 
-class OutputSpec(_Section):
+class OutputSpec(Section):
     """The labels, and how slices make a series."""
 
     aggregation: Annotated[str, AfterValidator(_aggregation_name)]
@@ -190,7 +194,7 @@ class OutputSpec(_Section):
         return self
 
 
-class Provenance(_Section):
+class Provenance(Section):
     """Where the model comes from and how well it did."""
 
     training_data: Words
@@ -199,7 +203,7 @@ class Provenance(_Section):
     metrics: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class Golden(_Section):
+class Golden(Section):
     """The self-test: slices and the scores the model gave when the bundle was made."""
 
     file: RelativeFile = "golden/slices.npz"
@@ -208,14 +212,14 @@ class Golden(_Section):
     """Largest absolute difference of a score."""
 
 
-class Manifest(_Section):
+class Manifest(Section):
     """A validated manifest."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, title="manifest")
+    model_config = ConfigDict(title="manifest")
 
     schema_version: Literal[1] = Field(alias="schema")
     name: Slug
-    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]{1,32})?$", max_length=48)]
+    version: Version
     title: Annotated[str, Field(min_length=1, max_length=120)]
     intended_use: Words
     limits: Words

@@ -68,14 +68,6 @@ def pixel_digest(source: PixelSource, index: FrameIndex | None = None) -> str:
     return _digest(_stored_values(source, index))
 
 
-def read_raw(source: PixelSource, index: FrameIndex | None = None) -> NDArray[np.int32]:
-    """Read the stored values of a slice, masked and sign-extended by Bits Stored: int32 (rows, columns).
-
-    The same for every lossless encoding of the same slice. Raises PixelError.
-    """
-    return _stored_values(source, index).astype(np.int32)
-
-
 def check(source: PixelSource) -> None:
     """Refuse what the header alone shows to be impossible. Raises PixelError."""
     if source.pixel_offset is None:

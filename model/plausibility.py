@@ -30,11 +30,6 @@ _MOST_BONE: Final = 0.02
 _Slice = NDArray[np.floating]
 
 
-def hu_plausible(hu_slices: Sequence[_Slice]) -> bool:
-    """Whether :func:`hu_problem` finds nothing."""
-    return hu_problem(hu_slices) is None
-
-
 def hu_problem(hu_slices: Sequence[_Slice]) -> str | None:
     """Say which of air, soft tissue and bone is not where it is in a head; None if all are.
 

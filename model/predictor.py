@@ -26,6 +26,8 @@ from hounsfield.model.series_scores import InSequence, SeriesScores
 
 _BEYOND_PROBABILITY = 1e-5
 _BATCHES_AHEAD = 2
+_THREADS = 2
+"""That preprocess."""
 
 
 class Predictor:
@@ -40,23 +42,21 @@ class Predictor:
         device: str = "auto",
         batch: int = 16,
         *,
-        threads: int = 2,
         ways: Sequence[Execution] = (PLAIN,),
         choices: Path | None = None,
         gpu_memory_bytes: int | None = None,
     ) -> None:
-        """Load the model. ``device`` is "auto", "cpu", "gpu" or "gpu:N"; ``threads`` preprocess.
+        """Load the model. ``device`` is "auto", "cpu", "gpu" or "gpu:N".
 
         ``ways`` are the ways to run that are allowed, as far as the device has them. The first one is taken, or with
         ``choices``, a file, the fastest: the warm-up measures it, or finds it in that file.
         ``gpu_memory_bytes`` caps the memory taken of a GPU. Raises DeviceError for a device that is not there and
         BundleError for a model that does not load.
         """
-        if batch < 1 or threads < 1:
-            raise ValueError("batch and threads must be at least 1")
+        if batch < 1:
+            raise ValueError("batch must be at least 1")
         self.bundle = bundle
         self._batch = batch
-        self._threads = threads
         self._choices = None if choices is None else Choices(choices)
         self._preprocessor = Preprocessor.from_spec(bundle.manifest.preprocessing)
         self._shape = bundle.manifest.input.shape
@@ -144,7 +144,10 @@ class Predictor:
         if len(steps_mm) != len(spacing_mm) - 1:
             raise ValueError(f"{len(spacing_mm)} slices have {len(spacing_mm) - 1} steps, not {len(steps_mm)}")
         self._warm()
-        with ThreadPoolExecutor(self._threads, "preprocess") as pool, self._feed(hu_slices, spacing_mm, pool) as feed:
+        with (
+            ThreadPoolExecutor(_THREADS, "preprocess") as pool,
+            self._feed(hu_slices, spacing_mm, pool) as feed,
+        ):
             return self.analyse_tensors(feed.tensors(), steps_mm)
 
     def analyse_tensors(self, tensors: Iterable[Tensor], steps_mm: Sequence[float]) -> SeriesScores:
@@ -161,19 +164,6 @@ class Predictor:
         else:
             scores = self._read(self._sequence, together, steps_mm)
         return replace(scores, blank=tuple(blank))
-
-    def score(self, hu_slices: Iterable[Slice], spacing_mm: Sequence[tuple[float, float]]) -> Scores:
-        """Score slices, of a bundle whose model sees one at a time; as :meth:`analyse` otherwise.
-
-        Returns float32 (slices, labels) in [0, 1], labels in the manifest's order. Raises ValueError for a bundle
-        whose slices are scored within their series.
-        """
-        if self.bundle.manifest.sequence is not None:
-            raise ValueError(f"{self.bundle.label} scores whole series")
-        self._warm()
-        with ThreadPoolExecutor(self._threads, "preprocess") as pool, self._feed(hu_slices, spacing_mm, pool) as feed:
-            answers = list(self._answers(feed.tensors()))
-        return np.concatenate(answers) if answers else np.empty((0, len(self._columns)), np.float32)
 
     def score_tensors(self, tensors: Sequence[Tensor], among: InSequence | None = None) -> Scores:
         """Score at most one batch of tensors as the model takes them, neighbours included.
@@ -298,9 +288,10 @@ class Predictor:
             self._raw = kept
 
     def _check_preprocessing(self) -> None:
-        got = self._preprocessor.tensor(np.full((64, 64), -1000.0, np.float32), (1.0, 1.0)).shape
-        *sides, channels = got
-        shape = (*sides, channels * (2 * self.bundle.manifest.input.neighbours + 1))
+        try:
+            shape = self.bundle.manifest.input.of(self._preprocessor.shape())
+        except ValueError as error:
+            raise BundleError(f"{self.bundle.label}: preprocessing: {error}") from error
         if shape != self._shape:
             raise BundleError(
                 f"{self.bundle.label}: preprocessing makes tensors of shape {list(shape)}, input.shape says "

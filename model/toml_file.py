@@ -1,14 +1,21 @@
-"""Reads a TOML file that a person wrote, with errors that name the file and the key."""
+"""TOML files that a person writes: what their tables have in common, and errors that name the file and the key."""
 
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hounsfield.model.errors import ModelError
 from hounsfield.model.manifest_problems import problems_of
+
+
+class Section(BaseModel):
+    """A table of such a file: frozen, without unknown keys, and with finite numbers only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
 
 Document = TypeVar("Document", bound=BaseModel)
 Failure = Callable[[str], ModelError]

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from hounsfield.storage.errors import StorageError
+from hounsfield.storage.locks import LockKey
 from hounsfield.storage.transactions import make_engine, parse_url
 
 _WAIT = "5s"
@@ -32,11 +33,11 @@ class Words:
 class AdvisoryLock:
     """One lock; may be used by any number of threads."""
 
-    def __init__(self, url: str, key: int, words: Words) -> None:
-        """``key``: any number that no other program locks."""
+    def __init__(self, url: str, key: LockKey, words: Words) -> None:
+        """Open nothing yet."""
         patience = _PATIENCE_SECONDS
         self._engine: Engine = make_engine(parse_url(url), patience_seconds=patience, answer_seconds=2 * patience)
-        self._key = key
+        self._key = int(key)
         self._words = words
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """Alarms on SQL."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from hounsfield.storage.tables import alarm as table
 from hounsfield.storage.transactions import Transactions
 
 _OPEN: ColumnElement[bool] = table.c.ended_at.is_(None)
+_MOST_UNTOLD = 100
 _RANK = {Told.NOTHING: 0, Told.BEGINNING: 1, Told.END: 2}
 
 
@@ -38,7 +40,7 @@ class SqlAlarmStore:
             for one in ended:
                 _change(connection, one.id, ended_at=now)
             begun = [_begin(connection, one, now) for key, one in wanted.items() if key not in there]
-        return begun, [_ended(one, now) for one in ended]
+        return begun, [replace(one, ended_at=now) for one in ended]
 
     def open(self) -> list[Alarm]:
         """Return what is wrong, the oldest first."""
@@ -60,11 +62,11 @@ class SqlAlarmStore:
             row = connection.execute(query).one_or_none()
         return None if row is None else _record(row)
 
-    def untold(self, limit: int = 100) -> list[Alarm]:
+    def untold(self) -> list[Alarm]:
         """Return those whose beginning or end nobody was told of."""
         return self._read(
             or_(_OPEN & (table.c.told == Told.NOTHING), table.c.ended_at.is_not(None) & (table.c.told != Told.END)),
-            limit,
+            _MOST_UNTOLD,
         )
 
     def mark_told(self, alarm_id: int, told: Told) -> None:
@@ -98,18 +100,6 @@ def _begin(connection: Connection, condition: Condition, now: datetime) -> Alarm
 
 def _change(connection: Connection, alarm_id: int, **values: Any) -> None:
     connection.execute(update(table).where(table.c.id == alarm_id).values(values))
-
-
-def _ended(alarm: Alarm, now: datetime) -> Alarm:
-    return Alarm(
-        id=alarm.id,
-        kind=alarm.kind,
-        subject=alarm.subject,
-        detail=alarm.detail,
-        began_at=alarm.began_at,
-        ended_at=now,
-        told=alarm.told,
-    )
 
 
 def _record(row: AnyRow) -> Alarm:

@@ -81,8 +81,8 @@ class AlarmStore(Protocol):
     def last_ended(self, kind: AlarmKind, subject: str = "") -> Alarm | None:
         """Return the alarm of this kind about this that ended last."""
 
-    def untold(self, limit: int = 100) -> list[Alarm]:
-        """Return those whose beginning or end nobody was told of, the oldest first."""
+    def untold(self) -> list[Alarm]:
+        """Return those whose beginning or end nobody was told of, the oldest first: at most a hundred."""
 
     def mark_told(self, alarm_id: int, told: Told) -> None:
         """Note what was told; it never goes back."""

@@ -1,15 +1,16 @@
 """Facts about analyses on SQL."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select
+from sqlalchemy import Connection, Select, and_, delete, func, insert, select
 
 from hounsfield.storage.analysis_facts import AnalysisFacts, Baseline, FactRecord, NotAnalysed, Pair, ScoredJob
 from hounsfield.storage.feedback import Opinion
-from hounsfield.storage.rows import AnyRow
-from hounsfield.storage.states import JobKind, Outcome, Reason
+from hounsfield.storage.rows import AnyRow, reason_or_none
+from hounsfield.storage.states import JobKind, Outcome
 from hounsfield.storage.tables import (
     analysis_fact,
     drift_baseline,
@@ -76,16 +77,7 @@ class SqlAnalysisFactStore:
         """Keep what a person says is the baseline."""
         with self._transactions.write() as connection:
             for one in baselines:
-                connection.execute(
-                    insert(drift_baseline).values(
-                        bundle_sha256=one.bundle_sha256,
-                        scanner=one.scanner,
-                        begins_at=one.begins_at,
-                        ends_at=one.ends_at,
-                        set_at=one.set_at,
-                        person=one.person,
-                    )
-                )
+                connection.execute(insert(drift_baseline).values(asdict(one)))
 
     def baselines(self) -> dict[tuple[str, str], Baseline]:
         """Return the baselines in force."""
@@ -107,7 +99,7 @@ class SqlAnalysisFactStore:
                 NotAnalysed(
                     bundle=row.bundle,
                     bundle_version=row.bundle_version,
-                    reason=None if row.reason is None else Reason(row.reason),
+                    reason=reason_or_none(row.reason),
                     series=row.series,
                 )
                 for row in connection.execute(query)
@@ -246,7 +238,7 @@ def _scored() -> Select[Any]:
     )
 
 
-def _scored_job(row: Row[Any]) -> ScoredJob:
+def _scored_job(row: AnyRow) -> ScoredJob:
     # Without facts the score of the job is all that was kept; of several labels both are those that led to the outcome.
     score, threshold = row.score, row.threshold
     if row.scores:

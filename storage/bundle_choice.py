@@ -6,9 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-LONGEST_PERSON = 128
-"""Characters kept of who chose."""
-
 
 class ChoiceKind(StrEnum):
     """How a choice came about."""

@@ -2,7 +2,8 @@
 
 from sqlalchemy import func, select
 
-from hounsfield.storage.bundle_choice import LONGEST_PERSON, BundleChoice, ChoiceKind
+from hounsfield.storage.bundle_choice import BundleChoice, ChoiceKind
+from hounsfield.storage.people import person_of
 from hounsfield.storage.rows import AnyRow
 from hounsfield.storage.states import JobKind, JobState
 from hounsfield.storage.tables import bundle_choice as table
@@ -26,7 +27,7 @@ class SqlBundleChoiceStore:
             "sha256": choice.sha256,
             "kind": str(choice.kind),
             "chosen_at": choice.at,
-            "person": "".join(c for c in choice.person if c.isprintable())[:LONGEST_PERSON],
+            "person": person_of(choice.person),
         }
         with self._transactions.write() as connection:
             connection.execute(table.insert().values(row))

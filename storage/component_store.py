@@ -4,11 +4,11 @@ from dataclasses import asdict, fields
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hounsfield.storage.components import Component, Facts
+from hounsfield.storage.statements import insert_into
 from hounsfield.storage.tables import component as table
-from hounsfield.storage.transactions import Transactions, make_engine, parse_url
+from hounsfield.storage.transactions import Transactions
 
 _FIELDS = tuple(field.name for field in fields(Component))
 
@@ -25,9 +25,7 @@ class SqlComponentStore:
 
         It makes no database: until there is one every method raises DatabaseUnavailable.
         """
-        parsed, answer_seconds = parse_url(url), 2 * patience_seconds
-        engine = make_engine(parsed, may_create=False, patience_seconds=patience_seconds, answer_seconds=answer_seconds)
-        return cls(Transactions(engine))
+        return cls(Transactions.of_its_own(url, patience_seconds))
 
     def close(self) -> None:
         """Close the connections."""
@@ -37,8 +35,7 @@ class SqlComponentStore:
         """Write a process that begins."""
         values = asdict(component) | {"facts": dict(component.facts), "starts": 1}
         with self._transactions.write() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            statement = dialect.insert(table).values(values)
+            statement = insert_into(connection, table).values(values)
             again = {**values, "starts": table.c.starts + 1}
             statement = statement.on_conflict_do_update(index_elements=["name"], set_=again).returning(table.c.starts)
             return int(connection.execute(statement).scalar_one())

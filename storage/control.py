@@ -7,8 +7,6 @@ from typing import Protocol
 
 LONGEST_NOTE = 255
 """Characters kept of a note."""
-LONGEST_PERSON = 128
-"""Characters kept of who did it."""
 
 
 class Part(StrEnum):

@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from hounsfield.storage.control import LONGEST_NOTE, LONGEST_PERSON, Part, Pause
+from hounsfield.storage.control import LONGEST_NOTE, Part, Pause
 from hounsfield.storage.events import append_events
 from hounsfield.storage.operation_log import event_of
 from hounsfield.storage.operations import Action, Operation
+from hounsfield.storage.people import person_of, printable
+from hounsfield.storage.statements import insert_unless_there
 from hounsfield.storage.tables import pause as table
 from hounsfield.storage.transactions import Transactions
 
@@ -21,12 +22,9 @@ class SqlControlStore:
 
     def pause(self, pause: Pause) -> bool:
         """Pause a part; a pause that is there keeps its beginning and may get a new note."""
-        told = {"note": _printable(pause.note, LONGEST_NOTE), "person": _printable(pause.person, LONGEST_PERSON)}
+        told = {"note": printable(pause.note, LONGEST_NOTE), "person": person_of(pause.person)}
         with self._transactions.write() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            row = {"name": str(pause.part), "since": pause.since, **told}
-            statement = dialect.insert(table).values(row).on_conflict_do_nothing().returning(table.c.name)
-            added = connection.execute(statement).first() is not None
+            added = insert_unless_there(connection, table, {"name": pause.part, "since": pause.since, **told})
             if not added and told["note"]:
                 connection.execute(update(table).where(table.c.name == pause.part).values(**told))
             if added:
@@ -55,7 +53,3 @@ class SqlControlStore:
 def _tell(connection: Connection, action: Action, part: Part, at: datetime, person: str) -> None:
     done = Operation(at=at, action=action, person=person, origin="command line", detail={"part": str(part)})
     append_events(connection, [event_of(done)])
-
-
-def _printable(text: str, longest: int) -> str:
-    return "".join(letter for letter in text if letter.isprintable())[:longest]

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 
 from hounsfield.storage.advisory_lock import AdvisoryLock, Words
 from hounsfield.storage.errors import SpoolError
+from hounsfield.storage.locks import LockKey
 
-_KEY = 0x484F5550
 _WORDS = Words(
     error=SpoolError,
     busy="the spool is locked by another process that files or deletes images, or its database cannot be reached",
@@ -23,7 +23,7 @@ class DatabaseLock:
     can_be_lost = True
 
     def __init__(self, url: str) -> None:
-        self._lock = AdvisoryLock(url, _KEY, _WORDS)
+        self._lock = AdvisoryLock(url, LockKey.SPOOL, _WORDS)
 
     def close(self) -> None:
         """Close the connections."""

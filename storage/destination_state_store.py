@@ -4,11 +4,11 @@ from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hounsfield.storage.destination_state import Backlog, DestinationState
 from hounsfield.storage.narrowing import hidden
 from hounsfield.storage.rows import AnyRow, reason_or_none
+from hounsfield.storage.statements import insert_into
 from hounsfield.storage.states import JobKind, JobState
 from hounsfield.storage.tables import destination_state, job
 from hounsfield.storage.transactions import Transactions
@@ -48,8 +48,7 @@ class SqlDestinationStateStore:
         """Write the state of a destination."""
         values = asdict(state)
         with self._transactions.write() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            statement = dialect.insert(destination_state).values(values)
+            statement = insert_into(connection, destination_state).values(values)
             connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
 
     def take_probe(self, name: str, due: datetime, again_at: datetime) -> bool:

@@ -7,10 +7,11 @@ no such count the regular look has to do.
 
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-LOOK_SECONDS = 0.02
+_LOOK_SECONDS = 0.02
 """Between two looks, each of some microseconds."""
 
 
@@ -26,6 +27,18 @@ class Doorbell(Protocol):
 
     def wait(self, mark: int, stop: threading.Event, seconds: float) -> None:
         """Return when something was written since ``mark``, when stopped, or after ``seconds``."""
+
+
+def look_for_change(
+    listen: Callable[[], int], mark: int, stop: threading.Event, seconds: float, pause_seconds: float
+) -> None:
+    """Look again and again until ``listen`` returns another mark, when stopped, or after ``seconds``.
+
+    A negative mark says that nothing can be heard: then only the time counts.
+    """
+    for _ in range(max(round(seconds / pause_seconds), 1)):
+        if stop.wait(min(pause_seconds, seconds)) or (mark >= 0 and listen() != mark):
+            return
 
 
 class Unwired:
@@ -66,6 +79,4 @@ class SqliteDoorbell:
 
     def wait(self, mark: int, stop: threading.Event, seconds: float) -> None:
         """Return at the next commit since ``mark``."""
-        for _ in range(max(round(seconds / LOOK_SECONDS), 1)):
-            if stop.wait(min(LOOK_SECONDS, seconds)) or (mark >= 0 and self.listen() != mark):
-                return
+        look_for_change(self.listen, mark, stop, seconds, _LOOK_SECONDS)

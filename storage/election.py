@@ -14,6 +14,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from hounsfield.storage.locks import LockKey
 from hounsfield.storage.schema import sqlite_path
 from hounsfield.storage.transactions import make_engine, parse_url
 
@@ -24,9 +25,8 @@ TRY_SECONDS = 1.0
 ANSWER_SECONDS = 3.0
 """How long the server may take to say it."""
 
-ASSEMBLER = 0x484F5541
-ALARM_MESSENGER = 0x484F554D
-"""The offices: any numbers that no other program locks."""
+ASSEMBLER, ALARM_MESSENGER = LockKey.ASSEMBLER, LockKey.ALARM_MESSENGER
+"""The offices."""
 
 _TAKE = text("SELECT pg_try_advisory_lock(:key), pg_backend_pid()")
 _GIVE_UP = text("SELECT pg_advisory_unlock_all()")
@@ -57,10 +57,10 @@ class SoleOffice:
 class LockedOffice:
     """An advisory lock."""
 
-    def __init__(self, engine: Engine, key: int, elapsed: Callable[[], float]) -> None:
+    def __init__(self, engine: Engine, key: LockKey, elapsed: Callable[[], float]) -> None:
         """``elapsed`` returns seconds that go on while the machine sleeps."""
         self._engine = engine
-        self._key = key
+        self._key = int(key)
         self._elapsed = elapsed
         self._connection: Connection | None = None
         self._server_process = 0
@@ -106,7 +106,7 @@ class LockedOffice:
                 connection.close()
 
 
-def open_office(url: str, key: int, elapsed: Callable[[], float]) -> Office:
+def open_office(url: str, key: LockKey, elapsed: Callable[[], float]) -> Office:
     """Return the office of a service; nothing is asked yet."""
     if sqlite_path(url) is not None:
         return SoleOffice()

@@ -31,8 +31,9 @@ from hounsfield.storage.log_book import LogBook
 from hounsfield.storage.log_book_store import SqlLogBook
 from hounsfield.storage.operation_log import SqlOperationLog
 from hounsfield.storage.operations import OperationLog
+from hounsfield.storage.peer_records import PeerStore
 from hounsfield.storage.peer_store import SqlPeerStore
-from hounsfield.storage.ports import JobStore, PeerStore, SeriesStore
+from hounsfield.storage.ports import JobStore, SeriesStore
 from hounsfield.storage.purge_store import SqlPurgeStore
 from hounsfield.storage.purging import PurgeStore
 from hounsfield.storage.recall import RecallStore

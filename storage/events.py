@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, func, insert, select, text
+from sqlalchemy import Connection, Select, func, insert, select
 
+from hounsfield.storage.locks import LockKey, hold_until_commit
 from hounsfield.storage.records import EventRecord
 from hounsfield.storage.rows import event_record
-from hounsfield.storage.states import JobKind, Reason, Stage
+from hounsfield.storage.states import JobKind, JobState, Reason, Stage
 from hounsfield.storage.tables import event, series
 from hounsfield.storage.wake_ups import write_wake_ups
 
-_LOG_LOCK = 0x484F554E  # any number that no other program takes: "HOUN"
-
 STAGE_OF_KIND = {JobKind.INFER: Stage.INFER, JobKind.DELIVER: Stage.DELIVER, JobKind.NOTIFY: Stage.NOTIFY}
+_WAITING = frozenset({str(JobState.AVAILABLE), str(JobState.RETRYABLE)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +44,10 @@ def append_events(connection: Connection, events: Sequence[NewEvent]) -> None:
     """
     if not events:
         return
-    write_wake_ups(connection, events)
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOG_LOCK})
+    waiting = {one.job_id: one.at for one in events if one.to_state in _WAITING and one.job_id is not None}
+    if waiting:
+        write_wake_ups(connection, list(waiting), max(waiting.values()))
+    hold_until_commit(connection, LockKey.EVENT_LOG)
     connection.execute(insert(event), [asdict(one) for one in events])
 
 

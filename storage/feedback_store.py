@@ -1,20 +1,18 @@
 """The feedback store on SQL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hounsfield.storage.feedback import Feedback, FeedbackRecord, Mention, Opinion, Tally
 from hounsfield.storage.rows import AnyRow
+from hounsfield.storage.statements import chunks, insert_unless_there
 from hounsfield.storage.states import InstanceRole, JobKind, Outcome, ResultKind
 from hounsfield.storage.tables import feedback, instance, job, result_object, result_set, snapshot
 from hounsfield.storage.transactions import Transactions
-
-_CHUNK = 500
-"""UIDs asked for in one statement."""
 
 
 class SqlFeedbackStore:
@@ -29,7 +27,7 @@ class SqlFeedbackStore:
         with self._transactions.read() as connection:
             return {
                 str(row[0])
-                for some in _chunks(sop_instance_uids)
+                for some in chunks(sorted(set(sop_instance_uids)))
                 for row in connection.execute(select(uid).where(uid.in_(some)))
             }
 
@@ -37,7 +35,7 @@ class SqlFeedbackStore:
         """Return the results whose objects these are."""
         with self._transactions.read() as connection:
             first: dict[int, AnyRow] = {}
-            for some in _chunks(sop_instance_uids):
+            for some in chunks(sorted(set(sop_instance_uids))):
                 for row in connection.execute(_objects().where(result_object.c.sop_instance_uid.in_(some))):
                     known = first.setdefault(row.result_set_id, row)
                     if row.id < known.id:
@@ -48,7 +46,7 @@ class SqlFeedbackStore:
         """Return the results on these source images."""
         with self._transactions.read() as connection:
             rows: dict[tuple[int, str, int], dict[int, AnyRow]] = {}
-            for some in _chunks(sop_instance_uids):
+            for some in chunks(sorted(set(sop_instance_uids))):
                 for row in connection.execute(_analyses(some, before)):
                     rows.setdefault((row.series_id, row.bundle, row.revision), {})[row.id] = row
             latest = {(series, bundle): found for (series, bundle, _), found in sorted(rows.items())}
@@ -93,11 +91,6 @@ class SqlFeedbackStore:
             ]
 
 
-def _chunks(uids: Sequence[str]) -> Iterator[list[str]]:
-    distinct = sorted(set(uids))
-    return (distinct[first : first + _CHUNK] for first in range(0, len(distinct), _CHUNK))
-
-
 def _objects() -> Select[Any]:
     columns = (result_object.c.id, result_object.c.result_set_id, result_object.c.sop_instance_uid, result_set.c.job_id)
     return (
@@ -135,18 +128,8 @@ def _first_object(connection: Connection, job_id: int) -> Mention | None:
     return None if row is None else _mention(row)
 
 
-def _add(connection: Connection, one: Feedback) -> int:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(feedback).values(
-        sop_instance_uid=one.sop_instance_uid,
-        about_uid=one.about_uid,
-        job_id=one.job_id,
-        opinion=one.opinion,
-        title=one.title,
-        calling_ae=one.calling_ae,
-        received_at=one.received_at,
-    )
-    return len(connection.execute(statement.on_conflict_do_nothing().returning(feedback.c.id)).all())
+def _add(connection: Connection, one: Feedback) -> bool:
+    return insert_unless_there(connection, feedback, asdict(one))
 
 
 def _tally(since: datetime | None) -> Select[Any]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, inspect, text
 from hounsfield.storage import schema, upkeep
 from hounsfield.storage.errors import SchemaError
 from hounsfield.storage.events import append_events
+from hounsfield.storage.locks import LockKey, hold_until_commit
 from hounsfield.storage.operation_log import event_of
 from hounsfield.storage.operations import Operation
 from hounsfield.storage.transactions import Transactions
@@ -71,7 +72,7 @@ def _go_back(connection: Connection, revision: str, note: Operation) -> None:
 
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'"))
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": schema.UPGRADE_LOCK})
+    hold_until_commit(connection, LockKey.SCHEMA)
     append_events(connection, [event_of(note)])
     before = _rows(connection)
     command.downgrade(schema.migrations_of(connection), revision)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, select, update
 
 from hounsfield.storage.events import STAGE_OF_KIND, NewEvent, append_events
+from hounsfield.storage.people import by_person
 from hounsfield.storage.records import Claim
 from hounsfield.storage.registration import lock_series
 from hounsfield.storage.retractions import rests_for_good, tells_of_retraction
@@ -17,8 +18,6 @@ from hounsfield.storage.subjects import is_overtaken, lock_subjects
 from hounsfield.storage.tables import instance, job, result_set, snapshot
 from hounsfield.storage.turns import turn_again
 
-_MOST_OF_A_NAME = 128
-"""Characters kept of who did it."""
 NO_LEASE: dict[str, Any] = {"lease_until": None, "claimed_at": None}
 
 
@@ -151,12 +150,6 @@ def lacks_files(connection: Connection, row: AnyRow) -> bool:
 
 def _rests() -> ColumnElement[bool]:
     return (job.c.kind != JobKind.INFER) & rests_for_good()
-
-
-def by_person(by: str) -> dict[str, object]:
-    """Return how an event names who did it: printable, and not too long; nothing for nobody."""
-    name = "".join(letter for letter in by if letter.isprintable())[:_MOST_OF_A_NAME]
-    return {"by": name} if name else {}
 
 
 def _requeued(connection: Connection, row: AnyRow, now: datetime, by: str = "") -> NewEvent:

@@ -49,11 +49,8 @@ def end_infer(
         row,
         change,
         result_set_id=result_set_id,
-        outcome=result.outcome,
-        reason=result.reason,
-        score=result.score,
-        device=result.device,
         timings=timings,
+        **_answer(result),
         **NO_LEASE,
     )
     events = [event]
@@ -75,10 +72,7 @@ def insert_result(connection: Connection, row: AnyRow, result: ResultSet, now: d
         "revision": row.revision,
         "bundle": row.bundle,
         "identity": result.identity,
-        "outcome": result.outcome,
-        "reason": result.reason,
-        "score": result.score,
-        "device": result.device,
+        **_answer(result),
         "detail": result.detail,
         "created_at": now,
         "kind": result.kind,
@@ -88,6 +82,11 @@ def insert_result(connection: Connection, row: AnyRow, result: ResultSet, now: d
     for one in result.objects:
         connection.execute(insert(result_object).values(**asdict(one), result_set_id=result_set_id))
     return result_set_id
+
+
+def _answer(result: ResultSet) -> dict[str, Any]:
+    """Return what a job and its result set say alike."""
+    return {"outcome": result.outcome, "reason": result.reason, "score": result.score, "device": result.device}
 
 
 def _withheld(ended: NewEvent, request: DeliveryRequest, reason: Reason) -> NewEvent:
@@ -105,26 +104,8 @@ def insert_delivery(
     hold: Reason | None,
 ) -> list[NewEvent]:
     """Insert a DELIVER or NOTIFY job; nothing of a series that is HELD is sent, so there it is cancelled at once."""
-    values: dict[str, Any] = {
-        "destination": request.destination,
-        "give_up_at": request.give_up_at,
-        "priority": request.priority,
-        "kind": request.kind,
-        "state": JobState.AVAILABLE,
-        "series_id": infer.series_id,
-        "revision": infer.revision,
-        "bundle": infer.bundle,
-        "bundle_version": infer.bundle_version,
-        "bundle_sha256": infer.bundle_sha256,
-        "result_set_id": result_set_id,
-        "max_attempts": BEYOND_REACH,
-        "proof": Proof.NONE,
-        "available_at": now,
-        "created_at": now,
-        "updated_at": now,
-        "scanner": infer.scanner,
-        "turn": next_turn(connection, request.kind, request.destination, request.priority, infer.scanner),
-    }
+    turn = next_turn(connection, request.kind, request.destination, request.priority, infer.scanner)
+    values = _delivery(infer, result_set_id, request, now) | {"turn": turn}
     job_id = int(connection.execute(insert(job).values(values).returning(job.c.id)).scalar_one())
     made = NewEvent(
         at=now,
@@ -140,6 +121,25 @@ def insert_delivery(
     if hold is None or inserted is None:
         return [made]
     return [made, change_job(connection, inserted, JobChange(JobAction.CANCEL, now, hold))]
+
+
+def _delivery(infer: AnyRow, result_set_id: int, request: DeliveryRequest, now: datetime) -> dict[str, Any]:
+    """Return the columns of a new job, but for its turn."""
+    of_infer = ("series_id", "revision", "bundle", "bundle_version", "bundle_sha256", "scanner")
+    return {
+        **{name: getattr(infer, name) for name in of_infer},
+        "destination": request.destination,
+        "give_up_at": request.give_up_at,
+        "priority": request.priority,
+        "kind": request.kind,
+        "state": JobState.AVAILABLE,
+        "result_set_id": result_set_id,
+        "max_attempts": BEYOND_REACH,
+        "proof": Proof.NONE,
+        "available_at": now,
+        "created_at": now,
+        "updated_at": now,
+    }
 
 
 def complete_delivery(

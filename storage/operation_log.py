@@ -1,8 +1,8 @@
 """Operations on SQL."""
 
-from hounsfield.storage.control import LONGEST_PERSON
 from hounsfield.storage.events import NewEvent, append_events
 from hounsfield.storage.operations import Operation
+from hounsfield.storage.people import by_person
 from hounsfield.storage.states import Stage
 from hounsfield.storage.transactions import Transactions
 
@@ -21,13 +21,12 @@ class SqlOperationLog:
 
 def event_of(operation: Operation) -> NewEvent:
     """Return the event that tells of an operation."""
-    by = "".join(letter for letter in operation.person if letter.isprintable())[:LONGEST_PERSON]
-    told = {key: value for key, value in (("by", by), ("origin", operation.origin)) if value}
+    origin = {"origin": operation.origin} if operation.origin else {}
     return NewEvent(
         at=operation.at,
         series_id=None,
         stage=Stage.OPERATE,
         from_state=None,
         to_state=operation.action,
-        detail={**operation.detail, **told},
+        detail={**operation.detail, **by_person(operation.person), **origin},
     )

@@ -1,8 +1,10 @@
-"""Who asked for an association, and what became of it: frozen rows of the peer store. All times are aware UTC."""
+"""Who asked for an association, and what became of it: frozen rows and the plug of their store. Times are aware UTC."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 
 class SightingReason(StrEnum):
@@ -41,3 +43,16 @@ class SightingRecord(Sighting):
     """What the store knows of a sender and a finding, over all processes."""
 
     id: int
+
+
+class PeerStore(Protocol):
+    """Who asked for an association and what became of it; at most 1,000 rows, those seen longest ago go first."""
+
+    def saw(self, sightings: Sequence[Sighting]) -> None:
+        """Add to what is there: counts add up, times widen. Titles may be anything that came over the network."""
+
+    def sightings(self) -> list[SightingRecord]:
+        """Return all of them, the most frequent first."""
+
+    def forget(self) -> int:
+        """Remove all of them; return how many there were."""

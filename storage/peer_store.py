@@ -4,11 +4,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, select, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, case, delete, select
 
+from hounsfield.storage.locks import LockKey, hold_until_commit
 from hounsfield.storage.peer_records import Sighting, SightingReason, SightingRecord
 from hounsfield.storage.rows import AnyRow
+from hounsfield.storage.statements import insert_into
 from hounsfield.storage.tables import sighting
 from hounsfield.storage.transactions import Transactions
 
@@ -16,12 +17,11 @@ MAX_SIGHTINGS = 1000
 """Rows kept: whoever reaches the port can invent senders, and must not fill the disk with them."""
 
 _KEY = ("calling_ae", "called_ae", "address", "reason", "admitted")
-_WRITER_LOCK = 0x50454552
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 class SqlPeerStore:
-    """See :class:`~hounsfield.storage.ports.PeerStore`. Every method may raise DatabaseUnavailable."""
+    """See :class:`~hounsfield.storage.peer_records.PeerStore`. Every method may raise DatabaseUnavailable."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
@@ -51,13 +51,11 @@ class SqlPeerStore:
 
 def _one_writer(connection: Connection) -> None:
     # Receivers that add the same rows in another order, and remove others', would end in deadlocks.
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
+    hold_until_commit(connection, LockKey.SIGHTINGS)
 
 
 def _add(connection: Connection, seen: Sighting) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(sighting).values(_values(seen))
+    statement = insert_into(connection, sighting).values(_values(seen))
     new = statement.excluded
     earlier = new.first_seen_at < sighting.c.first_seen_at
     later = new.last_seen_at > sighting.c.last_seen_at

@@ -1,4 +1,6 @@
-"""The plugs of the storage package. One contract suite (tests/contract) runs over every implementation.
+"""The two large plugs: series and jobs. The smaller ones stand beside their frozen rows, each in a module of its own.
+
+One contract suite (tests/contract) runs over every implementation.
 
 Every method is one transaction and may be called from several processes. ``now`` is always passed in.
 """
@@ -8,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from hounsfield.storage.analysis_facts import AnalysisFacts
-from hounsfield.storage.peer_records import Sighting, SightingRecord
 from hounsfield.storage.records import (
     AssociationEnd,
     AssociationRecord,
@@ -21,6 +22,7 @@ from hounsfield.storage.records import (
     JobFilter,
     JobRecord,
     ObjectDelivery,
+    Registration,
     ResultObject,
     ResultSet,
     SeriesRecord,
@@ -45,10 +47,10 @@ class SeriesStore(Protocol):
         opened: Sequence[AssociationRecord],
         receipts: Sequence[InstanceReceipt],
         ended: Sequence[AssociationEnd],
-    ) -> list[str]:
+    ) -> list[Registration]:
         """Add associations, then durable instances in their order, then endings: one transaction, all or nothing.
 
-        Return a :class:`Registration` constant for each receipt. Repeating an association is harmless, and so is
+        Return what each receipt was. Repeating an association is harmless, and so is
         repeating a receipt, but for its being counted; endings of unknown associations are ignored (they stored
         nothing).
 
@@ -382,16 +384,3 @@ class JobStore(Protocol):
 
     def last_event_id(self) -> int:
         """Return the newest event's id, 0 if there is none."""
-
-
-class PeerStore(Protocol):
-    """Who asked for an association and what became of it; at most 1,000 rows, those seen longest ago go first."""
-
-    def saw(self, sightings: Sequence[Sighting]) -> None:
-        """Add to what is there: counts add up, times widen. Titles may be anything that came over the network."""
-
-    def sightings(self) -> list[SightingRecord]:
-        """Return all of them, the most frequent first."""
-
-    def forget(self) -> int:
-        """Remove all of them; return how many there were."""

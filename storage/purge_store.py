@@ -8,9 +8,10 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, 
 
 from hounsfield.storage.events import append_events
 from hounsfield.storage.purging import Holding, JobStanding, MayGo, Rows, SeriesStanding
-from hounsfield.storage.registration import chunks, lock_series
+from hounsfield.storage.registration import lock_series
 from hounsfield.storage.rows import AnyRow, reason_or_none
 from hounsfield.storage.series_changes import change, update_series
+from hounsfield.storage.statements import chunks
 from hounsfield.storage.states import JobKind, JobState, Proof, SeriesState
 from hounsfield.storage.tables import (
     analysis_fact,

@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from hounsfield.storage.errors import SchemaError
+from hounsfield.storage.locks import LockKey, hold_until_commit
 from hounsfield.storage.server_connections import CONNECT_SECONDS, watched
 from hounsfield.storage.transactions import ANSWER_SECONDS, Transactions, make_engine, parse_url
 
-_LOCK = 0x484F5551
 _IS_THERE = text("SELECT to_regtype('procrastinate_job_to_defer_v1') IS NOT NULL")
 # Ours, for those who look for the wake-ups of jobs.
 _INDEX = (
@@ -44,7 +44,7 @@ def install(url: str, schema: QueueSchema) -> None:
     try:
         with Transactions(engine).write() as connection:
             _require_postgresql(connection)
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            hold_until_commit(connection, LockKey.QUEUE_TABLES)
             for script in _scripts(schema, _version(connection)):
                 # several statements, with % in them
                 connection.execution_options(no_parameters=True).exec_driver_sql(script)

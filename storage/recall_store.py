@@ -1,6 +1,7 @@
 """Taking results back on SQL."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from hounsfield.storage.events import NewEvent, append_events
 from hounsfield.storage.job_changes import NO_LEASE, JobChange, change_job, lock_job
 from hounsfield.storage.job_queries import sends
 from hounsfield.storage.job_results import add_result_set
+from hounsfield.storage.people import person_of
 from hounsfield.storage.recall import ResultFilter, ResultLine, Withdrawal
 from hounsfield.storage.records import DeliveryRequest, ResultSet
 from hounsfield.storage.registration import lock_series
@@ -23,8 +25,6 @@ NOTHING_SENT = frozenset(
     {Reason.PATIENT_CHANGED, Reason.REJECTED, Reason.RESULT_CHANGED, Reason.NO_SUCH_RESULT, Reason.UNKNOWN_SENDER}
 )
 """Why a try ended before any object was sent."""
-_MOST_OF_A_NAME = 128
-"""Characters kept of who did it."""
 
 
 class SqlRecallStore:
@@ -100,13 +100,13 @@ class SqlRecallStore:
             return _issue(connection, row, result, deliveries, _Word(now, by, Reason.REISSUED), events)
 
 
+@dataclass(frozen=True, slots=True)
 class _Word:
     """Who did what, and when."""
 
-    def __init__(self, now: datetime, by: str, reason: Reason) -> None:
-        self.now = now
-        self.by = "".join(letter for letter in by if letter.isprintable())[:_MOST_OF_A_NAME]
-        self.reason = reason
+    now: datetime
+    by: str
+    reason: Reason
 
 
 def _issue(
@@ -127,7 +127,7 @@ def _issue(
         from_state=infer.state,
         to_state=infer.state,
         reason=word.reason,
-        detail={"step": str(word.reason), "by": word.by, "result_set": result.replaces},
+        detail={"step": str(word.reason), "by": person_of(word.by), "result_set": result.replaces},
     )
     append_events(connection, [*events, said, *made])
     return result_set_id

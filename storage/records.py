@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from hounsfield.storage.states import (
     AssociationEnding,
@@ -19,11 +20,9 @@ from hounsfield.storage.states import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceReceipt:
-    """One received SOP instance, durable in the spool. Everything here can be rebuilt from the spool file."""
+class Arrival:
+    """What a received SOP instance says it is, and how it came. ``received_at`` is timezone-aware."""
 
-    digest: str
-    """SHA-256 (hex) of transfer syntax and data set bytes; names the spool file."""
     sop_instance_uid: str
     sop_class_uid: str
     series_uid: str
@@ -35,6 +34,14 @@ class InstanceReceipt:
     peer_address: str
     association_id: str
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceReceipt(Arrival):
+    """One received SOP instance, durable in the spool. Everything here can be rebuilt from the spool file."""
+
+    digest: str
+    """SHA-256 (hex) of transfer syntax and data set bytes; names the spool file."""
     size: int
     """Bytes of the data set."""
 
@@ -60,8 +67,8 @@ class InstanceRecord(InstanceReceipt):
         return self.is_primary and self.role is InstanceRole.SOURCE
 
 
-class Registration:
-    """What :meth:`SeriesStore.record` found: constants of a small closed set."""
+class Registration(StrEnum):
+    """What :meth:`SeriesStore.record` found of a receipt."""
 
     NEW = "new"
     DUPLICATE = "duplicate"

@@ -4,26 +4,22 @@ A batch is worked in with a handful of statements, however many instances it hol
 of CPU for an image in all. What the batch does to a series is worked out here, under the lock on the series' row.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, insert, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.events import NewEvent, append_events
 from hounsfield.storage.records import AssociationEnd, AssociationRecord, InstanceReceipt, Registration
 from hounsfield.storage.rows import AnyRow
+from hounsfield.storage.statements import chunks, insert_into, insert_unless_there
 from hounsfield.storage.states import SERIES_TRANSITIONS, SeriesAction, SeriesState, Stage
 from hounsfield.storage.tables import association, instance, series
 
-T = TypeVar("T")
-
-_CHUNK = 500
 _REOPENED = {before for before, action in SERIES_TRANSITIONS if action is SeriesAction.REOPEN}
-_DIALECTS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 
 _SERIES_COLUMNS = (
     series.c.series_uid,
@@ -62,7 +58,6 @@ _PRIMARIES = select(instance.c.sop_instance_uid).where(
         text("instance.is_primary"),
     )
 )
-_OPEN_ASSOCIATION = {name: dialect.insert(association).on_conflict_do_nothing() for name, dialect in _DIALECTS.items()}
 _END_ASSOCIATION = update(association).where(association.c.id == bindparam("row_id"))
 _SERIES_OF_ASSOCIATIONS = (
     select(instance.c.series_id).where(instance.c.association_id.in_(bindparam("some", expanding=True))).distinct()
@@ -76,19 +71,6 @@ _TELL_SERIES = (
 )
 
 
-def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield ``values`` in pieces that fit into one statement."""
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]
-
-
-def insert_unless_there(connection: Connection, table: Any, values: dict[str, Any]) -> bool:
-    """Insert a row unless a unique key is taken, also by a transaction that runs beside this one; whether it was."""
-    dialect = _DIALECTS[connection.dialect.name]
-    statement = dialect.insert(table).values(values).on_conflict_do_nothing().returning(table.c.id)
-    return connection.execute(statement).first() is not None
-
-
 def lock_series(connection: Connection, series_id: int) -> AnyRow | None:
     """Return a series' row, locked against other changes until commit (SQLite: the whole database is)."""
     query = select(series).where(series.c.id == series_id).with_for_update(key_share=True)
@@ -100,8 +82,8 @@ def record(
     opened: Sequence[AssociationRecord],
     receipts: Sequence[InstanceReceipt],
     ended: Sequence[AssociationEnd],
-) -> list[str]:
-    """Add associations, then instances, then endings; return a :class:`Registration` constant for each receipt.
+) -> list[Registration]:
+    """Add associations, then instances, then endings; return what each receipt was.
 
     An ending moves the version of the open series that the association brought images of: it is evidence for them.
 
@@ -109,7 +91,8 @@ def record(
     """
     if opened:
         by_id = {one.id: asdict(one) for one in reversed(opened)}
-        connection.execute(_OPEN_ASSOCIATION[connection.dialect.name], [by_id[name] for name in sorted(by_id)])
+        statement = insert_into(connection, association).on_conflict_do_nothing()
+        connection.execute(statement, [by_id[name] for name in sorted(by_id)])
     brought = _brought_by(connection, ended)
     registrations, events = _register(connection, receipts, brought) if receipts or brought else ([], [])
     if ended:
@@ -204,7 +187,7 @@ def _brought_by(connection: Connection, ended: Sequence[AssociationEnd]) -> set[
 
 def _register(
     connection: Connection, receipts: Sequence[InstanceReceipt], brought: Collection[int]
-) -> tuple[list[str], list[NewEvent]]:
+) -> tuple[list[Registration], list[NewEvent]]:
     """Add instances; the series ``brought`` are locked along, since rows are locked once and in one order."""
     by_uid = _series_of(connection, receipts, brought)
     copies = _copies(connection, receipts)
@@ -212,7 +195,7 @@ def _register(
     added: list[dict[str, Any]] = []
     again: dict[str, dict[str, Any]] = {}
     events: list[NewEvent] = []
-    registrations: list[str] = []
+    registrations: list[Registration] = []
     for receipt in receipts:
         its_series, sop_instance = by_uid[receipt.series_uid], receipt.sop_instance_uid
         copy = copies.get(receipt.digest)

@@ -1,5 +1,6 @@
 """Database rows to frozen records."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -108,35 +109,24 @@ def instance_record(row: AnyRow) -> InstanceRecord:
     )
 
 
-def verdict_record(row: AnyRow) -> Verdict:
-    """Return a row of ``revision``."""
+def verdict_record(stored: Mapping[str, Any]) -> Verdict:
+    """Return the verdict in a row of ``revision``, or in the column ``verdict`` of ``job``."""
     return Verdict(
-        completeness=Completeness(row.completeness),
-        reasons=tuple(Reason(reason) for reason in row.reasons),
-        remarks=tuple(row.remarks),
-        evidence=dict(row.evidence),
+        completeness=Completeness(stored["completeness"]),
+        reasons=tuple(Reason(reason) for reason in stored["reasons"]),
+        remarks=tuple(stored["remarks"]),
+        evidence=dict(stored["evidence"]),
     )
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    """Return what the column ``verdict`` of ``job`` holds."""
+    """Return what the column ``verdict`` of ``job`` holds, and the columns of ``revision`` of the same names."""
     return {
         "completeness": str(verdict.completeness),
         "reasons": [str(reason) for reason in verdict.reasons],
         "remarks": list(verdict.remarks),
         "evidence": verdict.evidence,
     }
-
-
-def _verdict_of_part(stored: dict[str, Any] | None) -> Verdict | None:
-    if stored is None:
-        return None
-    return Verdict(
-        completeness=Completeness(stored["completeness"]),
-        reasons=tuple(Reason(reason) for reason in stored["reasons"]),
-        remarks=tuple(stored["remarks"]),
-        evidence=stored["evidence"],
-    )
 
 
 def job_record(row: AnyRow) -> JobRecord:
@@ -173,7 +163,7 @@ def job_record(row: AnyRow) -> JobRecord:
         rule=row.rule,
         shadow=row.shadow,
         destinations=None if row.destinations is None else tuple(row.destinations),
-        verdict=_verdict_of_part(row.verdict),
+        verdict=None if row.verdict is None else verdict_record(row.verdict),
         scanner=row.scanner,
     )
 

@@ -7,7 +7,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, inspect, text
 
 from hounsfield.storage.errors import DatabaseUnavailable, SchemaError, StorageError
+from hounsfield.storage.locks import LockKey, hold_until_commit
 from hounsfield.storage.transactions import ANSWER_SECONDS, Transactions, make_engine, parse_url
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ HEAD = "0008"
 
 NAMES_PROCESSES = "0006"
 """The first schema in which the processes of the service say that they live."""
-UPGRADE_LOCK = 0x484F5553
-"""Of the server: one process at a time changes the schema."""
 _UPGRADE = "stop the service and run `hounsfield db upgrade`"
 _ANOTHER = "the database's schema version is none of ours: is it another program's database?"
 
@@ -64,8 +63,7 @@ def prepare_sqlite(url: str, path: Path, *, may_upgrade: bool = True) -> None:
 
 def _upgrade(url: str, path: Path | None) -> None:
     with engine_of(url) as engine, Transactions(engine).write() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+        hold_until_commit(connection, LockKey.SCHEMA)
         revision = current_revision(connection)
         if revision == HEAD:
             return
@@ -178,7 +176,8 @@ def copy_sqlite(source: Path, target: Path) -> None:
             old.backup(new)
         part.replace(target)
     except (sqlite3.Error, OSError) as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise StorageError(f"the database could not be backed up ({type(error).__name__}): check the target") from error
 
 

@@ -12,12 +12,12 @@ from hounsfield.storage.events import NewEvent, append_events
 from hounsfield.storage.job_changes import (
     NO_LEASE,
     JobChange,
-    by_person,
     cancel_jobs_of_series,
     change_job,
     lock_claimed,
     requeue_held_jobs,
 )
+from hounsfield.storage.people import by_person
 from hounsfield.storage.records import Claim, InferRequest, SeriesRecord, Verdict
 from hounsfield.storage.registration import lock_series
 from hounsfield.storage.rows import AnyRow, seconds_between, verdict_json
@@ -57,19 +57,8 @@ def close(
     number = row.revision + 1
     _freeze(connection, row.id, number, instance_ids)
     _mark(connection, row.id, number, variants)
-    reasons = [str(reason) for reason in verdict.reasons]
-    remarks = list(verdict.remarks)
-    connection.execute(
-        insert(revision).values(
-            series_id=row.id,
-            revision=number,
-            completeness=verdict.completeness,
-            reasons=reasons,
-            remarks=remarks,
-            evidence=verdict.evidence,
-            closed_at=now,
-        )
-    )
+    kept = {"series_id": row.id, "revision": number, "closed_at": now, **verdict_json(verdict)}
+    connection.execute(insert(revision).values(kept))
     detail: dict[str, object] = {"revision": number, "instances": len(set(instance_ids))}
     events = [change(row, SeriesState.CLOSED, now, None, detail | _by_rule(rule))]
     lock_subjects(connection, [subject_of(request, row.series_uid) for request in requests])
@@ -80,8 +69,8 @@ def close(
         state=SeriesState.CLOSED,
         revision=number,
         completeness=verdict.completeness,
-        reason=reasons[0] if reasons else None,
-        remarks=remarks,
+        reason=verdict.reasons[0] if verdict.reasons else None,
+        remarks=list(verdict.remarks),
         closed_at=now,
         rule=rule,
     )

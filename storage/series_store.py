@@ -16,6 +16,7 @@ from hounsfield.storage.records import (
     InferRequest,
     InstanceReceipt,
     InstanceRecord,
+    Registration,
     SeriesRecord,
     Verdict,
 )
@@ -38,7 +39,7 @@ class SqlSeriesStore:
         opened: Sequence[AssociationRecord],
         receipts: Sequence[InstanceReceipt],
         ended: Sequence[AssociationEnd],
-    ) -> list[str]:
+    ) -> list[Registration]:
         """Add associations, durable instances and endings, all or nothing."""
         with self._transactions.write() as connection:
             try:
@@ -143,7 +144,7 @@ class SqlSeriesStore:
         )
         with self._transactions.read() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else verdict_record(row)
+        return None if row is None else verdict_record(row._mapping)
 
     def associations(self, series_id: int) -> list[AssociationRecord]:
         """Return the associations that brought instances of this series, in the order they opened."""

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from hounsfield.storage.statements import insert_unless_there
 from hounsfield.storage.tables import site_fact as table
 from hounsfield.storage.transactions import Transactions
 
@@ -26,9 +26,7 @@ class SqlSiteFacts:
     def keep(self, name: str, value: str, now: datetime) -> str:
         """Write once."""
         with self._transactions.write() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            statement = dialect.insert(table).values(name=name, value=value, set_at=now)
-            connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
+            insert_unless_there(connection, table, {"name": name, "value": value, "set_at": now})
             kept: str = connection.execute(select(table.c.value).where(table.c.name == name)).scalar_one()
         return kept
 

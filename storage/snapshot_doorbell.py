@@ -4,10 +4,11 @@ import threading
 
 from sqlalchemy import text
 
+from hounsfield.storage.doorbell import look_for_change
 from hounsfield.storage.errors import DatabaseUnavailable
 from hounsfield.storage.transactions import Transactions
 
-LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.1
 _SNAPSHOT = text("SELECT pg_current_snapshot()::text")
 
 
@@ -39,6 +40,4 @@ class SnapshotDoorbell:
 
     def wait(self, mark: int, stop: threading.Event, seconds: float) -> None:
         """Return at the next change since ``mark``."""
-        for _ in range(max(round(seconds / LOOK_SECONDS), 1)):
-            if stop.wait(min(LOOK_SECONDS, seconds)) or (mark >= 0 and self.listen() != mark):
-                return
+        look_for_change(self.listen, mark, stop, seconds, _LOOK_SECONDS)

@@ -7,12 +7,12 @@ that a database row can be rebuilt from the file alone.
 import hashlib
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
 from hounsfield.storage.durable import Buffer
 from hounsfield.storage.errors import SpoolError
-from hounsfield.storage.records import InstanceReceipt
+from hounsfield.storage.records import Arrival, InstanceReceipt
 from hounsfield.storage.states import InstanceRole
 
 IMPLEMENTATION_CLASS_UID = "2.25.201740894210867120634716284513371930127"
@@ -32,40 +32,20 @@ _PRIVATE_INFORMATION = (0x0002, 0x0102)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """What is known of a received instance besides its bytes. ``received_at`` is timezone-aware."""
+class Provenance(Arrival):
+    """What is known of a received instance besides its bytes."""
 
-    sop_instance_uid: str
-    sop_class_uid: str
-    series_uid: str
-    study_uid: str
-    transfer_syntax: str
-    role: InstanceRole
-    calling_ae: str
-    called_ae: str
-    peer_address: str
-    association_id: str
     receiver: str
     """Identity of the receiver process, as in :class:`~hounsfield.storage.records.AssociationRecord`."""
-    received_at: datetime
 
     def receipt(self, digest: str, size: int) -> InstanceReceipt:
-        """Return what :meth:`SeriesStore.register` takes. ``size``: bytes of the data set."""
-        return InstanceReceipt(
-            digest=digest,
-            size=size,
-            sop_instance_uid=self.sop_instance_uid,
-            sop_class_uid=self.sop_class_uid,
-            series_uid=self.series_uid,
-            study_uid=self.study_uid,
-            transfer_syntax=self.transfer_syntax,
-            role=self.role,
-            calling_ae=self.calling_ae,
-            called_ae=self.called_ae,
-            peer_address=self.peer_address,
-            association_id=self.association_id,
-            received_at=self.received_at,
-        )
+        """Return what :meth:`SeriesStore.record` takes. ``size``: bytes of the data set."""
+        arrival = {name: getattr(self, name) for name in _ARRIVAL}
+        return InstanceReceipt(digest=digest, size=size, **arrival)
+
+
+_ARRIVAL = tuple(field.name for field in fields(Arrival))
+_PROVENANCE = (*_ARRIVAL, "receiver")
 
 
 def start_digest(transfer_syntax: str) -> "hashlib._Hash":
@@ -85,7 +65,7 @@ def encode_head(provenance: Provenance, digest: str, size: int) -> bytes:
 
     Raise SpoolError on a non-ASCII UID, or where the provenance is too long for a head.
     """
-    fields = {name: getattr(provenance, name) for name in Provenance.__slots__}
+    fields = {name: getattr(provenance, name) for name in _PROVENANCE}
     fields["received_at"] = provenance.received_at.astimezone(UTC).isoformat()
     private = json.dumps(fields).encode("ascii")
     try:

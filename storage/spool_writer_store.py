@@ -7,7 +7,7 @@ from sqlalchemy import delete, insert, select, update
 
 from hounsfield.storage.spool_writers import SpoolWriter
 from hounsfield.storage.tables import spool_writer as table
-from hounsfield.storage.transactions import Transactions, make_engine, parse_url
+from hounsfield.storage.transactions import Transactions
 
 
 class SqlSpoolWriters:
@@ -19,9 +19,7 @@ class SqlSpoolWriters:
     @classmethod
     def open(cls, url: str, patience_seconds: float) -> "SqlSpoolWriters":
         """Return the store over connections of its own, which wait no longer than that; none is opened yet."""
-        parsed, answer_seconds = parse_url(url), 2 * patience_seconds
-        engine = make_engine(parsed, may_create=False, patience_seconds=patience_seconds, answer_seconds=answer_seconds)
-        return cls(Transactions(engine))
+        return cls(Transactions.of_its_own(url, patience_seconds))
 
     def close(self) -> None:
         """Close the connections."""

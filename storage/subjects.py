@@ -8,14 +8,12 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, text
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
 
+from hounsfield.storage.locks import LockKey, hold_until_commit
 from hounsfield.storage.records import InferRequest
 from hounsfield.storage.states import JobKind, JobState
 from hounsfield.storage.tables import job, result_set
-
-_LOCKS = 0x484F5355
-"""First half of the numbers of our locks on subjects."""
 
 
 def subject_of(request: InferRequest, series_uid: str) -> str:
@@ -28,10 +26,8 @@ def lock_subjects(connection: Connection, subjects: Iterable[str]) -> None:
 
     So ids become visible in their order. Taken after the lock on a series and before those on jobs.
     """
-    if connection.dialect.name != "postgresql":
-        return
-    for key in sorted({int(subject[:8] or "0", 16) - 2**31 for subject in subjects}):
-        connection.execute(text("SELECT pg_advisory_xact_lock(:locks, :key)"), {"locks": _LOCKS, "key": key})
+    for half in sorted({int(subject[:8] or "0", 16) - 2**31 for subject in subjects}):
+        hold_until_commit(connection, LockKey.SUBJECTS, half)
 
 
 def orders(earlier: Any, later: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError, SQLAlchemyError
@@ -149,6 +149,19 @@ class Transactions:
         self._turn: AbstractContextManager[Any] = nullcontext()
         if engine.dialect.name == "sqlite":
             self._turn = threading.Lock()
+
+    @classmethod
+    def of_its_own(cls, url: str, patience_seconds: float) -> Self:
+        """Return those over connections for one purpose, which waits no longer than that; none is opened yet.
+
+        They make no database: until there is one every transaction raises DatabaseUnavailable.
+        """
+        answer_seconds = 2 * patience_seconds
+        return cls(
+            make_engine(
+                parse_url(url), may_create=False, patience_seconds=patience_seconds, answer_seconds=answer_seconds
+            )
+        )
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hounsfield.storage.claim_order import Head
 from hounsfield.storage.rows import AnyRow
+from hounsfield.storage.statements import insert_into
 from hounsfield.storage.states import JobKind
 from hounsfield.storage.tables import is_open, job, turn
 
@@ -138,9 +138,8 @@ class _Note:
 def _write(connection: Connection, note: _Note) -> None:
     kind, destination, priority = note.key
     new = {"kind": kind, "destination": destination, "priority": priority, **note.first}
-    upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = upsert(turn).values(new).on_conflict_do_update(index_elements=list(turn.primary_key), set_=note.later)
-    connection.execute(statement)
+    statement = insert_into(connection, turn).values(new)
+    connection.execute(statement.on_conflict_do_update(index_elements=list(turn.primary_key), set_=note.later))
 
 
 def _is_of(kind: Any, destination: Any, priority: Any) -> ColumnElement[bool]:

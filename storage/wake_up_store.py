@@ -1,20 +1,18 @@
 """Finds due jobs that no wake-up tells of: lost with a process, or never written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, select, text
 
 from hounsfield.storage import job_claims
-from hounsfield.storage.states import JobKind
 from hounsfield.storage.tables import job
 from hounsfield.storage.transactions import Transactions
 from hounsfield.storage.turns import Queue
 from hounsfield.storage.wake_ups import defer
 
 MOST = 16
-"""How many of the best due jobs of a group are looked at. Whoever is woken works on until nothing is due: more
+"""How many of the best due jobs of a queue are looked at. Whoever is woken works on until nothing is due: more
 wake-ups would tell what is known."""
 
 _WITHOUT = text(
@@ -28,32 +26,22 @@ _WITHOUT = text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Jobs that one slot of every host works on."""
-
-    kind: JobKind
-    destination: str | None = None
-    """Its name, None for jobs that have none."""
-
-
 class SqlWakeUps:
     """Every method may raise DatabaseUnavailable."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    def add_missing(self, groups: Sequence[Group], now: datetime) -> int:
-        """Write the wake-ups that the best due jobs of each group lack; return how many."""
+    def add_missing(self, queues: Sequence[Queue], now: datetime) -> int:
+        """Write the wake-ups that the best due jobs of each queue lack; return how many."""
         with self._transactions.write() as connection:
-            return sum(_add_missing(connection, group, now) for group in groups)
+            return sum(_add_missing(connection, queue, now) for queue in queues)
 
 
-def _add_missing(connection: Connection, group: Group, now: datetime) -> int:
-    queue = Queue(group.kind, group.destination)
+def _add_missing(connection: Connection, queue: Queue, now: datetime) -> int:
     best = (
         select(job.c.id)
-        .where(queue.holds, job_claims.due(group.kind, now))
+        .where(queue.holds, job_claims.due(queue.kind, now))
         .order_by(job.c.priority.desc(), job.c.id)
         .limit(MOST)
     )

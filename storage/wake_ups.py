@@ -8,16 +8,12 @@ What is called is the function that the queue's own library calls (Procrastinate
 ``queueing_lock``: a second wake-up for a job would end our transaction, and two do no harm.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 
-from hounsfield.storage.states import JobKind, JobState
-
-if TYPE_CHECKING:
-    from hounsfield.storage.events import NewEvent
+from hounsfield.storage.states import JobKind
 
 OPTION = "hounsfield_wake_ups"
 """Execution option of an engine whose transactions write wake-ups."""
@@ -25,7 +21,6 @@ TASK = "hounsfield.wake_up"
 QUEUES = {JobKind.INFER: "infer", JobKind.DELIVER: "deliver", JobKind.NOTIFY: "notify"}
 """The queue of a job: its kind in small letters."""
 
-_WAITING = frozenset({str(JobState.AVAILABLE), str(JobState.RETRYABLE)})
 # Without a time where the job is due already: the clocks of two machines are never quite the same, and what the
 # server takes for the future is told to nobody when it comes.
 _DEFER = text(
@@ -39,13 +34,10 @@ _DEFER = text(
 )
 
 
-def write_wake_ups(connection: Connection, events: "Iterable[NewEvent]") -> None:
-    """Write a wake-up for each job that an event makes wait, where the engine of this connection is told to."""
-    if not connection.get_execution_options().get(OPTION, False):
-        return
-    waiting = {event.job_id: event.at for event in events if event.to_state in _WAITING and event.job_id is not None}
-    if waiting:
-        defer(connection, list(waiting), max(waiting.values()))
+def write_wake_ups(connection: Connection, job_ids: Sequence[int], now: datetime) -> None:
+    """As :func:`defer`, where the engine of this connection is told to."""
+    if connection.get_execution_options().get(OPTION, False):
+        defer(connection, job_ids, now)
 
 
 def defer(connection: Connection, job_ids: Sequence[int], now: datetime) -> None:

@@ -28,11 +28,11 @@ import numpy as np
 from sketches import PLANS, SketchSet, prepare_sketches
 
 from hounsfield.model.bundle import Bundle, open_bundle
-from hounsfield.model.evaluate.summary import Point
-from hounsfield.model.train.demo import Model, build, measure, prepared_recipe, verdict
-from hounsfield.model.train.figures import Figures, combined
-from hounsfield.model.train.package import with_figures
-from hounsfield.model.train.recipe import Recipe
+from hounsfield.model.train.demo.build import Model, build, measure, prepared_recipe, verdict
+from hounsfield.model.train.demo.figures import Figures, combined
+from hounsfield.model.train.demo.package import with_figures
+from hounsfield.model.train.demo.recipe import Recipe
+from hounsfield.model.train.demo.summary import Point
 
 
 def main() -> int:

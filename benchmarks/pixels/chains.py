@@ -11,7 +11,7 @@ from pydicom import dcmread
 
 from hounsfield.model.codestreams import Shape, decode
 from hounsfield.model.headers import SliceHeader, read_header
-from hounsfield.model.pixels import read_pixels, read_raw
+from hounsfield.model.pixels import read_pixels
 from hounsfield.model.preprocess import PreprocessingSpec, Preprocessor
 
 WINDOWS = ((40.0, 80.0), (80.0, 200.0), (600.0, 2800.0))
@@ -99,7 +99,7 @@ def _channels(path: Path) -> list[np.ndarray]:
     """The windows in float64; HTJ2K, which pydicom cannot decode by itself, is decoded by us."""
     data = dcmread(path)
     header = read_header(path)
-    stored = read_raw(header) if header.transfer_syntax.endswith(".201") else data.pixel_array
+    stored = read_pixels(header).stored if header.transfer_syntax.endswith(".201") else data.pixel_array
     hu = stored.astype(np.float64) * float(data.RescaleSlope) + float(data.RescaleIntercept)
     hu = np.where(hu < -1024, -1000.0, hu)
     return [np.clip((hu - (centre - width / 2)) / width, 0, 1) for centre, width in WINDOWS]

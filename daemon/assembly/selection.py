@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from hounsfield.model.bundle import Bundle
-from hounsfield.model.fitness import scope_mismatch
 from hounsfield.model.headers import SliceHeader
+from hounsfield.model.scope import scope_mismatch
 from hounsfield.storage.states import Reason
 
 _NEVER = frozenset({Reason.MODALITY, Reason.IMAGE_TYPE, Reason.MULTI_FRAME, Reason.PHANTOM})

@@ -90,17 +90,18 @@ class Basis(Places):
             return OwnLooks(self.database)
         from hounsfield.daemon.queue.bells import QueueBells
         from hounsfield.storage.queue_schema import connection_arguments
-        from hounsfield.storage.wake_up_store import Group, SqlWakeUps
+        from hounsfield.storage.turns import Queue
+        from hounsfield.storage.wake_up_store import SqlWakeUps
 
         wake_ups = SqlWakeUps(self.database.transactions)
-        groups = [Group(JobKind.INFER)]
-        groups += [Group(JobKind.DELIVER, destination.name) for destination in self.settings.destination]
-        groups += [Group(JobKind.NOTIFY, notifier.name) for notifier in self.settings.notify]
+        queues = [Queue(JobKind.INFER)]
+        queues += [Queue(JobKind.DELIVER, destination.name) for destination in self.settings.destination]
+        queues += [Queue(JobKind.NOTIFY, notifier.name) for notifier in self.settings.notify]
         return QueueBells(
             name=self.process_name,
             connect=connection_arguments(self.settings.storage.resolved_database_url),
             jobs=self.database.jobs,
-            add_missing=lambda: wake_ups.add_missing(groups, self.clock.now()),
+            add_missing=lambda: wake_ups.add_missing(queues, self.clock.now()),
         )
 
     def _keeper(self, overdue: "Callable[[Claim], object]" = lambda _: None) -> "LeaseKeeper":

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from hounsfield.storage.spool_files import SpoolFiles
 
 
-_RECALLS = 0x484F5252
-"""The lock on taking results back: any number that no other program locks."""
-
 _WRITTEN_WITHIN = 3600.0
 """Seconds in which a host has written any result that it began, whatever its clock says."""
 
@@ -129,13 +126,14 @@ class Places:
     def _recall_lock(self) -> "AdvisoryLock":
         from hounsfield.storage.advisory_lock import AdvisoryLock, Words
         from hounsfield.storage.errors import DatabaseUnavailable
+        from hounsfield.storage.locks import LockKey
 
         words = Words(
             error=DatabaseUnavailable,
             busy="somebody else takes results back or has them written anew just now: try again in a moment",
             lost="the database has gone away meanwhile: look whether it is done, and do it again if not",
         )
-        return AdvisoryLock(self.settings.storage.resolved_database_url, _RECALLS, words)
+        return AdvisoryLock(self.settings.storage.resolved_database_url, LockKey.RECALLS, words)
 
     @cached_property
     def _patience(self) -> Patience:

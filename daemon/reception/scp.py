@@ -34,7 +34,8 @@ from hounsfield.daemon.reception.tally import ReceptionTally
 from hounsfield.storage.components import Facts
 from hounsfield.storage.control import ControlStore
 from hounsfield.storage.errors import StorageError
-from hounsfield.storage.ports import PeerStore, SeriesStore
+from hounsfield.storage.peer_records import PeerStore
+from hounsfield.storage.ports import SeriesStore
 from hounsfield.storage.spool import Intake, Spool
 from hounsfield.storage.spool_format import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 

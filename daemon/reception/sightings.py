@@ -7,8 +7,7 @@ from hounsfield.daemon.clock import Clock
 from hounsfield.daemon.reception.admission import Parties
 from hounsfield.daemon.reception.known_peers import plain_address
 from hounsfield.storage.errors import StorageError
-from hounsfield.storage.peer_records import Sighting, SightingReason
-from hounsfield.storage.ports import PeerStore
+from hounsfield.storage.peer_records import PeerStore, Sighting, SightingReason
 
 _MAX_WAITING = 256
 """Different sightings between two writes; a flood of invented senders must cost neither memory nor the database."""

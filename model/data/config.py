@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hounsfield.model.data.problems import NEVER_USABLE, Kind
 from hounsfield.model.errors import DataError
 from hounsfield.model.manifest import Preference, Regex
-from hounsfield.model.toml_file import read_toml, validated
+from hounsfield.model.toml_file import Section, read_toml, validated
 
 ANY: Final = "any"
 """The label that is the highest of all others where no table gives it."""
@@ -27,11 +27,7 @@ Column = Annotated[str, Field(min_length=1, max_length=200)]
 Range = tuple[float, float]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Common(_Section):
+class Common(Section):
     """What every layout of files has."""
 
     root: str = "."
@@ -99,7 +95,7 @@ class ImagesConfig(Common):
         return bounds
 
 
-class SeriesTable(_Section):
+class SeriesTable(Section):
     """A table with one row for each series."""
 
     file: str = "series.csv"
@@ -113,7 +109,7 @@ class SeriesTable(_Section):
         return self.column or ("folder" if self.key == "folder" else "SeriesInstanceUID")
 
 
-class SliceTable(_Section):
+class SliceTable(Section):
     """A table with one row for each slice."""
 
     file: str = "slices.csv"
@@ -173,7 +169,7 @@ class Cq500Config(Common):
     """A series is taken last if this is found in its description or in its folder below that of the head."""
 
 
-class PhantomsConfig(_Section):
+class PhantomsConfig(Section):
     """Generated heads: nothing to read and nothing to clean."""
 
     layout: Literal["phantoms"]

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hounsfield.model.data.brightness import brightness
 from hounsfield.model.data.prepared import MAP_SCALE, Prepared, PreparedWriter, SeriesBlock, Truth
-from hounsfield.model.evaluate.brightness import brightness
 from hounsfield.model.phantom import Difficulty, Phantom, Scan, Subtype, draw_first, draw_rich
 from hounsfield.model.preprocess import PreprocessingSpec, Preprocessor
 from hounsfield.model.preprocess.plane import Plane

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 from pydantic import ValidationError
 
 from hounsfield.model.bundle import open_bundle
@@ -15,7 +14,6 @@ from hounsfield.model.toml_file import read_toml, validated
 
 BRAIN = (40.0, 80.0)
 """Centre and width, HU."""
-_PROBE_PIXELS = 64
 
 
 def read_preprocessing(path: Path) -> PreprocessingSpec:
@@ -60,13 +58,12 @@ def default_windows(data: DataSet) -> tuple[tuple[float, float], ...]:
 def shape_of(spec: PreprocessingSpec) -> tuple[int, int, int]:
     """Return (rows, columns, channels) of what it makes. Raises DataError for steps that do not fit together."""
     try:
-        probe = np.full((_PROBE_PIXELS, _PROBE_PIXELS), -1000, np.int16)
-        rows, columns, channels = Preprocessor.from_spec(spec).tensor(probe, (1.0, 1.0)).shape
+        shape = Preprocessor.from_spec(spec).shape()
     except ValueError as error:
         raise DataError(f"preprocessing {spec.name}: {error}") from error
     if not any(isinstance(step, FieldOfView | Resize) for step in spec.steps):
         raise DataError(f"preprocessing {spec.name}: needs a step that makes all images one size, as resize does")
-    return rows, columns, channels
+    return shape
 
 
 def needs_spacing(spec: PreprocessingSpec) -> bool:

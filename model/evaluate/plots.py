@@ -21,7 +21,7 @@ from hounsfield.model.evaluate.scored import Scored
 from hounsfield.model.evaluate.words import words
 from hounsfield.model.evaluate.worst import WorstCase, WorstCases
 
-BLUE, ORANGE, GREY, GREEN = "#0072B2", "#D55E00", "#6b6b6b", "#009E73"
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6b6b6b"
 DPI = 110
 PANEL_INCHES = 3.1
 COLUMNS = 3

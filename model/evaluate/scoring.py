@@ -1,16 +1,16 @@
 """Runs a bundle over a prepared data set; what comes out needs no model any more."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.model.aggregation import aggregation
 from hounsfield.model.bundle import Bundle
+from hounsfield.model.data.phantoms import SMALLEST_BRAIN_MM2
 from hounsfield.model.data.prepared import Prepared
 from hounsfield.model.errors import DataError
 from hounsfield.model.evaluate.scored import Scored
-from hounsfield.model.evaluate.summary import SMALLEST_BRAIN_MM2
 from hounsfield.model.evaluate.thresholds import Thresholds
 from hounsfield.model.manifest import Label
 from hounsfield.model.predictor import Predictor
@@ -43,7 +43,8 @@ def score_prepared(
     manifest, predictor = bundle.manifest, Predictor(bundle, device, BATCH)
     alone = manifest.sequence is None and manifest.input.neighbours == 0
     slices, series = (_slice_by_slice if alone else _series_by_series)(predictor, prepared, tell or _silent)
-    return _scored(prepared, pairs, slices, series)
+    columns, places = [column for column, _ in pairs], [place for _, place in pairs]
+    return beside_truth(prepared, slices[:, places], series[:, places], columns)
 
 
 def _silent(_done: int, _all: int) -> None:
@@ -83,8 +84,7 @@ def check_fits(bundle: Bundle, prepared: Prepared) -> None:
             f"{prepared.folder}: was prepared with the steps of {prepared.about.preprocessing.name!r}, {bundle.label} "
             f"wants those of {manifest.preprocessing.name!r}; prepare it again with the preprocessing of the bundle"
         )
-    rows, columns, channels = prepared.about.shape
-    wanted = (rows, columns, channels * (2 * manifest.input.neighbours + 1))
+    wanted = manifest.input.of(prepared.about.shape)
     if wanted != manifest.input.shape:
         takes = f"{bundle.label} takes {list(manifest.input.shape)}"
         raise DataError(f"{prepared.folder}: makes inputs of shape {list(wanted)}, {takes}")
@@ -124,18 +124,18 @@ def shipped_thresholds(bundle: Bundle, prepared: Prepared, named: Mapping[str, s
     )
 
 
-def _scored(prepared: Prepared, pairs: tuple[tuple[int, int], ...], slices: Scores, series: Scores) -> Scored:
-    columns, places = [column for column, _ in pairs], [place for _, place in pairs]
-    index = prepared.index
+def beside_truth(prepared: Prepared, slices: Scores, series: Scores, columns: Sequence[int] | None = None) -> Scored:
+    """Return scores (n, K) and (m, K) beside the truth of these columns of the data set's labels; None: of all."""
+    chosen, index = list(range(len(prepared.about.labels)) if columns is None else columns), prepared.index
     return Scored(
-        labels=tuple(prepared.about.labels[column] for column in columns),
-        truth=_slice_truth(prepared)[:, columns],
-        scores=slices[:, places],
+        labels=tuple(prepared.about.labels[column] for column in chosen),
+        truth=_slice_truth(prepared)[:, chosen],
+        scores=slices,
         series=index.series,
         names=index.names,
         series_key=index.series_key,
-        series_truth=index.series_truth[:, columns],
-        series_scores=series[:, places],
+        series_truth=index.series_truth[:, chosen],
+        series_scores=series,
         patient=index.patient,
         scanner=index.scanner,
     )

@@ -3,6 +3,7 @@
 Never here: data, training loops, and weights that come with the program.
 """
 
-from hounsfield.model.networks.registry import NetworkSpec, build_network, export_encoder, export_scores
+from hounsfield.model.networks.registry import build_network, export_encoder, export_scores
+from hounsfield.model.networks.spec import NetworkSpec
 
 __all__ = ["NetworkSpec", "build_network", "export_encoder", "export_scores"]

@@ -1,16 +1,14 @@
 """The textbook CNN: three blocks of convolution and max pooling, one dense layer, dropout."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hounsfield.model.networks.layers import FEATURES, score_layer
-
-if TYPE_CHECKING:
-    from hounsfield.model.networks.registry import NetworkSpec
+from hounsfield.model.networks.spec import NetworkSpec
 
 FILTERS = (32, 64, 128)
 
 
-def build_classic(spec: "NetworkSpec") -> Any:
+def build_classic(spec: NetworkSpec) -> Any:
     """Return the network; it has no lesion map, whatever ``mask_head`` says."""
     import keras
     from keras import layers

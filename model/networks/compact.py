@@ -1,14 +1,14 @@
 """About 120 000 parameters at width 1: strided residual blocks, lesion maps at a quarter of the input's resolution."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from hounsfield.model.networks.registry import NetworkSpec
+from hounsfield.model.networks.layers import FEATURES, MASK, score_layer
+from hounsfield.model.networks.spec import NetworkSpec
 
 WIDTHS = (16, 32, 56)
 
 
-def build_compact(spec: "NetworkSpec") -> Any:
+def build_compact(spec: NetworkSpec) -> Any:
     """Return the network; rows and columns of the input must be multiples of eight."""
     import keras
     from keras import layers
@@ -26,26 +26,26 @@ def build_compact(spec: "NetworkSpec") -> Any:
     pooled = [layers.GlobalAveragePooling2D()(coarse), layers.GlobalMaxPooling2D()(both)]
     outputs: list[Any] = []
     if spec.mask_head:
-        mask = layers.Conv2D(spec.maps, 1, name="mask")(both)
+        mask = layers.Conv2D(spec.maps, 1, name=MASK)(both)
         outputs.append(mask)
         pooled += [
             layers.GlobalMaxPooling2D()(mask),
             layers.GlobalAveragePooling2D()(layers.Activation("sigmoid")(mask)),
         ]
-    features = layers.Dense(32, activation="relu", name="features")(layers.concatenate(pooled))
+    features = layers.Dense(32, activation="relu", name=FEATURES)(layers.concatenate(pooled))
     features = layers.Dropout(spec.dropout)(features)
-    score = layers.Dense(spec.labels, activation="sigmoid", name="score")(features)
+    score = score_layer(spec)(features)
     return keras.Model(image, [score, *outputs] if outputs else score, name="compact")
 
 
-def _convolution(x: Any, filters: int, spec: "NetworkSpec", *, size: int = 3, strides: int = 1) -> Any:
+def _convolution(x: Any, filters: int, spec: NetworkSpec, *, size: int = 3, strides: int = 1) -> Any:
     from keras import layers
 
     x = layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=False)(x)
     return layers.Activation("relu")(layers.BatchNormalization(momentum=spec.momentum)(x))
 
 
-def _residual(x: Any, filters: int, spec: "NetworkSpec", *, strides: int = 1) -> Any:
+def _residual(x: Any, filters: int, spec: NetworkSpec, *, strides: int = 1) -> Any:
     from keras import layers
 
     inner = _convolution(x, filters, spec, strides=strides)

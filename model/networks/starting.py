@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from hounsfield.model.bundle_guard import KERAS_FILE, inspect
 from hounsfield.model.errors import BundleError
-from hounsfield.model.networks.layers import FEATURES, SCORE
+from hounsfield.model.networks.layers import FEATURES, MASK, SCORE
 
-HEAD = frozenset({FEATURES, SCORE, "mask"})
+HEAD = frozenset({FEATURES, SCORE, MASK})
 
 
 def start_from(model: Any, file: Path) -> None:

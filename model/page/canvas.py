@@ -13,6 +13,7 @@ Picture = NDArray[np.uint8]
 REGULAR: Final = 400
 SEMIBOLD: Final = 600
 BOLD: Final = 750
+_DASH: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,10 @@ class Canvas:
         """Draw a straight line."""
         cv2.line(self.pixels, (x0, y0), (x1, y1), colour, thickness, cv2.LINE_AA)
 
-    def dashes(self, x0: int, x1: int, y: int, colour: Colour, dash: int = 8) -> None:
+    def dashes(self, x0: int, x1: int, y: int, colour: Colour) -> None:
         """Draw a dashed horizontal line."""
-        for x in range(x0, x1, 2 * dash):
-            cv2.line(self.pixels, (x, y), (min(x + dash, x1), y), colour, 1)
+        for x in range(x0, x1, 2 * _DASH):
+            cv2.line(self.pixels, (x, y), (min(x + _DASH, x1), y), colour, 1)
 
     def dot(self, x: int, y: int, radius: int, colour: Colour) -> None:
         """Fill a circle."""

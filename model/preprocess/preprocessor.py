@@ -9,6 +9,9 @@ from hounsfield.model.preprocess.fusion import Operation, fuse
 from hounsfield.model.preprocess.plane import FloatImage, Plane
 from hounsfield.model.preprocess.spec import PreprocessingSpec
 
+_PROBE = (64, 64)
+"""Rows and columns of the air that the steps are tried on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocessor:
@@ -20,6 +23,11 @@ class Preprocessor:
     def from_spec(cls, spec: PreprocessingSpec) -> "Preprocessor":
         """Build from the manifest's section."""
         return cls(fuse(spec.steps))
+
+    def shape(self) -> tuple[int, int, int]:
+        """Return (rows, columns, channels) of its tensors, tried on air. Raises ValueError if its steps do not fit."""
+        rows, columns, channels = self.tensor(np.full(_PROBE, -1000, np.int16), (1.0, 1.0)).shape
+        return rows, columns, channels
 
     def tensor(self, hu: NDArray[np.floating | np.integer], pixel_spacing_mm: tuple[float, float]) -> FloatImage:
         """Return float32 (height, width, channels) for one slice.

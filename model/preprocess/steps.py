@@ -10,20 +10,19 @@ from typing import Annotated, Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from hounsfield.model.preprocess.plane import FloatImage, Plane, Values
 from hounsfield.model.preprocess.scaling import scaled
+from hounsfield.model.toml_file import Section
 
 AIR_HU = -1000.0
 Pixels = Annotated[int, Field(ge=8, le=2048)]
 Hu = Annotated[float, Field(ge=-32768, le=65535)]
 
 
-class Step(BaseModel):
+class Step(Section):
     """A named step with its parameters."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def apply(self, plane: Plane) -> Plane:
         """Return the plane after this step; the argument is left as it is."""
@@ -136,10 +135,8 @@ class Square:
         return out
 
 
-class Window(BaseModel):
+class Window(Section):
     """A display window in HU."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     centre: Hu
     width: Annotated[float, Field(gt=0.0, le=65535.0)]

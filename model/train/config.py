@@ -3,25 +3,23 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from hounsfield.model.aggregation import aggregation
 from hounsfield.model.errors import TrainingError
-from hounsfield.model.manifest import Code, Preference, Scope, Slug, Words
-from hounsfield.model.networks.registry import SEQUENCE, NetworkChoice
-from hounsfield.model.toml_file import read_toml, validated
+from hounsfield.model.manifest import Code, Preference, Scope, Short, Slug, Version, Words
+from hounsfield.model.networks.spec import SEQUENCE, NetworkChoice
+from hounsfield.model.toml_file import Section, read_toml, validated
 
 OptimiserName = Literal["adam", "adamw", "adagrad", "adadelta", "adamax", "lion", "nadam", "rmsprop", "sgd"]
 ScheduleName = Literal["constant", "cosine", "step", "exponential"]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Rate = Annotated[float, Field(gt=0.0, le=10.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What NumPy, TensorFlow and Keras all take."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class DataChoice(_Section):
+class DataChoice(Section):
     """Which prepared data set, and how it is read."""
 
     prepared: Path
@@ -34,12 +32,12 @@ class DataChoice(_Section):
     """So many slices on either side are channels too."""
 
 
-class SplitChoice(_Section):
+class SplitChoice(Section):
     """How patients are divided; no patient is on two sides."""
 
     validation: Share = 0.15
     test: Share = 0.15
-    seed: int = 1
+    seed: Seed = 1
     file: Path | None = None
     """CSV with the columns ``patient`` or ``series`` (keys of the prepared data set) and ``part`` (train, validation,
     test); then no shares are drawn."""
@@ -51,7 +49,7 @@ class SplitChoice(_Section):
         return self
 
 
-class OptimiserChoice(_Section):
+class OptimiserChoice(Section):
     """What moves the weights."""
 
     name: OptimiserName = "adam"
@@ -62,7 +60,7 @@ class OptimiserChoice(_Section):
     """Of ``sgd`` and ``rmsprop``."""
 
 
-class ScheduleChoice(_Section):
+class ScheduleChoice(Section):
     """How the learning rate changes over the epochs."""
 
     name: ScheduleName = "constant"
@@ -75,10 +73,10 @@ class ScheduleChoice(_Section):
     """``cosine``: share of the rate that is left at the last epoch."""
 
 
-class TrainingChoice(_Section):
+class TrainingChoice(Section):
     """How long, on what, and when to stop."""
 
-    seed: int = 1
+    seed: Seed = 1
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 20
     batch: Annotated[int, Field(ge=1, le=65_536)] = 32
     """Slices of one step, over all devices; of a set whose slices have no labels they come from whole series."""
@@ -106,7 +104,7 @@ class TrainingChoice(_Section):
     tensorboard: bool = False
 
 
-class Augmentation(_Section):
+class Augmentation(Section):
     """Random changes that leave a head a head. There is no vertical flip: gravity layers blood, anatomy has a front."""
 
     flip: Share = 0.5
@@ -122,7 +120,7 @@ class Augmentation(_Section):
     """Highest standard deviation of what is added to each pixel."""
 
 
-class SequenceChoice(_Section):
+class SequenceChoice(Section):
     """The second stage of ``slice-sequence``."""
 
     cell: Literal["gru", "lstm"] = "gru"
@@ -139,7 +137,7 @@ class SequenceChoice(_Section):
     """Of the loss of series scores against that of slice scores."""
 
 
-class LabelChoice(_Section):
+class LabelChoice(Section):
     """What a label of the data set means in a report."""
 
     name: str
@@ -148,17 +146,15 @@ class LabelChoice(_Section):
     """What the bundle calls it; None: the same."""
     concept: Code
     site: Code
-    short: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 +/-]{0,11}$")]
+    short: Short
     decides: bool = True
 
 
-class BundleChoice(_Section):
+class BundleChoice(Section):
     """The bundle that comes out."""
 
     name: Slug
-    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]{1,32})?$", max_length=48)] = (
-        "0.1.0"
-    )
+    version: Version = "0.1.0"
     title: Annotated[str, Field(min_length=1, max_length=120)]
     intended_use: Words
     limits: Words
@@ -186,7 +182,7 @@ class BundleChoice(_Section):
         return self
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """The whole file."""
 
     data: DataChoice

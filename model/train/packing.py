@@ -11,19 +11,19 @@ import numpy as np
 from hounsfield.model.bundle import Bundle
 from hounsfield.model.errors import TrainingError
 from hounsfield.model.evaluate.thresholds import Thresholds
-from hounsfield.model.manifest import BY_MODEL, Manifest
+from hounsfield.model.manifest import BY_MODEL, Golden, Manifest
 from hounsfield.model.phantom import PhantomSpec, Subtype, render
 from hounsfield.model.selftest import write_bundle_with_golden
 from hounsfield.model.toml_text import toml_text
 from hounsfield.model.train.config import LabelChoice, TrainConfig
 from hounsfield.model.train.export import Exported
+from hounsfield.model.train.keras_file import keras_bytes
 from hounsfield.model.train.scoring import StepRange
 from hounsfield.model.train.view import View
 
 MODEL, SEQUENCE_MODEL = "model.keras", "sequence.keras"
 GOLDEN = PhantomSpec(seed=90_002, lesion=Subtype.INTRAPARENCHYMAL, slices=12, step_mm=5.0, matrix=128)
 """A generated head: a golden slice is never a patient's."""
-GOLDEN_TOLERANCE = 1e-3
 NO_THRESHOLD = 0.5
 """Of a label without a positive validation case; the card says so."""
 
@@ -60,9 +60,6 @@ def check_bundle_choice(config: TrainConfig, view: View) -> None:
 
 def write_trained(folder: Path, packed: Packed) -> Bundle:
     """Write the bundle, verify it and return it. Its golden scores are those of a generated head."""
-    # Here, since the demonstration's module draws on more than a training needs.
-    from hounsfield.model.train.package import keras_bytes
-
     bundle, model = packed.config.bundle, packed.model
     if bundle is None:
         raise ValueError("a bundle needs [bundle]")
@@ -116,7 +113,7 @@ def manifest_fields(
             "seed": config.training.seed,
             "metrics": dict(metrics),
         },
-        "golden": {"tolerance": GOLDEN_TOLERANCE},
+        "golden": Golden().model_dump(),
     }
     if by_model and steps is not None:
         fields["sequence"] = {"step_mm": [steps.smallest, steps.largest]}

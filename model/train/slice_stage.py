@@ -6,8 +6,7 @@ from typing import Any
 
 from hounsfield.model.errors import TrainingError
 from hounsfield.model.networks import build_network
-from hounsfield.model.networks.layers import SCORE
-from hounsfield.model.networks.registry import NetworkSpec
+from hounsfield.model.networks.spec import NetworkSpec
 from hounsfield.model.train.batches import BagBatches, Batches, SliceBatches, needs_bags
 from hounsfield.model.train.config import TrainConfig
 from hounsfield.model.train.devices import Placement
@@ -136,12 +135,9 @@ def _batches(material: Material, *, softmax: bool) -> Batches:
 
 def _built(spec: NetworkSpec) -> Any:
     try:
-        network = build_network(spec)
+        return build_network(spec)
     except ValueError as error:
         raise TrainingError(f"network {spec.name} with input {list(spec.shape)}: {error}") from error
-    # The last layer of every network computes in full precision: the loss needs the small differences.
-    network.get_layer(SCORE).dtype_policy = "float32"
-    return network
 
 
 def _dataset(batches: Batches, epoch: int, first: int, threads: int) -> Any:

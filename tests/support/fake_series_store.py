@@ -31,7 +31,7 @@ class FakeSeriesStore:
         opened: Sequence[AssociationRecord],
         receipts: Sequence[InstanceReceipt],
         ended: Sequence[AssociationEnd],
-    ) -> list[str]:
+    ) -> list[Registration]:
         with self._lock:
             self._call("record")
             before = list(self.receipts), dict(self.known)
@@ -46,7 +46,7 @@ class FakeSeriesStore:
         opened: Sequence[AssociationRecord],
         receipts: Sequence[InstanceReceipt],
         ended: Sequence[AssociationEnd],
-    ) -> list[str]:
+    ) -> list[Registration]:
         for association in opened:
             self.known.setdefault(association.id, association)
         registrations = [self._register(receipt) for receipt in receipts]
@@ -55,7 +55,7 @@ class FakeSeriesStore:
                 self.known[end.id] = replace(self.known[end.id], ending=end.ending, ended_at=end.at)
         return registrations
 
-    def _register(self, receipt: InstanceReceipt) -> str:
+    def _register(self, receipt: InstanceReceipt) -> Registration:
         assert receipt.association_id in self.known, "registered before its association"
         itself = (receipt.series_uid, receipt.sop_instance_uid)
         for there in self.receipts:

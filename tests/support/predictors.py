@@ -4,7 +4,15 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from hounsfield.model.predictor import Predictor
 from hounsfield.model.series_scores import SeriesScores
+
+
+def slice_scores(
+    predictor: Predictor, hu_slices: Iterable[np.ndarray], spacing_mm: Sequence[tuple[float, float]]
+) -> np.ndarray:
+    """Return float32 (slices, labels) of a model that does not care where slices lie."""
+    return predictor.analyse(hu_slices, spacing_mm, [1.0] * (len(spacing_mm) - 1)).slices
 
 
 class SliceScorer:

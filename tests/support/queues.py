@@ -24,10 +24,11 @@ from hounsfield.storage.errors import DatabaseUnavailable
 from hounsfield.storage.queue_schema import connection_arguments
 from hounsfield.storage.records import Claim, InferRequest
 from hounsfield.storage.states import JobKind
-from hounsfield.storage.wake_up_store import Group, SqlWakeUps
+from hounsfield.storage.turns import Queue
+from hounsfield.storage.wake_up_store import SqlWakeUps
 
 LEASE = timedelta(seconds=60)
-GROUPS = (Group(JobKind.INFER), Group(JobKind.DELIVER, "pacs"), Group(JobKind.DELIVER, "other"))
+QUEUES = (Queue(JobKind.INFER), Queue(JobKind.DELIVER, "pacs"), Queue(JobKind.DELIVER, "other"))
 QUICK = Pace(heartbeat=0.3, stalled=1.5, sweep=1)
 CLOCK = SystemClock()
 
@@ -110,7 +111,7 @@ class Procrastinating:
             name=name,
             connect=connection_arguments(self.url),
             jobs=database.jobs,
-            add_missing=lambda: wake_ups.add_missing(GROUPS, CLOCK.now()),
+            add_missing=lambda: wake_ups.add_missing(QUEUES, CLOCK.now()),
             pace=self.pace,
         )
 
@@ -118,7 +119,7 @@ class Procrastinating:
 @contextmanager
 def running(
     queue: QueueUnderTest,
-    group: Group = GROUPS[0],
+    place: Queue = QUEUES[0],
     work: Work = complete,
     name: str = "slot-1",
     lease: timedelta = LEASE,
@@ -126,11 +127,11 @@ def running(
     """Run one process's loop with one slot, as the roles do, until the block ends."""
     database, slot = queue.open(), Slot()
     bells = queue.bells(database, name)
-    destinations = None if group.destination is None else [group.destination]
+    destinations = None if place.destination is None else [place.destination]
 
     def step() -> bool:
         slot.threads.append(threading.get_ident())
-        claim = database.jobs.claim([group.kind], name, lease, CLOCK.now(), destinations=destinations)
+        claim = database.jobs.claim([place.kind], name, lease, CLOCK.now(), destinations=destinations)
         if claim is None:
             return False
         slot.moments[claim.job.id] = CLOCK.now()
@@ -139,7 +140,7 @@ def running(
         return True
 
     guarded = Gate(database.control, Part.INFERENCE, CLOCK).guard(step)
-    doorbell = bells.of(group.kind, group.destination)
+    doorbell = bells.of(place.kind, place.destination)
     thread = threading.Thread(target=repeat, args=(guarded, slot.stop, doorbell), name=name)
     try:
         with bells.ringing():

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from hounsfield.storage.ports import SeriesStore
-from hounsfield.storage.records import AssociationEnd, AssociationRecord, InstanceReceipt
+from hounsfield.storage.records import AssociationEnd, AssociationRecord, InstanceReceipt, Registration
 from hounsfield.storage.states import AssociationEnding
 
 
@@ -12,7 +12,7 @@ def open_association(series: SeriesStore, association: AssociationRecord) -> Non
     series.record([association], [], [])
 
 
-def register(series: SeriesStore, receipt: InstanceReceipt) -> str:
+def register(series: SeriesStore, receipt: InstanceReceipt) -> Registration:
     """Record an instance; return its registration."""
     return series.record([], [receipt], [])[0]
 

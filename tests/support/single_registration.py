@@ -9,8 +9,8 @@ from hounsfield.storage.engine import Database
 from hounsfield.storage.errors import StorageError
 from hounsfield.storage.events import NewEvent, append_events
 from hounsfield.storage.records import AssociationEnd, AssociationRecord, InstanceReceipt, Registration
-from hounsfield.storage.registration import insert_unless_there
 from hounsfield.storage.rows import AnyRow
+from hounsfield.storage.statements import insert_unless_there
 from hounsfield.storage.states import SeriesState, Stage
 from hounsfield.storage.tables import association, instance, series
 
@@ -35,13 +35,13 @@ class SingleRegistration:
                     moved = update(series).where(series.c.id == row.id).values(version=row.version + 1)
                     connection.execute(moved)
 
-    def register(self, receipt: InstanceReceipt) -> str:
+    def register(self, receipt: InstanceReceipt) -> Registration:
         """Raise StorageError for bytes that are registered as another instance."""
         with self._transactions.write() as connection:
             return _register(connection, receipt)
 
 
-def _register(connection: Connection, receipt: InstanceReceipt) -> str:
+def _register(connection: Connection, receipt: InstanceReceipt) -> Registration:
     is_new = insert_unless_there(connection, series, _new_series(receipt))
     row = connection.execute(select(series).where(series.c.series_uid == receipt.series_uid)).one()
     same_bytes = connection.execute(select(instance).where(instance.c.digest == receipt.digest)).one_or_none()

@@ -40,6 +40,13 @@ def test_every_package_says_what_lives_there_and_what_never_does(name: str) -> N
     assert more[-1].endswith(".")
 
 
+@pytest.mark.parametrize("name", ["model", "storage"])
+def test_a_folder_with_many_modules_says_where_each_of_them_belongs(name: str) -> None:
+    told = re.findall(r"``(\w+)``", ast.get_docstring(ast.parse((ROOT / name / "__init__.py").read_text())) or "")
+    there = [path.stem for path in (ROOT / name).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
+    assert sorted(told) == sorted(set(there) - {"__init__"})
+
+
 def test_every_folder_of_tests_is_told_in_their_readme() -> None:
     told = re.findall(r"^\| `([a-z]+)/` \|", (ROOT / "tests" / "README.md").read_text(), re.MULTILINE)
     assert told == sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name[0].isalpha())

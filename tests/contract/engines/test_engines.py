@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 from support.bundles import SIDE, golden_hu, manifest_fields
 from support.networks import STORED, slice_network, store
+from support.predictors import slice_scores
 
 from hounsfield.model.bundle import ModelKind, write_bundle
 from hounsfield.model.errors import BundleError, DeviceError, InferenceError, OutOfModelMemory
@@ -53,7 +54,7 @@ def tensors(hu: np.ndarray) -> np.ndarray:
 
 
 def score(predictor: Predictor, hu: np.ndarray) -> np.ndarray:
-    return predictor.score(iter(hu), [SPACING] * len(hu))
+    return slice_scores(predictor, iter(hu), [SPACING] * len(hu))
 
 
 def labels(*columns: int) -> dict[str, Any]:

@@ -125,11 +125,6 @@ def test_golden_positions_ascend(bundle: Bundle, tmp_path: Path, positions: np.n
         read_golden(changed)
 
 
-def test_slices_are_not_scored_without_their_series(predictor: Predictor) -> None:
-    with pytest.raises(ValueError, match="scores whole series"):
-        predictor.score(golden_hu(2), [SPACING] * 2)
-
-
 def test_a_smaller_batch_gives_the_same_scores(predictor: Predictor) -> None:
     hu = golden_hu(6)
     expected = analysed(predictor, hu, [5.0] * 5)

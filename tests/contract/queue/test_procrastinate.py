@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support.peers import PostgreSQL
-from support.queues import CLOCK, GROUPS, Procrastinating, add_job, holding_process, is_done, running
+from support.queues import CLOCK, QUEUES, Procrastinating, add_job, holding_process, is_done, running
 from support.stored import LEASE, received, result, to
 from support.waiting import wait_until
 from typer.testing import CliRunner
@@ -148,17 +148,17 @@ def test_a_due_job_that_lost_its_wake_up_gets_another_by_the_sweep(
 ) -> None:
     job = add_job(database, 1)
     table.execute("DELETE FROM procrastinate_jobs")
-    with running(procrastinating, GROUPS[1]):  # nobody here works on it
+    with running(procrastinating, QUEUES[1]):  # nobody here works on it
         wait_until(lambda: [one["args"] for one in table.wake_ups()] == [{"job_id": job}])
 
 
 def test_the_sweep_adds_to_due_jobs_what_they_lack_and_not_more(database: Database, table: Table) -> None:
     jobs = [add_job(database, number) for number in range(MOST + 2)]
     wake_ups = SqlWakeUps(database.transactions)
-    assert wake_ups.add_missing(GROUPS, CLOCK.now()) == 0
+    assert wake_ups.add_missing(QUEUES, CLOCK.now()) == 0
     table.execute(f"DELETE FROM procrastinate_jobs WHERE args ->> 'job_id' IN ('{jobs[0]}', '{jobs[-1]}')")
-    assert wake_ups.add_missing(GROUPS, CLOCK.now()) == 1
-    assert wake_ups.add_missing(GROUPS, CLOCK.now()) == 0
+    assert wake_ups.add_missing(QUEUES, CLOCK.now()) == 1
+    assert wake_ups.add_missing(QUEUES, CLOCK.now()) == 0
     assert table.wake_ups()[-1]["args"] == {"job_id": jobs[0]}
 
 
@@ -231,7 +231,7 @@ def test_a_slow_destination_holds_up_no_other(
     procrastinating: Procrastinating, database: Database, table: Table
 ) -> None:
     bells = procrastinating.bells(database, "courier")
-    slow, quick = (bells.of(group.kind, group.destination) for group in GROUPS[1:])
+    slow, quick = (bells.of(one.kind, one.destination) for one in QUEUES[1:])
     with bells.ringing():
         wait_until(lambda: len(table.workers()) == 2)
         mark = quick.listen()

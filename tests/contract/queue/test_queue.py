@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from support.queues import (
     CLOCK,
-    GROUPS,
+    QUEUES,
     QueueUnderTest,
     add_job,
     complete,
@@ -98,8 +98,8 @@ def _available_at(database: Database, job_id: int) -> datetime | None:
 
 def test_what_is_done_wakes_the_next_stage_for_each_destination(queue: QueueUnderTest, database: Database) -> None:
     with ExitStack() as stack:
-        one = stack.enter_context(running(queue, GROUPS[1], name="courier-1"))
-        other = stack.enter_context(running(queue, GROUPS[2], name="courier-2"))
+        one = stack.enter_context(running(queue, QUEUES[1], name="courier-1"))
+        other = stack.enter_context(running(queue, QUEUES[2], name="courier-2"))
         stack.enter_context(running(queue, work=complete_towards("pacs", "other")))
         add_job(database, 1)
         wait_until(lambda: len(_ended(database, JobKind.DELIVER)) == 2)

@@ -224,6 +224,14 @@ def test_a_database_in_use_can_be_backed_up(database: Database, database_url: st
         backup(database_url, tmp_path / "no such folder" / "copy.db")
 
 
+def test_a_backup_below_what_is_no_folder_is_refused_in_words(tmp_path: Path) -> None:
+    url = default_url(tmp_path)
+    upgrade(url)
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="check the target"):
+        backup(url, tmp_path / "file" / "copy.db")
+
+
 def test_a_missing_database_is_not_backed_up(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no database"):
         backup(default_url(tmp_path), tmp_path / "copy.db")

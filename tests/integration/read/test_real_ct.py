@@ -7,19 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import dcmread
+from support.stored_values import read_raw
 from support.volumes import loaded
 
 from hounsfield.model.errors import PixelError, UnreadableInstance
 from hounsfield.model.findings import Rejection
-from hounsfield.model.fitness import assess, hu_plausible, scope_mismatch
+from hounsfield.model.fitness import assess
 from hounsfield.model.geometry import measure
 from hounsfield.model.headers import SliceHeader, read_header, read_slices
 from hounsfield.model.identity import instance_identity
 from hounsfield.model.manifest import Scope
 from hounsfield.model.page import PageContent, PageSlice, render_pages
 from hounsfield.model.parts import split
-from hounsfield.model.pixels import read_pixels, read_raw
+from hounsfield.model.pixels import read_pixels
 from hounsfield.model.plausibility import hu_problem, phantom_content
+from hounsfield.model.scope import scope_mismatch
 from hounsfield.model.volume import Volume
 
 SCOPE = Scope(body_part="(?i)^(head|brain|skull)", description="(?i)head", slices=(8, 600))
@@ -92,10 +94,10 @@ def test_the_real_head_is_wanted_and_fit_with_remarks(head: list[SliceHeader]) -
 
 
 def test_the_real_head_has_plausible_hu_and_none_with_a_wrong_intercept(volume: Volume) -> None:
-    assert hu_plausible(volume.slices_hu)
+    assert hu_problem(volume.slices_hu) is None
     for offset in (-1024, -1000, -200, 200, 1000, 1024):
         shifted = [np.where(hu == -1024, hu, np.maximum(hu + offset, -1024)) for hu in volume.slices_hu]
-        assert not hu_plausible(shifted), offset
+        assert hu_problem(shifted), offset
 
 
 def test_hu_equal_what_pydicom_reads(volume: Volume) -> None:

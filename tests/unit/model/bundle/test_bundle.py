@@ -8,7 +8,7 @@ from support.bundles import golden_hu, keras_archive, layer, manifest_fields
 
 from hounsfield.model.bundle import ModelKind, open_bundle, write_bundle
 from hounsfield.model.errors import BundleError, ManifestError
-from hounsfield.model.golden import golden_bytes
+from hounsfield.model.golden import golden_bytes, read_golden
 from hounsfield.model.lint import Problem, Severity, lint
 
 
@@ -236,3 +236,37 @@ def test_lint_looks_into_the_golden_slices(tmp_path: Path, hu: np.ndarray, expec
     np.savez(path, hu=hu, spacing=np.array([1.0, 1.0]), expected=expected)
     folder = write_bundle(tmp_path / "tiny", manifest_fields(), {**good_files(), "golden/slices.npz": path}).folder
     assert found(folder) == {(Severity.ERROR, "golden/slices.npz", "")}
+
+
+@pytest.mark.parametrize(
+    ("spacing", "expected"),
+    [
+        (np.array(["1", "1"]), np.full((5, 1), 0.5)),
+        (np.array(["wide", "high"]), np.full((5, 1), 0.5)),
+        (np.array([1.0, 1.0j]), np.full((5, 1), 0.5)),
+        (np.array([0.0, 1.0]), np.full((5, 1), 0.5)),
+        (np.array([1.0, np.nan]), np.full((5, 1), 0.5)),
+        (np.array([-1.0, 1.0]), np.full((5, 1), 0.5)),
+        (np.array([1.0, 1.0]), np.full((5, 1), "0.5")),
+        (np.array([1.0, 1.0]), np.full((5, 1), np.datetime64("2026-01-01"))),
+    ],
+)
+def test_golden_slices_of_what_are_no_numbers_are_refused_in_words(
+    tmp_path: Path, spacing: np.ndarray, expected: np.ndarray
+) -> None:
+    path = tmp_path / "slices.npz"
+    np.savez(path, hu=golden_hu(), spacing=spacing, expected=expected)
+    bundle = write_bundle(tmp_path / "tiny", manifest_fields(), {**good_files(), "golden/slices.npz": path})
+    with pytest.raises(BundleError, match="numbers"):
+        read_golden(bundle)
+    assert found(bundle.folder) == {(Severity.ERROR, "golden/slices.npz", "")}
+
+
+def test_a_file_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("hounsfield.model.bundle_guard.sha256_of", refused)
+    with pytest.raises(BundleError, match=r"model.keras: cannot be read \(Permission denied\)"):
+        open_bundle(folder)
+    assert (Severity.ERROR, "LICENSE", "") in found(folder)

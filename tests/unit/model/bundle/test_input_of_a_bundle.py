@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.bundles import SIDE, golden_hu, keras_archive, layer, manifest_fields, sequence_fields
+from support.predictors import slice_scores
 
 from hounsfield.model.bundle import write_bundle
 from hounsfield.model.errors import BundleError
@@ -74,5 +75,5 @@ def test_a_backbone_gets_the_range_of_values_that_it_expects(tmp_path: Path, nor
     hu = golden_hu(2)
     share = np.clip(hu / np.float32(80), 0, 1).reshape(2, SIDE, 2, SIDE, 2).mean(axis=(2, 4))
     tensors = np.repeat(expected(share)[..., None], 3, axis=-1)
-    found = Predictor(bundle, "cpu", 2).score(hu, [(1.0, 1.0)] * 2)
+    found = slice_scores(Predictor(bundle, "cpu", 2), hu, [(1.0, 1.0)] * 2)
     assert found[:, 0] == pytest.approx(np.asarray(model(tensors))[:, 1], abs=1e-5)

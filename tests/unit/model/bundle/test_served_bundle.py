@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.bundles import SIDE, golden_hu, manifest_fields
+from support.predictors import slice_scores
 
 from hounsfield.model.bundle import Bundle, ModelKind, write_bundle
 from hounsfield.model.errors import BundleError, DeviceError, InferenceError
@@ -57,7 +58,7 @@ def predictor(tiny: Bundle) -> Predictor:
 
 
 def score(predictor: Predictor, hu: np.ndarray) -> np.ndarray:
-    return predictor.score(iter(hu), [SPACING] * len(hu))
+    return slice_scores(predictor, iter(hu), [SPACING] * len(hu))
 
 
 def served(tmp_path: Path, model: Any, fields: dict[str, Any]) -> Predictor:
@@ -85,13 +86,14 @@ def test_a_slices_score_does_not_depend_on_how_many_there_are(predictor: Predict
     assert np.array_equal(score(predictor, hu[:slices]), score(predictor, hu)[:slices])
 
 
-def test_no_slices_have_no_scores(predictor: Predictor) -> None:
-    assert score(predictor, golden_hu()[:0]).shape == (0, 1)
+def test_a_series_without_slices_is_an_error(predictor: Predictor) -> None:
+    with pytest.raises(ValueError, match="0 slices"):
+        predictor.analyse(golden_hu()[:0], [], [])
 
 
 def test_slices_without_spacing_are_an_error(predictor: Predictor) -> None:
     with pytest.raises(ValueError, match="shorter than"):
-        predictor.score(golden_hu(5), [SPACING] * 4)
+        slice_scores(predictor, golden_hu(5), [SPACING] * 4)
 
 
 def test_slices_are_taken_only_a_few_batches_ahead(predictor: Predictor) -> None:
@@ -110,7 +112,7 @@ def test_slices_are_taken_only_a_few_batches_ahead(predictor: Predictor) -> None
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(predictor, "_run", counted)
-        predictor.score(slices(), [SPACING] * 60)
+        slice_scores(predictor, slices(), [SPACING] * 60)
     ahead = [count - 4 * batch for batch, count in enumerate(finished)]
     assert max(ahead) <= 4 * 5
 
@@ -130,7 +132,7 @@ def test_the_model_begins_with_the_first_full_batch_and_waits_for_no_later_slice
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(predictor, "_run", noticed)
-        assert predictor.score(slices(), [SPACING] * 9).shape == (9, 1)
+        assert slice_scores(predictor, slices(), [SPACING] * 9).shape == (9, 1)
 
 
 def test_a_model_that_fails_while_slices_still_come_leaves_no_thread_behind(predictor: Predictor) -> None:
@@ -144,7 +146,7 @@ def test_a_model_that_fails_while_slices_still_come_leaves_no_thread_behind(pred
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(predictor, "_run", failing)
         with pytest.raises(RuntimeError, match="out of memory"):
-            predictor.score(slices(), [SPACING] * 100_000)
+            slice_scores(predictor, slices(), [SPACING] * 100_000)
     assert not any(thread.name == "slices" for thread in threading.enumerate())
 
 
@@ -154,7 +156,7 @@ def test_an_error_while_decoding_reaches_the_caller(predictor: Predictor) -> Non
         raise OSError("slice 10")
 
     with pytest.raises(OSError, match="slice 10"):
-        predictor.score(slices(), [SPACING] * 10)
+        slice_scores(predictor, slices(), [SPACING] * 10)
 
 
 def test_the_device_is_where_the_model_ran(predictor: Predictor) -> None:
@@ -240,6 +242,13 @@ def test_a_model_for_another_input_is_refused_at_warm_up(tmp_path: Path) -> None
     fields["input"] = {"shape": [16, 16, 1]}
     fields["preprocessing"]["steps"][1]["pixels"] = 16
     with pytest.raises(BundleError, match=r"does not take input\.shape \[16, 16, 1\]"):
+        served(tmp_path, network(), fields).warm_up()
+
+
+def test_steps_that_do_not_fit_together_are_refused_at_warm_up(tmp_path: Path) -> None:
+    fields = manifest_fields()
+    fields["preprocessing"]["steps"].append({"name": "normalise", "mean": [0.1, 0.2], "deviation": [1.0, 1.0]})
+    with pytest.raises(BundleError, match="'normalise' has 2 values for 1 channels"):
         served(tmp_path, network(), fields).warm_up()
 
 

@@ -6,7 +6,7 @@ from hounsfield.model.bundle import bundled, open_bundle
 from hounsfield.model.headers import ENHANCED_CT
 from hounsfield.model.lint import lint
 from hounsfield.model.selftest import selftest
-from hounsfield.model.train.package import PREFERENCE, SCOPE, VERSION
+from hounsfield.model.train.demo.package import PREFERENCE, SCOPE, VERSION
 
 
 @pytest.mark.heavy

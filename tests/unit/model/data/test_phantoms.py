@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hounsfield.model.data.phantoms import LABELS, HeadPlan, Purpose, areas_mm2, draw_head, prepare_phantoms, truth
-from hounsfield.model.train.recipe import STRIP
+from hounsfield.model.train.demo.recipe import STRIP
 
 pytestmark = pytest.mark.heavy
 

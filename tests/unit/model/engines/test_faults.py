@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from support.bundles import golden_hu, manifest_fields
 from support.networks import slice_network, store
+from support.predictors import slice_scores
 
 from hounsfield.model import runtime
 from hounsfield.model.bundle import write_bundle
@@ -89,7 +90,7 @@ def test_an_error_of_tensorflow_becomes_what_it_means(
 
     monkeypatch.setattr(predictor, "_raw", failing)
     with pytest.raises(expected) as caught:
-        predictor.score(golden_hu(1), [(1.0, 1.0)])
+        slice_scores(predictor, golden_hu(1), [(1.0, 1.0)])
     assert type(caught.value) is expected
     assert str(caught.value).startswith("tiny 0.1.0: ")
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from support.bundles import SIDE, golden_hu, manifest_fields
+from support.predictors import slice_scores
 
 from hounsfield.model.bundle import Bundle, ModelKind, write_bundle
 from hounsfield.model.errors import BundleError
@@ -64,7 +65,7 @@ def external() -> Any:
 def test_a_plain_model_is_taken_and_scores(tmp_path: Path) -> None:
     served = bundle(tmp_path, brightest())
     assert served.kind is ModelKind.ONNX
-    scores = Predictor(served, "cpu", 2).score(golden_hu(3), [(1.0, 1.0)] * 3)
+    scores = slice_scores(Predictor(served, "cpu", 2), golden_hu(3), [(1.0, 1.0)] * 3)
     assert scores.shape == (3, 1)
     assert np.all(scores > 0.5)
 
@@ -161,7 +162,7 @@ def test_an_input_whose_sides_do_not_tell_is_refused_with_what_is_wanted(tmp_pat
 
 @pytest.mark.parametrize("shape", [("n", 1, "h", "w"), (None, 1, None, None), (2, 1, SIDE, SIDE), ("n", "h", "w", 1)])
 def test_one_side_that_is_fixed_tells_the_order(tmp_path: Path, shape: Any) -> None:
-    scores = Predictor(bundle(tmp_path, brightest(shape=shape)), "cpu", 4).score(golden_hu(3), [(1.0, 1.0)] * 3)
+    scores = slice_scores(Predictor(bundle(tmp_path, brightest(shape=shape)), "cpu", 4), golden_hu(3), [(1.0, 1.0)] * 3)
     assert np.all(scores > 0.5)
 
 
@@ -193,7 +194,7 @@ def test_a_worker_with_onnx_models_only_does_not_import_tensorflow(tmp_path: Pat
         "from hounsfield.model.explain import explainer_for\n"
         "from hounsfield.model.predictor import Predictor\n"
         f"predictor = Predictor(open_bundle(Path({str(served.folder)!r})))\n"
-        "predictor.score(np.ones((2, 64, 64), np.int16), [(1.0, 1.0)] * 2)\n"
+        "predictor.analyse(np.ones((2, 64, 64), np.int16), [(1.0, 1.0)] * 2, [1.0])\n"
         "print(explainer_for(predictor).method, sorted({'tensorflow', 'keras'} & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support.bundles import SIDE, golden_hu, manifest_fields
 from support.networks import store
+from support.predictors import slice_scores
 
 from hounsfield.model.bundle import bundled, open_bundle, write_bundle
 from hounsfield.model.errors import ExplanationError
@@ -98,7 +99,7 @@ def test_a_keras_models_maps_show_what_raised_its_first_label(
 
 def test_a_score_as_good_as_one_is_still_explained(tmp_path: Path) -> None:
     served = predictor(tmp_path, spot(gain=1000.0))
-    assert served.score([one_spot(20, 44)], [SPACING])[0, 0] == 1.0
+    assert slice_scores(served, [one_spot(20, 44)], [SPACING])[0, 0] == 1.0
     assert np.hypot(*(np.array(hottest(explainer_for(served).explain(one_spot(20, 44), SPACING))) - (20, 44))) <= 4
 
 
@@ -259,9 +260,9 @@ def test_slices_with_neighbours_in_their_channels_are_explained_in_their_own_pix
 
 def test_scores_are_the_same_whether_a_model_is_explained_or_not(tmp_path: Path) -> None:
     served = predictor(tmp_path, spot())
-    before = served.score(golden_hu(), [SPACING] * 5)
+    before = slice_scores(served, golden_hu(), [SPACING] * 5)
     explainer_for(served).explain(golden_hu()[0], SPACING)
-    assert np.array_equal(served.score(golden_hu(), [SPACING] * 5), before)
+    assert np.array_equal(slice_scores(served, golden_hu(), [SPACING] * 5), before)
 
 
 def test_the_demonstration_model_is_hot_where_the_drawn_blood_is() -> None:

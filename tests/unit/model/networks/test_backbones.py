@@ -6,9 +6,8 @@ from pydantic import ValidationError
 
 from hounsfield.model.errors import BundleError
 from hounsfield.model.networks import NetworkSpec, build_network, export_encoder, export_scores
-from hounsfield.model.networks.backbone import BACKBONES
-from hounsfield.model.networks.registry import NetworkChoice
-from hounsfield.model.train.package import keras_bytes
+from hounsfield.model.networks.spec import BACKBONES, NetworkChoice
+from hounsfield.model.train.keras_file import keras_bytes
 
 pytestmark = pytest.mark.heavy
 

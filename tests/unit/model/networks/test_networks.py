@@ -39,6 +39,19 @@ def test_no_layer_carries_code(name: str) -> None:
     assert not [layer.name for layer in model.layers if type(layer).__name__ in ("Lambda", "TFSMLayer")]
 
 
+@pytest.mark.parametrize("name", ["compact", "classic", "MobileNetV2"])
+def test_scores_are_computed_in_full_precision_where_the_network_is_not(name: str) -> None:
+    import keras
+
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = build_network(NetworkSpec.model_validate({"name": name, "shape": (32, 32, 3)}))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.get_layer("features").compute_dtype == "bfloat16"
+    assert model.get_layer("score").compute_dtype == "float32"
+
+
 def test_batch_normalisation_settles_quickly() -> None:
     model = build_network(NetworkSpec(shape=(32, 32, 2)))
     momenta = {layer.momentum for layer in model.layers if type(layer).__name__ == "BatchNormalization"}

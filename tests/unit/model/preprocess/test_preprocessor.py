@@ -5,7 +5,7 @@ from pydantic import ValidationError
 from hounsfield.model.preprocess import PreprocessingSpec, Preprocessor
 from hounsfield.model.preprocess.plane import Plane
 from hounsfield.model.preprocess.steps import FieldOfView, Padding, Resize, Window, Windows
-from hounsfield.model.train.recipe import STRIP
+from hounsfield.model.train.demo.recipe import STRIP
 
 
 def head(matrix: int, field_of_view_mm: float, centre_mm: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:

@@ -13,7 +13,7 @@ from hounsfield.model.preprocess.plane import Plane
 from hounsfield.model.preprocess.spec import RegisteredStep
 from hounsfield.model.preprocess.steps import FieldOfView, Normalise, Padding, Resize, Window, Windows
 from hounsfield.model.preprocess.strip import SMALLEST_DEVIATION_HU, Strip
-from hounsfield.model.train.recipe import STRIP
+from hounsfield.model.train.demo.recipe import STRIP
 
 HU_RANGE = 4096.0
 CLOSE = 1e-6

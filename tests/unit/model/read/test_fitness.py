@@ -11,12 +11,13 @@ from pydicom.uid import EnhancedCTImageStorage, SecondaryCaptureImageStorage
 from support.ct_factory import ct_slice, head_hu, write
 
 from hounsfield.model.findings import Rejection
-from hounsfield.model.fitness import Fitness, assess, hu_plausible, hu_problem, scope_mismatch
+from hounsfield.model.fitness import Fitness, assess
 from hounsfield.model.geometry import measure
 from hounsfield.model.headers import PatientIdentity, SliceHeader, read_header
 from hounsfield.model.manifest import Scope
 from hounsfield.model.phantom import PhantomSpec, render
-from hounsfield.model.plausibility import phantom_content
+from hounsfield.model.plausibility import hu_problem, phantom_content
+from hounsfield.model.scope import scope_mismatch
 
 SCOPE = Scope(
     body_part="(?i)^(head|brain|skull)",
@@ -273,14 +274,14 @@ def test_no_words_hold_what_the_header_says_of_the_patient(series: Make, tmp_pat
 def test_a_head_is_plausible_and_stays_so_with_padding() -> None:
     padded = head_hu().astype(np.float32)
     padded[:4] = -1024
-    assert hu_plausible([head_hu().astype(np.float32)] * 12)
-    assert hu_plausible([padded] * 12)
+    assert hu_problem([head_hu().astype(np.float32)] * 12) is None
+    assert hu_problem([padded] * 12) is None
 
 
 @pytest.mark.parametrize("offset", [-1024, -1000, -500, -200, 200, 500, 1000, 1024])
 def test_a_wrong_intercept_is_implausible(offset: int) -> None:
     shifted = np.maximum(head_hu().astype(np.float32) + offset, -1024)
-    assert not hu_plausible([shifted] * 12)
+    assert hu_problem([shifted] * 12)
 
 
 @pytest.mark.parametrize(
@@ -302,8 +303,8 @@ def test_what_is_implausible_is_said(wrong: Callable[[np.ndarray], np.ndarray], 
 
 @pytest.mark.parametrize("value", [-1024.0, 0.0, 40.0, 3000.0])
 def test_flat_images_are_implausible(value: float) -> None:
-    assert not hu_plausible([np.full((64, 64), value, np.float32)] * 12)
-    assert not hu_plausible([])
+    assert hu_problem([np.full((64, 64), value, np.float32)] * 12)
+    assert hu_problem([])
     assert hu_problem([]) is not None
 
 
@@ -316,7 +317,7 @@ def disc(inside: float, noise: float = 20.0) -> np.ndarray:
 @pytest.mark.parametrize("inside", [0.0, 40.0, 120.0])
 def test_a_uniform_body_without_bone_is_a_phantom(inside: float) -> None:
     assert phantom_content([disc(inside)] * 12)
-    assert not hu_plausible([disc(inside)] * 12)
+    assert hu_problem([disc(inside)] * 12)
 
 
 def test_a_head_is_no_phantom_and_neither_is_nothing() -> None:

@@ -1,6 +1,8 @@
 """One frame of a multi-frame instance: found by arithmetic or by items, never by a length that is only claimed."""
 
 import struct
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +11,14 @@ import pytest
 from pydicom.encaps import encapsulate, encapsulate_extended
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEGLSLossless, RLELossless
 from support.ct_factory import ct_slice, head_hu, write
+from support.stored_values import read_raw
 
 from hounsfield.model.codestreams import CodestreamError
 from hounsfield.model.errors import PixelError
 from hounsfield.model.findings import Rejection
 from hounsfield.model.frames import FrameIndex, find_frames
 from hounsfield.model.headers import SliceHeader, read_header
-from hounsfield.model.pixels import read_pixels, read_raw
+from hounsfield.model.pixels import read_pixels
 
 FRAMES = 5
 END = b"\xfe\xff\xdd\xe0\0\0\0\0"
@@ -179,3 +182,22 @@ def test_more_fragments_than_anything_real_has_are_refused(tmp_path: Path, monke
     path.write_bytes((b"\xfe\xff\x00\xe0" + struct.pack("<I", 2) + b"ab") * 20 + END)
     with path.open("rb") as file, pytest.raises(CodestreamError):
         find_frames(file.fileno(), 0, 1)
+
+
+def test_threads_share_an_index_of_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hounsfield.model.frames.find_frames", lambda *_: ())
+    header, index = native(tmp_path / "n.dcm"), FrameIndex()
+    headers = [replace(header, path=tmp_path / f"{number}.dcm") for number in range(23)]
+
+    def ask(first: int) -> None:
+        for number in range(12_000):
+            index._of(0, headers[(first + 7 * number) % len(headers)])
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(ask, range(8)))
+    finally:
+        sys.setswitchinterval(usual)
+    assert len(index._known) == FrameIndex._MOST_FILES

@@ -19,11 +19,12 @@ from pydicom.uid import (
     RLELossless,
 )
 from support.ct_factory import SIZE, ct_slice, head_hu, write
+from support.stored_values import read_raw
 
 from hounsfield.model.errors import PixelError
 from hounsfield.model.findings import Rejection
 from hounsfield.model.headers import SliceHeader, read_header
-from hounsfield.model.pixels import read_pixels, read_raw
+from hounsfield.model.pixels import read_pixels
 
 LOSSLESS = [
     ExplicitVRLittleEndian,

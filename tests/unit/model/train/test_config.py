@@ -62,6 +62,8 @@ def test_the_defaults_of_the_example_are_those_of_the_code() -> None:
         ("[data]\nprepared = 'p'\n[augmentation]\nflip_vertical = 0.5", "augmentation.flip_vertical: unknown key"),
         ("[data]\nprepared = 'p'\n[network]\nactivation = 'softmax'", 'activation must be "sigmoid" with compact'),
         ("[data]\nprepared = 'p'\n[split]\nvalidation = 0.7\ntest = 0.5", "split: validation must be above 0"),
+        ("[data]\nprepared = 'p'\n[split]\nseed = -1", "split.seed: .*greater than or equal to 0"),
+        ("[data]\nprepared = 'p'\n[training]\nseed = 4294967296", "training.seed: .*less than 4294967296"),
         ("[data", "not TOML"),
     ],
 )

@@ -3,12 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hounsfield.model.data.brightness import RULES, brightness
 from hounsfield.model.data.phantoms import LABELS, HeadPlan, Purpose, prepare_phantoms, truth
-from hounsfield.model.evaluate.brightness import RULES, brightness
 from hounsfield.model.evaluate.scored import Scored
-from hounsfield.model.evaluate.summary import Point, choose_points, scored, summarise
+from hounsfield.model.evaluate.scoring import beside_truth
 from hounsfield.model.phantom import PhantomSpec, render
-from hounsfield.model.train.recipe import STRIP
+from hounsfield.model.train.demo.recipe import STRIP
+from hounsfield.model.train.demo.summary import Point, choose_points, summarise
 
 
 def given(heads: int = 40, seed: int = 0) -> Scored:
@@ -80,7 +81,7 @@ def test_thresholds_come_from_the_validation_set() -> None:
 def test_slices_with_a_trace_of_blood_or_little_brain_are_not_counted(tmp_path: Path) -> None:
     data = prepare_phantoms(tmp_path / "set", [HeadPlan(Purpose.TEST, 1, 1)], STRIP)
     count = data.about.slices
-    this = scored(data, np.full((count, 6), 0.5, np.float32), np.full((1, 6), 0.5, np.float32))
+    this = beside_truth(data, np.full((count, 6), 0.5, np.float32), np.full((1, 6), 0.5, np.float32))
     known, areas = np.isfinite(this.truth[:, 0]), data.index.extra["lesion_mm2"][:, 0]
     assert this.labels == LABELS
     assert not known[(areas > 0) & (areas < 30)].any()

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from hounsfield.model.data.prepared import Prepared
 from hounsfield.model.networks import build_network
-from hounsfield.model.train.recipe import Recipe
-from hounsfield.model.train.sampler import Batch, Sampler
+from hounsfield.model.train.demo.recipe import Recipe
+from hounsfield.model.train.demo.sampler import Batch, Sampler
 
 Progress = Callable[[int, float], None]
 """Called with the number of steps done and the mean loss since the last call."""

@@ -5,7 +5,7 @@ import pytest
 from hounsfield.model.bundle import bundled, open_bundle
 from hounsfield.model.phantom import PhantomSpec, render
 from hounsfield.model.predictor import Predictor
-from hounsfield.model.train.recipe import Recipe
+from hounsfield.model.train.demo.recipe import Recipe
 
 pytestmark = pytest.mark.heavy
 

@@ -9,11 +9,20 @@ import pytest
 from hounsfield.model.data.phantoms import LABELS, truth
 from hounsfield.model.data.prepared import Prepared, PreparedWriter, SeriesBlock
 from hounsfield.model.networks import NetworkSpec, export_encoder
-from hounsfield.model.train.fit import settle, train_encoder
-from hounsfield.model.train.package import keras_bytes
-from hounsfield.model.train.recipe import STRIP, Recipe
-from hounsfield.model.train.sampler import Sampler, augmented, by_label
-from hounsfield.model.train.vectors import Read, drawn, encoding, read, same_change, scores, train_sequence, with_steps
+from hounsfield.model.train.demo.fit import settle, train_encoder
+from hounsfield.model.train.demo.recipe import STRIP, Recipe
+from hounsfield.model.train.demo.sampler import Sampler, augmented, by_label
+from hounsfield.model.train.demo.vectors import (
+    Read,
+    drawn,
+    encoding,
+    read,
+    same_change,
+    scores,
+    train_sequence,
+    with_steps,
+)
+from hounsfield.model.train.keras_file import keras_bytes
 
 pytestmark = pytest.mark.heavy
 

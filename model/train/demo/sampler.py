@@ -13,6 +13,8 @@ from hounsfield.model.data.phantoms import SMALLEST_BRAIN_MM2
 from hounsfield.model.data.prepared import MAP_SCALE, Prepared
 
 Floats = NDArray[np.float32]
+_AHEAD = 4
+"""Batches that wait for their step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ class Sampler:
             tensors[number], lesion[number, ..., 0] = augmented(rng, tensors[number], lesion[number, ..., 0])
         return Batch(tensors, truth, by_label(lesion, truth))
 
-    def ahead(self, steps: int, depth: int = 4) -> Iterator[Batch]:
+    def ahead(self, steps: int) -> Iterator[Batch]:
         """Yield so many batches, drawn in a thread of their own; the same ones as :meth:`draw` gives."""
-        ready: queue.Queue[Batch | BaseException] = queue.Queue(depth)
+        ready: queue.Queue[Batch | BaseException] = queue.Queue(_AHEAD)
 
         def fill() -> None:
             try:

@@ -3,9 +3,16 @@
 from typing import Any
 
 from hounsfield.model.data.phantoms import LABELS, POSITIVE_MM2, SMALLEST_BRAIN_MM2
-from hounsfield.model.evaluate.summary import Point
-from hounsfield.model.train.figures import Figures
-from hounsfield.model.train.recipe import GOLDEN_TOLERANCE, REQUIRED_AUC, REQUIRED_GAIN, SPECIFICITY, STEP_MM, Recipe
+from hounsfield.model.train.demo.figures import Figures
+from hounsfield.model.train.demo.recipe import (
+    GOLDEN_TOLERANCE,
+    REQUIRED_AUC,
+    REQUIRED_GAIN,
+    SPECIFICITY,
+    STEP_MM,
+    Recipe,
+)
+from hounsfield.model.train.demo.summary import Point
 
 CARD = """# ich-demo: haemorrhage on head CT, a demonstration
 

@@ -1,19 +1,13 @@
-"""Trains the demonstration bundle on generated phantoms and evaluates it on phantoms never seen.
+"""Draws the heads, trains both networks, calibrates, measures on heads never seen, and writes the bundle."""
 
-``python -m hounsfield.model.train.demo --out FOLDER --seed 1``; ``--smoke`` is a variant of about a minute for
-continuous integration, whose model is good for nothing.
-"""
-
-import argparse
 import logging
 import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +19,15 @@ from hounsfield.model.data.prepared import Prepared
 from hounsfield.model.evaluate.calibrate import fit_calibration, fold_into
 from hounsfield.model.evaluate.cases import Level
 from hounsfield.model.evaluate.scored import Scored
-from hounsfield.model.evaluate.summary import Point, Summary, choose_points, scored, summarise
+from hounsfield.model.evaluate.scoring import beside_truth
 from hounsfield.model.networks import export_encoder
 from hounsfield.model.networks.sequence import SERIES, SLICES
-from hounsfield.model.train.figures import Figures
-from hounsfield.model.train.fit import set_threads, settle, train_encoder
-from hounsfield.model.train.package import Trained, write_demonstration
-from hounsfield.model.train.recipe import REQUIRED_AUC, REQUIRED_GAIN, SPECIFICITY, Recipe, smoke
-from hounsfield.model.train.vectors import Read, read, scores, train_sequence
+from hounsfield.model.train.demo.figures import Figures
+from hounsfield.model.train.demo.fit import set_threads, settle, train_encoder
+from hounsfield.model.train.demo.package import Trained, write_demonstration
+from hounsfield.model.train.demo.recipe import REQUIRED_AUC, REQUIRED_GAIN, SPECIFICITY, Recipe, smoke
+from hounsfield.model.train.demo.summary import Point, Summary, choose_points, summarise
+from hounsfield.model.train.demo.vectors import Read, read, scores, train_sequence
 
 log = logging.getLogger("hounsfield.train")
 
@@ -91,7 +86,7 @@ class Run:
         sequence = self._train_sequence(encoder, known)
         with self.heads(Purpose.VALIDATION, recipe.validation_heads) as data:
             self._calibrate(encoder, sequence, data)
-            return Model(encoder, sequence, choose_points(scored(data, *scores(encoder, sequence, data)), SPECIFICITY))
+            return Model(encoder, sequence, choose_points(_scored(encoder, sequence, data), SPECIFICITY))
 
     def _train_sequence(self, encoder: Any, known: list[Read]) -> Any:
         recipe = self.recipe
@@ -101,7 +96,7 @@ class Run:
             return train_sequence(fresh + known, recipe, _step("series", recipe.sequence_steps))
 
     def _calibrate(self, encoder: Any, sequence: Any, data: Prepared) -> None:
-        given = scored(data, *scores(encoder, sequence, data))
+        given = _scored(encoder, sequence, data)
         for level, layer in ((Level.SLICE, SLICES), (Level.SERIES, SERIES)):
             found = fit_calibration(given, level)
             fold_into(sequence, layer, found.slope, found.offset)
@@ -119,10 +114,13 @@ class Run:
         log.info("%s: %.0f s", what, self.seconds[what])
 
 
+def _scored(encoder: Any, sequence: Any, data: Prepared) -> Scored:
+    return beside_truth(data, *scores(encoder, sequence, data))
+
+
 def measure(data: Prepared, model: Model) -> Summary:
     """Return all figures of a model on a set that was prepared with brightness rules."""
-    given: Scored = scored(data, *scores(model.encoder, model.sequence, data))
-    return summarise(given, data.index.extra["brightness"], model.points[0])
+    return summarise(_scored(model.encoder, model.sequence, data), data.index.extra["brightness"], model.points[0])
 
 
 def build(out: Path, recipe: Recipe, created: date, work: Path) -> Outcome:
@@ -157,24 +155,6 @@ def _step(what: str, of: int) -> Any:
     return lambda step, loss: log.info("%s: step %d/%d, loss %.4f", what, step, of, loss)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code: 1 if the figures are not what the product asks for."""
-    parser = argparse.ArgumentParser(prog="python -m hounsfield.model.train.demo", description=__doc__)
-    parser.add_argument("--out", type=Path, help="folder of the bundle (written over); with --smoke a temporary one")
-    parser.add_argument("--seed", type=int, default=Recipe().seed)
-    parser.add_argument("--smoke", action="store_true", help="about a minute, for continuous integration")
-    parser.add_argument("--created", type=date.fromisoformat, default=datetime.now(UTC).date(), metavar="YYYY-MM-DD")
-    parser.add_argument("--threads", type=int, default=2, help="of TensorFlow, and processes that draw phantoms")
-    chosen = parser.parse_args(arguments)
-    if chosen.out is None and not chosen.smoke:
-        parser.error("--out is needed, except with --smoke")
-    recipe = prepared_recipe(chosen.seed, chosen.threads, smoke_only=chosen.smoke)
-    with tempfile.TemporaryDirectory(prefix="hounsfield-training-") as temporary:
-        work = Path(temporary)
-        outcome = build(chosen.out or work / "ich-demo", recipe, chosen.created, work)
-        return verdict(outcome, chosen.smoke)
-
-
 def prepared_recipe(seed: int, threads: int, *, smoke_only: bool = False) -> Recipe:
     """Set the process up (log, threads) and return the recipe."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
@@ -196,7 +176,3 @@ def verdict(outcome: Outcome, smoke_only: bool) -> int:
         log.error("slice AUC must be %.2f or more and %.2f above the best rule", REQUIRED_AUC, REQUIRED_GAIN)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,19 +10,21 @@ from hounsfield.model.bundle import Bundle
 from hounsfield.model.data.phantoms import LABELS
 from hounsfield.model.errors import TrainingError
 from hounsfield.model.evaluate.metrics import Estimate
-from hounsfield.model.evaluate.summary import Point, Summary
 from hounsfield.model.lint import lint
 from hounsfield.model.networks import build_network, export_encoder
 from hounsfield.model.networks.sequence import build_sequence
 from hounsfield.model.phantom import Subtype, render
 from hounsfield.model.predictor import Predictor
 from hounsfield.model.selftest import selftest
-from hounsfield.model.train.card import model_card
-from hounsfield.model.train.demo import Outcome, main
-from hounsfield.model.train.figures import Figures, combined
-from hounsfield.model.train.fit import settle
-from hounsfield.model.train.package import BANNER, GOLDEN, Trained, keras_bytes, with_figures, write_demonstration
-from hounsfield.model.train.recipe import Recipe
+from hounsfield.model.train.demo.__main__ import main
+from hounsfield.model.train.demo.build import Outcome
+from hounsfield.model.train.demo.card import model_card
+from hounsfield.model.train.demo.figures import Figures, combined
+from hounsfield.model.train.demo.fit import settle
+from hounsfield.model.train.demo.package import BANNER, GOLDEN, Trained, with_figures, write_demonstration
+from hounsfield.model.train.demo.recipe import Recipe
+from hounsfield.model.train.demo.summary import Point, Summary
+from hounsfield.model.train.keras_file import keras_bytes
 
 pytestmark = pytest.mark.heavy
 
@@ -37,7 +39,6 @@ SUMMARY = Summary(
     best_rule="a rule",
     best_rule_auc=Estimate(0.71, 0.65, 0.77),
     gain=Estimate(0.2, 0.15, 0.25),
-    rule_aucs={"a rule": 0.71, "another": 0.6},
     slice_sensitivity=E,
     slice_specificity=E,
     series_sensitivity=E,

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from hounsfield.model.data.phantoms import truth
 from hounsfield.model.data.prepared import Prepared
 from hounsfield.model.networks.sequence import build_sequence
-from hounsfield.model.train.fit import Progress, masked_crossentropy, one_cycle
-from hounsfield.model.train.recipe import STEP_MM, Recipe
+from hounsfield.model.train.demo.fit import Progress, masked_crossentropy, one_cycle
+from hounsfield.model.train.demo.recipe import STEP_MM, Recipe
 
 Floats = NDArray[np.float32]
 SHORT = 0.2
 """Share of batches with parts of a few slices only."""
 LONGEST_SHORT = 9
+_TOLD_EVERY = 250
+"""Steps between two words about progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,8 @@ def same_change(rng: np.random.Generator, tensors: Floats) -> Floats:
     return np.asarray(np.clip(out, -2, 2) * inside, np.float32)
 
 
-def train_sequence(given: Sequence[Read], recipe: Recipe, progress: Progress | None = None, every: int = 250) -> Any:
-    """Return the trained sequence network. Call :func:`hounsfield.model.train.fit.settle` first."""
+def train_sequence(given: Sequence[Read], recipe: Recipe, progress: Progress | None = None) -> Any:
+    """Return the trained sequence network. Call :func:`hounsfield.model.train.demo.fit.settle` first."""
     import tensorflow as tf
 
     width, labels = given[0].vectors.shape[1] - 1, given[0].lesion_mm2.shape[1]
@@ -120,7 +122,7 @@ def train_sequence(given: Sequence[Read], recipe: Recipe, progress: Progress | N
     rng, losses = np.random.default_rng((recipe.seed, 78)), list[float]()
     for number in range(1, recipe.sequence_steps + 1):
         losses.append(float(run(*drawn(rng, given, recipe.sequence_batch))))
-        if progress is not None and (number % every == 0 or number == recipe.sequence_steps):
+        if progress is not None and (number % _TOLD_EVERY == 0 or number == recipe.sequence_steps):
             progress(number, float(np.mean(losses)))
             losses.clear()
     return model

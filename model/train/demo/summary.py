@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hounsfield.model.data.phantoms import POSITIVE_MM2, SMALLEST_BRAIN_MM2
-from hounsfield.model.data.prepared import Prepared
-from hounsfield.model.evaluate.brightness import RULES
+from hounsfield.model.data.brightness import RULES
 from hounsfield.model.evaluate.cases import Cases, Level, cases_of
 from hounsfield.model.evaluate.metrics import (
     Estimate,
@@ -21,8 +19,6 @@ from hounsfield.model.evaluate.metrics import (
 from hounsfield.model.evaluate.reliability import reliability
 from hounsfield.model.evaluate.scored import Scored
 
-__all__ = ["POSITIVE_MM2", "SMALLEST_BRAIN_MM2", "Point", "Summary", "choose_points", "scored", "summarise"]
-
 UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
 ANY = 0
 """Place of the label that decides."""
@@ -34,24 +30,6 @@ class Point:
 
     series: float
     slice: float
-
-
-def scored(data: Prepared, slices: NDArray[np.float32], series: NDArray[np.float32]) -> Scored:
-    """Return scores (n, L) and (m, L) beside the truth; slices with too little brain count nowhere."""
-    index = data.index
-    enough = index.extra["brain_mm2"] >= SMALLEST_BRAIN_MM2
-    return Scored(
-        labels=data.about.labels,
-        truth=np.where(enough[:, None], index.truth, np.nan).astype(np.float32),
-        scores=slices,
-        series=index.series,
-        names=index.names,
-        series_key=index.series_key,
-        series_truth=index.series_truth,
-        series_scores=series,
-        patient=index.patient,
-        scanner=index.scanner,
-    )
 
 
 def choose_points(validation: Scored, specificity: float) -> tuple[Point, ...]:
@@ -82,7 +60,6 @@ class Summary:
     best_rule_auc: Estimate
     gain: Estimate
     """Slice AUC above that of the best rule."""
-    rule_aucs: Mapping[str, float]
     slice_sensitivity: Estimate
     slice_specificity: Estimate
     series_sensitivity: Estimate
@@ -143,7 +120,6 @@ def summarise(given: Scored, brightness: NDArray[np.float32], point: Point) -> S
         best_rule=best,
         best_rule_auc=auc_interval(slices.truth, rule, slices.patients),
         gain=auc_gain_interval(slices.truth, slices.scores, rule, slices.patients),
-        rule_aucs=aucs,
         slice_sensitivity=slice_sensitivity,
         slice_specificity=slice_specificity,
         series_sensitivity=series_sensitivity,

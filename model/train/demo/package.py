@@ -1,10 +1,5 @@
 """Turns a trained model and its figures into the demonstration bundle: manifest, model, card, golden slices."""
 
-import io
-import json
-import re
-import tempfile
-import zipfile
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
@@ -13,14 +8,15 @@ from typing import Any
 
 from hounsfield.model.bundle import Bundle, write_bundle
 from hounsfield.model.data.phantoms import SOURCE
-from hounsfield.model.evaluate.summary import Point
 from hounsfield.model.headers import ENHANCED_CT
 from hounsfield.model.manifest import BY_MODEL, CT_IMAGE_STORAGE
 from hounsfield.model.phantom import PhantomSpec, Subtype, render
 from hounsfield.model.selftest import write_bundle_with_golden
-from hounsfield.model.train.card import model_card
-from hounsfield.model.train.figures import Figures
-from hounsfield.model.train.recipe import GOLDEN_TOLERANCE, STEP_MM, Recipe
+from hounsfield.model.train.demo.card import model_card
+from hounsfield.model.train.demo.figures import Figures
+from hounsfield.model.train.demo.recipe import GOLDEN_TOLERANCE, STEP_MM, Recipe
+from hounsfield.model.train.demo.summary import Point
+from hounsfield.model.train.keras_file import keras_bytes
 
 VERSION = "2.0.0"
 BANNER = "synthetic-trained demonstration, not for clinical use"
@@ -34,8 +30,6 @@ LIMITS = (
 )
 GOLDEN = PhantomSpec(seed=90_001, lesion=Subtype.INTRAPARENCHYMAL, slices=20, step_mm=6.0, matrix=128)
 NAME = "ich-demo"
-FIXED_DATE = "1980-01-01@00:00:00"
-"""In model.keras; the day it was made stands in the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,34 +161,3 @@ def labels(points: tuple[Point, ...]) -> list[dict[str, Any]]:
 
 def _code(pair: tuple[str, str]) -> dict[str, str]:
     return {"value": pair[0], "scheme": "SCT", "meaning": pair[1]}
-
-
-def keras_bytes(model: Any) -> bytes:
-    """Return a ``.keras`` file; the same weights give the same bytes: dates and memory addresses are replaced."""
-    with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary) / "model.keras"
-        model.save(path)
-        with zipfile.ZipFile(path) as archive:
-            members = {name: archive.read(name) for name in sorted(archive.namelist())}
-    return _normalised(members)
-
-
-def _normalised(members: dict[str, bytes]) -> bytes:
-    metadata = json.loads(members["metadata.json"]) | {"date_saved": FIXED_DATE}
-    members["metadata.json"] = json.dumps(metadata).encode()
-    members["config.json"] = _without_addresses(members["config.json"].decode()).encode()
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
-
-
-def _without_addresses(config: str) -> str:
-    """Number shared objects in the order they appear; Keras names them by their address in memory."""
-    seen: dict[str, int] = {}
-
-    def numbered(match: re.Match[str]) -> str:
-        return f'"shared_object_id": {seen.setdefault(match[1], len(seen) + 1)}'
-
-    return re.sub(r'"shared_object_id": (\d+)', numbered, config)
