@@ -24,6 +24,20 @@ def test_blank_slices_at_the_ends_of_a_head_are_as_it_is(drawn: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "drawn", ["##.#" + 36 * ".", "#.###" + 32 * "." + "###", 34 * "." + "#..##." + "#", "#.#.#" + 35 * "."]
+)
+def test_brain_in_the_openings_of_the_skull_base_is_not_the_head_yet(drawn: str) -> None:
+    assert unseen_problem(STEPS, series(drawn)) is None
+
+
+@pytest.mark.parametrize(
+    "drawn", ["..##" + 36 * ".", ".#" + 38 * ".", "#...#" + 35 * ".", "#" + 5 * ".##" + 24 * ".", "##########.#.#......"]
+)
+def test_a_head_that_begins_before_a_blank_slice_was_not_seen_there(drawn: str) -> None:
+    assert unseen_problem(STEPS, series(drawn)) is not None
+
+
+@pytest.mark.parametrize(
     ("drawn", "count"),
     [
         ("...##..............#", "2 slices"),
