@@ -77,8 +77,8 @@ class DicomSettings(Section):
     )
     max_waiting_connections: int = setting(
         256,
-        "Connections at the same time that have not yet asked for an association; one more, and the one that has "
-        "waited longest is closed.",
+        "Connections at the same time that have not yet asked for an association; one more, and of the address with "
+        "the most of them the one that has waited longest is closed.",
         ge=1,
         le=65536,
     )

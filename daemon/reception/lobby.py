@@ -2,7 +2,8 @@
 
 A connection costs a descriptor and what it has sent, no thread; only a whole A-ASSOCIATE-RQ goes on to the library.
 TLS handshakes happen here too, so that one that hangs hinders nobody. Who says nothing in time is closed; where there
-is no more room, whoever has waited longest gives way, so that nobody can be locked out by silence.
+is no more room, whoever has waited longest gives way among those of the address that most wait from: so nobody can
+be locked out by silence, and a crowd from one machine only displaces itself.
 """
 
 import errno
@@ -154,7 +155,7 @@ class Lobby:
             except OSError as error:
                 if error.errno not in _OUT_OF_DESCRIPTORS:
                     return  # the peer was gone before we came
-                if self._send_away_the_oldest("no descriptors are left"):
+                if self._make_room("no descriptors are left"):
                     continue
                 self._is_closing.wait(_PAUSE_SECONDS)  # out of everything; the listener would wake us again at once
                 return
@@ -168,7 +169,7 @@ class Lobby:
             connection.close()
             return
         if len(self._visitors) + len(self._complete) >= self._most:
-            self._send_away_the_oldest("dicom.max_waiting_connections are waiting")
+            self._make_room("dicom.max_waiting_connections are waiting")
         deadline = self._clock.monotonic() + self._seconds
         visitor = Visitor(connection, connection.fileno(), address, door, deadline, tls)
         self._visitors[visitor.descriptor] = visitor
@@ -267,13 +268,17 @@ class Lobby:
         self._sent_away.clear()
         self._report_at = now + _REPORT_SECONDS
 
-    def _send_away_the_oldest(self, why: str) -> bool:
-        if self._visitors:
-            self._send_away(next(iter(self._visitors.values())), why)
-        elif self._complete:
-            self._send_away(self._complete.pop(0), why)
-        else:
+    def _make_room(self, why: str) -> bool:
+        """Send one away, if anybody waits: of those from one address first who have not asked yet."""
+        waiting = [*self._visitors.values(), *self._complete]
+        if not waiting:
             return False
+        crowd = Counter(visitor.address[0] for visitor in waiting)
+        most = max(crowd.values())
+        visitor = next(one for one in waiting if crowd[one.address[0]] == most)
+        if visitor in self._complete:
+            self._complete.remove(visitor)
+        self._send_away(visitor, why)
         return True
 
     def _abort(self, visitor: Visitor, reason: int) -> None:

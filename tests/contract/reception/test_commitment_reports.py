@@ -10,6 +10,7 @@ from support.commitment_peers import COMMITMENT, WELL_KNOWN, report_of, reportin
 from support.raw_scu import CT, associated, store
 from support.reception import Reception, receiving
 
+from hounsfield.daemon.association.reactor import requested
 from hounsfield.daemon.delivery.proof.reports import Unreadable, read_report
 
 
@@ -57,7 +58,7 @@ def test_images_and_reports_may_share_an_association(reception: Reception, taken
     ae = AE("ARCHIVE")
     contexts = [build_context(CT), build_context(COMMITMENT)]
     roles = [build_role(COMMITMENT, scp_role=True)]
-    association = ae.associate("127.0.0.1", reception.port, contexts=contexts, ae_title="HOUNSFIELD", ext_neg=roles)
+    association = requested(ae, "127.0.0.1", reception.port, contexts=contexts, ae_title="HOUNSFIELD", ext_neg=roles)
     assert store(association, b"no data set") == 0xC000
     assert send_report(association, report_of("2.25.7", ["2.25.1"])) == 0
     assert store(association, b"no data set") == 0xC000

@@ -169,7 +169,7 @@ def locked(path: Path) -> Iterator[None]:
 def test_a_locked_database_is_a700_and_not_ready_until_it_is_free(
     home: Path, patience: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transactions, "_LOCK_WAIT_SECONDS", patience)
+    monkeypatch.setitem(transactions.make_engine.__kwdefaults__, "patience_seconds", patience)
     with storing(home) as (reception, sender, _):
         sender.until(STORED)
         with locked(home / "hounsfield.db"):
@@ -181,7 +181,7 @@ def test_a_locked_database_is_a700_and_not_ready_until_it_is_free(
 
 
 def test_a_receiver_does_not_start_on_a_locked_database(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transactions, "_LOCK_WAIT_SECONDS", 0.1)
+    monkeypatch.setitem(transactions.make_engine.__kwdefaults__, "patience_seconds", 0.1)
     database = open_database(None, home)
     with (
         locked(home / "hounsfield.db"),

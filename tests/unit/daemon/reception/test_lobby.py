@@ -65,9 +65,10 @@ class House:
         for visitor in self.inside:
             visitor.connection.close()
 
-    def client(self, said: bytes = b"") -> socket.socket:
+    def client(self, said: bytes = b"", source: str = "127.0.0.1") -> socket.socket:
         """Connect and say something."""
-        connection = self._clients.enter_context(socket.create_connection(self.address, timeout=5))
+        connecting = socket.create_connection(self.address, timeout=5, source_address=(source, 0))
+        connection = self._clients.enter_context(connecting)
         connection.sendall(said)
         return connection
 
@@ -180,6 +181,21 @@ def test_one_more_than_may_wait_and_the_one_that_waited_longest_gives_way(house:
     assert house.waiting() == 7
     clients[1].sendall(REQUEST[11:])
     wait_until(lambda: len(house.inside) == 2)
+
+
+@pytest.mark.parametrize("said", [b"", REQUEST], ids=["silent", "whole requests"])
+def test_a_crowd_from_one_address_displaces_itself_and_nobody_else(house: House, said: bytes) -> None:
+    house.is_full = True  # whole requests wait too
+
+    def are_waiting() -> list[Any]:
+        return [visitor.address for visitor in (*house.lobby._visitors.values(), *house.lobby._complete)]
+
+    slow = house.client(said, source="127.0.0.2")
+    wait_until(lambda: are_waiting() == [slow.getsockname()])
+    crowd = [house.client(said) for _ in range(30)]
+    wait_until(lambda: crowd[-1].getsockname() in are_waiting())
+    assert slow.getsockname() in are_waiting()
+    assert len(are_waiting()) == 8
 
 
 def test_a_flood_of_whole_requests_is_bounded_too(house: House) -> None:
