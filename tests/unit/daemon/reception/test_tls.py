@@ -19,7 +19,7 @@ from support.tls import TLS_1_1, TLS_1_2, Files, authority, client_context, hand
 from hounsfield.daemon.cli.trial_authority import TrialAuthority
 from hounsfield.daemon.errors import TlsUnusable
 from hounsfield.daemon.reception import tls
-from hounsfield.daemon.reception.fingerprints import peer_fingerprint
+from hounsfield.daemon.reception.fingerprints import fingerprint, peer_fingerprint
 from hounsfield.daemon.reception.tls import TlsIdentity, handshake_words, load_files
 
 HOSTS = ("localhost",)
@@ -53,7 +53,7 @@ def serves(identity: TlsIdentity, ours: TrialAuthority, folder: Path) -> str:
     assert (done.server_error, done.client_error) == (None, None)
     shown = done.client.getpeercert(binary_form=True)
     assert shown is not None
-    return tls.fingerprint(shown)
+    return fingerprint(shown)
 
 
 @pytest.mark.parametrize(("version", "name"), [(ssl.TLSVersion.TLSv1_3, "TLSv1.3"), (TLS_1_2, "TLSv1.2")])
