@@ -6,8 +6,8 @@ JSON keeps the values of the job log; texts never say what a result does not pro
 from collections.abc import Mapping
 
 from hounsfield.daemon.logs import escape_controls
-from hounsfield.storage.records import JobRecord
-from hounsfield.storage.states import REASON_WORDS, Outcome, Reason
+from hounsfield.storage.records import JobRecord, SeriesRecord
+from hounsfield.storage.states import REASON_WORDS, Outcome, Reason, SeriesState
 
 VERDICT_WORDS: dict[Outcome, str] = {
     Outcome.POSITIVE: "FLAGGED",
@@ -15,16 +15,22 @@ VERDICT_WORDS: dict[Outcome, str] = {
     Outcome.NOT_ANALYSED: "NOT ANALYSED",
 }
 
-NEVER_RELEASED: Mapping[Reason, str] = {
+_NEVER_RELEASED: Mapping[Reason, str] = {
     Reason.TWO_PATIENTS: "it holds images of two patients",
     Reason.TWO_STUDIES: "it holds images of two studies",
 }
-"""Why a HELD series cannot be let go on, whoever wishes for it; it can be discarded."""
 
 
 def reason_words(reason: Reason | None) -> str:
     """Return the words of a coded reason; the code itself where it has none."""
     return "" if reason is None else REASON_WORDS.get(reason, reason.value)
+
+
+def never_released(series: SeriesRecord) -> str:
+    """Return why a HELD series cannot be let go on, whoever wishes for it; nothing where a person may."""
+    if series.state is not SeriesState.HELD or series.reason is None:
+        return ""
+    return _NEVER_RELEASED.get(series.reason, "")
 
 
 def verdict(outcome: Outcome | None, reason: Reason | None = None) -> str:

@@ -30,14 +30,14 @@ def release(uid: SeriesArgument, by: ByOption = None, config: ConfigOption = Non
 
     Until another image comes. A series of two patients or two studies is never released.
     """
-    from hounsfield.daemon.words import NEVER_RELEASED
+    from hounsfield.daemon.words import never_released
 
     who = person(by)
     with open_stores(config) as (settings, database):
         series = find(database, settings.storage.shared_folder, uid)
-        if series.state is SeriesState.HELD and series.reason in NEVER_RELEASED:
+        if why := never_released(series):
             raise CommandFailed(
-                f"{NEVER_RELEASED[series.reason]} and is never analysed",
+                f"{why} and is never analysed",
                 "discard it with `hounsfield series discard UID`, and have the sender send it again corrected, "
                 "under a new Series Instance UID",
             )

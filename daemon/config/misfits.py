@@ -34,16 +34,21 @@ def misfits(settings: "Settings") -> Iterator[Misfit]:
 def _names_given_twice(settings: "Settings") -> Iterator[Misfit]:
     """A rule names destinations and those who are notified alike."""
     names: set[str] = set()
-    for section, entries in (("destination", settings.destination), ("notify", settings.notify)):
-        for index, entry in enumerate(entries):
-            if entry.name in names:
-                yield _doubled(f"{section}[{index}].name", entry.name, "each needs a name of its own")
-            names.add(entry.name)
+    for key, name in _places(settings):
+        if name in names:
+            yield _doubled(key, name, "each needs a name of its own")
+        names.add(name)
+
+
+def _places(settings: "Settings") -> Iterator[tuple[str, str]]:
+    """Yield the key and the name of everything a rule may name."""
+    yield from ((f"destination[{index}].name", entry.name) for index, entry in enumerate(settings.destination))
+    yield from ((f"notify[{index}].name", entry.name) for index, entry in enumerate(settings.notify))
 
 
 def _broken_rules(settings: "Settings") -> Iterator[Misfit]:
     names = [rule.name for rule in settings.rule]
-    there = [entry.name for entry in (*settings.destination, *settings.notify)]
+    there = [name for _, name in _places(settings)]
     for index, rule in enumerate(settings.rule):
         if rule.name in names[:index]:
             yield _doubled(f"rule[{index}].name", rule.name, "each rule needs its own name")

@@ -30,7 +30,7 @@ from hounsfield.daemon.console.pages.shown import Veil
 from hounsfield.daemon.console.pages.why import reason_given
 from hounsfield.daemon.console.problems import BadRequest, NoSuchThing
 from hounsfield.daemon.console.site import Form, Site
-from hounsfield.daemon.words import NEVER_RELEASED
+from hounsfield.daemon.words import never_released
 from hounsfield.storage.log_book import EventQuery
 from hounsfield.storage.operations import Action
 from hounsfield.storage.records import EventRecord, SeriesRecord
@@ -66,9 +66,8 @@ def router(site: Site) -> APIRouter:
     @routes.post("/series/{series_id}/release")
     def release(request: Request, series_id: str, form: Form) -> Response:
         person, found = site.acting(request, form), _series(site, series_id)
-        if found.state is SeriesState.HELD and found.reason in NEVER_RELEASED:
-            why = f"{NEVER_RELEASED[found.reason]}: discard it, and have it sent again corrected"
-            raise BadRequest("this series is never analysed", why)
+        if why := never_released(found):
+            raise BadRequest("this series is never analysed", f"{why}: discard it, and have it sent again corrected")
         if not site.parts.database.series.release(found.id, site.parts.clock.now(), person):
             raise BadRequest(f"the series is {found.state}", "only a HELD series can be released")
         return _back(found)

@@ -11,7 +11,7 @@ from hounsfield.daemon.console.pages.shown import Advice, Veil, advice_of, serie
 from hounsfield.daemon.console.standing import State
 from hounsfield.daemon.event_words import person_of, step
 from hounsfield.daemon.logs import escape_controls
-from hounsfield.daemon.words import NEVER_RELEASED, reason_words
+from hounsfield.daemon.words import never_released, reason_words
 from hounsfield.storage.records import AssociationRecord, EventRecord, InstanceRecord, SeriesRecord, Verdict
 from hounsfield.storage.states import SeriesState
 
@@ -156,7 +156,7 @@ def series_line(series: SeriesRecord, held_since: datetime | None, veil: Veil) -
         completeness="" if series.completeness is None else series.completeness.value,
         rule=escape_controls(series.rule or ""),
         advice=advice_of(series.reason) if held else None,
-        can_release=held and series.reason not in NEVER_RELEASED,
+        can_release=held and not never_released(series),
         can_discard=held,
     )
 

@@ -59,7 +59,8 @@ def test_show_by_name_and_by_folder_tells_what_the_manifest_says(folder: Path) -
 def test_show_prints_the_figures_of_a_manifest_as_a_table(folder: Path) -> None:
     output = run(folder, "bundle", "show", str(bundled())).stdout
     head = next(line for line in output.splitlines() if line.startswith("figure"))
-    assert head.split() == ["figure", "held", "out", "hard", "fixed"]
+    assert head.startswith("figure ")
+    assert "  held out  " in head
     assert any(line.startswith("series auc ") for line in output.splitlines())
     assert "{" not in output
 

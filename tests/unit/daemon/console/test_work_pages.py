@@ -231,7 +231,9 @@ def test_a_series_of_two_patients_is_not_released_by_anybody(console: Console) -
 def test_a_series_that_waits_for_removed_images_is_released_by_a_person(console: Console) -> None:
     with console.database.transactions.write() as connection:
         held = tables.series.c.series_uid == SOFT
-        connection.execute(tables.series.update().where(held).values(reason=Reason.IMAGES_REMOVED))
+        connection.execute(
+            tables.series.update().where(held).values(state=SeriesState.HELD, reason=Reason.IMAGES_REMOVED)
+        )
     assert console.act(f"/series/{console.series(SOFT)}/release") == 303
     assert console.last_event() == ("RECEIVING", "anna")
 
