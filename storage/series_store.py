@@ -21,6 +21,7 @@ from hounsfield.storage.records import (
     Verdict,
 )
 from hounsfield.storage.rows import association_record, instance_record, series_record, verdict_record
+from hounsfield.storage.statements import chunks
 from hounsfield.storage.states import AssociationEnding, InstanceRole, Reason, SeriesState
 from hounsfield.storage.transactions import Transactions
 
@@ -72,7 +73,7 @@ class SqlSeriesStore:
         found: set[str] = set()
         here = select(tables.instance.c.digest).where(tables.instance.c.removed_at.is_(None))
         with self._transactions.read() as connection:
-            for chunk in registration.chunks(digests):
+            for chunk in chunks(digests):
                 found.update(connection.scalars(here.where(tables.instance.c.digest.in_(chunk))))
         return found
 
@@ -144,7 +145,7 @@ class SqlSeriesStore:
         )
         with self._transactions.read() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else verdict_record(row._mapping)
+        return None if row is None else verdict_record(row._asdict())
 
     def associations(self, series_id: int) -> list[AssociationRecord]:
         """Return the associations that brought instances of this series, in the order they opened."""

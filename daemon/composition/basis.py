@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hounsfield.daemon.pipeline.reporting import Reporter
     from hounsfield.daemon.pipeline.rescuer import Rescuer
     from hounsfield.storage.election import Office
+    from hounsfield.storage.locks import LockKey
     from hounsfield.storage.records import Claim
 
 
@@ -72,7 +73,7 @@ class Basis(Places):
             home=self.home,
         )
 
-    def office(self, key: int) -> "Office":
+    def office(self, key: "LockKey") -> "Office":
         """Build what says whether this process does what only one in the service does; for one thread."""
         from hounsfield.storage.election import open_office
 

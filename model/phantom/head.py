@@ -34,6 +34,8 @@ class Difficulty:
     """Factor on the difference between blood and brain."""
     mimics: float = 0.5
     """How often each benign bright or dark finding is drawn, 0..1."""
+    second: float = 0.25
+    """Chance of another haemorrhage in a head that has one."""
     artefacts: float = 0.5
     """How often each thing goes wrong that scanners and patients do (motion, metal, odd kernels), 0..1."""
 

@@ -13,8 +13,6 @@ from hounsfield.model.phantom.scanner import acquire
 
 MOVES = 0.3
 """Of all heads, times the difficulty's artefacts."""
-SECOND = 0.25
-"""Chance of another haemorrhage in a head that has one."""
 MIDDLE_MM = 22.0
 """A short stack lies around this height, where the brain is widest; a long one starts at the vertex."""
 
@@ -52,7 +50,7 @@ def _plans(rng: np.random.Generator, build: Build, kind: Subtype | None, difficu
     if kind is None:
         return []
     lesions = [plan(rng, kind, build, difficulty.size)]
-    if rng.random() < SECOND:
+    if rng.random() < difficulty.second:
         other = list(Subtype)[int(rng.integers(len(Subtype)))]
         lesions.append(plan(rng, other, build, difficulty.size * 0.8))
     return lesions

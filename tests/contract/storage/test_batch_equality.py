@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -54,10 +54,8 @@ def received(series: str, number: int, content: str, seconds: int, hours: int, a
         number, content, series, sop_instance_uid=sop, association_id=association_id, calling_ae=f"CT-{association_id}"
     )
     moment = at(seconds).astimezone(timezone(timedelta(hours=hours)))
-    changes = {name: getattr(there, name) for name in there.__slots__} | {"received_at": moment}
-    if content == "the same everywhere":
-        changes["digest"] = "f" * 64
-    return InstanceReceipt(**changes)
+    digest = "f" * 64 if content == "the same everywhere" else there.digest
+    return replace(there, received_at=moment, digest=digest)
 
 
 RECEIPTS = st.builds(

@@ -1,7 +1,7 @@
 """Received instances: every copy kept, the first one primary, the series' state as the table of states says."""
 
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta, timezone
 from pathlib import Path
 
@@ -40,8 +40,7 @@ def test_an_instance_comes_back_as_it_was_registered(database: Database) -> None
     there = receipt(role=InstanceRole.COMPANION, received_at=at(1.5).astimezone(timezone(timedelta(hours=9))))
     register(database.series, there)
     (found,) = database.series.instances(1)
-    fields = {name: getattr(found, name) for name in there.__slots__}
-    assert fields == {name: getattr(there, name) for name in there.__slots__}
+    assert asdict(there).items() <= asdict(found).items()
     assert (found.is_primary, found.copies, found.revision) == (True, 1, 0)
 
 

@@ -1,5 +1,6 @@
 """Rows and the page of series."""
 
+from dataclasses import asdict
 from typing import Any
 
 from support.rows import SERIES_UID, at, event_row, series_row
@@ -16,9 +17,8 @@ VEIL = Veil(lambda uid: f"h:{sum(map(ord, uid)):012x}")
 
 def image(number: int, **changes: Any) -> InstanceRecord:
     base = receipt(number, **{key: changes.pop(key) for key in ("calling_ae", "role") if key in changes})
-    fields = {name: getattr(base, name) for name in base.__slots__}
     stored: dict[str, Any] = {"id": number, "series_id": 1, "revision": 1, "is_primary": True, "copies": 1}
-    return InstanceRecord(**fields | stored | changes)
+    return InstanceRecord(**asdict(base) | stored | changes)
 
 
 def facts(**changes: Any) -> SeriesFacts:
