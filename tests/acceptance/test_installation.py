@@ -56,11 +56,12 @@ def newer(folder: Path, wheelhouse: Path) -> Path:
     wheel.unlink()
     for name in ("daemon", "storage", "model"):
         shutil.copytree(ROOT / name, checkout / name)
-    for name in ("pyproject.toml", "constraints.txt", "MANIFEST.in", "README.md", "LICENSE"):
+    shutil.copytree(DEPLOY, checkout / "deploy")
+    for name in ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, checkout)
     project = checkout / "pyproject.toml"
     project.write_text(re.sub(r'^version = ".*"$', f'version = "{LATER}"', project.read_text(), flags=re.MULTILINE))
-    build = [DEPLOY / "tools" / "build-wheel.sh", sys.executable, checkout, later]
+    build = [checkout / "deploy" / "tools" / "build-wheel.sh", sys.executable, later]
     checked(subprocess.run(build, capture_output=True, text=True, check=False, timeout=300))
     (later / "SHA256SUMS").unlink()
     sums = "find . -type f ! -name SHA256SUMS -printf '%P\\0' | xargs -0 sha256sum > ../sums && mv ../sums SHA256SUMS"
