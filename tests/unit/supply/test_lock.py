@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 PROJECT = tomllib.loads((lockfiles.ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 GROUPS = lockfiles.groups()
-INSTALLED_BY_MAKE_DEV = ("postgres", "train", "onnx", "dev")
+INSTALLED_BY_MAKE_DEV = ("postgres", "train", "onnx", "docs", "dev")
 
 
 def test_there_is_a_file_for_the_base_for_the_build_and_for_each_extra() -> None:
