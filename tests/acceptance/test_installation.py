@@ -107,7 +107,7 @@ def test_a_stranger_installs_and_sees_the_whole_way_then_services_run_are_upgrad
         _is_upgraded_and_goes_back(running, version)
         _does_not_start_again_and_again_with_a_wrong_configuration(running, config)
         _runs_as_one_service_too(running)
-        checked(running.run(f"{WHEELS}/deploy/install.sh --uninstall"))
+        checked(running.run(f"{WHEELS}/deploy/install.sh --uninstall", 600))  # two environments of 2 GB each
         assert running.state("hounsfield.service") != "active"
     assert not host.path("/opt/hounsfield").exists()
     assert host.path("/var/lib/hounsfield/hounsfield.db").exists()
