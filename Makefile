@@ -33,18 +33,13 @@ $(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
 	@$(COMPILE)
 	@touch $@
 
-# The same, and what tests, checks and training need.
+# The same, and what tests, checks, training and the site need.
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Hounsfield and its development tools into $(VENV) (TensorFlow is large: one or two minutes) ..."
 	@$(PIP_INSTALL) setuptools wheel
-	@$(PIP_INSTALL) --no-build-isolation --editable '.[postgres,train,onnx,dev]'
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[postgres,train,onnx,docs,dev]'
 	@$(COMPILE)
 	@touch $(VENV)/.runtime $@
-
-# What builds the site from docs/.
-$(VENV)/.docs: $(VENV)/.dev
-	@$(PIP_INSTALL) --no-build-isolation --editable '.[docs]'
-	@touch $@
 
 venv: $(VENV)/.runtime ## make .venv with the project installed (.venv/bin/hounsfield)
 
@@ -156,11 +151,11 @@ bench-console: dev ## open pages and lists over 1,000 and 1,000,000 jobs: five m
 bench-cluster: peers dev ## a long past, several workers and a simulated network on PostgreSQL: twelve minutes (BENCH_ARGS)
 	@$(BIN)/python benchmarks/cluster/run.py $(BENCH_ARGS)
 
-docs: $(VENV)/.docs ## build the site into site/; every link and anchor is checked
+docs: dev ## build the site into site/; every link and anchor is checked
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 	@echo "site/index.html"
 
-docs-serve: $(VENV)/.docs ## show the site on http://127.0.0.1:8000/ and anew whenever a page is saved
+docs-serve: dev ## show the site on http://127.0.0.1:8000/ and anew whenever a page is saved
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 dist: dev ## build sdist and wheel into dist/, the same bytes each time, and check them in a clean environment
@@ -168,7 +163,7 @@ dist: dev ## build sdist and wheel into dist/, the same bytes each time, and che
 	@$(BIN)/python deploy/tools/build_dist.py dist
 	@$(BIN)/python deploy/tools/check_dist.py dist
 
-lock: $(VENV)/.release $(VENV)/.docs ## write constraints.txt and deploy/requirements from what .venv holds, then the licence list
+lock: $(VENV)/.release ## write constraints.txt and deploy/requirements from what .venv holds, then the licence list
 	@$(BIN)/python deploy/tools/lock.py
 	@$(BIN)/python deploy/tools/licences.py
 

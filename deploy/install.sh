@@ -14,9 +14,11 @@ what runs on this host
   --all                 a service of its own for each of the five
 what is installed
   --postgres            also what talks to PostgreSQL
+  --onnx                also what runs ONNX bundles
+  --train               also what training and evaluation need
   --gpu                 also what TensorFlow needs for an NVIDIA GPU (several GB)
   --wheelhouse FOLDER   from this folder alone, without network
-  --python PROGRAM      for this Python, 3.11 or newer (python3.11 or python3 without)
+  --python PROGRAM      with this Python: 3.11, which the lock is made for, or newer (python3.11 or python3 without)
 how
   --no-start            start and stop nothing
   --no-backup           do not back up the database before its schema changes
@@ -50,7 +52,7 @@ read_options() {
         case $1 in
             --role) choose_role "${2-}"; shift ;;
             --all) for role in $ROLES; do choose_role "$role"; done ;;
-            --postgres | --gpu) add_extra "${1#--}" ;;
+            --postgres | --onnx | --train | --gpu) add_extra "${1#--}" ;;
             --wheelhouse) wheelhouse=$(folder_of "$1" "${2-}"); shift ;;
             --prefix) root=$(folder_of "$1" "${2-}"); shift ;;
             --python) python=${2-}; [ -n "$python" ] || fail "--python needs a program" 2; shift ;;

@@ -90,7 +90,7 @@ def make_engine(
             json_serializer=_json,
         )
     except ModuleNotFoundError:
-        raise StorageError("PostgreSQL needs its driver: pip install 'hounsfield[postgres]'") from None
+        raise StorageError("PostgreSQL needs its driver: install the extra `postgres` (docs/supply-chain.md)") from None
     watch(engine, None if answer_seconds is None else Patience(lock=patience_seconds, answer=answer_seconds))
     return engine
 

@@ -59,7 +59,7 @@ def check_python() -> Check:
 def check_libraries(settings: Settings) -> Iterator[Check]:
     """Tell whether the libraries that are installed are those that the program asks for."""
     wrong = list(wrong_libraries(settings))
-    mend = "install the program with its constraints file: `pip install --constraint constraints.txt ...`"
+    mend = "install it from its lock: `deploy/install.sh`, or as docs/supply-chain.md says"
     for words in wrong:
         yield Check("libraries", Level.PROBLEM, words, mend)
     if not wrong:

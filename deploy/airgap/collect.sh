@@ -6,10 +6,12 @@ umask 022
 
 usage() {
     cat <<'END'
-usage: deploy/airgap/collect.sh FOLDER [--postgres] [--gpu] [--python PROGRAM]
+usage: deploy/airgap/collect.sh FOLDER [--postgres] [--onnx] [--train] [--gpu] [--python PROGRAM]
 
   FOLDER             where to: a new or an empty folder
   --postgres         also what talks to PostgreSQL
+  --onnx             also what runs ONNX bundles
+  --train            also what training and evaluation need
   --gpu              also what TensorFlow needs for an NVIDIA GPU (several GB)
   --python PROGRAM   the Python to collect for (python3.11 or python3 without)
 
@@ -23,12 +25,11 @@ fail() {
 }
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-checkout=$(dirname "$here")
 folder="" python="" extras=""
 
 while [ $# -gt 0 ]; do
     case $1 in
-        --postgres | --gpu) extras+="${extras:+,}${1#--}" ;;
+        --postgres | --onnx | --train | --gpu) extras+="${extras:+,}${1#--}" ;;
         --python) [ $# -gt 1 ] || fail "--python needs a program" 2; python=$2; shift ;;
         --help | -h) usage; exit 0 ;;
         -*) fail "there is no option $1 (--help)" 2 ;;
@@ -47,14 +48,16 @@ folder=$(cd "$folder" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+"$here/tools/build-wheel.sh" "$python" "$folder"
+wheel=$(basename "$folder"/hounsfield-*.whl)
+echo "Collecting what $wheel${extras:+ with $extras} needs (TensorFlow is large: some minutes) ..."
+mkdir "$folder/deploy/requirements"
+for group in base ${extras//,/ }; do cp "$here/requirements/$group.txt" "$folder/deploy/requirements/"; done
+locks=("$folder"/deploy/requirements/*.txt)
 "$python" -m venv "$work/venv"
-"$here/tools/build-wheel.sh" "$work/venv/bin/python" "$checkout" "$folder"
-wheel=$(echo "$folder"/hounsfield-*.whl)
-echo "Collecting what $(basename "$wheel")${extras:+ with $extras} needs (TensorFlow is large: some minutes) ..."
-"$work/venv/bin/python" -m pip download --quiet --disable-pip-version-check --only-binary :all: \
-    --constraint "$checkout/constraints.txt" --dest "$folder" "$wheel${extras:+[$extras]}"
+"$work/venv/bin/python" -m pip download --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+    --dest "$folder" "${locks[@]/#/--requirement=}"
 
-cp "$checkout/constraints.txt" "$folder/"
 cp -R "$here/install.sh" "$here/installing" "$here/systemd" "$here/config" "$folder/deploy/"
 printf '%s\n' "$extras" >"$folder/extras"
 (cd "$folder" && find . -type f ! -name SHA256SUMS -printf '%P\0' | sort -z | xargs -0 sha256sum >"$work/sums")

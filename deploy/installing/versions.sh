@@ -3,8 +3,8 @@
 
 # Sets `new`. The name tells what is inside, so that a second run finds it.
 make_venv() {
-    local work wheel lock version
-    local -a from=()
+    local work wheel version extra
+    local -a from=() locks=("${wheelhouse:-$checkout}/deploy/requirements/base.txt")
     if [ "$dry" = yes ]; then
         new=$venvs/NEW
         say "would install hounsfield${extras:+ with $extras} from ${wheelhouse:-$checkout} into a virtual environment: $new"
@@ -14,30 +14,32 @@ make_venv() {
     # shellcheck disable=SC2064  # the folder of now
     trap "rm -rf '$work'" EXIT
     if [ -n "$wheelhouse" ]; then
-        wheel=$(echo "$wheelhouse"/hounsfield-*.whl) lock=$wheelhouse/constraints.txt
+        wheel=$(echo "$wheelhouse"/hounsfield-*.whl)
         from=(--isolated --no-index --find-links "$wheelhouse")
     else
-        "$python" -m venv "$work/venv"
-        "$here/tools/build-wheel.sh" "$work/venv/bin/python" "$checkout" "$work"
-        wheel=$(echo "$work"/hounsfield-*.whl) lock=$checkout/constraints.txt
+        "$here/tools/build-wheel.sh" "$python" "$work"
+        wheel=$(echo "$work"/hounsfield-*.whl)
     fi
+    for extra in ${extras//,/ }; do locks+=("${locks[0]%/*}/$extra.txt"); done
     version=$(basename "$wheel" | cut -d - -f 2)
-    new=$venvs/$version-$({ cat "$wheel" "$lock"; "$python" --version; echo "$extras"; } | sha256sum | cut -c 1-10)
+    new=$venvs/$version-$({ cat "$wheel" "${locks[@]}"; "$python" --version; } | sha256sum | cut -c 1-10)
     if [ -e "$new/.complete" ]; then
         say "hounsfield $version is there already: $new"
     else
-        fill_venv "$wheel" "$lock" "${from[@]}"
+        fill_venv "$wheel" "${from[@]}" "${locks[@]/#/--requirement=}"
     fi
 }
 
-fill_venv() { # wheel, lock, where from
-    local wheel=$1 lock=$2
-    shift 2
+# Only files whose hash the lock knows, then our own wheel and nothing besides.
+fill_venv() { # wheel, options that say where from and what
+    local wheel=$1
+    local -a pip=("$new/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile)
+    shift
     say "Installing $(basename "$wheel")${extras:+ with $extras} into $new (TensorFlow is large: some minutes) ..."
     rm -rf "$new"
     "$python" -m venv "$new"
-    "$new/bin/python" -m pip install "$@" --quiet --disable-pip-version-check --no-compile --constraint "$lock" \
-        "$wheel${extras:+[$extras]}"
+    "${pip[@]}" --require-hashes --only-binary :all: "$@"
+    "${pip[@]}" --isolated --no-index --no-deps "$wheel"
     "$new/bin/python" -m compileall -q -j 0 "$new/lib" >/dev/null || true # some packages hold files of other Pythons
     "$new/bin/hounsfield" --version >/dev/null
     touch "$new/.complete"

@@ -1,8 +1,11 @@
-"""Build sdist and wheel; the same checkout gives the same bytes: ``python deploy/tools/build_dist.py DIST_FOLDER``.
+"""Build sdist and wheel; the same sources give the same bytes: ``python deploy/tools/build_dist.py [--wheel] FOLDER``.
 
-What git tracks is copied into a new folder with modes of its own and built there, with the locked setuptools and the
-time of the newest commit: what else lies in the checkout, the umask, the clock and the folder's name leave no trace.
-``SOURCE_DATE_EPOCH`` (seconds since 1970) overrides the time; outside git it has to be set.
+What git tracks is copied into a new folder with modes of its own and built there with the setuptools of this
+environment, which the lock names: what else lies in the checkout, the umask, the clock and the folder's name leave no
+trace. The wheel says 1980 of every file, so that nothing but a source changes it. The sdist has the time of the newest
+commit, or ``SOURCE_DATE_EPOCH`` (seconds since 1970).
+
+With ``--wheel`` no git is needed: in an unpacked sdist, or in the context of an image, all that lies there is taken.
 """
 
 import gzip
@@ -12,13 +15,15 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # A file of a zip archive cannot be older than 1980 (APPNOTE 4.4.6).
 EARLIEST = 315532800
+# What a wheel is made of.
+SOURCES = ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "daemon", "storage", "model")
 
 
 class Unbuilt(Exception):
@@ -26,7 +31,7 @@ class Unbuilt(Exception):
 
 
 def source_date(environment: Mapping[str, str] = os.environ) -> int:
-    """Return the time that stands in everything built, in seconds since 1970; raise :class:`Unbuilt` without one."""
+    """Return the time of a release, in seconds since 1970; raise :class:`Unbuilt` if there is none."""
     said = environment.get("SOURCE_DATE_EPOCH")
     if said is None:
         done = subprocess.run(
@@ -38,12 +43,29 @@ def source_date(environment: Mapping[str, str] = os.environ) -> int:
     return int(said)
 
 
-def export(target: Path) -> None:
-    """Copy what git tracks, as it lies in the checkout, into a new folder; only the owner's execute bit is kept."""
-    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+def tracked() -> list[str]:
+    """Return the files that git tracks; raise :class:`Unbuilt` where this is no checkout, whoever owns it."""
+    if not (ROOT / ".git").exists():
+        raise Unbuilt(f"{ROOT} is no git checkout")
+    command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise Unbuilt("git is not installed") from error
     if done.returncode != 0:
-        raise Unbuilt(f"not a git checkout: {done.stderr.strip()}")
-    for name in filter(None, done.stdout.split("\0")):
+        raise Unbuilt(f"git: {done.stderr.strip()}")
+    return [name for name in done.stdout.split("\0") if name]
+
+
+def lying_here() -> list[str]:
+    """Return the files that a wheel is made of, where git cannot tell them."""
+    found = [file for name in SOURCES for file in (ROOT / name, *(ROOT / name).rglob("*")) if file.is_file()]
+    return [file.relative_to(ROOT).as_posix() for file in found if file.suffix != ".pyc"]
+
+
+def export(names: Iterable[str], target: Path) -> None:
+    """Copy files, as they lie here, into a new folder; only the owner's execute bit is kept."""
+    for name in names:
         source, copy = ROOT / name, target / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         if source.is_symlink():
@@ -53,9 +75,20 @@ def export(target: Path) -> None:
             copy.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
 
 
-def build(source: Path, out: Path, epoch: int, kinds: tuple[str, ...] = ("--sdist", "--wheel")) -> None:
-    """Build an unpacked source tree with the setuptools of this environment; raise :class:`Unbuilt` if it fails."""
-    command = [sys.executable, "-m", "build", *kinds, "--no-isolation", "--outdir", str(out), str(source)]
+def wheel(source: Path, out: Path) -> None:
+    """Build the wheel of an unpacked source tree; raise :class:`Unbuilt` if it fails."""
+    _build("--wheel", source, out, EARLIEST)
+
+
+def sdist(source: Path, out: Path, epoch: int) -> None:
+    """Build the sdist of an unpacked source tree; raise :class:`Unbuilt` if it fails."""
+    _build("--sdist", source, out, epoch)
+    for file in out.glob("*.tar.gz"):
+        normalise(file, epoch)
+
+
+def _build(kind: str, source: Path, out: Path, epoch: int) -> None:
+    command = [sys.executable, "-m", "build", kind, "--no-isolation", "--outdir", str(out), str(source)]
     environment = os.environ | {"SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0"}
     environment.pop("PYTHONPATH", None)
     done = subprocess.run(
@@ -80,19 +113,38 @@ def normalise(sdist: Path, epoch: int) -> None:
         compressed.write(packed.getvalue())
 
 
+def release(out: Path) -> None:
+    """Build sdist and wheel of a checkout; raise :class:`Unbuilt` if it cannot be done."""
+    names, epoch = tracked(), source_date()
+    with tempfile.TemporaryDirectory(prefix="hounsfield-build-") as name:
+        export(names, Path(name))
+        sdist(Path(name), out, epoch)
+        wheel(Path(name), out)
+
+
+def wheel_of_what_is_here(out: Path) -> None:
+    """Build the wheel alone, with git or without; raise :class:`Unbuilt` if it fails."""
+    try:
+        names = tracked()
+    except Unbuilt:
+        names = lying_here()
+    with tempfile.TemporaryDirectory(prefix="hounsfield-build-") as name:
+        export(names, Path(name))
+        wheel(Path(name), out)
+
+
 def main(arguments: list[str]) -> int:
     """Build into the folder; return the exit status: 0 good, 1 broken, 2 usage."""
-    if len(arguments) != 1:
-        print(__doc__, file=sys.stderr)
-        return 2
-    out = Path(arguments[0]).resolve()
+    match arguments:
+        case ["--wheel", folder]:
+            built = wheel_of_what_is_here
+        case [folder] if not folder.startswith("-"):
+            built = release
+        case _:
+            print(__doc__, file=sys.stderr)
+            return 2
     try:
-        epoch = source_date()
-        with tempfile.TemporaryDirectory(prefix="hounsfield-build-") as name:
-            export(Path(name))
-            build(Path(name), out, epoch)
-        for sdist in out.glob("*.tar.gz"):
-            normalise(sdist, epoch)
+        built(Path(folder).resolve())
     except Unbuilt as error:
         print(f"build_dist: {error}", file=sys.stderr)
         return 1

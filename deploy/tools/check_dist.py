@@ -60,22 +60,20 @@ def compare(what: str, found: dict[str, str], expected: dict[str, str]) -> None:
 
 
 def wheel_from_sdist(sdist: Path, scratch: Path) -> Path:
-    """Build a wheel from the unpacked sdist and return it."""
+    """Build a wheel from the unpacked sdist, as whoever installs from it, and return it."""
     unpacked = scratch / "sdist"
     unpacked.mkdir()
     run(["tar", "-xzf", sdist, "-C", unpacked], scratch)
     (source,) = unpacked.iterdir()
-    build_dist.build(source, scratch / "rebuilt", build_dist.source_date(), ("--wheel",))
+    run([sys.executable, source / "deploy" / "tools" / "build_dist.py", "--wheel", scratch / "rebuilt"], scratch)
     return the_only(scratch / "rebuilt", "*.whl")
 
 
 def sdist_again(scratch: Path) -> Path:
     """Build the sdist from the checkout a second time and return it."""
-    build_dist.export(scratch / "again")
-    build_dist.build(scratch / "again", scratch / "second", build_dist.source_date(), ("--sdist",))
-    sdist = the_only(scratch / "second", "*.tar.gz")
-    build_dist.normalise(sdist, build_dist.source_date())
-    return sdist
+    build_dist.export(build_dist.tracked(), scratch / "again")
+    build_dist.sdist(scratch / "again", scratch / "second", build_dist.source_date())
+    return the_only(scratch / "second", "*.tar.gz")
 
 
 def same_bytes(what: str, found: Path, expected: Path) -> str:

@@ -21,8 +21,8 @@ from lockfiles import BASE, BUILD, CONSTRAINTS, FOLDER, ROOT, Pin, parse, render
 from packaging.utils import canonicalize_name
 
 PROJECT = "hounsfield"
-# What `make venv` installs first, to build the project without an isolated environment.
-BUILDERS = ("setuptools", "wheel")
+# What deploy/tools/build-wheel.sh builds with.
+BUILDERS = ("build", "setuptools", "wheel")
 TARGET = ("--python-version", platform.python_version(), "--python-platform", "x86_64-manylinux_2_28")
 # What installs is there before anything is installed.
 UNLOCKED = ("--no-emit-package", "pip")

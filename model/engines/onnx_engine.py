@@ -133,7 +133,7 @@ def _onnxruntime(bundle: Bundle) -> Any:
     except ImportError as error:
         raise BundleError(
             f"{bundle.label}: {bundle.model_path.name} needs ONNX Runtime, which is not installed; install the extra "
-            "onnx: pip install 'hounsfield[onnx]'"
+            "`onnx` (docs/supply-chain.md)"
         ) from error
     return onnxruntime
 

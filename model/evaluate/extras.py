@@ -26,7 +26,7 @@ def needs_train(function: Callable[_P, _R]) -> Callable[_P, _R]:
         except ModuleNotFoundError as error:
             if (error.name or "").split(".")[0] not in TRAIN_LIBRARIES:
                 raise
-            words = f"this needs {error.name}, which is not installed: pip install 'hounsfield[train]'"
+            words = f"this needs {error.name}, which is not installed: install the extra `train` (docs/supply-chain.md)"
             raise MissingExtra(words) from error
 
     return checked

@@ -101,7 +101,7 @@ def _check_libraries(config: TrainConfig) -> None:
     for name, needed in wanted.items():
         if needed and find_spec(name) is None:
             what = "training.tensorboard" if name == "tensorboard" else "bundle.calibrate"
-            words = f"{what} needs {name}, which is not installed: pip install 'hounsfield[train]'"
+            words = f"{what} needs {name}, which is not installed: install the extra `train` (docs/supply-chain.md)"
             raise TrainingError(f"{words}, or set it to false")
 
 

@@ -6,6 +6,8 @@ No engine is needed, but root: see :mod:`support.chroots`. Building takes minute
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,9 +38,17 @@ def test_the_image_holds_what_was_installed_and_nothing_of_what_built_it(image: 
     venv = image.upper("cpu") / "opt" / "hounsfield" / "venv"
     assert (venv / "bin" / "hounsfield").is_file()
     packages = {path.name.lower() for path in (venv / "lib" / "python3.11" / "site-packages").iterdir()}
-    assert {"hounsfield", "tensorflow", "psycopg"} <= packages
+    assert {"hounsfield", "tensorflow", "psycopg", "onnxruntime"} <= packages
     assert not {"pytest", "highdicom", "matplotlib"} & packages
     assert not (image.upper("cpu") / "src").exists()
+
+
+def test_the_wheel_in_the_image_is_that_of_a_release_byte_for_byte(image: Image, tmp_path: Path) -> None:
+    build = [sys.executable, ROOT / "deploy" / "tools" / "build_dist.py", "--wheel", tmp_path]
+    subprocess.run(build, check=True, timeout=300, capture_output=True)
+    (ours,) = tmp_path.glob("*.whl")
+    (theirs,) = (image.upper("wheel") / "wheels").glob("*.whl")
+    assert (theirs.name, theirs.read_bytes()) == (ours.name, ours.read_bytes())
 
 
 def test_a_series_becomes_a_result_in_a_container_that_can_write_to_two_places_only(

@@ -56,11 +56,12 @@ def newer(folder: Path, wheelhouse: Path) -> Path:
     wheel.unlink()
     for name in ("daemon", "storage", "model"):
         shutil.copytree(ROOT / name, checkout / name)
-    for name in ("pyproject.toml", "constraints.txt", "MANIFEST.in", "README.md", "LICENSE"):
+    shutil.copytree(DEPLOY, checkout / "deploy")
+    for name in ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, checkout)
     project = checkout / "pyproject.toml"
     project.write_text(re.sub(r'^version = ".*"$', f'version = "{LATER}"', project.read_text(), flags=re.MULTILINE))
-    build = [DEPLOY / "tools" / "build-wheel.sh", sys.executable, checkout, later]
+    build = [checkout / "deploy" / "tools" / "build-wheel.sh", sys.executable, later]
     checked(subprocess.run(build, capture_output=True, text=True, check=False, timeout=300))
     (later / "SHA256SUMS").unlink()
     sums = "find . -type f ! -name SHA256SUMS -printf '%P\\0' | xargs -0 sha256sum > ../sums && mv ../sums SHA256SUMS"
@@ -106,7 +107,7 @@ def test_a_stranger_installs_and_sees_the_whole_way_then_services_run_are_upgrad
         _is_upgraded_and_goes_back(running, version)
         _does_not_start_again_and_again_with_a_wrong_configuration(running, config)
         _runs_as_one_service_too(running)
-        checked(running.run(f"{WHEELS}/deploy/install.sh --uninstall"))
+        checked(running.run(f"{WHEELS}/deploy/install.sh --uninstall", 600))  # two environments of 2 GB each
         assert running.state("hounsfield.service") != "active"
     assert not host.path("/opt/hounsfield").exists()
     assert host.path("/var/lib/hounsfield/hounsfield.db").exists()

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from support.chromium import Scheme, chromium, window
 from support.documents.pages import ROOT
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 WINDOW = ViewportSize(width=1400, height=1000)
 CONTRAST = (Path(__file__).parent.parent / "support" / "contrast.js").read_text()
@@ -84,6 +84,7 @@ def test_the_reference_holds_the_methods_of_a_plug(built: Path) -> None:
     assert ":class:" not in text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_can_be_read_in_both_colour_schemes(browser: Browser, url: str, scheme: Scheme) -> None:
     with visiting(browser, url, scheme) as page:
@@ -99,6 +100,7 @@ def test_pages_can_be_read_in_both_colour_schemes(browser: Browser, url: str, sc
                 page.screenshot(path=Path(folder) / f"site-{name}-{scheme}.png")
 
 
+@pytest.mark.long
 def test_the_picture_of_the_architecture_takes_the_colours_of_the_page(browser: Browser, url: str) -> None:
     paper = "getComputedStyle(document.querySelector('.hf-paper')).fill"
     grounds = []
@@ -111,6 +113,7 @@ def test_the_picture_of_the_architecture_takes_the_colours_of_the_page(browser: 
     assert grounds[0] != grounds[1]
 
 
+@pytest.mark.long
 def test_a_search_finds_a_page_without_a_network(browser: Browser, url: str) -> None:
     with visiting(browser, url) as page:
         page.goto("index.html")

@@ -104,6 +104,8 @@ class Image:
             if origin.is_dir():
                 shutil.copytree(origin, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
             else:
+                if words[-1].endswith("/"):
+                    target.mkdir(parents=True, exist_ok=True)
                 shutil.copy(origin, target)
 
     def _run(self, name: str, rest: str, at: str) -> None:

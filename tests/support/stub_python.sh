@@ -44,9 +44,9 @@ case "$1 $2" in
         ;;
     "-m pip")
         case "$3" in
-            wheel) folder=$(option --wheel-dir "$@"); echo "$STUB_VERSION" >"$folder/hounsfield-$STUB_VERSION-py3-none-any.whl" ;;
             download) echo numpy >"$(option --dest "$@")/numpy-2.2.0-cp311-cp311-manylinux.whl" ;;
         esac
         ;;
+    *"/build_dist.py --wheel") echo "$STUB_VERSION" >"$3/hounsfield-$STUB_VERSION-py3-none-any.whl" ;;
     "-m hounsfield.daemon.cli.main") shift 2; play "$@" ;;
 esac

@@ -264,5 +264,5 @@ def test_a_folder_that_takes_no_database_is_an_error_of_ours(tmp_path: Path) -> 
 
 def test_a_missing_driver_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(StorageError, match=r"hounsfield\[postgres\]"):
+    with pytest.raises(StorageError, match="install the extra `postgres`"):
         open_database("postgresql://127.0.0.1/x", tmp_path)

@@ -37,7 +37,7 @@ NOT_RUN: Mapping[str, str] = {
     r"(docker|kubectl) .*|(make-secrets\.sh|make container-check).*": "needs a container engine or a cluster",
     r"(install|collect)\.sh.*|hounsfield-service .*|make test-install": "needs a service: `make test-install`",
     r"(python3\.11 -m venv|pip \w+) .*|pip check": "installs from a package index, as `make venv` does",
-    r"(psql|pg_dump|pg_restore) .*": "needs the PostgreSQL of a site",
+    r"(psql|pg_dump|pg_restore|createdb) .*": "needs the PostgreSQL of a site",
     r"(git|gpg|minisign|cosign|sha256sum|tar) .*": "signs a release or checks one that was downloaded",
     r"pytest -m (long|gpu).*": "is a test that is run by hand",
     r"python docs/tools/.*": "writes into this checkout; tests/unit/docs compares what it would write",

@@ -23,7 +23,6 @@ def wheelhouse(folder: Path, version: str, extras: str = "") -> Path:
     """Make what deploy/airgap/collect.sh makes, without the wheels of others."""
     shutil.copytree(DEPLOY, folder / "deploy", ignore=shutil.ignore_patterns("docker", "tools", "kubernetes"))
     (folder / f"hounsfield-{version}-py3-none-any.whl").write_text(version)
-    (folder / "constraints.txt").write_text("")
     (folder / "extras").write_text(f"{extras}\n")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n" for path in files]
@@ -67,10 +66,11 @@ class Host:
         """The version that is in use."""
         return (self.root / "opt" / "hounsfield" / "venv").resolve().name.split("-")[0]
 
-    def asked(self) -> list[str]:
+    def asked(self, beginning: str = "") -> list[str]:
         """What Python was asked."""
         log = self.folder / "log"
-        return log.read_text().splitlines() if log.exists() else []
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [line for line in lines if line.startswith(beginning)]
 
 
 @pytest.fixture
@@ -138,10 +138,10 @@ def test_dry_run_of_a_checkout_needs_no_root_and_names_every_unit() -> None:
 def test_a_second_run_changes_nothing_and_installs_nothing(host: Host) -> None:
     good(host.install("1.0.0", "--role", "receiver", "--role", "assembler"))
     host.config.write_text("[dicom]\nport = 104\n")
-    before = len([line for line in host.asked() if " install " in line])
+    before = host.asked("-m pip install ")
     said = good(host.install("1.0.0"))
     assert "is there already" in said
-    assert len([line for line in host.asked() if " install " in line]) == before == 1
+    assert host.asked("-m pip install ") == before != []
     assert host.config.read_text() == "[dicom]\nport = 104\n"
     assert "services: hounsfield@receiver.service hounsfield@assembler.service" in said, "as chosen before"
 
@@ -297,9 +297,36 @@ def test_a_wheelhouse_that_is_not_as_it_was_collected_is_refused(how: str, host:
 def test_a_wheelhouse_gives_all_and_the_network_nothing(host: Host) -> None:
     folder = wheelhouse(host.folder / "wheelhouse-1.0.0", "1.0.0", extras="postgres")
     good(host.install("1.0.0"))
-    (line,) = [line for line in host.asked() if " install " in line]
-    assert f"--isolated --no-index --find-links {folder}" in line
-    assert line.endswith("hounsfield-1.0.0-py3-none-any.whl[postgres]"), "as it was collected"
+    libraries, ours = host.asked("-m pip install ")
+    assert f"--isolated --no-index --find-links {folder}" in libraries
+    assert libraries.endswith(locks(folder, "base", "postgres")), "as it was collected"
+    assert ours.endswith(f"--isolated --no-index --no-deps {folder}/hounsfield-1.0.0-py3-none-any.whl")
+
+
+def locks(folder: Path, *groups: str) -> str:
+    return " ".join(f"--requirement={folder}/deploy/requirements/{group}.txt" for group in groups)
+
+
+def test_a_checkout_installs_what_the_lock_knows_by_its_hash_and_a_wheel_of_its_own(host: Host) -> None:
+    good(host.run(DEPLOY / "install.sh", "--gpu", "--postgres", STUB_VERSION="1.0.0"))
+    builders, libraries, ours = host.asked("-m pip install ")
+    for line in (builders, libraries):
+        assert "--require-hashes --only-binary :all:" in line
+        assert "--constraint" not in line
+    assert builders.endswith("requirements/build.txt")
+    assert libraries.endswith(locks(ROOT, "base", "gpu", "postgres"))
+    assert ours.endswith("hounsfield-1.0.0-py3-none-any.whl")
+    assert "--no-index --no-deps" in ours
+
+
+def test_another_lock_is_another_installation(host: Host) -> None:
+    good(host.install("1.0.0"))
+    before = (host.root / "opt" / "hounsfield" / "venv").resolve()
+    folder = host.folder / "wheelhouse-1.0.0"
+    shutil.rmtree(folder)
+    wheelhouse(folder, "1.0.0", extras="postgres")
+    good(host.install("1.0.0", "--postgres"))
+    assert (host.root / "opt" / "hounsfield" / "venv").resolve() != before
 
 
 def test_collecting_makes_a_folder_that_installs_itself(host: Host, tmp_path: Path) -> None:
@@ -308,6 +335,9 @@ def test_collecting_makes_a_folder_that_installs_itself(host: Host, tmp_path: Pa
     environment = host.environment | {"STUB_VERSION": "1.0.0", "HOUNSFIELD_STORAGE__HOME": ""}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
+    (line,) = host.asked("-m pip download ")
+    assert "--require-hashes --only-binary :all:" in line
+    assert line.endswith(locks(folder, "base", "postgres"))
     digest = hashlib.sha256((folder / "SHA256SUMS").read_bytes()).hexdigest()
     assert f"SHA256SUMS {digest}" in done.stdout
     said = good(host.run(folder / "deploy" / "install.sh", STUB_VERSION="1.0.0"))

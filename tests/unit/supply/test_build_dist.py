@@ -59,8 +59,48 @@ def test_only_what_git_tracks_is_built_with_modes_of_our_own(tmp_path: Path, mon
     subprocess.run(["git", "init", "-q"], cwd=checkout, check=True)
     subprocess.run(["git", "add", "kept.py", "tool.sh"], cwd=checkout, check=True)
     monkeypatch.setattr(build_dist, "ROOT", checkout)
-    build_dist.export(target)
+    build_dist.export(build_dist.tracked(), target)
     assert {file.name: file.stat().st_mode & 0o777 for file in target.iterdir()} == {
         "kept.py": 0o644,
         "tool.sh": 0o755,
     }
+
+
+def test_the_wheel_of_unpacked_sources_is_made_of_what_lies_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pyproject.toml", "daemon/app.py", "daemon/__pycache__/app.pyc", "docs/index.md", "dist/old.whl"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(build_dist, "ROOT", tmp_path)
+    built: list[list[str]] = []
+
+    def wheel(source: Path, _: Path) -> None:
+        built.append(sorted(file.relative_to(source).as_posix() for file in source.rglob("*") if file.is_file()))
+
+    monkeypatch.setattr(build_dist, "wheel", wheel)
+    assert build_dist.main(["--wheel", str(tmp_path / "out")]) == 0
+    assert built == [["daemon/app.py", "pyproject.toml"]]
+
+
+def test_a_release_is_built_from_a_checkout_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(build_dist, "ROOT", tmp_path)
+    assert build_dist.main([str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err == f"build_dist: {tmp_path} is no git checkout\n"
+
+
+def test_every_file_of_the_wheel_has_the_same_time_whatever_the_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def run(command: list[str], *, env: dict[str, str], **_: object) -> subprocess.CompletedProcess[str]:
+        told.append(env["SOURCE_DATE_EPOCH"])
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(EPOCH))
+    monkeypatch.setattr(subprocess, "run", run)
+    build_dist.wheel(tmp_path, tmp_path)
+    assert told == [str(build_dist.EARLIEST)]

@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 PROJECT = tomllib.loads((lockfiles.ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 GROUPS = lockfiles.groups()
-INSTALLED_BY_MAKE_DEV = ("postgres", "train", "onnx", "dev")
+INSTALLED_BY_MAKE_DEV = ("postgres", "train", "onnx", "docs", "dev")
 
 
 def test_there_is_a_file_for_the_base_for_the_build_and_for_each_extra() -> None:
@@ -97,7 +97,7 @@ def test_two_groups_that_pin_different_versions_are_refused() -> None:
 
 
 def test_an_extras_file_holds_only_what_the_extra_adds(monkeypatch: pytest.MonkeyPatch) -> None:
-    needs = {"web": {"web", "text"}, "db": {"db", "text"}, "setuptools": {"setuptools"}, "wheel": {"wheel"}}
+    needs = {"web": {"web", "text"}, "db": {"db", "text"}, **{name: {name} for name in lock.BUILDERS}}
 
     def resolve(lines: Iterable[str], kept: object, *, preferred: object = (), hashes: bool = False) -> dict[str, Pin]:
         names = {name for line in lines for name in needs[line]}
@@ -108,7 +108,7 @@ def test_an_extras_file_holds_only_what_the_extra_adds(monkeypatch: pytest.Monke
     found = lock.locked(project)
     assert {group: set(pins) for group, pins in found.items()} == {
         BASE: {"web", "text"},
-        BUILD: {"setuptools", "wheel"},
+        BUILD: set(lock.BUILDERS),
         "store": {"db"},
     }
     assert all(pin.hashes for pins in found.values() for pin in pins.values())
