@@ -77,7 +77,7 @@ def _refuse_shared(settings: "Settings", revision: str) -> None:
     from hounsfield.daemon.config.renames import keys_unknown_at
 
     storage = settings.storage
-    if storage.shared_folder != storage.home and "storage.shared" in keys_unknown_at(settings, revision):
+    if storage.shared_folder != storage.home and "storage.shared" in keys_unknown_at(settings.origin, revision):
         raise CommandFailed(
             f"results and bundles lie in {storage.shared_folder}, and the program of schema {revision} does not know"
             " storage.shared: it would not find them",
@@ -88,5 +88,5 @@ def _refuse_shared(settings: "Settings", revision: str) -> None:
 def _tell_of_keys(settings: "Settings", revision: str) -> None:
     from hounsfield.daemon.config.renames import keys_unknown_at
 
-    for key, instead in keys_unknown_at(settings, revision).items():
+    for key, instead in keys_unknown_at(settings.origin, revision).items():
         typer.echo(f"in {settings.origin.name(key)}: {key}: {instead}")

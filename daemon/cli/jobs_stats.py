@@ -1,23 +1,14 @@
 """``hounsfield jobs stats``: how much, how fast, and what went wrong."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from hounsfield.daemon.cli.context import ConfigOption, JsonOption, open_stores
+from hounsfield.daemon.cli.counted_by import By
 from hounsfield.daemon.cli.moments import moment_of, when
 from hounsfield.daemon.cli.output import json_line
 from hounsfield.daemon.cli.pause_notes import tell_pauses
-
-
-class By(StrEnum):
-    """What jobs are counted by."""
-
-    SCANNER = "scanner"
-    BUNDLE = "bundle"
-    REASON = "reason"
-    DESTINATION = "destination"
 
 
 def stats(

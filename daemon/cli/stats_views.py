@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from hounsfield.daemon.cli.jobs_stats import By
+from hounsfield.daemon.cli.counted_by import By
 from hounsfield.daemon.cli.moments import duration
 from hounsfield.daemon.cli.output import local, note, show_table
 from hounsfield.daemon.logs import escape_controls

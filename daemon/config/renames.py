@@ -7,13 +7,10 @@ in one place is refused: nobody can tell which one is meant.
 import json
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hounsfield.daemon.config.origin import RenamedKey, variable_of
+from hounsfield.daemon.config.origin import Origin, RenamedKey, variable_of
 from hounsfield.daemon.errors import ConfigurationError, ConfigurationProblem
-
-if TYPE_CHECKING:
-    from hounsfield.daemon.config.settings import Settings
 
 RENAMED: Mapping[str, str] = {
     "dicom.max_pdu": "dicom.max_pdu_bytes",
@@ -94,15 +91,15 @@ def current_variables(variables: Mapping[str, str]) -> tuple[dict[str, str], tup
     return there, tuple(found)
 
 
-def keys_unknown_at(settings: "Settings", revision: str) -> dict[str, str]:
+def keys_unknown_at(origin: Origin, revision: str) -> dict[str, str]:
     """Return the keys in force that the program of an older schema does not know, each with what to do instead."""
     newer = [key for since, keys in SINCE.items() if since > revision for key in keys]
     old_names = {new: old for old, new in RENAMED.items()}
-    written = {one.new for one in settings.origin.renamed}
+    written = {one.new for one in origin.renamed}
     return {
         key: f"write {old_names[key]}, its older name"
         if key in old_names
         else "take it out, the older program refuses it"
         for key in newer
-        if settings.origin.kind(key) != "default" and key not in written
+        if origin.kind(key) != "default" and key not in written
     }

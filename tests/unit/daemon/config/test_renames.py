@@ -204,10 +204,10 @@ def test_who_goes_back_is_told_of_the_keys_that_the_older_program_refuses(tmp_pa
     file = written(
         tmp_path, '[dicom]\nmax_pdu_bytes = 16384\n[storage]\ncache = "/var/cache/h"\n[queue]\npatient_share = 3\n'
     )
-    assert keys_unknown_at(load_settings(file), "0006") == {
+    assert keys_unknown_at(load_settings(file).origin, "0006") == {
         "storage.cache": "take it out, the older program refuses it",
         "dicom.max_pdu_bytes": "write dicom.max_pdu, its older name",
         "queue.patient_share": "take it out, the older program refuses it",
     }
-    assert set(keys_unknown_at(load_settings(file), "0007")) == {"queue.patient_share"}
-    assert keys_unknown_at(load_settings(written(tmp_path, "[dicom]\nmax_pdu = 16384\n")), "0006") == {}
+    assert set(keys_unknown_at(load_settings(file).origin, "0007")) == {"queue.patient_share"}
+    assert keys_unknown_at(load_settings(written(tmp_path, "[dicom]\nmax_pdu = 16384\n")).origin, "0006") == {}
