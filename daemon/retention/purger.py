@@ -85,7 +85,12 @@ class Purger:
         self._clock = clock
 
     def lacks_space(self, freed: int = 0) -> bool:
-        """Whether the spool's file system has too little free space, also with so many bytes more. Raise SpoolError."""
+        """Whether the spool's file system has too little free space, also with so many bytes more. Raise SpoolError.
+
+        A home in which nothing was received yet has no spool, and nothing to make room with.
+        """
+        if not self._stores.spool.folder.exists():
+            return False
         space = self._stores.spool.space()
         return (space.free + freed) * 100 < space.total * self._free_percent
 

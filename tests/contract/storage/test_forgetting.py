@@ -300,7 +300,7 @@ def test_without_the_lock_an_acknowledged_image_would_be_lost(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: str
 ) -> None:
     name = {"receiver": "files_stay", "remover": "files_may_go"}[who]
-    monkeypatch.setattr(spool_lock, name, lambda _: nullcontext())
+    monkeypatch.setattr(spool_lock.FolderLock, name, lambda _: nullcontext(lambda: None))
     bench = Bench(database, tmp_path / "spool")
     bench.advance("filed")
     bench.forget()

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -45,6 +46,12 @@ def test_a_dry_run_shows_what_would_go_and_what_keeps_the_rest(log: Log) -> None
     assert "kept, images: 1 series with a result that is not delivered" in told.stdout
     assert "retention.enabled is false" in told.stderr
     assert noted(log) == []
+
+
+def test_a_home_without_a_spool_lacks_no_space(log: Log) -> None:
+    shutil.rmtree(log.home / "spool")
+    rows = {row["rule"]: row for row in log.json("purge", "--dry-run")}
+    assert rows["space"]["series"] == 0
 
 
 def test_nothing_is_removed_unless_somebody_says_so(log: Log) -> None:
