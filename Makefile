@@ -9,9 +9,13 @@ BENCH_ARGS ?=
 AUDIT_ARGS ?=
 # The acceptance tests wait for quiet periods and restarts: three workers keep two cores busy.
 PYTEST_WORKERS ?= 3
+# Whole modules, the longest first (tests/durations.txt) unless chance says otherwise.
+BY_MODULE := --dist loadfile --no-loadscope-reorder
 # --no-compile and one parallel compileall afterwards: 10 s less than pip's own compilation on two cores.
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
-COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
+COMPILE = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib daemon storage model >/dev/null || true
+# Tests start hundreds of processes: without bytecode each would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help venv dev demo run peers check test test-only test-fast test-random coverage mutation demo-model torture torture-cluster cluster-demo bench test-install upgrade-trial container-check bench-reception bench-pixels bench-inference bench-results bench-end-to-end bench-console bench-cluster docs docs-serve dist check-lock lock licences sbom audit release clean
@@ -71,16 +75,16 @@ test: ## set up what is missing, check, run the whole suite
 	@$(MAKE) --no-print-directory test-only
 
 test-only: dev
-	$(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) $(BY_MODULE) $(PYTEST_ARGS)
 
 test-install: dev ## as root: run deploy/install.sh and the demonstration in a fresh Debian (debootstrap): ten minutes
 	@command -v debootstrap >/dev/null || apt-get install -qq -y --no-install-recommends debootstrap >/dev/null
 	$(BIN)/pytest -m long tests/acceptance/test_installation.py $(PYTEST_ARGS)
 
-# Of these what is not marked heavy; the ten slowest are told, so that it stays fast.
+# Of these what is neither marked heavy nor slow by tests/durations.txt; the ten slowest are told, so that it stays fast.
 FAST := tests/unit tests/contract/storage tests/contract/spool tests/contract/query
 test-fast: dev ## what one runs after every change: no TensorFlow, no real peers, under a minute
-	@$(BIN)/pytest $(FAST) --fast --durations=10 -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/pytest $(FAST) --fast --durations=10 -n 2 $(BY_MODULE) $(PYTEST_ARGS)
 
 # Modules, and the tests in them, in an order of chance; a seed gives the same order again.
 RUNS ?= 5
@@ -88,7 +92,7 @@ test-random: dev ## the whole suite RUNS times, in orders of chance (RUNS=5, SEE
 	@status=0; for run in $$(seq $(RUNS)); do \
 	  seed=$(if $(SEED),$(SEED),$$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')); \
 	  echo "== run $$run of $(RUNS): SEED=$$seed"; \
-	  $(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile -p randomly --randomly-seed=$$seed $(PYTEST_ARGS) || \
+	  $(BIN)/pytest -m "not long" -n $(PYTEST_WORKERS) $(BY_MODULE) -p randomly --randomly-seed=$$seed $(PYTEST_ARGS) || \
 	    { status=1; echo "== again with: make test-random RUNS=1 SEED=$$seed"; }; \
 	done; exit $$status
 
@@ -96,7 +100,7 @@ test-random: dev ## the whole suite RUNS times, in orders of chance (RUNS=5, SEE
 coverage: dev ## the whole suite under coverage, and a table that says whether enough is covered: an hour (PYTEST_ARGS)
 	@rm -rf build/coverage && mkdir -p build/coverage
 	@status=0; \
-	$(BIN)/coverage run -m pytest -m "not long" -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS) || status=1; \
+	$(BIN)/coverage run -m pytest -m "not long" -n $(PYTEST_WORKERS) $(BY_MODULE) $(PYTEST_ARGS) || status=1; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage json --quiet && \
 	$(BIN)/python tests/support/coverage_table.py build/coverage/report.json || status=1; \
 	exit $$status

@@ -7,8 +7,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 import structlog
+from support import durations
 from support.fast_part import forbid_tensorflow, is_fast
 from support.peers import PostgreSQL, everything_required, postgresql, skip_or_fail
+from support.quick_starts import quick_starts
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,17 +21,29 @@ hypothesis.settings.load_profile("hounsfield")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="only the fast part: no TensorFlow, no real peers")
+    parser.addoption("--write-durations", action="store_true", help=f"measure into {durations.FILE.name}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--fast"):
         forbid_tensorflow()
+    if config.getoption("--write-durations") and not is_worker(config):
+        config.pluginmanager.register(durations.Recorder())
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process is one of several that share the tests."""
+    return hasattr(config, "workerinput")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    measured = durations.read()
     if config.getoption("--fast"):
-        config.hook.pytest_deselected(items=[item for item in items if not is_fast(item)])
-        items[:] = [item for item in items if is_fast(item)]
+        fast = [is_fast(item, measured) for item in items]
+        config.hook.pytest_deselected(items=[item for item, stays in zip(items, fast, strict=True) if not stays])
+        items[:] = [item for item, stays in zip(items, fast, strict=True) if stays]
+    if is_worker(config) and not config.pluginmanager.hasplugin("randomly"):
+        items[:] = durations.longest_first(items, measured)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -37,6 +51,12 @@ def _plain_log() -> None:
     """Until a test configures the log, tracebacks are plain: those of structlog show every local and take seconds."""
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.processors.add_log_level, plain])
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_starts() -> Iterator[None]:
+    with quick_starts():
+        yield
 
 
 @pytest.fixture(scope="session")

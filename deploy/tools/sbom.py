@@ -27,7 +27,6 @@ from cyclonedx.model.component import Component, ComponentScope, ComponentType
 from cyclonedx.model.license import License
 from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from lockfiles import BASE, ROOT, Pin, groups
 from packageurl import PackageURL
 from packaging.requirements import Requirement
@@ -169,6 +168,8 @@ def text(bom: Bom) -> str:
 
 def validate(written: str) -> None:
     """Raise :class:`Invalid` if the text breaks the schema of CycloneDX 1.6."""
+    from cyclonedx.validation.json import JsonStrictValidator  # a second, which most tests of this need not wait
+
     error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(written)
     if error is not None:
         raise Invalid(str(error)[:2000])

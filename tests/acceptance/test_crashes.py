@@ -78,7 +78,7 @@ def test_kill_9_at_every_stage_of_one_series_leaves_exactly_one_result_set(
         daemon.kill()
     for reached in (claimed, inferred, delivering):
         with daemon.start():
-            wait_until(lambda stage=reached: stage(store), 60, 0.002)
+            wait_until(lambda stage=reached: stage(store), 60, 0.01)
             daemon.kill()
     with daemon.start():
         wait_until(lambda: delivered(store), 60)
@@ -95,7 +95,7 @@ def test_a_pacs_that_is_down_gets_the_result_when_it_is_up_again(home: Path, tmp
     files = write_series(tmp_path / "series", PhantomSpec(seed=31, slices=10))
     uid = str(dcmread(files[0], stop_before_pixels=True).SeriesInstanceUID)
     port = free_port()
-    destination = {"name": "pacs", "ae_title": "ORTHANC", "host": "127.0.0.1", "port": port}
+    destination = {"name": "pacs", "ae_title": "ORTHANC", "host": "127.0.0.1", "port": port, "probe_seconds": 1.0}
     with Daemon(home, [destination]).start() as daemon:
         dcmsend(daemon.port, files)
         store = database(home)

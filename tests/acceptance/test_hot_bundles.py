@@ -42,8 +42,8 @@ def report_of(store: Database, home: Path, job: JobRecord) -> Dataset:
 def test_versions_are_changed_and_changed_back_with_jobs_in_flight(home: Path, tmp_path: Path) -> None:
     one, two = (version_of_the_demonstration(version, tmp_path, home) for version in ("8.0.0", "9.0.0"))
     name = one.manifest.name
-    # No attempt is lost to a short lease on a slow machine, and no time to measuring what is fastest on it.
-    daemon = Daemon(home, settings={"HOUNSFIELD_WORKER__LEASE_SECONDS": "60", "HOUNSFIELD_WORKER__XLA": "off"})
+    # no attempt is lost to a short lease on a slow machine
+    daemon = Daemon(home, settings={"HOUNSFIELD_WORKER__LEASE_SECONDS": "60"})
     daemon.command("bundle", "activate", name, "8.0.0", "--by", "anna")
     daemon.command("pause", "inference")
     with daemon.start():

@@ -29,9 +29,11 @@ def daemon(tmp_path_factory: pytest.TempPathFactory, destination: dict[str, Any]
 
 def finished(daemon: Daemon, series_uid: str) -> dict[str, Any] | None:
     """Return the INFER job of a series once its DELIVER job is completed."""
+    if not daemon.has_delivered(series_uid):
+        return None
     jobs = [job for job in daemon.hounsfield("jobs", "list") if job["series_uid"] == series_uid]
-    delivered = [job for job in jobs if job["kind"] == "DELIVER" and job["state"] == "COMPLETED"]
-    return next((job for job in jobs if job["kind"] == "INFER"), None) if delivered else None
+    assert "COMPLETED" in {job["state"] for job in jobs if job["kind"] == "DELIVER"}
+    return next(job for job in jobs if job["kind"] == "INFER")
 
 
 def test_a_real_tilted_head_ct_becomes_a_report_that_says_what_was_done_about_it(
@@ -40,7 +42,7 @@ def test_a_real_tilted_head_ct_becomes_a_report_that_says_what_was_done_about_it
     files = sorted((real_ct / "ge_head_ct").glob("*.dcm"))
     source = dcmread(files[0], stop_before_pixels=True)
     dcmsend(daemon.port, files)
-    job = wait_until(lambda: finished(daemon, source.SeriesInstanceUID), 60, 0.5)
+    job = wait_until(lambda: finished(daemon, source.SeriesInstanceUID), 60)
     assert job["outcome"] in ("positive", "negative")
     (report,) = reports_on(pacs, source.SeriesInstanceUID)
     assert report.PatientID == source.PatientID
@@ -66,7 +68,7 @@ def test_a_generated_series_ends_in_a_valid_report(
     uid = str(dcmread(files[0], stop_before_pixels=True).SeriesInstanceUID)
     done = storescu(daemon.port, files)
     assert done.returncode == 0, done.stderr
-    job = wait_until(lambda: finished(daemon, uid), 60, 0.5)
+    job = wait_until(lambda: finished(daemon, uid), 60)
     assert job["outcome"] == outcome or (outcome is None and job["outcome"] in ("positive", "negative"))
     (report,) = reports_on(pacs, uid)
     study = str(report.StudyInstanceUID)
@@ -116,7 +118,7 @@ def test_a_study_sent_again_with_a_new_description_and_as_jpeg_ls_makes_no_secon
     files = write_series(tmp_path / "first", PhantomSpec(seed=77, slices=12))
     uid = str(dcmread(files[0], stop_before_pixels=True).SeriesInstanceUID)
     dcmsend(daemon.port, files)
-    wait_until(lambda: finished(daemon, uid), 60, 0.5)
+    wait_until(lambda: finished(daemon, uid), 60)
     again = []
     for path in files:
         instance = dcmread(path)
@@ -141,10 +143,11 @@ def test_late_slices_make_a_second_report_that_names_the_first(daemon: Daemon, p
     files = write_series(tmp_path / "series", PhantomSpec(seed=91, slices=14))
     uid = str(dcmread(files[0], stop_before_pixels=True).SeriesInstanceUID)
     dcmsend(daemon.port, files[:12])
-    wait_until(lambda: finished(daemon, uid), 60, 0.5)
+    wait_until(lambda: finished(daemon, uid), 60)
     (first,) = reports_on(pacs, uid)
     dcmsend(daemon.port, files[12:])
-    wait_until(lambda: len(reports_on(pacs, uid)) == 2, 60, 0.5)
+    wait_until(lambda: daemon.has_delivered(uid, 2), 60)
+    assert len(reports_on(pacs, uid)) == 2
     second = next(r for r in reports_on(pacs, uid) if r.SOPInstanceUID != first.SOPInstanceUID)
     (predecessor,) = second.PredecessorDocumentsSequence
     named = predecessor.ReferencedSeriesSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID
@@ -205,7 +208,7 @@ def test_the_same_daemon_does_the_main_job_on_postgresql(
     daemon.command("db", "upgrade")
     with daemon.start():
         dcmsend(daemon.port, files)
-        wait_until(lambda: finished(daemon, uid), 60, 0.5)
+        wait_until(lambda: finished(daemon, uid), 60)
         if engine == "procrastinate":
             waiting = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name IN ('infer', 'deliver')"
             wait_until(lambda: postgresql_cluster.execute(waiting, f"main_job_{engine}").strip() == "0")

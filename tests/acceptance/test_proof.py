@@ -15,11 +15,6 @@ from hounsfield.storage.records import JobFilter
 from hounsfield.storage.states import JobKind, Proof
 
 
-def deliveries(daemon: Daemon, series_uid: str) -> dict[str, dict[str, Any]]:
-    jobs = daemon.hounsfield("jobs", "list")
-    return {job["destination"]: job for job in jobs if job["kind"] == "DELIVER" and job["series_uid"] == series_uid}
-
-
 def test_results_are_proven_by_commitment_by_query_and_in_a_folder(tmp_path: Path) -> None:
     files = write_series(tmp_path / "series", PhantomSpec(seed=1001, lesion="epidural"))
     series_uid = str(dcmread(files[0], stop_before_pixels=True).SeriesInstanceUID)
@@ -35,16 +30,12 @@ def test_results_are_proven_by_commitment_by_query_and_in_a_folder(tmp_path: Pat
         ]
         with Daemon(tmp_path / "home", destinations, port=ours).start() as daemon:
             dcmsend(daemon.port, files)
-
-            def ended() -> dict[str, dict[str, Any]] | None:
-                jobs = deliveries(daemon, series_uid)
-                return jobs if len(jobs) == 3 and all(job["state"] == "COMPLETED" for job in jobs.values()) else None
-
-            jobs = wait_until(ended, 90, 0.5)
+            wait_until(lambda: daemon.has_delivered(series_uid, len(destinations)), 90)
             assert daemon.stop() == 0
     store = open_database(None, tmp_path / "home")
     delivered = store.jobs.page(JobFilter(kind=JobKind.DELIVER))
-    assert {job.destination: job.proof for job in delivered} == dict.fromkeys(jobs, Proof.PROVEN)
+    names = [str(destination["name"]) for destination in destinations]
+    assert {job.destination: job.proof for job in delivered} == dict.fromkeys(names, Proof.PROVEN)
     for job in delivered:
         assert all(one.proven_at is not None for one in store.jobs.delivered_objects(job.id))
     store.close()

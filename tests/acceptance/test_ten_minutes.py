@@ -45,12 +45,10 @@ def test_a_newcomer_who_follows_the_readme_gets_a_report_by_their_own_model(home
     with Daemon(home, settings={"HOUNSFIELD_WORKER__LEASE_SECONDS": "60"}).start() as daemon:
         dcmsend(daemon.port, sorted((tmp_path / "head").glob("*.dcm")))
 
-        def report() -> Path | None:
-            return next(iter((home / "results").glob("*.dcm")), None)
+        def analysed() -> bool:
+            return any((event["kind"], event["to_state"]) == ("INFER", "COMPLETED") for event in daemon.told())
 
-        wait_until(
-            lambda: report() is not None and daemon.hounsfield("jobs", "list")[-1]["state"] == "COMPLETED", 120, 0.5
-        )
+        wait_until(analysed, 120)
         (job,) = daemon.hounsfield("jobs", "list")
         assert (job["bundle"], job["bundle_version"]) == ("my-ich", "1.0.0")
         assert daemon.stop() == 0

@@ -1,4 +1,4 @@
-"""The one-minute training of continuous integration: from generated heads to a bundle that passes its self-test."""
+"""The short training of continuous integration: from generated heads to a bundle that passes its self-test."""
 
 import subprocess
 import sys

@@ -82,7 +82,9 @@ def _worked(folder: Path) -> Iterator[Console]:
         ):
             dcmsend(daemon.port, files, calling="CT1")
         uid = str(dcmread(flagged[0], stop_before_pixels=True).SeriesInstanceUID)
-        job = wait_until(lambda: _delivered(daemon, uid), 120, 0.5)
+        wait_until(lambda: daemon.has_delivered(uid), 120)
+        jobs = [job for job in daemon.hounsfield("jobs", "list") if job["series_uid"] == uid]
+        job = next(int(job["id"]) for job in jobs if job["kind"] == "INFER")
         wait_until(lambda: daemon.hounsfield("series", "list", "--state", "HELD"), 60, 0.5)
         with _stores(daemon) as database:
             found = database.series.find(uid)
@@ -97,13 +99,6 @@ def _of_two_patients(files: list[Path]) -> list[Path]:
     image.PatientID = "ANOTHER"
     image.save_as(files[0])
     return files
-
-
-def _delivered(daemon: Daemon, uid: str) -> int | None:
-    jobs = [job for job in daemon.hounsfield("jobs", "list") if job["series_uid"] == uid]
-    if not any(job["kind"] == "DELIVER" and job["state"] == "COMPLETED" for job in jobs):
-        return None
-    return next(int(job["id"]) for job in jobs if job["kind"] == "INFER")
 
 
 @contextmanager
@@ -180,14 +175,15 @@ def test_a_page_changes_within_half_a_second_of_the_database(browser: Browser, c
     with visiting(browser, console) as page, _stores(console.daemon) as database:
         page.goto("/")
         note = page.get_by_text("the archive is being moved")
-        for number in range(5):  # the machine may be busy with other tests: one change that took long proves nothing
+        # the machine may be busy with other tests: one change that took long proves nothing
+        while len(taken) < 5 and min(taken, default=LIVE_SECONDS + 1) > LIVE_SECONDS:
             page.wait_for_timeout(1000)  # the stream of events is open by then, and what came before it is told
             pause = Pause(part=Part.DELIVERY, since=datetime.now(UTC), note="the archive is being moved")
             assert database.control.pause(pause)
             committed = time.monotonic()
             note.wait_for()
             taken.append(time.monotonic() - committed)
-            if number == 0:
+            if len(taken) == 1:
                 keep(page, "paused")
             assert database.control.resume(Part.DELIVERY, database.now())
             note.wait_for(state="detached")

@@ -7,11 +7,19 @@ from pathlib import Path
 import pytest
 from support.filled_tables import fill_site
 from support.peers import PostgreSQL
+from support.quick_starts import run_migrations
 from support.revisions import downgrade
 
+from hounsfield.storage import schema
 from hounsfield.storage.copying import copy_site
 from hounsfield.storage.engine import default_url, upgrade
 from hounsfield.storage.schema import copy_sqlite
+
+
+@pytest.fixture(autouse=True)
+def _whole_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the migrations themselves are tested."""
+    monkeypatch.setattr(schema, "run_migrations", run_migrations)
 
 
 @pytest.fixture(scope="session")

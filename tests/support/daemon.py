@@ -27,6 +27,9 @@ class Daemon:
     program: tuple[str, ...] = ("-m", "hounsfield.daemon.cli.main", "run")
     process: subprocess.Popen[str] | None = None
     lines: list[str] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """Of the job log, as :meth:`told` follows it."""
+    follower: subprocess.Popen[str] | None = None
 
     def start(self, *roles: str) -> Self:
         command = [sys.executable, *self.program]
@@ -78,12 +81,14 @@ class Daemon:
     def kill(self) -> None:
         """kill -9 of the supervisor and all its roles at once."""
         assert self.process is not None
+        self._end_following()
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(20)
 
     def stop(self) -> int:
         """SIGTERM as a service manager sends it; returns the exit status."""
         assert self.process is not None
+        self._end_following()
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(40)
 
@@ -91,6 +96,7 @@ class Daemon:
         return self if self.process is not None else self.start()
 
     def __exit__(self, *_: object) -> None:
+        self._end_following()
         if self.process is not None and self.process.poll() is None:
             self.kill()
 
@@ -107,6 +113,36 @@ class Daemon:
         """Run a listing with ``--json``."""
         return [json.loads(line) for line in self.command(*arguments, "--json").splitlines()]
 
+    def told(self) -> list[dict[str, Any]]:
+        """Return every event of the job log so far; the first call begins to follow it.
+
+        For tests that wait: a command for each look would take a core from what they wait for.
+        """
+        if self.follower is None:
+            command = [sys.executable, "-m", "hounsfield.daemon.cli.main", "jobs", "tail", "--follow", "--json"]
+            self.follower = subprocess.Popen(
+                [*command, "--lines", "100000"], env=self._environment(), stdout=subprocess.PIPE, text=True
+            )
+            threading.Thread(target=self._follow, args=(self.follower,), daemon=True).start()
+        return list(self.events)
+
+    def _follow(self, follower: subprocess.Popen[str]) -> None:
+        assert follower.stdout is not None
+        for line in follower.stdout:
+            self.events.append(json.loads(line))
+
+    def _end_following(self) -> None:
+        if self.follower is not None:
+            self.follower.kill()
+            self.follower.wait(20)
+            self.follower = None
+
+    def has_delivered(self, series_uid: str, times: int = 1) -> bool:
+        """Whether so many deliveries of a series have completed."""
+        wanted = (series_uid, "DELIVER", "COMPLETED")
+        done = [event for event in self.told() if (event["series_uid"], event["kind"], event["to_state"]) == wanted]
+        return len(done) >= times
+
     def _environment(self) -> dict[str, str]:
         return {
             **os.environ,
@@ -116,6 +152,7 @@ class Daemon:
             "HOUNSFIELD_ASSEMBLY__QUIET_SECONDS": "1",
             "HOUNSFIELD_ASSEMBLY__INCOMPLETE_WAIT_SECONDS": "1",
             "HOUNSFIELD_WORKER__LEASE_SECONDS": "3",
+            "HOUNSFIELD_WORKER__XLA": "off",  # or each start would measure which way of running the model is faster
             "HOUNSFIELD_DESTINATION": json.dumps(self.destinations),
             **self.settings,
         }

@@ -1,7 +1,8 @@
 """The fast part of the suite: `make test-fast`, what one runs after every change.
 
-It leaves out what is marked ``long`` or ``heavy``, and what asks for a database server. So that it stays fast, nothing
-in it may import TensorFlow: that costs ten seconds and more.
+It leaves out what is marked ``long`` or ``heavy``, what asks for a database server, and what was slow when it was
+measured last (:mod:`support.durations`). So that it stays fast, nothing in it may import TensorFlow: that costs ten
+seconds and more.
 """
 
 import sys
@@ -10,15 +11,18 @@ from importlib.abc import MetaPathFinder
 from types import ModuleType
 
 import pytest
+from support.durations import Durations, without_parameters
 
 MARKERS = ("long", "heavy", "gpu")
 SERVERS = ("postgresql", "procrastinate")
 """How parameters that need a database server end."""
 
 
-def is_fast(item: pytest.Item) -> bool:
+def is_fast(item: pytest.Item, durations: Durations) -> bool:
     """Whether a test belongs to the fast part."""
     if any(item.get_closest_marker(name) for name in MARKERS):
+        return False
+    if without_parameters(item.nodeid) in durations:
         return False
     if "postgresql_cluster" in getattr(item, "fixturenames", ()):
         return False

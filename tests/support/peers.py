@@ -153,6 +153,10 @@ class Orthanc:
         found = json.loads(self.get("/instances?expand"))
         return {entry["MainDicomTags"]["SOPInstanceUID"]: entry["ID"] for entry in found}
 
+    def files(self) -> list[bytes]:
+        """Return every DICOM file as Orthanc keeps it."""
+        return [self.get(f"/instances/{identifier}/file") for identifier in self.instances().values()]
+
     def file(self, sop_instance_uid: str) -> bytes:
         """Return the DICOM file of an instance as Orthanc keeps it."""
         return self.get(f"/instances/{self.instances()[sop_instance_uid]}/file")

@@ -6,9 +6,14 @@ from typing import Any, cast
 import pytest
 from support.fast_part import NoTensorFlow, is_fast
 
+MEASURED = {"tests/test_a.py": 90.0, "tests/test_a.py::test_slow": 0.4}
 
-def item(*markers: str, fixtures: tuple[str, ...] = (), **params: object) -> pytest.Item:
+
+def item(
+    *markers: str, fixtures: tuple[str, ...] = (), nodeid: str = "tests/test_a.py::test_new", **params: object
+) -> pytest.Item:
     made = SimpleNamespace(
+        nodeid=nodeid,
         get_closest_marker=lambda name: name if name in markers else None,
         fixturenames=fixtures,
         callspec=SimpleNamespace(params=params),
@@ -28,14 +33,17 @@ def item(*markers: str, fixtures: tuple[str, ...] = (), **params: object) -> pyt
         (item(engine="postgresql"), False),
         (item(queue="embedded-postgresql"), False),
         (item(queue="procrastinate"), False),
+        (item(nodeid="tests/test_a.py::test_slow"), False),
+        (item(nodeid="tests/test_a.py::test_slow[one of many]"), False),
+        (item(nodeid="tests/test_b.py::test_slow"), True),
     ],
 )
-def test_what_takes_seconds_or_a_server_is_not_in_the_fast_part(given: pytest.Item, fast: bool) -> None:
-    assert is_fast(given) is fast
+def test_what_is_slow_or_needs_a_server_is_not_in_the_fast_part(given: pytest.Item, fast: bool) -> None:
+    assert is_fast(given, MEASURED) is fast
 
 
 def test_a_test_without_parameters_is_in_it() -> None:
-    assert is_fast(cast(pytest.Item, SimpleNamespace(get_closest_marker=lambda _: None)))
+    assert is_fast(cast(pytest.Item, SimpleNamespace(get_closest_marker=lambda _: None, nodeid="t.py::test")), {})
 
 
 @pytest.mark.parametrize("name", ["tensorflow", "tensorflow.data", "keras.layers"])

@@ -1,6 +1,6 @@
 """Trains the demonstration bundle on generated phantoms and evaluates it on phantoms never seen.
 
-``python -m hounsfield.model.train.demo --out FOLDER --seed 1``; ``--smoke`` is a variant of about a minute for
+``python -m hounsfield.model.train.demo --out FOLDER --seed 1``; ``--smoke`` is a variant of half a minute for
 continuous integration, whose model is good for nothing.
 """
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m hounsfield.model.train.demo", description=__doc__)
     parser.add_argument("--out", type=Path, help="folder of the bundle (written over); with --smoke a temporary one")
     parser.add_argument("--seed", type=int, default=Recipe().seed)
-    parser.add_argument("--smoke", action="store_true", help="about a minute, for continuous integration")
+    parser.add_argument("--smoke", action="store_true", help="half a minute, for continuous integration")
     parser.add_argument("--created", type=date.fromisoformat, default=datetime.now(UTC).date(), metavar="YYYY-MM-DD")
     parser.add_argument("--threads", type=int, default=2, help="of TensorFlow, and processes that draw phantoms")
     chosen = parser.parse_args(arguments)

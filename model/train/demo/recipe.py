@@ -69,14 +69,14 @@ class Recipe:
 
 
 def smoke(seed: int) -> Recipe:
-    """Return a recipe of about a minute; its model is good for nothing."""
+    """Return a recipe of half a minute; its model is good for nothing."""
     return Recipe(
         seed=seed,
-        training_heads=20,
-        sequence_heads=12,
-        validation_heads=12,
-        test_heads=10,
-        hard_heads=6,
+        training_heads=10,
+        sequence_heads=6,
+        validation_heads=6,
+        test_heads=6,
+        hard_heads=4,
         steps=40,
         batch=32,
         sequence_steps=20,

@@ -17,6 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import insert, inspect, select
 from support.peers import PostgreSQL, free_port
+from support.quick_starts import run_migrations
 from support.recording import register
 from support.revisions import migrations
 from support.stored import BUNDLE, WHOLE, analysed, at, closed, receipt, received
@@ -28,6 +29,12 @@ from hounsfield.storage.records import JobFilter
 from hounsfield.storage.states import JobKind, Reason
 from hounsfield.storage.tables import metadata
 from hounsfield.storage.transactions import make_engine, parse_url
+
+
+@pytest.fixture(autouse=True)
+def _whole_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the migrations themselves are tested."""
+    monkeypatch.setattr(schema, "run_migrations", run_migrations)
 
 
 def execute(url: str, statement: str) -> None:

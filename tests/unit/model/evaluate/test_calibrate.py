@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from sklearn.metrics import log_loss, roc_auc_score
 from support.scored import scored_set, sigmoid
 
 from hounsfield.model.evaluate.calibrate import SMALLEST_SLOPE, Calibration, fit_calibration, fit_platt, logit
@@ -18,6 +17,8 @@ def test_overconfident_scores_get_their_slope_and_offset_back():
 
 
 def test_calibration_lowers_the_log_loss_and_keeps_the_ranking():
+    from sklearn.metrics import log_loss, roc_auc_score
+
     scores = sigmoid((LOGITS + 1.0) * 2.5)
     slope, offset = fit_platt(TRUTH, scores)
     better = Calibration((slope,), (offset,)).apply(scores[:, None])[:, 0]
