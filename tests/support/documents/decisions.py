@@ -81,7 +81,7 @@ RECIPES: Mapping[str, Recipe] = {
     "db restore": Recipe(
         fills=dict.fromkeys(("FILE", "/backup/hounsfield.db", "hounsfield.db.backup-0006"), "backup.db"), typed=("y",)
     ),
-    "db downgrade": Recipe(typed=("y",)),
+    "db downgrade": Recipe(fills={"SCHEMA": "0006"}, typed=("y",)),
     # 2: prose that names no results; 4: none of that version are here
     "results retract": Recipe(typed=("y",), codes=(0, 2, 4)),
     "purge": Recipe(typed=("y",)),
