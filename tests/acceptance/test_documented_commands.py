@@ -61,21 +61,22 @@ def test_a_documented_command_does_its_work(site: Scene, tmp_path: Path, command
 
 
 def fills_of(recipe: Recipe, site: Scene, folder: Path) -> dict[str, str]:
-    """Return what placeholders stand for, after bringing a job into the state that the command is about."""
-    wanted = {name for name in recipe.fills.values() if name.endswith(" job")}
-    if not wanted:
-        return dict(recipe.fills)
-    done(["results", "retract", "1"], Recipe(typed=("y",)), folder)
-    job = newest_job(folder)
-    if "cancelled job" in wanted:
-        done(["jobs", "cancel", job], Recipe(), folder)
-    return dict.fromkeys(recipe.fills, job)
+    """Return what placeholders stand for, after bringing jobs into the states that the command is about."""
+    wanted = [name for name in dict.fromkeys(recipe.fills.values()) if name.endswith(" job")]
+    for analysis, _ in enumerate(wanted, 1):
+        done(["results", "retract", str(analysis)], Recipe(typed=("y",)), folder)
+    made = dict(zip(wanted, newest_jobs(folder) if wanted else (), strict=False))
+    for name in wanted:
+        if "cancelled" in name:
+            done(["jobs", "cancel", made[name]], Recipe(), folder)
+    return {placeholder: made.get(name, name) for placeholder, name in recipe.fills.items()}
 
 
-def newest_job(folder: Path) -> str:
-    """Return the id of the job that was made last."""
+def newest_jobs(folder: Path) -> list[str]:
+    """Return the ids of all jobs, the one that was made last first."""
     _, said = done(["jobs", "list", "--json"], Recipe(), folder)
-    return str(max(json.loads(line)["id"] for line in said.splitlines() if line.startswith("{")))
+    ids = (json.loads(line)["id"] for line in said.splitlines() if line.startswith("{"))
+    return [str(one) for one in sorted(ids, reverse=True)]
 
 
 def done(words: list[str], recipe: Recipe, folder: Path) -> tuple[int, str]:

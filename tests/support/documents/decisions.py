@@ -63,11 +63,12 @@ RECIPES: Mapping[str, Recipe] = {
     "jobs tail": Recipe(goes_on=True),
     "top": Recipe(goes_on=True),
     "alarms acknowledge": Recipe(codes=(0, 4)),  # 4: there is no alarm to acknowledge here
-    "jobs retry": Recipe(fills=dict.fromkeys(("ID", "JOB", "7", "8"), "cancelled job")),
+    "jobs retry": Recipe(fills=dict.fromkeys(("ID", "JOB", "7"), "cancelled job") | {"8": "other cancelled job"}),
     "jobs cancel": Recipe(fills={"ID": "open job", "JOB": "open job"}),
     "series release": Recipe(fills={"UID": "held series"}),
     "series discard": Recipe(fills={"UID": "held series"}),
-    "series replay": Recipe(fills={"UID": "skipped series", "SERIES_UID": "skipped series"}),
+    # 2: prose that names no series
+    "series replay": Recipe(fills={"UID": "skipped series", "SERIES_UID": "skipped series"}, codes=(0, 2)),
     "rules test": Recipe(fills={"FOLDER": "head"}),
     "echo": Recipe(fills={"NAME": "pacs"}),
     "notify test": Recipe(fills={"NAME": "ris"}),
@@ -76,12 +77,13 @@ RECIPES: Mapping[str, Recipe] = {
     "config init": Recipe(makes=2),
     "config migrate": Recipe(fills={"FILE": "hounsfield.toml"}),
     "phantom": Recipe(makes=1),
+    "train": Recipe(codes=(0, 2)),  # 2: prose that names no configuration
     "tls init": Recipe(fills={"FOLDER": "new-certificates"}),
     "db backup": Recipe(fills={"FILE": "new-backup.db"}),
     "db restore": Recipe(
         fills=dict.fromkeys(("FILE", "/backup/hounsfield.db", "hounsfield.db.backup-0006"), "backup.db"), typed=("y",)
     ),
-    "db downgrade": Recipe(typed=("y",)),
+    "db downgrade": Recipe(fills={"SCHEMA": "0006"}, typed=("y",)),
     # 2: prose that names no results; 4: none of that version are here
     "results retract": Recipe(typed=("y",), codes=(0, 2, 4)),
     "purge": Recipe(typed=("y",)),

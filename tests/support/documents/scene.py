@@ -30,7 +30,7 @@ HOME = Path("demo-output", "home")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+:\d+")
 _ELSEWHERE = re.compile(r"^/(?:etc/hounsfield|backup|tmp|var/lib/hounsfield)/")
 _OUTPUT = "--out"
-_LINKED = frozenset({"spool", "bundles", "input", "head", "trial"})
+_LINKED = frozenset({"spool", "bundles", "input", "head", "trial", "labelled"})
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def scene(folder: Path) -> Iterator[Scene]:
         _configure(folder, pacs.port, webhook.url)
         _do(folder, "phantom", "head", "--lesion", "subdural")
         shutil.copytree(folder / "head", folder / "trial")
-        (folder / "data.toml").write_text('[data]\nlayout = "phantoms"\nheads = 4\nseed = 11\n')
+        _label(folder)
         for name in ("my-ich", "my-model", "my-sequence"):
             _bundle(folder / name, name, "1.2.0")
         shutil.copytree(folder / "my-ich", folder / "my-sequence" / "bundle")
@@ -132,6 +132,14 @@ def _configure(folder: Path, port: int, url: str) -> None:
         f'[[destination]]\nname = "pacs"\n{destination}[[destination]]\nname = "demo-pacs"\n{destination}'
         f'[[notify]]\nname = "ris"\nkind = "webhook"\nurl = "{url}"\nsecret_file = "{secret}"\n'
     )
+
+
+def _label(folder: Path) -> None:
+    """Make a data set of the generated head."""
+    shutil.copytree(folder / "head", folder / "labelled" / "head")
+    (folder / "labelled" / "series.csv").write_text("folder,haemorrhage\nhead,1\n")
+    layout = 'layout = "series"\nroot = "labelled"\nlabels = ["haemorrhage"]\n'
+    (folder / "data.toml").write_text(f'[data]\n{layout}series_table = {{ file = "series.csv" }}\n')
 
 
 def _do_without_configuration(folder: Path, *words: str) -> None:
