@@ -124,6 +124,11 @@ def test_of_several_tables_for_one_sender_one_that_fits_is_enough():
     assert decided.max_of_peer == 5
 
 
+def test_of_several_tables_for_one_sender_the_first_limit_counts():
+    tables = [Peer(ae_title="CT1", host="10.1.2.3", max_associations=limit) for limit in (None, 7, 9)]
+    assert decision(admission(peers=tuple(tables)), applicant()).max_of_peer == 7
+
+
 def test_user_identity_is_refused():
     assert rejection(admission(), applicant(has_user_identity=True)) is Rejection.USER_IDENTITY
     anybody = admission(DicomSettings(allow_any_peer=True))
