@@ -8,7 +8,7 @@ import pytest
 from pynetdicom import build_context, evt
 from pynetdicom.pdu_primitives import P_DATA
 from support.destinations import route
-from support.query_peers import IMPLICIT, associate_ac, read_pdu, scripted
+from support.scripted import IMPLICIT, associate_ac, read_pdu, scripted
 
 from hounsfield.daemon.delivery import association
 from hounsfield.daemon.delivery.scu import VERIFICATION
