@@ -8,7 +8,8 @@ import hypothesis
 import pytest
 import structlog
 from support.fast_part import forbid_tensorflow, is_fast
-from support.peers import PostgreSQL, everything_required, postgresql, skip_or_fail
+from support.peers import everything_required, skip_or_fail
+from support.postgres import PostgreSQL, postgresql
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.filled_tables import fill_site
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.revisions import downgrade
 
 from hounsfield.storage.copying import copy_site
