@@ -9,7 +9,8 @@ import pytest
 import structlog
 from support import durations
 from support.fast_part import forbid_tensorflow, is_fast
-from support.peers import PostgreSQL, everything_required, postgresql, skip_or_fail
+from support.peers import everything_required, skip_or_fail
+from support.postgres import PostgreSQL, postgresql
 from support.quick_starts import quick_starts
 
 ROOT = Path(__file__).resolve().parent.parent

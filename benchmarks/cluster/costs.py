@@ -6,7 +6,7 @@ from crew import Share, run_crew
 from rates import fresh_database
 from rich.table import Table
 from server import Watched, plain_connection
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 
 SERIES = 60
 IMAGES = 300

@@ -1,7 +1,5 @@
 """A national network on paper: what was measured, multiplied; and the tables and the picture of docs/scaling.md."""
 
-import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +7,8 @@ from typing import Any
 import costs
 import network
 import rates
+from common.page import filled
+from common.record import markdown
 
 IMAGE_BYTES = 525_000
 """Of an image of 512 x 512 with its headers, uncompressed."""
@@ -47,15 +47,9 @@ class Load:
 
 
 def write(found: Found, docs: Path) -> None:
-    """Bring the tables of docs/scaling.md and its picture up to date."""
+    """Bring the tables of docs/scaling.md and its picture up to date. Raises NoPlace."""
     page = docs / "scaling.md"
-    text = page.read_text()
-    for name, block in blocks(found).items():
-        marked = rf"(<!-- measured: {name} -->\n).*?(<!-- end -->)"
-        text, count = re.subn(marked, lambda match, block=block: f"{match[1]}{block}\n{match[2]}", text, flags=re.S)
-        if count != 1:
-            raise SystemExit(f"{page.name}: there is no place for '{name}'")
-    page.write_text(text)
+    page.write_text(filled(page.read_text(), blocks(found)))
     draw(found["network"], docs / "images" / PICTURE)
 
 
@@ -74,11 +68,6 @@ def blocks(found: Found) -> dict[str, str]:
     }
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def _conditions(found: Found) -> str:
     return (
         f"Measured on {found['day']}: {found['cores']} shared cores for server and clients together, PostgreSQL "
@@ -92,7 +81,7 @@ def _growth(found: Found) -> str:
     for one in found["rows"]:
         times = (f"{one['short_ms']:.1f}", f"{one['long_ms']:.1f}", f"{one['ratio']:.2f}")
         rows.append([one["engine"], one["what"], *times, one["verdict"]])
-    return _table(heads, rows)
+    return markdown(heads, rows, left=2)
 
 
 def _rates(found: Found) -> str:
@@ -102,7 +91,7 @@ def _rates(found: Found) -> str:
         factor = rates.scaled(found, one["step"], one["workers"])
         cpu = (f"{one[name]:.2f}" for name in ("client_cpu_ms", "server_cpu_ms", "busy_cores"))
         rows.append([rates.STEPS[one["step"]], str(one["workers"]), f"{one['rate']:.0f}", f"{factor:.2f}", *cpu])
-    return _table(heads, rows)
+    return markdown(heads, rows)
 
 
 def _events(found: Found) -> str:
@@ -113,7 +102,7 @@ def _events(found: Found) -> str:
         rows.append([name, *(f"{by_kind[ordered, count]['rate']:.0f}" for count in writers)])
     waits = (by_kind[True, count]["waits"].get("Lock:advisory", 0.0) for count in writers)
     rows.append(["share of busy servers that wait for the lock", *(f"{share:.0%}" for share in waits)])
-    table = _table(["transactions a second", *(f"{count} at once" for count in writers)], rows)
+    table = markdown(["transactions a second", *(f"{count} at once" for count in writers)], rows)
     return f"{table}\n\nA sync of this disk takes {found['sync_ms']:.1f} ms."
 
 
@@ -128,7 +117,7 @@ def _costs(found: Found) -> str:
         for part, step in steps
     )
     inserted = ", ".join(f"{name} {count:g}" for name, count in found["rows"].items())
-    table = _table([f"a series of {found['images']} images", *titles], rows)
+    table = markdown([f"a series of {found['images']} images", *titles], rows)
     return f"{table}\n\nRows of a series: {inserted}."
 
 
@@ -157,7 +146,7 @@ def _load(found: Found) -> str:
         row("syncs of the journal", "a second", lambda load: load.of("syncs")),
         row("transactions that write to the job log", "a second", lambda load: load.logged),
     ]
-    return _table(["what", "mean of a day", f"busiest hour ({PEAK:g} x)"], rows)
+    return markdown(["what", "mean of a day", f"busiest hour ({PEAK:g} x)"], rows)
 
 
 def _links(load: Load) -> float:
@@ -182,7 +171,7 @@ def _limits(found: Found) -> str:
     stored = costs.in_all(found["costs"], "stored_bytes") * a_day
     grows = f"{stored / 1e9:.0f} GB a day and {365 * stored / 1e12:.0f} TB a year"
     received = a_day * float(found["costs"]["images"]) * IMAGE_BYTES / 1e12
-    return f"{_table(heads, rows)}\n\nTables and indexes grow by {grows}; the spool by {received:.0f} TB a day."
+    return f"{markdown(heads, rows)}\n\nTables and indexes grow by {grows}; the spool by {received:.0f} TB a day."
 
 
 def _replay(found: Found) -> str:
@@ -192,7 +181,7 @@ def _replay(found: Found) -> str:
     )
     heads = ["time to result, s", "real stores", "simulated", "may differ by", "verdict"]
     took = " and ".join(f"{name} {ms:.0f} ms" for name, ms in found["bookkeeping_ms"].items())
-    return f"{_table(heads, rows)}\n\n{found['series']} series, {found['workers']} workers; bookkeeping: {took}."
+    return f"{markdown(heads, rows)}\n\n{found['series']} series, {found['workers']} workers; bookkeeping: {took}."
 
 
 def _network(found: Found) -> str:
@@ -201,7 +190,7 @@ def _network(found: Found) -> str:
         [f"{one['stat_share']:.0%}", str(one["workers"]), one["order"], one["who"], *(f"{one[n]:,.0f}" for n in names)]
         for one in found["rows"]
     )
-    table = _table(["STAT", "workers", "order", "who", *names], rows)
+    table = markdown(["STAT", "workers", "order", "who", *names], rows, left=4)
     busy = ", ".join(f"{workers} workers: {share:.0%}" for workers, share in found["busy"].items())
     return f"{table}\n\nSeconds. {found['series']:,} series. What the busiest hour asks of the workers: {busy}."
 

@@ -9,7 +9,7 @@ from typing import Any
 from crew import Done, Share, run_crew
 from rich.table import Table
 from server import Watched, sync_milliseconds
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 
 from hounsfield.storage.engine import upgrade
 
@@ -48,7 +48,7 @@ def measure(cluster: PostgreSQL, trials: int) -> Found:
     with fresh_database(cluster, "rates") as watched:
         events = [_events(watched, part, count) for count in WRITERS for part in ("events", "events without order")]
     # Where this user may write beside the server: the same file system as its journal.
-    sync = sync_milliseconds(cluster.socket_folder)
+    sync = sync_milliseconds(cluster.folder)
     return {"cores": os.cpu_count(), "trials": trials, "sync_ms": round(sync, 2), "steps": steps, "events": events}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from rates import fresh_database
 from rich.table import Table
 from simulation import ROUTINE, STAT, Arrival, Network, Order, Plant, arrivals_of, percentile, simulate
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from work import Lane
 
 from hounsfield.storage.engine import Database, open_database

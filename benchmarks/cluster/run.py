@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).resolve().parents[2]
-sys.path[1:1] = [str(_ROOT / "tests"), str(_ROOT / "benchmarks" / "console")]
+sys.path[1:1] = [str(_ROOT / name) for name in ("tests", "benchmarks", "benchmarks/console")]
 
 import costs  # noqa: E402
 import growth  # noqa: E402
@@ -32,7 +32,7 @@ import rates  # noqa: E402
 import replay  # noqa: E402
 from rich.console import Console  # noqa: E402
 from sites import postgresql_site, sqlite_site  # noqa: E402
-from support.peers import PostgreSQL, postgresql  # noqa: E402
+from support.postgres import PostgreSQL, postgresql  # noqa: E402
 
 MEASURED = Path(__file__).with_name("measured.json")
 Found = dict[str, Any]

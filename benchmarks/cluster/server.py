@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 from sqlalchemy import make_url
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 SAMPLE_SECONDS = 0.02

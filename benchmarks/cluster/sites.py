@@ -8,7 +8,7 @@ from pathlib import Path
 from fill import fill
 from server import plain_connection
 from support.daemon import Daemon
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 
 from hounsfield.storage.engine import Database, default_url, open_database, upgrade
 

@@ -11,7 +11,8 @@ import highdicom
 import pytest
 from pydicom import dcmread
 from support.daemon import Daemon
-from support.peers import Orthanc, PostgreSQL, dciodvfy, run_tool
+from support.peers import Orthanc, dciodvfy, run_tool
+from support.postgres import PostgreSQL
 from support.results_in_pacs import companions_in, reports_on
 from support.sending import dcmsend, storescu
 from support.waiting import wait_until

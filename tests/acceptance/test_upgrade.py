@@ -17,7 +17,8 @@ import pytest
 from pydicom import dcmread
 from support.cluster.material import Supply
 from support.daemon import Daemon
-from support.peers import Orthanc, PostgreSQL, free_port, orthanc
+from support.peers import Orthanc, free_port, orthanc
+from support.postgres import PostgreSQL
 from support.released_home import LAST, ReleasedHome, lost, on_server, unpack
 from support.results_in_pacs import COMPREHENSIVE_3D_SR, evidence_series
 from support.revisions import damages, on, revision_of, shape

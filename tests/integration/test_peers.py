@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from support.peers import PostgreSQL, dciodvfy, orthanc, run_tool
+from support.peers import dciodvfy, orthanc, run_tool
+from support.postgres import PostgreSQL
 from support.waiting import wait_until
 
 

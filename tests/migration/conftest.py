@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.filled_tables import fill_site
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.quick_starts import run_migrations
 from support.revisions import downgrade
 

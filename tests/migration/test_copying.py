@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, select, text
 from support.filled_tables import empty_tables
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.revisions import on
 from support.stored import at, claimed, closed, received, result, to
 

@@ -9,7 +9,7 @@ import pytest
 from support.bench import Bench
 from support.couriers import FakeTransport, courier
 from support.fakes import ManualClock
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.released_home import LAST, ReleasedHome, lost, on_server, unpack
 from support.revisions import contents, damages, downgrade, kept, on, revision_of, shape
 from support.spool_values import DATASET, SENT

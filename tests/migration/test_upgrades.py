@@ -11,7 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, text
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.revisions import (
     before_each_write,
     contents,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from pydicom import dcmread
 from support.bundles import keras_archive, manifest_fields
+from support.datasets import dataset_bytes
 from support.fakes import ManualClock
 from support.predictors import SliceScorer
 from support.recording import end_association, open_association, register
@@ -123,8 +124,6 @@ class Bench:
 
     def _store(self, path: Path, association: str) -> None:
         header = dcmread(path, stop_before_pixels=True)
-        raw = path.read_bytes()
-        start = 144 + header.file_meta.FileMetaInformationGroupLength
         role = InstanceRole.SOURCE if header.Modality == "CT" else InstanceRole.COMPANION
         provenance = Provenance(
             sop_instance_uid=str(header.SOPInstanceUID),
@@ -140,7 +139,7 @@ class Bench:
             receiver="receiver-1",
             received_at=self.clock.now(),
         )
-        digest = spooled(self.app.spool, provenance, raw[start:])
+        digest = spooled(self.app.spool, provenance, dataset_bytes(path))
         register(self.app.database.series, self.app.spool.head(digest).receipt)
 
     def settle(self, seconds: float = 3600.0) -> None:

@@ -74,9 +74,7 @@ class Daemon:
     def children(self, role: str) -> list[int]:
         """The process ids of one role, as the kernel shows them."""
         assert self.process is not None
-        wanted = (f"\0--role\0{role}\0", f"\0--parent\0{self.process.pid}\0")
-        lines = {int(path.name): _command_line(path) for path in Path("/proc").glob("[0-9]*")}
-        return sorted(pid for pid, line in lines.items() if all(part in line for part in wanted))
+        return children_of(self.process.pid, role)
 
     def kill(self) -> None:
         """kill -9 of the supervisor and all its roles at once."""
@@ -156,6 +154,13 @@ class Daemon:
             "HOUNSFIELD_DESTINATION": json.dumps(self.destinations),
             **self.settings,
         }
+
+
+def children_of(supervisor: int, role: str) -> list[int]:
+    """Return the process ids of a role that a supervisor has started, by their command lines."""
+    wanted = (f"\0--role\0{role}\0", f"\0--parent\0{supervisor}\0")
+    lines = {int(path.name): _command_line(path) for path in Path("/proc").glob("[0-9]*")}
+    return sorted(pid for pid, line in lines.items() if all(part in line for part in wanted))
 
 
 def _command_line(process: Path) -> str:

@@ -227,10 +227,6 @@ class Audit:
     incoming: int
     """Names in ``incoming/``."""
 
-    @property
-    def is_clean(self) -> bool:
-        return not (self.lost or self.changed or self.orphans)
-
 
 def audit(folder: Path, ledger: Ledger, *, only: set[str] | None = None) -> Audit:
     """Look at every row and file; ``only`` limits whose bytes are read."""

@@ -1,9 +1,8 @@
-"""MLLP listeners: one of another library that answers as it should, and one that does what a script says."""
+"""An MLLP listener of another library, which answers as it should."""
 
 import asyncio
-import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -64,27 +63,3 @@ def python_hl7_listener(code: str = "AA") -> Iterator[Listener]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
-
-
-@contextmanager
-def scripted_listener(script: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Accept connections one after the other and hand each to ``script``; yield the port."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def run() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                with connection:
-                    try:
-                        script(connection)
-                    except OSError:
-                        continue
-
-        thread = threading.Thread(target=run, name="scripted listener", daemon=True)
-        thread.start()
-        yield server.getsockname()[1]
-        server.shutdown(socket.SHUT_RDWR)
-    thread.join(10)

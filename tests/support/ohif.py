@@ -151,9 +151,7 @@ class Viewer:
         page.add_init_script(_NO_TOUR)
         page.on("pageerror", lambda error: self.faults.append(f"exception: {error}"))
         page.on("console", lambda said: self._said(said.type, said.text))
-        page.on(
-            "response", lambda answer: answer.status >= 400 and self._said("error", f"{answer.status} {answer.url}")
-        )
+        page.on("response", self._answered)
         page.goto(f"{url}/viewer?StudyInstanceUIDs={study_uid}")
         page.locator(_CANVAS).wait_for()
 

@@ -1,4 +1,4 @@
-"""Real peer programs and checkers for tests: DCMTK, dicom3tools, Orthanc, PostgreSQL and others, all from Debian.
+"""Real peer programs and checkers for tests: DCMTK, dicom3tools, Orthanc and others, all from Debian.
 
 A missing program skips the test, or fails it where ``HOUNSFIELD_REQUIRE_ALL=1`` (which ``.ci/run`` sets).
 """
@@ -10,14 +10,12 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.waiting import wait_until
@@ -29,7 +27,6 @@ DEBIAN_LINE = (
 )
 DICOMWEB_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 _PORTS = (12_000, 32_000)
-_UNSYNCED = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 
 
@@ -217,92 +214,12 @@ def orthanc(
     settings = folder / "orthanc.json"
     settings.write_text(json.dumps(configuration))
     with running([*there, program, settings], server.log, ending=signal.SIGKILL, start_new_session=True) as process:
-        wait_until(lambda: server.is_up() or _ended(process, server.log), 30)
+        wait_until(lambda: server.is_up() or ended(process, server.log), 30)
         yield server
 
 
-def _ended(process: subprocess.Popen[bytes], log: Path) -> bool:
+def ended(process: subprocess.Popen[bytes], log: Path) -> bool:
     """Fail the test with the peer's own words if it has ended by itself; False while it runs."""
     if process.poll() is not None:
         pytest.fail(f"{process.args!r} ended with {process.returncode}:\n{log.read_text(errors='replace')[-2000:]}")
     return False
-
-
-@dataclass(frozen=True)
-class PostgreSQL:
-    """A running PostgreSQL cluster of our own, on a private port, with trust authentication."""
-
-    port: int
-    socket_folder: Path
-    psql: str
-
-    def execute(self, statement: str, database: str = "postgres") -> str:
-        """Run one SQL statement as the superuser and return what it prints."""
-        command = [self.psql, "-XAtq", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
-        command += ["-v", "ON_ERROR_STOP=1", "-d", database, "-c", statement]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-
-    def create_database(self, name: str, template: str = "template0") -> str:
-        """Make a database and return its SQLAlchemy URL."""
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-        return self.url(name)
-
-    def drop_database(self, name: str) -> None:
-        """Remove a database, connected or not."""
-        self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-
-    def url(self, database: str) -> str:
-        """Return the SQLAlchemy URL of a database."""
-        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
-
-
-@contextmanager
-def postgresql(*, kept: Path | None = None, durable: bool = False) -> Iterator[PostgreSQL]:
-    """Run a PostgreSQL cluster of our own: a fresh one that is removed with the block, or the one in ``kept``.
-
-    PostgreSQL refuses to run as root, so root starts it as the user ``postgres``; its folder lies outside
-    pytest's, which only root may enter. It does not sync to disk, for what is tested is our SQL, unless it is
-    ``durable``: then it has PostgreSQL's own defaults, as a benchmark wants them.
-    """
-    server, psql = (require_binary(name) for name in ("postgres", "psql"))
-    folder = kept or Path(tempfile.mkdtemp(prefix="hounsfield-pg-"))
-    try:
-        _init_cluster(folder)
-        log, port = folder / "log", free_port()
-        command = [server, "-D", folder / "data", "-p", str(port), "-k", folder, "-h", "127.0.0.1"]
-        for option in ("max_connections=200", *(() if durable else _UNSYNCED)):
-            command += ["-c", option]
-        cluster = PostgreSQL(port, folder, psql)
-        with running(command, log, cwd=folder, **_server_identity()) as process:
-            wait_until(lambda: _answers(cluster) or _ended(process, log), 30)
-            yield cluster
-    finally:
-        if kept is None:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _init_cluster(folder: Path) -> None:
-    if (folder / "data").exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    if _is_root():
-        shutil.chown(folder, "postgres", "postgres")
-    (folder / "log").touch()
-    made = [require_binary("initdb"), "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-    made += ["--locale=C", "--no-sync"]
-    subprocess.run(made, check=True, capture_output=True, cwd=folder, timeout=120, **_server_identity())
-
-
-def _server_identity() -> dict[str, Any]:
-    return {"user": "postgres", "group": "postgres", "extra_groups": ()} if _is_root() else {}
-
-
-def _is_root() -> bool:
-    return os.geteuid() == 0
-
-
-def _answers(cluster: PostgreSQL) -> bool:
-    try:
-        return cluster.execute("SELECT 1").strip() == "1"
-    except subprocess.CalledProcessError:
-        return False

@@ -1,21 +1,23 @@
-"""Archives that answer C-FIND: one that keeps to the standard, and one that sends whatever bytes it is told to."""
+"""Archives that answer C-FIND: one that keeps to the standard, and one that sends whatever bytes it is told to.
+
+The second one is a script of :mod:`support.scripted`.
+"""
 
 import socket
 import struct
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pydicom import Dataset
 from pynetdicom import AE, evt
-from support.wire import LAST, P_DATA, RELEASE_RP, command_element, item, pdu
+from support.pdu_wire import p_data, pdv
+from support.scripted import Script, associate_ac, read_pdu
+from support.wire import COMMAND, LAST, RELEASE_RQ, command_element, release_rp
 
 from hounsfield.daemon.query.archive import QueryPeer
 
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
-IMPLICIT = "1.2.840.10008.1.2"
-ASSOCIATE_AC, ASSOCIATE_RJ = 2, 3
 
 
 def peer_at(port: int, ae_title: str = "ARCHIVE", seconds: float = 3.0) -> QueryPeer:
@@ -23,10 +25,13 @@ def peer_at(port: int, ae_title: str = "ARCHIVE", seconds: float = 3.0) -> Query
 
 
 class Archive:
-    """A Study Root FIND SCP of the network library; ``images`` may be changed at any time."""
+    """A Study Root FIND SCP of the network library; what it holds may be changed at any time."""
 
     def __init__(self) -> None:
         self.images: dict[tuple[str, str], int] = {}
+        """How many, by Study and Series Instance UID: its answers at level SERIES."""
+        self.patients: dict[str, Dataset] = {}
+        """Whose it is, by Study Instance UID: its answers at level STUDY."""
         self.asked: list[Dataset] = []
         self.ae = AE("ARCHIVE")
         self.ae.require_called_aet = True
@@ -39,16 +44,30 @@ class Archive:
     def _find(self, event: Any) -> Iterator[tuple[int, Dataset | None]]:
         keys = event.identifier
         self.asked.append(keys)
-        images = self.images.get((str(keys.StudyInstanceUID), str(keys.SeriesInstanceUID)))
-        if images is not None:
-            match = Dataset()
-            match.QueryRetrieveLevel = "SERIES"
+        match = self._study(keys) if keys.QueryRetrieveLevel == "STUDY" else self._series(keys)
+        if match is not None:
+            match.QueryRetrieveLevel = keys.QueryRetrieveLevel
             match.RetrieveAETitle = "ARCHIVE"
             match.StudyInstanceUID = keys.StudyInstanceUID
-            match.SeriesInstanceUID = keys.SeriesInstanceUID
-            match.NumberOfSeriesRelatedInstances = str(images)
             yield 0xFF00, match
         yield 0x0000, None
+
+    def _study(self, keys: Dataset) -> Dataset | None:
+        patient = self.patients.get(str(keys.StudyInstanceUID))
+        if patient is None:
+            return None
+        match = Dataset()
+        match.update(patient)
+        return match
+
+    def _series(self, keys: Dataset) -> Dataset | None:
+        images = self.images.get((str(keys.StudyInstanceUID), str(keys.SeriesInstanceUID)))
+        if images is None:
+            return None
+        match = Dataset()
+        match.SeriesInstanceUID = keys.SeriesInstanceUID
+        match.NumberOfSeriesRelatedInstances = str(images)
+        return match
 
 
 @contextmanager
@@ -58,57 +77,6 @@ def archive() -> Iterator[Archive]:
         yield running
     finally:
         running.server.shutdown()
-
-
-Script = Callable[[socket.socket], None]
-
-
-@contextmanager
-def scripted(script: Script) -> Iterator[int]:
-    """Listen and let ``script`` have every connection; give the port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        done = threading.Event()
-
-        def serve() -> None:
-            while not done.is_set():
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection, suppress(OSError):
-                    connection.settimeout(10)
-                    script(connection)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield int(listener.getsockname()[1])
-        finally:
-            done.set()
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
-
-
-def read_pdu(connection: socket.socket) -> bytes:
-    head = _exactly(connection, 6)
-    return head + _exactly(connection, struct.unpack(">I", head[2:])[0])
-
-
-def _exactly(connection: socket.socket, count: int) -> bytes:
-    data = b""
-    while len(data) < count:
-        piece = connection.recv(count - len(data))
-        if not piece:
-            raise ConnectionResetError
-        data += piece
-    return data
-
-
-def associate_ac(result: int = 0, syntax: str = IMPLICIT) -> bytes:
-    body = struct.pack(">HH", 1, 0) + bytes(64)
-    body += item(0x10, b"1.2.840.10008.3.1.1.1")
-    body += item(0x21, bytes((1, 0, result, 0)) + item(0x40, syntax.encode()))
-    return pdu(ASSOCIATE_AC, body + item(0x50, item(0x51, struct.pack(">I", 16384))))
 
 
 def response(status: int, *, has_dataset: bool, field: int = 0x8020) -> bytes:
@@ -132,14 +100,15 @@ def identifier(study: str, series: str, images: bytes | None) -> bytes:
 
 def values(*parts: tuple[int, bytes], context_id: int = 1) -> bytes:
     """Return a P-DATA-TF PDU of these presentation data values."""
-    return pdu(P_DATA, b"".join(struct.pack(">IBB", len(d) + 2, context_id, control) + d for control, d in parts))
+    return p_data(*(pdv(context_id, control, data) for control, data in parts))
 
 
 def pending(data: bytes) -> bytes:
-    return values((3, response(0xFF00, has_dataset=True)), (LAST, data))
+    """Return a PDU with one match."""
+    return values((COMMAND | LAST, response(0xFF00, has_dataset=True)), (LAST, data))
 
 
-FINAL = values((3, response(0x0000, has_dataset=False)))
+FINAL = values((COMMAND | LAST, response(0x0000, has_dataset=False)))
 
 
 def answering(*pdus: bytes) -> Script:
@@ -152,7 +121,7 @@ def answering(*pdus: bytes) -> Script:
         read_pdu(connection)
         for one in pdus:
             connection.sendall(one)
-        if read_pdu(connection)[0] == 5:
-            connection.sendall(pdu(RELEASE_RP, bytes(4)))
+        if read_pdu(connection)[0] == RELEASE_RQ:
+            connection.sendall(release_rp())
 
     return script

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.revisions import downgrade
 
 from hounsfield.storage import schema

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from support.query_peers import ASSOCIATE_AC, read_pdu
-from support.wire import LAST, P_DATA, RELEASE_RP, RELEASE_RQ, command_element, command_values, item, p_data, pdu
+from support.scripted import associate_ac, read_pdu
+from support.wire import LAST, P_DATA, RELEASE_RQ, command_element, command_values, p_data, release_rp
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 _C_STORE_RSP = 0x8001
@@ -62,11 +62,8 @@ class StorageScript:
         """Take the association request and answer it."""
         contexts = _contexts(read_pdu(connection)[6:])
         self.proposed.append(list(contexts.values()))
-        body = struct.pack(">HH", 1, 0) + bytes(64) + item(0x10, b"1.2.840.10008.3.1.1.1")
-        for context_id, abstract_syntax in contexts.items():
-            result = 0 if self.takes is None or abstract_syntax in self.takes else 3
-            body += item(0x21, bytes((context_id, 0, result, 0)) + item(0x40, self.syntax.encode()))
-        connection.sendall(pdu(ASSOCIATE_AC, body + item(0x50, item(0x51, struct.pack(">I", self.max_pdu)))))
+        results = {one: 0 if self.takes is None or name in self.takes else 3 for one, name in contexts.items()}
+        connection.sendall(associate_ac(results, syntax=self.syntax, longest_pdu=self.max_pdu))
 
     def _next(self, connection: socket.socket) -> Request | None:
         """Return the next request; None when the association was released or aborted."""
@@ -75,7 +72,7 @@ class StorageScript:
         while True:
             raw = read_pdu(connection)
             if raw[0] == RELEASE_RQ:
-                connection.sendall(pdu(RELEASE_RP, bytes(4)))
+                connection.sendall(release_rp())
             if raw[0] != P_DATA:
                 return None
             self.longest = max(self.longest, len(raw) - 6)

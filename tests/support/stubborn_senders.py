@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable
 
 from support.cluster.material import Series
+from support.sending import acknowledged
 
-from hounsfield.daemon.errors import PeerFailed
-from hounsfield.daemon.scu import Outcome, Peer, store
+from hounsfield.daemon.scu import Peer
 
 ANSWER_SECONDS = 6.0
 PAUSE_SECONDS = 0.5
@@ -52,27 +52,13 @@ class StubbornSenders:
             self.failures.append(error)
 
     def _send(self, series: Series) -> None:
-        left = {file.path.stem: file for file in series.sendables}
+        left = series.sendables
         pause = threading.Event()
         while left:
-            for uid in self._try(series, left):
-                del left[uid]
+            kept = acknowledged(self._peer, left, ANSWER_SECONDS)
+            self.acknowledged.update({uid: series.sha256[uid] for uid in kept})
+            left = [image for image in left if image.path.stem not in kept]
             if left:
                 self.turned_away += 1
                 pause.wait(PAUSE_SECONDS)
         self.complete.append(series)
-
-    def _try(self, series: Series, left: dict[str, "object"]) -> set[str]:
-        kept: set[str] = set()
-
-        def note(outcome: Outcome) -> None:
-            if outcome.problem is None:
-                kept.add(outcome.path.stem)
-                self.acknowledged[outcome.path.stem] = series.sha256[outcome.path.stem]
-
-        files = [file for file in series.sendables if file.path.stem in left]
-        try:
-            store(self._peer, files, note, ANSWER_SECONDS)
-        except PeerFailed:  # nothing answers there
-            return kept
-        return kept

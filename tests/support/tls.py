@@ -46,6 +46,19 @@ class Files:
         values = {"port": 0, "certificate": self.certificate, "key": self.key, "authority": self.authority}
         return TlsSettings(**(values | changes))  # type: ignore[arg-type]
 
+    def trusted(self) -> ssl.SSLContext:
+        """Return a client that believes their authority, whatever the host is called."""
+        context = ssl.create_default_context(cafile=self.authority)
+        context.check_hostname = False
+        return context
+
+
+def some_server(folder: Path) -> Files:
+    """Write a server of this machine into a folder, where nothing matters but that there is some TLS."""
+    believed, files = authority(), Files(folder)
+    files.write(believed, believed.server(["localhost"]))
+    return files
+
 
 def client_context(
     believed: TrialAuthority,

@@ -5,47 +5,31 @@ from pathlib import Path
 from typing import Any
 
 from support.reports import SERIES, request
+from support.rows import job_row
 
 from hounsfield.daemon.notifications.facts import ResultFacts
 from hounsfield.daemon.notifications.report_reader import read_facts
 from hounsfield.daemon.results.registry import build
 from hounsfield.daemon.results.request import ReportRequest
 from hounsfield.storage.records import JobRecord, ResultObject, StoredResultSet
-from hounsfield.storage.states import JobKind, JobState, Outcome, Proof, ResultKind
+from hounsfield.storage.states import JobKind, JobState, Outcome, ResultKind
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
 
 def notify_job(**changes: Any) -> JobRecord:
-    values: dict[str, Any] = {
+    """Return a RUNNING NOTIFY job in its first attempt, created at noon."""
+    fields: dict[str, Any] = {
         "id": 7,
         "kind": JobKind.NOTIFY,
         "state": JobState.RUNNING,
-        "series_id": 1,
         "series_uid": SERIES,
-        "revision": 1,
-        "bundle": "ich-demo",
-        "bundle_version": "1.0.0",
-        "bundle_sha256": "ab" * 32,
         "destination": "worklist",
         "result_set_id": 3,
-        "outcome": None,
-        "reason": None,
-        "score": None,
-        "device": None,
         "attempts": 1,
-        "max_attempts": 2**31 - 1,
-        "priority": 0,
-        "proof": Proof.NONE,
-        "available_at": NOON,
-        "give_up_at": None,
-        "lease_until": None,
-        "worker": None,
-        "created_at": NOON,
-        "updated_at": NOON,
-        "timings": {},
+        **dict.fromkeys(("available_at", "created_at", "updated_at"), NOON),
     }
-    return JobRecord(**{**values, **changes})
+    return job_row(**fields | changes)
 
 
 def result_of(asked: ReportRequest, *objects: ResultObject, kind: ResultKind = ResultKind.ANALYSIS) -> StoredResultSet:

@@ -74,17 +74,23 @@ def command_element(element: int, value: bytes) -> bytes:
     return struct.pack("<HHI", 0, element, len(value)) + value
 
 
-def c_store_rq(instance: str, sop_class: str = CT, message_id: int = 1) -> bytes:
-    """Return the command set of a C-STORE-RQ."""
-    body = command_element(0x0002, sop_class.encode("latin-1"))
+def c_store_rq(instance: str | None, sop_class: str | None = CT, message_id: int = 1) -> bytes:
+    """Return the command set of a C-STORE-RQ; None leaves a UID out, which the standard forbids."""
+    body = b"" if sop_class is None else command_element(0x0002, sop_class.encode("latin-1"))
     body += command_element(0x0100, struct.pack("<H", 1)) + command_element(0x0110, struct.pack("<H", message_id))
     body += command_element(0x0700, struct.pack("<H", 0)) + command_element(0x0800, struct.pack("<H", 0))
-    body += command_element(0x1000, instance.encode("latin-1"))
+    body += b"" if instance is None else command_element(0x1000, instance.encode("latin-1"))
     return command_element(0x0000, struct.pack("<I", len(body))) + body
 
 
 def store_pdus(
-    data: bytes, instance: str, *, context_id: int = 1, sop_class: str = CT, message_id: int = 1, fragment: int = 65536
+    data: bytes,
+    instance: str | None,
+    *,
+    context_id: int = 1,
+    sop_class: str | None = CT,
+    message_id: int = 1,
+    fragment: int = 65536,
 ) -> list[bytes]:
     """Return the P-DATA-TF PDUs of a C-STORE: its command set in the first, then the data set."""
     pdus = [p_data(context_id, COMMAND | LAST, c_store_rq(instance, sop_class, message_id))]

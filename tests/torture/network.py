@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 from support.attacks.limits import shortcomings
 from support.attacks.watch import Observed, Watch, observe, warm_up
-from support.certificates import self_signed
 from support.peers import free_port
 from support.receiver_process import PlainProcess, ReceiverProcess, ServerProcess, running
+from support.tls import some_server
 from support.wire import Closed
 from torture.rows import ROWS, Arena, Row, Verdict
 
@@ -84,9 +84,10 @@ def _patience(row: Row, server: ServerProcess) -> float:
 
 def before(row: Row, folder: Path) -> Side:
     """Attack a plain server."""
-    files = self_signed(folder / "tls") if row.tls else None
-    with running(PlainProcess(folder / "plain", tls=files, prefix=row.prefix)) as server:
-        return attack(row, server, server.port, _trust(files))
+    files = some_server(folder / "tls") if row.tls else None
+    tls = (files.certificate, files.key) if files else None
+    with running(PlainProcess(folder / "plain", tls=tls, prefix=row.prefix)) as server:
+        return attack(row, server, server.port, files.trusted() if files else None)
 
 
 def after(row: Row, folder: Path) -> Side:
@@ -94,19 +95,11 @@ def after(row: Row, folder: Path) -> Side:
     settings = dict(row.settings)
     files, port = None, 0
     if row.tls:
-        files, port = self_signed(folder / "tls"), free_port()
-        settings |= {"TLS__PORT": str(port), "TLS__CERTIFICATE": str(files[0]), "TLS__KEY": str(files[1])}
+        files, port = some_server(folder / "tls"), free_port()
+        settings |= {"TLS__PORT": str(port), "TLS__CERTIFICATE": str(files.certificate), "TLS__KEY": str(files.key)}
         settings |= {"TLS__REQUIRE_PEER_CERTIFICATE": "false"}
     with running(ReceiverProcess(folder / "home", settings=settings, prefix=row.prefix)) as server:
-        return attack(row, server, port or server.port, _trust(files))
-
-
-def _trust(files: tuple[Path, Path] | None) -> ssl.SSLContext | None:
-    if files is None:
-        return None
-    context = ssl.create_default_context(cafile=str(files[0]))
-    context.check_hostname = False
-    return context
+        return attack(row, server, port or server.port, files.trusted() if files else None)
 
 
 def run(row: Row, *, with_plain: bool) -> tuple[Side | None, Side]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from support.attacks.watch import Watch, steady, store_one
 from support.datasets import nested, tiny
 from support.launcher import OPTION
 from support.receiver_process import PlainProcess, ServerProcess
+from support.waiting import wait_until
 from support.wire import Closed, associate_rq, associated, connected, new_uid
 
 LAUNCHER = "support.launcher"
@@ -127,12 +129,19 @@ def deflated(arena: Arena) -> Verdict:
 
 
 def aborted(arena: Arena) -> Verdict:
-    before = arena.server.instances()
-    honest = len(arena.watch.served) if arena.watch else 0
+    def served() -> int:
+        return len(arena.watch.served) if arena.watch else 0
+
+    def left() -> int:
+        """How many files there are that nobody was told of; the honest sender may have one in between."""
+        return max(len(arena.server.instances() - before) - (served() - honest) - 1, 0)
+
+    before, honest = arena.server.instances(), served()
     stores.abort_inside(arena.port, 100)
-    time.sleep(1)  # the last one is being cleaned up
-    new = len(arena.server.instances() - before) - ((len(arena.watch.served) if arena.watch else 0) - honest)
-    return Verdict(f"{max(new - 1, 0)} files left", new <= 1)  # the honest sender may be in between
+    with suppress(AssertionError):  # the last one is being cleaned up
+        wait_until(lambda: left() == 0, 5)
+    files = left()
+    return Verdict(f"{files} files left", files == 0)
 
 
 def refused(data: bytes, instance: str, wanted: int) -> Attack:

@@ -8,23 +8,19 @@ was not so; each is printed with the seed that shows it.
 import argparse
 import multiprocessing
 import sys
-import tempfile
 import time
 import warnings
 from collections import Counter
-from pathlib import Path
 
 from rich.console import Console
+from support.memory import memory_folder
 from support.series_cases.playing import PER_WARD, Tally, run
-
-_MEMORY = Path("/dev/shm")
 
 
 def _part(seeds: range) -> Tally:
     warnings.simplefilter("ignore")
-    where = _MEMORY if _MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="mixtures-", dir=where) as folder:
-        return run(seeds, Path(folder))
+    with memory_folder() as folder:
+        return run(seeds, folder)
 
 
 def main() -> int:

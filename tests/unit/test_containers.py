@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from support.command_line import understand
+from support.command_line import misunderstood
 from support.images import Stage, environment, lineage, stages
 from support.peers import free_port, require_binary, run_tool, running
 from support.tools import run_installed
@@ -67,8 +67,8 @@ def test_both_images_run_as_a_user_without_rights_and_say_how_they_are(image: di
     (check,) = runtime.all("HEALTHCHECK")
     words = json.loads(check.partition(" CMD ")[2])
     assert words[0] == "hounsfield"
-    understand(words[1:])
-    understand(json.loads(runtime.all("CMD")[0]))
+    assert misunderstood(words[1:]) is None
+    assert misunderstood(json.loads(runtime.all("CMD")[0])) is None
     copied = [line for line in stage.all("COPY") if not line.startswith("--from=packages")]
     assert copied == [], "only what was installed comes from the stages that build"
 
@@ -143,7 +143,7 @@ def test_our_services_have_no_rights_and_a_root_that_cannot_be_written(file: Pat
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert float(service["stop_grace_period"].rstrip("s")) > 2 * STOP_SECONDS, "receivers first, then the others"
         assert not service.get("privileged")
-        understand(service.get("command", ["run"]))
+        assert misunderstood(service.get("command", ["run"])) is None
 
 
 def test_the_trial_gives_the_daemon_configuration_that_fits_its_orthanc(

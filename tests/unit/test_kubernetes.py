@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from sqlalchemy import make_url
-from support.command_line import understand
+from support.command_line import misunderstood
 from support.images import environment, stages
 from support.tools import run_installed
 
@@ -156,7 +156,7 @@ def test_every_role_runs_and_the_schema_is_made() -> None:
     assert commands.pop("hounsfield-upgrade") == ["db", "upgrade"]
     assert commands == {str(role): ["run", "--role", str(role)] for role in Role}
     for words in commands.values():
-        understand(words)
+        assert misunderstood(words) is None
     assert of_kind("Deployment")["receiver"]["spec"]["replicas"] == 2
 
 
@@ -191,7 +191,7 @@ def test_roles_that_hang_are_noticed_by_a_command_that_exists() -> None:
         for probe in (ours["startupProbe"], ours["livenessProbe"]):
             program, *words = probe["exec"]["command"]
             assert program == "hounsfield", name
-            understand(words)
+            assert misunderstood(words) is None
 
 
 def test_a_pod_may_end_as_slowly_as_the_service_does() -> None:

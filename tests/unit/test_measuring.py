@@ -89,7 +89,7 @@ REPORT = {
     "files": {
         "daemon/app.py": file_of(100, 90, 10, 10),
         "daemon/cli/run.py": file_of(50, 40, 10, 7),
-        "storage/spool.py": file_of(10, 10, 0, 0),
+        "storage/spool.py": file_of(10, 10, 2, 2),
         "model/bundle.py": file_of(10, 9, 100, 85),
     }
 }
@@ -114,3 +114,11 @@ def test_less_than_is_asked_for_is_told_and_fails(tmp_path: Path, capsys: pytest
     enough = {name: file for name, file in REPORT["files"].items() if name != "daemon/cli/run.py"}
     report.write_text(json.dumps({"files": enough}))
     assert main([str(report)]) == 0
+
+
+def test_a_package_that_was_not_measured_is_not_covered(tmp_path: Path) -> None:
+    without_storage = {name: file for name, file in REPORT["files"].items() if "storage" not in name}
+    assert short(totals(modules({"files": without_storage}))) == ["daemon", "storage"]
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps({"files": {}}))
+    assert main([str(report)]) == 1

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.queues import Embedded, Procrastinating, QueueUnderTest
 
 from hounsfield.daemon.queue.schema import shipped_schema

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.queues import CLOCK, QUEUES, Procrastinating, add_job, holding_process, is_done, running
 from support.stored import LEASE, received, result, to
 from support.waiting import wait_until

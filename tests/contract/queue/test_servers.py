@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.queues import Embedded, Procrastinating, QueueUnderTest, add_job, is_done, running
 from support.waiting import wait_until
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 
 from hounsfield.storage.engine import Database, default_url, open_database, upgrade
 from hounsfield.storage.schema import HEAD

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import Engine
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 
 from hounsfield.storage import advisory_lock
 from hounsfield.storage.database_lock import DatabaseLock

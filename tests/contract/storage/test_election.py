@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy import make_url, text
 from support.fakes import ManualClock
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.tcp_proxy import proxy
 from support.waiting import wait_until
 

@@ -16,7 +16,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import insert, inspect, select
-from support.peers import PostgreSQL, free_port
+from support.peers import free_port
+from support.postgres import PostgreSQL
 from support.quick_starts import run_migrations
 from support.recording import register
 from support.revisions import migrations

@@ -7,7 +7,7 @@ from typing import Any
 from pynetdicom import build_context, evt
 from pynetdicom.pdu_primitives import P_DATA
 from support.destinations import route
-from support.query_peers import IMPLICIT, associate_ac, read_pdu, scripted
+from support.scripted import IMPLICIT, associate_ac, read_pdu, scripted
 
 from hounsfield.daemon.association.link import associated
 from hounsfield.daemon.sop_classes import VERIFICATION

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.waiting import wait_until
 from support.webhook_server import Webhook, webhook_server
 

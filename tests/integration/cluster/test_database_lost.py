@@ -13,7 +13,7 @@ import pytest
 from support.datasets import tiny
 from support.kills import OUT_OF_RESOURCES, STORED, Ledger, image
 from support.pdu_wire import associate_request
-from support.postgres_nodes import Node, promote, server, standby_of
+from support.postgres import PostgreSQL, postgresql, promote, standby_of
 from support.reception import Reception, receiving
 from support.tcp_proxy import proxy
 from support.waiting import wait_until
@@ -43,13 +43,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def first() -> Iterator[Node]:
-    with server() as node:
+def first() -> Iterator[PostgreSQL]:
+    with postgresql() as node:
         yield node
 
 
 @pytest.fixture
-def name(first: Node, request: pytest.FixtureRequest) -> str:
+def name(first: PostgreSQL, request: pytest.FixtureRequest) -> str:
     """Return the name of a database of this test's own."""
     name = f"of_{abs(hash(request.node.name))}"
     first.execute(f"CREATE DATABASE {name}")
@@ -107,7 +107,7 @@ def storing(folder: Path, url: str) -> Iterator[tuple[Reception, Sender, Databas
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGQUIT], ids=["stopped", "crashed"])
 def test_a_server_that_ends_is_a700_until_it_is_back(
-    first: Node, name: str, tmp_path: Path, by: signal.Signals
+    first: PostgreSQL, name: str, tmp_path: Path, by: signal.Signals
 ) -> None:
     with storing(tmp_path, first.url(name)) as (_, sender, _):
         sender.until(STORED)
@@ -118,7 +118,9 @@ def test_a_server_that_ends_is_a700_until_it_is_back(
         sender.until(STORED)
 
 
-def test_a_server_that_falls_silent_is_a700_until_it_is_heard_again(first: Node, name: str, tmp_path: Path) -> None:
+def test_a_server_that_falls_silent_is_a700_until_it_is_heard_again(
+    first: PostgreSQL, name: str, tmp_path: Path
+) -> None:
     with proxy(first.port) as between:
         url = first.url(name).replace(str(first.port), str(between.port))
         with storing(tmp_path, url) as (_, sender, _):
@@ -131,7 +133,7 @@ def test_a_server_that_falls_silent_is_a700_until_it_is_heard_again(first: Node,
 
 
 def test_an_object_that_the_database_is_asked_about_is_answered_in_time_too(
-    first: Node, name: str, tmp_path: Path
+    first: PostgreSQL, name: str, tmp_path: Path
 ) -> None:
     with proxy(first.port) as between:
         url = first.url(name).replace(str(first.port), str(between.port))
@@ -148,7 +150,7 @@ def test_an_object_that_the_database_is_asked_about_is_answered_in_time_too(
 
 
 def test_a_standby_that_is_put_in_charge_takes_over(tmp_path: Path) -> None:
-    with server() as node, standby_of(node) as second:
+    with postgresql() as node, standby_of(node) as second:
         node.execute("CREATE DATABASE jobs")
         hosts = f"127.0.0.1:{node.port},127.0.0.1:{second.port}"
         url = f"postgresql://postgres@{hosts}/jobs?target_session_attrs=read-write"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 
 from hounsfield.daemon.app import Application, build
 from hounsfield.daemon.config.settings import Settings

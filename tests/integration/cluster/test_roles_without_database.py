@@ -12,7 +12,7 @@ from support.daemon import Daemon
 from support.datasets import tiny
 from support.kills import OUT_OF_RESOURCES, STORED
 from support.peers import free_port
-from support.postgres_nodes import Node, server
+from support.postgres import PostgreSQL, postgresql
 from support.waiting import wait_until
 from support.wire import ALLOWED, associated
 
@@ -24,8 +24,8 @@ SECONDS = 60.0
 
 
 @pytest.fixture
-def node() -> Iterator[Node]:
-    with server() as made:
+def node() -> Iterator[PostgreSQL]:
+    with postgresql() as made:
         made.execute("CREATE DATABASE jobs")
         upgrade(made.url("jobs"))
         yield made
@@ -48,7 +48,7 @@ def readyz(port: int) -> int | None:
         return None
 
 
-def test_all_roles_go_on_when_the_server_is_back(node: Node, tmp_path: Path) -> None:
+def test_all_roles_go_on_when_the_server_is_back(node: PostgreSQL, tmp_path: Path) -> None:
     url, console = node.url("jobs"), free_port()
     settings = {
         "HOUNSFIELD_STORAGE__DATABASE_URL": url,

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import make_url, text
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.tcp_proxy import TcpProxy, proxy
 from support.waiting import wait_until
 

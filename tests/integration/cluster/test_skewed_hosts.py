@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.stored import BUNDLE, WHOLE, association, present, receipt
 
 from hounsfield.daemon.alarms.components import STARTING, ComponentProbe

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.daemon import Daemon
 from support.datasets import tiny
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.reception import receiving
 from support.waiting import wait_until
 from support.wire import ALLOWED, associated

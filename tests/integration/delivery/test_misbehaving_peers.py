@@ -12,11 +12,11 @@ import pytest
 from pydicom import dcmread
 from pynetdicom.acse import ACSE
 from support.destinations import route
-from support.query_peers import ASSOCIATE_RJ, Script, read_pdu, scripted
 from support.reports import request
+from support.scripted import Script, read_pdu, scripted
 from support.storage_peers import Request, StorageScript, stored
 from support.waiting import wait_until
-from support.wire import ABORT, P_DATA, p_data, pdu
+from support.wire import ABORT, ASSOCIATE_RJ, P_DATA, p_data, pdu
 
 from hounsfield.daemon.association.link import MOST_BYTES, Failure
 from hounsfield.daemon.delivery.scu import SendReport, SentObject, echo, send

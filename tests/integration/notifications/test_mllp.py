@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.mllp_listener import python_hl7_listener, scripted_listener
+from support.mllp_listener import python_hl7_listener
 from support.peers import free_port
 from support.reports import series
+from support.scripted import scripted
 from support.told import facts_of
 
 from hounsfield.daemon.notifications.answers import Accepted, Answer, NoAnswer, Refused
@@ -96,7 +97,7 @@ def test_a_listener_that_misbehaves_is_no_answer_and_holds_nobody_up(
     tmp_path: Path, script: Callable[[socket.socket], None], problem: str
 ) -> None:
     told = facts_of(tmp_path)
-    with scripted_listener(script) as port:
+    with scripted(script) as port:
         started = time.monotonic()
         answer = send(port, told, timeout_seconds=0.4)
         assert time.monotonic() - started < 2
@@ -114,7 +115,7 @@ def test_an_acknowledgment_in_pieces_and_after_stray_bytes_is_read(tmp_path: Pat
             connection.sendall(part)
             time.sleep(0.02)  # so that they travel apart
 
-    with scripted_listener(pieces) as port:
+    with scripted(pieces) as port:
         assert send(port, told) == Accepted()
 
 
@@ -125,6 +126,6 @@ def test_the_frame_stands_around_the_message_and_nowhere_in_it(tmp_path: Path) -
     def keep(connection: socket.socket) -> None:
         seen.append(connection.recv(65536))
 
-    with scripted_listener(keep) as port:
+    with scripted(keep) as port:
         send(port, told)
     assert seen == [b"\x0b" + oru_r01(told, ADDRESSED) + b"\x1c\r"]

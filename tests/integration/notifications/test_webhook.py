@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from support.fakes import ManualClock
-from support.mllp_listener import scripted_listener
 from support.peers import free_port
 from support.reports import SERIES, STUDY, series
+from support.scripted import scripted
 from support.tls import authority
 from support.told import facts_of
 from support.webhook_server import Webhook, webhook_server
@@ -195,7 +195,7 @@ def test_a_server_that_misbehaves_is_no_answer_and_holds_nobody_up(
     tmp_path: Path, secret: Path, script: Callable[[socket.socket], None], problems: set[str]
 ) -> None:
     told = facts_of(tmp_path)
-    with scripted_listener(script) as port:
+    with scripted(script) as port:
         started = time.monotonic()
         answer = sender(f"http://127.0.0.1:{port}/", secret, timeout=0.4).send(told)
         assert time.monotonic() - started < 2
@@ -213,7 +213,7 @@ def test_an_endless_body_is_not_read(tmp_path: Path, secret: Path) -> None:
         while True:
             sent += connection.send(b"A" * 65536)
 
-    with scripted_listener(endless) as port:
+    with scripted(endless) as port:
         assert sender(f"http://127.0.0.1:{port}/", secret).send(facts_of(tmp_path)) == Accepted()
     assert sent < 50_000_000
 
@@ -243,7 +243,7 @@ def test_over_tls_only_a_server_with_a_valid_certificate_gets_the_document(
             posted.append(1)
             secured.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
 
-    with scripted_listener(serve) as port:
+    with scripted(serve) as port:
         answer = sender(f"https://{host}:{port}/", secret, timeout=3).send(facts_of(tmp_path))
     if believed and host == "127.0.0.1":
         assert (answer, posted) == (Accepted(), [1])
@@ -254,7 +254,7 @@ def test_over_tls_only_a_server_with_a_valid_certificate_gets_the_document(
 
 
 def test_a_tls_handshake_that_never_ends_holds_nobody_up(tmp_path: Path, secret: Path) -> None:
-    with scripted_listener(silent) as port:
+    with scripted(silent) as port:
         started = time.monotonic()
         answer = sender(f"https://127.0.0.1:{port}/", secret, timeout=0.4).send(facts_of(tmp_path))
         assert time.monotonic() - started < 2

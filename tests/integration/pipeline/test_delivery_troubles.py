@@ -11,9 +11,9 @@ from pydicom import dcmread
 from support.bench import Bench
 from support.couriers import FakeProver, FakeTransport, courier, delivery, reported, success, until
 from support.ct_factory import ct_series, write_series
-from support.query_peers import scripted
 from support.raw_scu import associated, store
 from support.reception import receiving
+from support.scripted import scripted
 from support.storage_peers import Request, StorageScript, stored
 from support.waiting import wait_until
 

@@ -13,8 +13,9 @@ import pytest
 import structlog
 from support.bench import Bench, bundle_fields
 from support.ct_factory import ct_series, write_series
-from support.mllp_listener import python_hl7_listener, scripted_listener
+from support.mllp_listener import python_hl7_listener
 from support.peers import free_port
+from support.scripted import scripted
 from support.waiting import wait_until
 from support.webhook_server import Webhook, webhook_server
 from typer.testing import CliRunner
@@ -221,7 +222,7 @@ def test_who_was_told_of_a_result_that_is_retracted_is_told_that_too(tmp_path: P
 
 def test_a_listener_that_hangs_delays_neither_objects_nor_other_news(tmp_path: Path, server: Webhook) -> None:
     release = threading.Event()
-    with FolderStore(tmp_path / "pacs") as pacs, scripted_listener(lambda _: release.wait(30) and None) as hanging:
+    with FolderStore(tmp_path / "pacs") as pacs, scripted(lambda _: release.wait(30) and None) as hanging:
         bench = reported(
             tmp_path,
             worklist(hanging, timeout_seconds=30),

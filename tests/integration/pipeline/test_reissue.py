@@ -8,7 +8,7 @@ import pytest
 from pydicom import Dataset, dcmread
 from support.bench import LOOPBACK_PACS, Bench
 from support.outcomes import analyse, claimed, deliver, hold, newest
-from support.study_archive import study_archive
+from support.query_peers import archive
 from typer.testing import CliRunner, Result
 
 from hounsfield.daemon.cli.main import app
@@ -61,9 +61,8 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    patients: dict[str, Dataset] = {}
-    with study_archive(patients) as port:
-        made = Site(tmp_path / "home", port, patients)
+    with archive() as pacs:
+        made = Site(tmp_path / "home", pacs.port, pacs.patients)
         yield made
         made.bench.app.database.close()
 

@@ -11,8 +11,9 @@ from pydicom import Dataset
 from support.commitment_peers import Archive, archive, asked_uids, report_of, reporting, send_report
 from support.destinations import route
 from support.fakes import ManualClock
-from support.query_peers import answering, scripted
+from support.query_peers import answering
 from support.reception import receiving
+from support.scripted import scripted
 from support.stored import analysed, claimed, present
 from support.waiting import wait_until
 

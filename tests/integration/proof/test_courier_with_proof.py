@@ -100,6 +100,11 @@ def pacs(tmp_path: Path) -> Iterator[FolderStore]:
         yield store
 
 
+def has_no_room(event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
+    """Give no answer: out of resources (PS3.4 C.4.1.1.4)."""
+    yield 0xA700, None
+
+
 def says(patient_id: str, issuer: str = "") -> Any:
     def find(event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
         match = Dataset()
@@ -133,11 +138,9 @@ def test_the_same_patient_is_delivered_and_without_an_answer_nothing_is_sent(pac
         bench = reported(tmp_path, pacs.port, **checked)
         (report, *_) = sorted(bench.app.files.folder.glob("*.dcm"))
         patient_id = str(dcmread(report, stop_before_pixels=True).PatientID)
-        query.ae.ae_title = "AWAY"
+        query.server.bind(evt.EVT_C_FIND, has_no_room)
         assert work(bench).state is JobState.RETRYABLE
         assert pacs.files() == []
-        query.ae.ae_title = "ARCHIVE"
-        query.server.unbind(evt.EVT_C_FIND, query._find)
         query.server.bind(evt.EVT_C_FIND, says(f" {patient_id}  "))
         assert work(bench).state is JobState.COMPLETED
         assert {path.stem for path in pacs.files()} == ours(bench)

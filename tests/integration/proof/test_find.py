@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from pydicom import Dataset
 from pynetdicom import evt
-from support.query_peers import answering, archive, peer_at, scripted
+from support.query_peers import answering, archive, peer_at
+from support.scripted import scripted
 
 from hounsfield.daemon.delivery.proof.find import SeriesAtPeer, instances_at
 from hounsfield.daemon.query.archive import Unanswered, Why

@@ -1,6 +1,5 @@
 """What hits the receiver's process as a whole: signals, the clock, descriptors, a full disk, a silent TLS client."""
 
-import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +9,10 @@ from support.attacks import siege, stores
 from support.attacks.limits import DEADLINE_SECONDS, SHORT_DEADLINES, SLACK_SECONDS, shortcomings
 from support.attacks.upheavals import fill_disk, sigterm_in_flight, step_clock
 from support.attacks.watch import SERVED_SECONDS, observe, store_one, warm_up
-from support.certificates import self_signed
 from support.launcher import OPTION
 from support.peers import free_port
 from support.receiver_process import ReceiverProcess, running
+from support.tls import Files, some_server
 from support.wire import ABORT, RELEASE_RQ, new_uid
 
 LAUNCHER = "support.launcher"
@@ -73,25 +72,19 @@ def test_requests_that_cannot_be_read_hold_no_place(tmp_path):
 @pytest.fixture(scope="module")
 def tls_receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ReceiverProcess, int]]:
     folder = tmp_path_factory.mktemp("tls")
-    certificate, key = self_signed(folder)
+    files = some_server(folder)
     port = free_port()
     settings = {
         **SHORT_DEADLINES,
         "TLS__PORT": str(port),
-        "TLS__CERTIFICATE": str(certificate),
-        "TLS__KEY": str(key),
+        "TLS__CERTIFICATE": str(files.certificate),
+        "TLS__KEY": str(files.key),
         "TLS__REQUIRE_PEER_CERTIFICATE": "false",
     }
     with running(ReceiverProcess(folder / "home", settings=settings)) as receiver:
         warm_up(receiver)
-        store_one(port, tls=trusting(certificate))
+        store_one(port, tls=files.trusted())
         yield receiver, port
-
-
-def trusting(certificate: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(certificate))
-    context.check_hostname = False
-    return context
 
 
 @pytest.mark.parametrize(
@@ -101,7 +94,7 @@ def trusting(certificate: Path) -> ssl.SSLContext:
 )
 def test_a_handshake_that_hangs_on_the_tls_port_delays_no_other_client(tls_receiver, script):
     receiver, port = tls_receiver
-    tls = trusting(Path(receiver.settings["TLS__CERTIFICATE"]))
+    tls = Files(Path(receiver.settings["TLS__CERTIFICATE"]).parent).trusted()
     result, seen = observe(
         receiver,
         lambda watch: siege.besiege(

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.spool_values import DATASET, SENT
 from support.spooling import sealed_in
 

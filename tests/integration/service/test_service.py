@@ -3,7 +3,6 @@
 import os
 import resource
 import signal
-import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +16,10 @@ from support import impatient
 from support.ct_factory import ct_series, write_series
 from support.daemon import Daemon
 from support.datasets import tiny
-from support.raw_scu import associated, command_set
+from support.raw_scu import associated
 from support.sending import dcmsend
 from support.waiting import wait_until
+from support.wire import COMMAND, LAST, c_store_rq, p_data
 
 from hounsfield.daemon.association.reactor import requested
 from hounsfield.storage.components import Component
@@ -72,16 +72,15 @@ class Halves:
         association._reactor_checkpoint.clear()
         data = tiny()
         self._rest = data[20:]
-        self._send(0x03, command_set("1.2.3.4", str(association.accepted_contexts[0].abstract_syntax)))
-        self._send(0x00, data[:20])
+        self._send(COMMAND | LAST, c_store_rq("1.2.3.4", str(association.accepted_contexts[0].abstract_syntax)))
+        self._send(0, data[:20])
 
     def _send(self, control: int, payload: bytes) -> None:
-        pdv = struct.pack(">IBB", len(payload) + 2, self._context, control) + payload
-        self._wire.sendall(struct.pack(">BBI", 0x04, 0, len(pdv)) + pdv)
+        self._wire.sendall(p_data(self._context, control, payload))
 
     def finish(self) -> int:
         """Send the second half; return the status."""
-        self._send(0x02, self._rest)
+        self._send(LAST, self._rest)
         _, response = self._association.dimse.get_msg(block=True)
         self._association._reactor_checkpoint.set()
         return -1 if response is None else int(response.Status)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.waiting import wait_until
 
 from hounsfield.storage import engine

@@ -1,7 +1,6 @@
 """Mutated PDUs and data sets through sockets, several connections at once."""
 
 import socket
-import struct
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import TypeVar
 
 from pydicom.uid import ExplicitVRLittleEndian
 from support.attacks.mutation import SYNTAXES, Mutator, elements_of, mutated_data_sets, rich_slice, sent_data_sets
+from support.pdu_wire import command_of
 from support.wire import (
     ABORT,
     ASSOCIATE_AC,
@@ -25,7 +25,6 @@ from support.wire import (
     Proposal,
     abort,
     associate_rq,
-    command_element,
     connected,
     p_data,
     release_rq,
@@ -78,19 +77,13 @@ def _conversation(mutator: Mutator, data: bytes, instance: str) -> tuple[bytes, 
     """Return a request, and what is sent when it has been answered."""
     pdus = [
         *store_pdus(data, instance, fragment=400),
-        p_data(_ECHO_CONTEXT, COMMAND | LAST, _echo_rq()),
+        p_data(_ECHO_CONTEXT, COMMAND | LAST, command_of(0x0030, 9)),
         *store_pdus(data, instance, message_id=2, fragment=1000),
         mutator.chance.choice((release_rq(), abort())),
     ]
     if mutator.chance.random() < 0.3:
         return mutator.of_bytes(_REQUEST), b"".join(pdus)
     return _REQUEST, b"".join(mutator.of_list(pdus))
-
-
-def _echo_rq() -> bytes:
-    body = command_element(0x0002, VERIFICATION.encode()) + command_element(0x0100, struct.pack("<H", 0x30))
-    body += command_element(0x0110, struct.pack("<H", 9)) + command_element(0x0800, struct.pack("<H", 0x0101))
-    return command_element(0x0000, struct.pack("<I", len(body))) + body
 
 
 def _converse(port: int, request: bytes, rest: bytes) -> Fuzzed:

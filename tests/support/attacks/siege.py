@@ -31,7 +31,6 @@ ONE_BYTE = Script(b"\x01")
 HALF_HEADER = Script(_REQUEST[:3])
 HALF_REQUEST = Script(_REQUEST[: len(_REQUEST) // 2])
 UNREADABLE = pdu(ASSOCIATE_RQ, bytes(200))
-UNREADABLE_REQUEST = Script(UNREADABLE)
 DRIPPING_REQUEST = Script(_REQUEST[:8], drip=b"\0", drip_seconds=0.1)
 """Never silent for long, never complete: only a deadline for the whole helps."""
 IDLE_ASSOCIATION = Script(_REQUEST)

@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 from support.cluster.namespaces import Network
 from support.peers import require_binary
+from support.postgres import INITDB
 from support.waiting import wait_until
 
 HOST, STANDBY, PORT, NAME = "database", "standby", 5432, "hounsfield"
@@ -151,7 +152,7 @@ def database(network: Network) -> Iterator[Database]:
 
 
 def _begin(database: Database, server: Server) -> None:
-    server.tool("initdb", "-D", server.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+    server.tool("initdb", "-D", server.data, *INITDB)
     with (server.data / "pg_hba.conf").open("a") as rules:
         for what in ("all", "replication"):
             rules.write(f"host {what} all {database.network.subnet}.0/24 trust\n")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from support.cluster.namespaces import Network
+from support.daemon import children_of
 
 DICOM_PORT = 11112
 RESTART_SECONDS = 1.0
@@ -109,13 +110,7 @@ class Host:
         parent = self.supervisor()
         if len(self.roles) == 1 or parent is None:
             return parent
-        wanted = (f"\0--role\0{role}\0", f"\0--parent\0{parent}\0")
-        for path in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                line = (path / "cmdline").read_text()
-                if all(part in line for part in wanted):
-                    return int(path.name)
-        return None
+        return next(iter(children_of(parent, role)), None)
 
     def kill(self, role: str | None = None) -> int | None:
         """kill -9 of a role's process, or of the supervisor; return which process it was, None if there was none."""

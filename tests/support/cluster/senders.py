@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from support.cluster.hosts import DICOM_PORT, Host
 from support.cluster.material import Series, Supply
+from support.sending import acknowledged
 
-from hounsfield.daemon.errors import PeerFailed
-from hounsfield.daemon.scu import Outcome, Peer, Sendable, store
+from hounsfield.daemon.scu import Peer, Sendable
 
 CALLED, CALLING = "HOUNSFIELD", "CT"
 ANSWER_SECONDS = 6.0
@@ -115,7 +115,10 @@ class Scanners:
         """Send until every one was acknowledged by one receiver or the other."""
         left = list(images)
         while True:
-            kept = self._try(left, self._receivers[receiver])
+            peer = Peer(self._receivers[receiver].address, DICOM_PORT, CALLED, CALLING)
+            kept = acknowledged(peer, left, ANSWER_SECONDS)
+            with self._lock:
+                self.ledger.acknowledged.update(kept)
             left = [image for image in left if image.path.stem not in kept]
             if not left:
                 return
@@ -123,19 +126,3 @@ class Scanners:
                 self.ledger.repeated += len(left)
             receiver = 1 - receiver
             time.sleep(PAUSE_SECONDS)
-
-    def _try(self, images: Sequence[Sendable], receiver: Host) -> set[str]:
-        kept: set[str] = set()
-
-        def note(outcome: Outcome) -> None:
-            if outcome.problem is None:
-                kept.add(outcome.path.stem)
-                with self._lock:
-                    self.ledger.acknowledged[outcome.path.stem] += 1
-
-        peer = Peer(receiver.address, DICOM_PORT, CALLED, CALLING)
-        try:
-            store(peer, images, note, ANSWER_SECONDS)
-        except PeerFailed:  # nothing answers there
-            return kept
-        return kept

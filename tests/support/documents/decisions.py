@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+from support.command_line import misunderstood
 from support.documents.commands import Command
-from support.documents.understanding import misunderstood
 
 
 @dataclass(frozen=True, kw_only=True)

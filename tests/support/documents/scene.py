@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from support.command_line import PLACEHOLDERS
 from support.documents.pages import ROOT
-from support.documents.understanding import PLACEHOLDERS
 from support.webhook_server import webhook_server
 
 from hounsfield.daemon.bundles.installing import install

@@ -4,41 +4,10 @@ import re
 import tomllib
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
-import typer
-import typer.main
+from support.command_line import misunderstood
 from support.documents.commands import Command
 from support.documents.pages import ROOT
-
-from hounsfield.daemon.cli.main import app
-
-PLACEHOLDERS = {
-    "ID": "1",
-    "JOB": "1",
-    "UID": "1.2.3",
-    "SERIES_UID": "1.2.3",
-    "DATE": "2026-01-01",
-    "N": "3",
-    "COMMAND": "doctor",
-    "CODE": "gap",
-    "HOST:PORT": "127.0.0.1:104",
-    "ADDRESS": "127.0.0.1:104",
-}
-"""What stands for a word in capitals where not every word will do."""
-_UsageError: Any = typer.BadParameter.__mro__[1]  # of typer's own copy of click
-_MISSING = "MissingParameter"
-
-
-def filled(words: Sequence[str]) -> list[str]:
-    """Return words of which each placeholder that has to be a number, a date or an address is one."""
-    return [PLACEHOLDERS.get(word, word) for word in words]
-
-
-@cache
-def root() -> Any:
-    """Return the command line as typer has it."""
-    return typer.main.get_command(app)
 
 
 def what_is_wrong(command: Command) -> str | None:
@@ -48,31 +17,6 @@ def what_is_wrong(command: Command) -> str | None:
     checks = {"make": _make, "python": _python, "python3": _python, "python3.11": _python, "pip": _pip}
     check = checks.get(command.program)
     return check(command.words[1:]) if check else None
-
-
-def misunderstood(arguments: Sequence[str], *, is_whole: bool = True) -> str | None:
-    """Return what ``hounsfield`` would say against arguments; what only names a command may leave things out.
-
-    Nothing is done: options of the program itself are looked up, those of a command are parsed.
-    """
-    command, rest = root(), [word for word in filled(arguments) if word not in ("--help", "-h", "$@", "...")]
-    if rest and rest[0].startswith("-"):
-        known = {name for parameter in command.params for name in parameter.opts}
-        return None if set(rest) <= known else f"no option {rest[0]}"
-    if "--help" in arguments or "-h" in arguments or "$@" in arguments:
-        is_whole = False
-    while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
-        word = rest.pop(0)
-        if word not in command.commands:
-            return f"no command {word}"
-        command = command.commands[word]
-    if hasattr(command, "commands") and not getattr(command, "invoke_without_command", False):
-        return "a command of this group is missing" if is_whole else None
-    try:
-        command.make_context(command.name, rest)
-    except _UsageError as error:
-        return None if type(error).__name__ == _MISSING and not is_whole else error.format_message()
-    return None
 
 
 @cache

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 from pydicom import Dataset
-from pydicom.sequence import Sequence as Items
-from pydicom.uid import EnhancedCTImageStorage
+from support import ct_factory
 from support.ct_factory import ct_slice, head_hu, uid
 
 FLAGGED, UNFLAGGED = 0.95, 0.05
@@ -134,52 +133,8 @@ def companion(sop_class: str, modality: str, name: str) -> Dataset:
 
 
 def enhanced(frames: int = 20, *, bleeding: int | None = 9, spacing: float = 5.0, **attributes: Any) -> Dataset:
-    """Return an Enhanced CT Image (PS3.3 A.38) whose frames are an axial head, with functional groups."""
-    template = head_slice(0.0, SOPClassUID=EnhancedCTImageStorage, **attributes)
-    for keyword in (
-        "ImagePositionPatient",
-        "ImageOrientationPatient",
-        "PixelSpacing",
-        "SliceThickness",
-        "RescaleIntercept",
-        "RescaleSlope",
-        "RescaleType",
-        "KVP",
-    ):
-        delattr(template, keyword)
-    pixels = [slice_hu(i == bleeding).astype(np.int32) + 1024 for i in range(frames)]
-    template.NumberOfFrames = str(frames)
-    template.PixelData = np.stack(pixels).astype("<i2").tobytes()
-    template["PixelData"].VR = "OW"
-    template.SharedFunctionalGroupsSequence = Items([_shared()])
-    template.PerFrameFunctionalGroupsSequence = Items([_per_frame(i, i * spacing) for i in range(frames)])
-    template.scores = tuple(FLAGGED if i == bleeding else UNFLAGGED for i in range(frames))
-    return template
-
-
-def _shared() -> Dataset:
-    return _dataset(
-        PixelMeasuresSequence=_item(PixelSpacing=[3.75, 3.75], SliceThickness="5"),
-        PlaneOrientationSequence=_item(ImageOrientationPatient=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
-        PixelValueTransformationSequence=_item(RescaleIntercept="-1024", RescaleSlope="1", RescaleType="HU"),
-        CTImageFrameTypeSequence=_item(FrameType=["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]),
-    )
-
-
-def _per_frame(number: int, z: float) -> Dataset:
-    return _dataset(
-        FrameContentSequence=_item(FrameAcquisitionNumber=1, DimensionIndexValues=[1, number + 1]),
-        PlanePositionSequence=_item(ImagePositionPatient=[-120.0, -120.0, z]),
-    )
-
-
-def _item(**attributes: Any) -> Items:
-    return Items([_dataset(**attributes)])
-
-
-def _dataset(**attributes: Any) -> Dataset:
-    dataset = Dataset()
-    for keyword, value in attributes.items():
-        if value is not None:
-            setattr(dataset, keyword, value)
-    return dataset
+    """Return an Enhanced CT Image (PS3.3 A.38) whose frames are an axial head."""
+    slices = head(frames, spacing=spacing, bleeding=bleeding, **attributes)
+    whole = ct_factory.enhanced(slices)
+    whole.scores = tuple(score for image in slices for score in image.scores)
+    return whole

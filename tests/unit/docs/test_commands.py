@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.command_line import misunderstood
 from support.documents.commands import Command, commands
 from support.documents.decisions import NOT_RUN, decided, pattern_of
 from support.documents.pages import Page, page, pages
-from support.documents.understanding import misunderstood, what_is_wrong
+from support.documents.understanding import what_is_wrong
 
 PAGES = [one.path for one in pages()]
 

@@ -46,6 +46,23 @@ def test_every_state_can_be_reached_from_available() -> None:
     assert reached == set(JobState)
 
 
+# Rows: where a series stands; columns: what is done to it.
+SERIES_TABLE = """
+.          close   skip     hold  reopen     release    discard  replay
+RECEIVING  CLOSED  SKIPPED  HELD  -          -          -        -
+CLOSED     -       -        HELD  RECEIVING  -          -        -
+HELD       -       -        -     -          RECEIVING  SKIPPED  -
+SKIPPED    -       -        -     RECEIVING  -          -        RECEIVING
+"""
+ROWS = [line.split() for line in SERIES_TABLE.strip().splitlines()]
+CELLS = {(row[0], action): after for row in ROWS[1:] for action, after in zip(ROWS[0][1:], row[1:], strict=True)}
+
+
+def test_a_series_goes_where_the_table_says_and_nowhere_else() -> None:
+    assert set(CELLS) == {(state, action) for state in SeriesState for action in SeriesAction}
+    assert {key: after for key, after in CELLS.items() if after != "-"} == SERIES_TRANSITIONS
+
+
 MOVES = {(before, after) for (before, _), after in SERIES_TRANSITIONS.items()}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.joblog import Log
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 
 from hounsfield.storage.engine import upgrade
 from hounsfield.storage.spool import Spool

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from support.documents.understanding import misunderstood
+from support.command_line import misunderstood
 from typer.testing import CliRunner
 
 from hounsfield.daemon.cli.examples import EXAMPLES

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.joblog import Log
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.revisions import contents, downgrade, kept, on
 
 from hounsfield.daemon import fit

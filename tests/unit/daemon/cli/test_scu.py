@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
 from pynetdicom.acse import ACSE
-from support.query_peers import ASSOCIATE_RJ, read_pdu, scripted
 from support.scp import Scp, listening, write_instance
+from support.scripted import read_pdu, scripted
 from support.waiting import wait_until
-from support.wire import pdu
+from support.wire import ASSOCIATE_RJ, pdu
 from typer.testing import CliRunner
 
 from hounsfield.daemon.cli.main import app

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.joblog import Log
-from support.peers import PostgreSQL
+from support.postgres import PostgreSQL
 from support.revisions import contents, downgrade, on
 
 from hounsfield.daemon.cli import upgrade_checks

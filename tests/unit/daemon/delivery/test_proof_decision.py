@@ -105,6 +105,27 @@ def test_objects_that_an_answer_passes_over_are_asked_for_alone() -> None:
     assert judge([A, B], [asked(0, answered=1, a=KEPT, b=None)], T0, at(2), NEVER) == Ask((B,))
 
 
+def test_of_two_requests_only_the_one_without_an_answer_for_an_hour_is_overdue() -> None:
+    old, fresh = asked(0, a=None), asked(3000, b=None)
+    assert judge([A, B], [old, fresh], T0, at(4000), NEVER) == Ask((A,), (old.transaction_uid,))
+
+
+def test_the_last_request_says_whether_it_is_too_early_for_the_next() -> None:
+    refused = [asked(0, closed=0, a=None), asked(10, closed=10, a=None)]
+    assert judge([A], refused, T0, at(11), NEVER) == NotYet(at(12))
+    assert judge([A], refused, T0, at(12), NEVER) == Ask((A,))
+
+
+def test_what_is_kept_is_not_lost_by_another_answer_that_does_not_find_it() -> None:
+    """Each object by itself: the other one of the same result is what is still asked for."""
+    transactions = [asked(0, answered=1, a=KEPT, b=None), asked(10, answered=11, a=NOT_FOUND, b=None)]
+    assert judge([A, B], transactions, T0, at(12), NEVER) == Ask((B,))
+
+
+def test_one_object_that_will_never_be_committed_to_ends_the_proof_of_all() -> None:
+    assert judge([A, B], [asked(0, answered=1, a=0x0213, b=0x0122)], T0, at(1), NEVER) == Unobtainable()
+
+
 def test_the_time_for_a_proof_ends() -> None:
     assert judge([A], [asked(a=None)], T0, at(10), at(10)) == Unobtainable()
     assert judge([A], [asked(a=None)], T0, at(9), at(10)) == NotYet(at(10))

@@ -14,18 +14,15 @@ from support.peers import free_port
 from support.query_peers import (
     FINAL,
     Archive,
-    Script,
     answering,
     archive,
-    associate_ac,
     identifier,
     peer_at,
     pending,
-    read_pdu,
     response,
-    scripted,
     values,
 )
+from support.scripted import Script, associate_ac, read_pdu, scripted
 from support.waiting import wait_until
 from support.wire import LAST, P_DATA, pdu
 
@@ -75,7 +72,7 @@ def rejecting(connection: socket.socket) -> None:
 
 def refusing_the_context(connection: socket.socket) -> None:
     read_pdu(connection)
-    connection.sendall(associate_ac(result=3))
+    connection.sendall(associate_ac({1: 3}))
 
 
 def taking_another_syntax(connection: socket.socket) -> None:

@@ -80,13 +80,27 @@ def test_encapsulated_pixel_data_are_walked_to_their_end(syntax):
     assert refusal(tiny(more=pixels + b"junkjunk"), syntax) is Status.NOT_A_DATASET
 
 
-def test_our_own_manufacturer_is_recognised():
-    dataset = ct_slice(Manufacturer="Hounsfield project")
-    assert identify(encoded(dataset), ExplicitVRLittleEndian).is_marked_ours
+@pytest.mark.parametrize(
+    ("value", "ours"),
+    [
+        (b"Hounsfield project", True),
+        (b"Hounsfield project  ", True),
+        (b" Hounsfield project\0", True),
+        (b"Hounsfield projectXX", False),
+        (b"HOUNSFIELD PROJECT", False),
+    ],
+)
+def test_our_own_manufacturer_is_recognised_with_its_padding_and_no_other(value, ours):
+    uids = tiny()
+    head = len(uid_element(0x00080016, CT) + uid_element(0x00080018, "1.2.3.4"))
+    data = uids[:head] + element(0x00080070, b"LO", value) + uids[head:]
+    assert identify(data, ExplicitVRLittleEndian).is_marked_ours is ours
 
 
 @pytest.mark.parametrize("field", ["sop_class", "instance", "study", "series"])
-@pytest.mark.parametrize("uid", ["", "1." * 32 + "1", "1.2.a", "../../etc/x", "1.2\\3", "1.2 3", "1.2\n", "1.2\xe9"])
+@pytest.mark.parametrize(
+    "uid", ["", "1." * 32 + "1", "1.2.a", "../../etc/x", "1.2\\3", "1.2 3", "1.2\n", "1.2X", "1.2\xe9"]
+)
 def test_a_uid_that_cannot_be_used_is_refused(field, uid):
     assert refusal(tiny(**{field: uid})) is Status.UNUSABLE_UID
 
@@ -94,9 +108,13 @@ def test_a_uid_that_cannot_be_used_is_refused(field, uid):
 def test_a_uid_of_64_characters_or_with_leading_zeros_is_accepted():
     longest = "1." * 31 + "22"
     assert identify(tiny(instance=longest), ExplicitVRLittleEndian).sop_instance_uid == longest
-    zeros = identify(tiny(instance="1.02.3"), ExplicitVRLittleEndian)
-    assert zeros.sop_instance_uid == "1.02.3"
-    assert zeros.has_leading_zeros
+    assert identify(tiny(instance="1.02.3"), ExplicitVRLittleEndian).sop_instance_uid == "1.02.3"
+
+
+@pytest.mark.parametrize("field", ["sop_class", "instance", "study", "series"])
+@pytest.mark.parametrize(("uid", "has"), [("1.02.3", True), ("01.2", True), ("1.00", True), ("1.0.20", False)])
+def test_a_leading_zero_is_found_in_each_of_the_four_uids(field, uid, has):
+    assert identify(tiny(**{field: uid}), ExplicitVRLittleEndian).has_leading_zeros is has
 
 
 def test_uids_padded_with_a_space_are_accepted():

@@ -112,10 +112,12 @@ def test_a_full_disk_frees_no_more_than_age_would_in_the_end(one: SeriesStanding
         (standing(delivery()), None),
         (standing(), None),
         (standing(delivery(proof=Proof.SENT)), Keep.UNPROVEN),
+        (standing(delivery(proof=Proof.NONE, destination="pacs")), Keep.UNPROVEN),
         (standing(delivery(proof=Proof.SENT, destination="pacs")), None),
         (standing(delivery(proof=Proof.SENT, destination="gone")), None),
         (standing(delivery(proof=Proof.SENT, destination="gone", reason=Reason.NO_PROOF)), Keep.UNPROVEN),
         (standing(delivery(JobState.DISCARDED, reason=Reason.DEADLINE)), Keep.UNDELIVERED),
+        (standing(delivery(JobState.DISCARDED, reason=Reason.OPERATOR), revision=2), Keep.UNDELIVERED),
         (standing(delivery(JobState.CANCELLED, reason=Reason.OPERATOR)), None),
         (standing(delivery(JobState.CANCELLED, reason=Reason.CONFLICT)), Keep.UNDELIVERED),
         (standing(delivery(JobState.CANCELLED, reason=Reason.CONFLICT), revision=2), None),
@@ -127,10 +129,58 @@ def test_a_full_disk_frees_no_more_than_age_would_in_the_end(one: SeriesStanding
         (standing(delivery(), last_at=NOW - 29 * DAY), Keep.RECENT),
         (standing(state=SeriesState.SKIPPED, reason=Reason.NO_RULE, revision=0, jobs=()), Keep.UNMATCHED),
         (standing(state=SeriesState.SKIPPED, reason=Reason.BODY_PART, revision=0, jobs=()), None),
+        (standing(state=SeriesState.SKIPPED, reason=Reason.NO_RULE, revision=1, jobs=()), None),
+        (standing(state=SeriesState.SKIPPED, reason=Reason.NO_RULE, revision=0), None),
     ],
 )
 def test_images_of_a_series_stay_for_a_reason_that_is_told(one: SeriesStanding, keep: Keep | None) -> None:
     assert POLICY.keeps(Holding.IMAGES, one, NOW) is keep
+
+
+@pytest.mark.parametrize("holding", list(Holding))
+def test_what_happened_exactly_at_the_end_of_the_time_is_recent(holding: Holding) -> None:
+    one = standing(images=0, results=0, last_at=NOW - POLICY.keep[holding])
+    assert POLICY.keeps(holding, one, NOW) is Keep.RECENT
+    assert POLICY.keeps(holding, replace(one, last_at=one.last_at - timedelta(microseconds=1)), NOW) is None
+
+
+def test_a_full_disk_frees_what_is_an_hour_old_but_nothing_that_its_time_would_free_earlier() -> None:
+    one = standing(delivery(), last_at=NOW - timedelta(hours=1, seconds=1))
+    assert POLICY.keeps(Holding.IMAGES, one, NOW) is Keep.RECENT
+    assert POLICY.keeps(Holding.IMAGES, one, NOW, pressed=True) is None
+    hasty = Policy(keep={Holding.IMAGES: timedelta(minutes=1)}, proof={})
+    assert hasty.before(Holding.IMAGES, NOW, pressed=True) == NOW - timedelta(minutes=1)
+
+
+def test_a_delivery_is_given_up_for_good_only_by_a_person() -> None:
+    meant = {
+        reason for reason in Reason if POLICY.unfinished(standing(delivery(JobState.CANCELLED, reason=reason))) is None
+    }
+    assert meant == {Reason.OPERATOR, Reason.RETRACTED, Reason.REISSUED}
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "keep"),
+    [
+        (SeriesState.SKIPPED, Reason.OPERATOR, None),
+        (SeriesState.SKIPPED, Reason.RETRACTED, Keep.UNDELIVERED),
+        (SeriesState.CLOSED, Reason.OPERATOR, Keep.UNDELIVERED),
+    ],
+)
+def test_a_series_that_a_person_discarded_takes_its_deliveries_along(
+    state: SeriesState, reason: Reason, keep: Keep | None
+) -> None:
+    one = standing(delivery(JobState.CANCELLED, reason=Reason.CONFLICT), state=state, reason=reason)
+    assert POLICY.unfinished(one) is keep
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_reasons_the_first_of_the_list_is_told(order: int) -> None:
+    unproven, undelivered = delivery(proof=Proof.SENT), delivery(JobState.DISCARDED, reason=Reason.DEADLINE)
+    running = delivery(JobState.RUNNING)
+    assert POLICY.unfinished(standing(*(unproven, undelivered)[::order])) is Keep.UNDELIVERED
+    assert POLICY.unfinished(standing(*(unproven, running)[::order])) is Keep.UNFINISHED
+    assert POLICY.unfinished(standing(*(undelivered, running)[::order])) is Keep.UNFINISHED
 
 
 def test_each_kind_of_thing_has_its_own_time_and_rows_outlive_files() -> None:
@@ -139,7 +189,15 @@ def test_each_kind_of_thing_has_its_own_time_and_rows_outlive_files() -> None:
     assert found == [None, None, Keep.RECENT]
     old = standing(delivery())
     assert POLICY.keeps(Holding.JOBS, old, NOW) is Keep.FILES
+    assert POLICY.keeps(Holding.JOBS, replace(old, images=0), NOW) is Keep.FILES
+    assert POLICY.keeps(Holding.JOBS, replace(old, results=0), NOW) is Keep.FILES
     assert POLICY.keeps(Holding.JOBS, replace(old, images=0, results=0), NOW) is None
+
+
+@pytest.mark.parametrize("holding", [Holding.RESULTS, Holding.JOBS])
+def test_only_images_wait_for_a_rule(holding: Holding) -> None:
+    nobodys = standing(state=SeriesState.SKIPPED, reason=Reason.NO_RULE, revision=0, jobs=(), images=0, results=0)
+    assert POLICY.keeps(holding, nobodys, NOW) is None
 
 
 def test_a_policy_is_read_from_the_configuration() -> None:
@@ -147,9 +205,10 @@ def test_a_policy_is_read_from_the_configuration() -> None:
         {"name": "archive", "ae_title": "A", "host": "127.0.0.1", "port": 104, "proof": "commitment"},
         {"name": "pacs", "ae_title": "P", "host": "127.0.0.1", "port": 105},
     ]
-    settings = Settings(destination=destinations, retention={"images_days": 7})
+    settings = Settings(destination=destinations, retention={"images_days": 7, "results_days": 8, "jobs_days": 9})
     policy = Policy.of(settings)
     assert policy.proof == ASKED
+    assert policy.keep == {Holding.IMAGES: 7 * DAY, Holding.RESULTS: 8 * DAY, Holding.JOBS: 9 * DAY}
     assert policy.before(Holding.IMAGES, NOW) == NOW - 7 * DAY
     assert policy.before(Holding.IMAGES, NOW, pressed=True) == NOW - timedelta(hours=1)
 
