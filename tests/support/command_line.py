@@ -32,7 +32,7 @@ def misunderstood(arguments: Sequence[str], *, is_whole: bool = True) -> str | N
     Nothing is done: options of the program itself are looked up, those of a command are parsed.
     """
     words = [PLACEHOLDERS.get(word, word) for word in arguments]
-    command, rest = _program(), [word for word in words if word not in ("--help", "-h", "$@", "...")]
+    command, rest = program(), [word for word in words if word not in ("--help", "-h", "$@", "...")]
     if rest and rest[0].startswith("-"):
         known = {name for parameter in command.params for name in parameter.opts}
         return None if set(rest) <= known else f"no option {rest[0]}"
@@ -53,6 +53,6 @@ def misunderstood(arguments: Sequence[str], *, is_whole: bool = True) -> str | N
 
 
 @cache
-def _program() -> Any:
+def program() -> Any:
     """Return the command line as typer has it."""
     return typer.main.get_command(app)

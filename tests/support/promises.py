@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
-from support.documents.understanding import root
+from support.command_line import program
 from support.joblog import FLAGGED, Log
 
 from hounsfield.daemon.cli.exits import ExitCode
@@ -44,7 +44,7 @@ def promised() -> set[str]:
 
 def kept(folder: Path) -> set[str]:
     """Return what this version keeps; ``folder`` is for a home with a job log."""
-    declared = {*_commands("", root()), *_settings(), *_metrics(), *_keys("manifest", Manifest), *_exit_codes()}
+    declared = {*_commands("", program()), *_settings(), *_metrics(), *_keys("manifest", Manifest), *_exit_codes()}
     return declared | set(_fields(folder))
 
 
