@@ -43,7 +43,7 @@ NOT_RUN: Mapping[str, str] = {
     r"python docs/tools/.*": "writes into this checkout; tests/unit/docs compares what it would write",
     r"make (bench.*|torture.*|cluster-demo|demo-model|upgrade-trial)": "takes minutes to hours",
     r"(jq|xargs) .*": "is another program's part of a pipe; ours is done on its own",
-    r"python benchmarks/.*": "takes minutes: what docs/performance-by-hand.md has its figures from",
+    r"python benchmarks/.*": "takes minutes: what docs/performance.md has its figures from",
     r"make (test|test-[a-z]+|check|coverage|mutation|dist|dev|venv|lock)( .*)?": "is a part of continuous integration",
     r"make (licences|check-lock|sbom|audit|release)( .*)?": "needs a package index, or makes a release",
     r"make docs(-serve)?": "builds the site: tests/acceptance/test_site.py",
