@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 FILE = Path(__file__).resolve().parents[1] / "durations.txt"
-SLOW_SECONDS = 0.3
+SLOW_SECONDS = 0.2
 """Tests and modules that take so long have a line."""
 _HEAD = """\
 # Seconds that modules take, and tests with all their parameters. Renewed, for what runs, by
