@@ -28,6 +28,17 @@ def test_a_series_is_quiet_since_its_last_news() -> None:
     assert watch.look([opened(clock, version=2)]) == {1: Quiet(0, 7)}
 
 
+@pytest.mark.parametrize(("touched", "began", "stands"), [(1, 10, Quiet(1, 10)), (10, 1, Quiet(10, 10))])
+def test_a_series_that_came_between_two_looks_is_as_old_as_its_stamps_say(
+    touched: float, began: float, stands: Quiet
+) -> None:
+    clock = ManualClock()
+    watch = QuietWatch(clock)
+    clock.advance(60)
+    series = replace(opened(clock, ago=touched), receiving_since=clock.now() - timedelta(seconds=began))
+    assert watch.look([series]) == {1: stands}
+
+
 def test_an_association_that_ends_is_no_news_of_the_images() -> None:
     clock = ManualClock()
     watch = QuietWatch(clock)
